@@ -15,7 +15,7 @@ from openslot.department_requests import commands
 from openslot.department_requests.details import RequestDetails
 from openslot.department_requests.models import ServiceRequest
 from openslot.department_requests.queries import request as request_of
-from working import work
+from working import found, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,11 @@ class Wards:
 
 
 def build_wards(database: Database) -> Wards:
-    """Found both hospitals in an empty database."""
-    return database.run(_build)
+    """Found both hospitals in an empty database; two departments have looked the patient up."""
+    wards = database.run(_build)
+    for actor in (wards.surgery, wards.radiology):
+        found(database, actor, wards.patient, NOW)
+    return wards
 
 
 def _build(session: Session) -> Wards:

@@ -3,13 +3,17 @@
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.core import clock
+from openslot.core import audit, clock
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
+from openslot.core.db import Database
 from openslot.core.work import Work
+from openslot.records import finding
+from openslot.records.access import subject_of
 
 
 @cache
@@ -40,3 +44,12 @@ def work(
         changed["hold_minutes"] = int(keep / timedelta(minutes=1))
     chosen = (settings or _usual()).model_copy(update=changed)
     return Work(session, actor, now or clock.now(), chosen)
+
+
+def found(database: Database, actor: Actor, patient_id: UUID, now: datetime) -> None:
+    """Let the actor have just found the patient by two exact details."""
+    database.run(
+        lambda session: audit.record(
+            work(session, actor, now), finding.FOUND, subject_of(patient_id)
+        )
+    )

@@ -44,7 +44,7 @@ BOUND = {
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
         identity.queries.by_id identity.queries.sessions_of notifications.feeds.feed_of
         notifications.preferences.preferences notifications.preferences.wants
-        waiting_list.queries.open_offers waiting_list.search.entries_for records.queries.patients_of
+        waiting_list.queries.open_offers waiting_list.search.entries_for
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
@@ -64,8 +64,6 @@ BOUND = {
         department_requests.queries.figures department_requests.queries.figures_at
         department_requests.queries.newest
         department_requests.queries.page""",
-    "a desk's: pages and operations for those who work with patients": """
-        directory.queries.patients records.queries.exactly""",
     "an administrator's": """
         reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account

@@ -114,8 +114,8 @@ DELETE api_absences.delete_absence            401 404 404 404 404 404 404   -
 GET api_absences.list_absences                401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
 PATCH api_appointments.change_appointment     401 404 404 404 404 409 404   -
-POST api_appointments.create_appointment      401 403 403 403 403 409 403   -
-POST api_appointments.create_hold             401 403 403 403 403 409 403   -
+POST api_appointments.create_appointment      401 403 403 404 404 409 404   -
+POST api_appointments.create_hold             401 403 403 404 404 409 404   -
 POST api_appointments.extend_hold             401 404 404 404 404 404 404   -
 GET api_appointments.get_appointment          401 404 404 404 404 200 404 200
 GET api_appointments.get_calendar             401 404 404 404 404 200 404 200
@@ -173,9 +173,9 @@ POST api_offers.accept_offer                  401 404 404 404 404 410 404   -
 POST api_offers.decline_offer                 401 404 404 404 404 410 404   -
 GET api_offers.get_offer                      401 404 404 404 404 200 404 200
 GET api_offers.list_offers                    401 200 200 200 200 200 200 200
-PATCH api_patients.change_patient             401 404 404 404 200 200 200   -
+PATCH api_patients.change_patient             401 404 404 404 404 200 404   -
 POST api_patients.create_patient              401 403 403 201 201 201 201   -
-GET api_patients.get_patient                  401 404 404 404 200 200 200 200
+GET api_patients.get_patient                  401 404 404 404 404 200 404 200
 GET api_patients.list_patients                401 403 403 422 422 422 422 422
 PATCH api_practitioners.change_practitioner   401 403 403 403 403 403 403   -
 POST api_practitioners.create_practitioner    401 403 403 403 403 403 201   -
@@ -211,7 +211,7 @@ GET api_search.search                         401 200 200 200 200 200 200 200
 GET api_slots.list_slots                      401 200 200 200 200 200 200 200
 POST api_tokens.create                        401 401 401 401 401 401 401   -
 POST api_tokens.refresh                       401 401 401 401 401 401 401   -
-POST api_waitlist.create_waiting              401 404 404 403 403 201 403   -
+POST api_waitlist.create_waiting              401 404 404 404 404 201 404   -
 DELETE api_waitlist.delete_waiting            401 404 404 404 404 409 404   -
 GET api_waitlist.list_waiting                 401 200 200 200 200 200 200 200
 PATCH api_webhooks.change_webhook             401 403 403 403 403 403 403   -
@@ -220,10 +220,10 @@ DELETE api_webhooks.delete_webhook            401 403 403 403 403 403 403   -
 GET api_webhooks.list_deliveries              401 403 403 403 403 403 403 403
 GET api_webhooks.list_webhooks                401 403 403 403 403 403 403 403
 POST api_webhooks.send_again                  401 403 403 403 403 403 403   -
-POST booking.confirm                          401 404 404 404 403 303 403   -
+POST booking.confirm                          401 404 404 404 404 303 404   -
 POST booking.extend                           401 303 303 303 303 303 303   -
-POST booking.hold                             401 404 404 404 403 303 403   -
-POST booking.look                             401 404 404 404 200 200 200 200
+POST booking.hold                             401 404 404 404 404 303 404   -
+POST booking.look                             401 404 404 404 404 200 404 200
 POST booking.release                          401 404 404 404 404 404 404   -
 GET booking.week_page                         200 200 200 200 200 200 200 200
 GET calendar.edit_hours                       401 403 403 404 403 403 403 403
@@ -249,7 +249,7 @@ GET feedback.listing                          401 200 200 200 200 200 200 200
 POST feedback.rate                            401 303 303 403 403 403 403   -
 POST feedback.withdraw                        401 303 303 403 403 403 403   -
 POST fhir.cancel $cancel                      401 400 400 400 400 400 400   -
-POST fhir.create Appointment                  401 403 403 403 403 409 403   -
+POST fhir.create Appointment                  401 403 403 422 422 409 422   -
 POST fhir.create AuditEvent                   401 405 405 405 405 405 405   -
 POST fhir.create DocumentReference            401 405 405 405 405 405 405   -
 POST fhir.create Encounter                    401 405 405 405 405 405 405   -
@@ -361,12 +361,12 @@ POST offers.decline                             -   -   -   -   -   -   -   -
 GET offers.listing                            401 200 200 200 200 200 200 200
 GET offers.show                               200 200 200 200 200 200 200 200
 POST offers.take                                -   -   -   -   -   -   -   -
-GET patients.edit                             401 403 403 404 200 200 200 200
-POST patients.edit                            401 403 403 404 303 303 303   -
+GET patients.edit                             401 403 403 404 404 200 404 200
+POST patients.edit                            401 403 403 404 404 303 404   -
 GET patients.find                             401 403 403 200 200 200 200 200
 GET patients.new                              401 403 403 200 200 200 200 200
 POST patients.new                             401 403 403 303 303 303 303   -
-GET patients.show                             401 404 404 404 200 200 200 200
+GET patients.show                             401 404 404 404 404 200 404 200
 GET profile.details                           401 200 200 200 200 200 200 200
 POST profile.details                          401 303 303 303 303 303 303   -
 GET profile.show                              401 200 200 200 200 200 200 200

@@ -151,8 +151,8 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
     [
         ("name", "", "Enter your full name."),
         ("born", "", "Enter your date of birth."),
-        ("born", "31 2 1980", "Enter a date such as 31 March 1980."),
-        ("born", "86400", "Enter a date such as 31 March 1980."),
+        ("born", "31 2 1980", "Enter a date such as 31 March 1980, or only the year or month."),
+        ("born", "86400", "Enter a date such as 31 March 1980, or only the year or month."),
         ("born", "31 3 2080", "Enter a date of birth that is in the past"),
         ("email", "mere", "Enter an e-mail address"),
         ("phone", "abc", "Enter a telephone number"),

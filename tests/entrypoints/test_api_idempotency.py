@@ -17,7 +17,7 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.api import idempotency
 
 PATH = "/api/v1/patients"
-ANN = {"name": "Ann Lee"}
+ANN = {"name": "Ann Lee", "anyway": True}
 
 
 def count(database: Database) -> int:

@@ -160,9 +160,9 @@ def test_who_works_with_patients_finds_them_and_leafs_through_none(
     app: Flask, world: World
 ) -> None:
     desk = signed_in(app, world, "staff-owner")
-    assert names(desk, "q=aroha") == ["Aroha Owner", "Aroha Stranger", "Aroha Teammate"]
+    assert names(desk, "q=aroha") == ["Aroha Owner", "Aroha Teammate"]
     assert names(desk, "q=owner&born=1980-03-31") == ["Aroha Owner"]
-    first = desk.get(f"{PATIENTS}?q=aroha&limit=2")
+    first = desk.get(f"{PATIENTS}?q=aroha&limit=1")
     rest = desk.get(first["next"])
     assert [one["name"] for one in rest["items"]] == ["Aroha Teammate"]
     assert desk.send("GET", PATIENTS).status_code == 422

@@ -122,7 +122,7 @@ def test_the_newest_stand_first_and_the_rest_is_paged(
 @pytest.mark.parametrize(
     ("query", "count"),
     [
-        ("?person=sami.owner", 0),
+        ("?person=sami.owner", 1),
         ("?person=staff-owner", 1),
         ("?person=Sami&subject=mail:7", 1),
         ("?subject=mail:7", 2),

@@ -13,7 +13,7 @@ import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in
 from entrypoints.world import World
-from openslot.core import clock
+from openslot.core import audit, clock
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.fields import Details
@@ -40,6 +40,8 @@ from openslot.directory.models import (
 from openslot.entrypoints.api.partial import Partial
 from openslot.entrypoints.fhir.writers import WRITERS
 from openslot.identity.models import Account
+from openslot.records.access import subject_of
+from openslot.records.finding import MADE
 from openslot.schedules.commands import OWN_SCHEDULE, ScheduleDetails
 from working import work
 
@@ -170,7 +172,10 @@ class Stage:
 
     def _register(self, session: Session) -> UUID:
         born = date(1948, 3, 14)
-        return factories.patient(session, "Ilse Brandt", born=born, now=clock.now()).id
+        patient = factories.patient(session, "Ilse Brandt", born=born, now=clock.now())
+        keeper = Actor(account_id=self.world.accounts["staff-owner"])
+        audit.record(work(session, keeper, clock.now()), MADE, subject_of(patient.id))
+        return patient.id
 
     def _care(self, session: Session) -> UUID:
         carer = Actor(role=Role.PATIENT, patient_id=self.world.patients["owner"])
@@ -215,7 +220,8 @@ class Stage:
 
         def read(session: Session) -> dict[str, Any]:
             found = session.get_one(*row)
-            names = {one.key for one in found.__table__.columns} - kind.model_fields.keys()
+            names = {one.key for one in found.__table__.columns if "key of" not in one.info}
+            names -= kind.model_fields.keys()
             return {name: getattr(found, name) for name in names - {"changed_at"}}
 
         return self.network.read(read)

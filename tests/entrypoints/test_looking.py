@@ -21,7 +21,16 @@ from openslot.core.db import Database
 from openslot.identity.models import AccountSession
 from openslot.schema import metadata
 
-LOOKS = ("record.read", "record.refused", "referral.read", "mail.read")
+LOOKS = (
+    "record.read",
+    "record.refused",
+    "referral.read",
+    "mail.read",
+    "patient.read",
+    "patient.searched",
+    "patient.found",
+    "patient.not-found",
+)
 """What the audit says of readings: that somebody looked is written down, on purpose."""
 
 MARKS = {"account_session": {"seen_at"}}

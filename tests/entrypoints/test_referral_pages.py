@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import World, give_professions
 from openslot.booking.models import Appointment
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.referrals.models import Kept, Referral
+from working import found
 
 LETTER = "Palpitations at night since May."
 ANSWER = "A harmless extra beat."
@@ -309,6 +311,10 @@ def test_who_books_for_the_patient_learns_that_there_is_a_letter_and_no_more(
 ) -> None:
     book = f"/book/{world.schedules['stranger']}?patient={world.patients['owner']}"
     clerk = client_for("staff-stranger")
+    assert clerk.get(book).status_code == 404
+    desk = Actor(account_id=world.accounts["staff-stranger"])
+    for who in ("owner", "teammate"):
+        found(network, desk, world.patients[who], datetime.now(UTC))
     page = clerk.get(book).text
     assert "The patient has a referral, which this appointment will use." in page
     assert "Priya Owner" not in page
@@ -345,12 +351,14 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
     statements: Callable[[Database], AbstractContextManager[Any]],
 ) -> None:
     patient = client_for("patient-owner")
-    found = "/search?expertise=Cardiology"
-    assert patient.get(found).text.count("Book with your referral") == 2
+    address = "/search?expertise=Cardiology"
+    assert patient.get(address).text.count("Book with your referral") == 2
     stranger = client_for("patient-stranger")
-    assert stranger.get(f"{found}&patient={world.patients['owner']}").status_code == 404
+    assert stranger.get(f"{address}&patient={world.patients['owner']}").status_code == 404
+    desk = Actor(account_id=world.accounts["staff-stranger"])
+    found(network, desk, world.patients["owner"], datetime.now(UTC))
     for other in ("staff-stranger", None):
-        text = client_for(other).get(f"{found}&patient={world.patients['owner']}").text
+        text = client_for(other).get(f"{address}&patient={world.patients['owner']}").text
         assert "Book with" not in text
         assert text.count("Needs a referral") == 2
 
@@ -364,8 +372,8 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
 
     network.run(dependent)
     carer = client_for("patient-teammate")
-    assert "Book with" not in carer.get(found).text
-    for_owner = carer.get(f"{found}&patient={world.patients['owner']}").text
+    assert "Book with" not in carer.get(address).text
+    for_owner = carer.get(f"{address}&patient={world.patients['owner']}").text
     assert for_owner.count("Book with the referral") == 2
     assert "You are searching for care for" in for_owner
     assert carer.get(sent).status_code == 200

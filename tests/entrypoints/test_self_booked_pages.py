@@ -68,6 +68,7 @@ def appointment(program: Program, patient: str, world: World) -> str:
         "minutes": 30,
         "start": start.isoformat(),
     }
+    program.get("/api/v1/patients?name=Aroha+Owner&born=1980-03-31")
     made = program.send("POST", "/api/v1/appointments", body)
     assert made.status_code == 201, made.text
     return str(made.json["id"])

@@ -20,9 +20,12 @@ from entrypoints.programs import signed_in, with_key
 from entrypoints.world import World
 from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
+from openslot.core import clock
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.schedules import diaries
 from timetable import Timetable, fill, occupy
+from working import found
 
 NAMES = {"owner": "Aroha Owner", "child": "Tama Owner"}
 
@@ -134,6 +137,8 @@ def test_every_time_leads_to_what_it_says_and_can_be_booked(
 ) -> None:
     client = client_for(person)
     patient = {"owner": world.patients["owner"], "child": table.child, None: None}[whose]
+    if patient:
+        found(network, Actor(account_id=world.accounts[person]), patient, clock.now())
     pressed = 0
     for address, wanted in PAGES:
         path = address.format(

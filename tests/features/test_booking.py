@@ -26,7 +26,7 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
 from town import Town, build_town
-from working import work
+from working import found, work
 
 NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
@@ -260,6 +260,7 @@ def test_practitioners_book_neither_themselves_nor_as_patients(
         return factories.patient(session, details.name, email=details.email).id
 
     own_record = sqlite_database.run(same_person)
+    found(sqlite_database, town.doctor, own_record, NOW)
     with pytest.raises(errors.SelfBooking):
         book(sqlite_database, town.doctor, replace(town.booking_request(), patient_id=own_record))
     with pytest.raises(errors.NeedsPatient):

@@ -27,6 +27,7 @@ from openslot.exports.history_pdf import pdf
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
+from openslot.records.finding import search
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from racing import race
 from town import build_town
@@ -324,8 +325,8 @@ def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
 
     def found(text: str) -> list[str]:
         people, count = surgery.database.read(
-            lambda session: queries.patients_of(
-                work(session, now=NOW), surgery.town.gp, text=text, limit=10, offset=0
+            lambda session: search(
+                work(session, surgery.town.doctor, NOW), text=text, limit=10, offset=0
             )
         )
         assert count == len(people)

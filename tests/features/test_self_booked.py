@@ -16,12 +16,13 @@ from openslot.booking import offered
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
+from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.directory.models import Patient
-from openslot.records import queries
-from openslot.records.access import Access, may_read, open_to
+from openslot.records.access import Access, may_read, open_to, subject_of
+from openslot.records.finding import FOUND, search
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import referrals as find_referrals
@@ -45,6 +46,8 @@ class Story:
     def __init__(self, session: Session, town: Town) -> None:
         self.session, self.town = session, town
         self.gp, self.patient, self.clerk = town.doctor, town.patient(), town.clerk
+        for actor in (self.gp, self.clerk):
+            audit.record(work(session, actor, NOW), FOUND, subject_of(town.patients[0]))
 
     def book(self, by: Actor, *, now: datetime = NOW, hold: Appointment | None = None) -> UUID:
         """For Monday at nine."""
@@ -229,8 +232,8 @@ def test_a_patient_whom_one_booked_is_found_by_a_part_of_the_name_from_that_day_
 
     def found(now: datetime) -> int:
         return sqlite_database.read(
-            lambda session: queries.patients_of(
-                work(session, now=now), town.gp, text="Patient", limit=9, offset=0
+            lambda session: search(
+                work(session, town.doctor, now), text="Patient", limit=9, offset=0
             )[1]
         )
 

@@ -47,7 +47,7 @@ from waitroom import (
     wait,
     waiting_details,
 )
-from working import work
+from working import found, work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 HALF_DAY = timedelta(hours=12)
@@ -67,6 +67,9 @@ def test_a_patient_waits_for_themselves_and_never_as_urgent(
         wait(sqlite_database, town, priority=Priority.URGENT)
     one = wait(sqlite_database, town)
     assert (one.patient_id, one.priority) == (town.patients[0], Priority.ROUTINE)
+    with pytest.raises(NotFound):
+        wait(sqlite_database, town, 1, by=town.doctor, priority=Priority.URGENT)
+    found(sqlite_database, town.doctor, town.patients[1], NOW)
     urgent = wait(sqlite_database, town, 1, by=town.doctor, priority=Priority.URGENT)
     assert urgent.priority == Priority.URGENT
 
@@ -228,6 +231,7 @@ def test_urgent_goes_first_and_then_who_waits_longest(
 ) -> None:
     first = wait(sqlite_database, town, 0, now=NOW)
     wait(sqlite_database, town, 1, now=NOW + timedelta(minutes=1))
+    found(sqlite_database, town.doctor, town.patients[2], NOW)
     urgent = wait(
         sqlite_database,
         town,

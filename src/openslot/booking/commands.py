@@ -19,6 +19,7 @@ from openslot.booking.errors import (
     NoMoreExtensions,
     ReferralSpent,
     SelfBooking,
+    TooManyUpcoming,
 )
 from openslot.booking.events import Topic, former, news_of, publish, record_and_publish, subject_of
 from openslot.booking.models import Appointment, Priority, Status
@@ -39,12 +40,13 @@ from openslot.booking.rules import (
     day_key,
     is_replaceable_hold,
     may_book_others,
+    may_see_reason,
     needs_referral,
     one_a_day_key,
     relation_to,
 )
 from openslot.core import audit
-from openslot.core.actor import Actor
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -144,7 +146,10 @@ def amend(
     priority: Priority | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Change the reason, and the priority if given, of a hold or an upcoming appointment."""
+    """Change the reason, and the priority if given, of a hold or an upcoming appointment.
+
+    A reason that the actor may not see stays as it is if they send none.
+    """
     appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
@@ -154,7 +159,8 @@ def amend(
     if priority is not None and priority != appointment.priority:
         check_may_prioritise(work.actor)
         appointment.priority = priority
-    appointment.reason = reason
+    if reason is not None or may_see_reason(work.actor, appointment):
+        appointment.reason = reason
     appointment.changed_at = work.now
     audit.record(work, "appointment.amended", subject_of(appointment_id))
     return appointment
@@ -249,7 +255,7 @@ def make(
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
-        patient, others = queries.patient_with(work.session, booking_request.patient_id, key)
+        patient, others = _patient_with(work, booking_request.patient_id, key, place)
         check_patient(patient, place)
         wanted = Wanted(span, key, referral, offered=offered, now=work.now)
         holds = [other for other in others if is_replaceable_hold(other, wanted)]
@@ -289,6 +295,24 @@ def make(
     else:
         audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
+
+
+def _patient_with(
+    work: Work, patient_id: UUID, key: str | None, place: Place
+) -> tuple[Patient | None, list[Appointment]]:
+    """Return ``queries.patient_with``; raise TooManyUpcoming if a patient or carer would book more
+    than is for one person."""
+    if not work.actor.is_a(Role.PATIENT):
+        return queries.patient_with(work.session, patient_id, key)
+    patient, others, count, count_with = queries.patient_with_number(
+        work.session, patient_id, key, practitioner_id=place.practitioner_id, now=work.now
+    )
+    most, most_with = work.settings.most_upcoming, work.settings.most_upcoming_with
+    if most and count >= most:
+        raise TooManyUpcoming(most=most)
+    if place.practitioner_id and most_with and count_with >= most_with:
+        raise TooManyUpcoming(most=most_with)
+    return patient, others
 
 
 def confirm_hold(

@@ -67,6 +67,11 @@ class DailyLimitReached(Conflict):
     another day."""
 
 
+class TooManyUpcoming(Conflict):
+    """You have {most} upcoming appointments here, which is as many as can be booked online. Call
+    the centre to book more."""
+
+
 class SelfBooking(Forbidden):
     """Practitioners cannot book themselves."""
 

@@ -158,16 +158,49 @@ def patient_with(
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return a patient with their holds and the appointment with the daily key, in one
     statement."""
+    rows = session.execute(_patient_and_wanted(patient_id, one_a_day)).all()
+    patient = rows[0][0] if rows else None
+    return patient, [appointment for _, appointment in rows if appointment is not None]
+
+
+def patient_with_number(
+    session: Session,
+    patient_id: UUID,
+    one_a_day: str | None,
+    *,
+    practitioner_id: int | None,
+    now: datetime,
+) -> tuple[Patient | None, list[Appointment], int, int]:
+    """Return the same, the number of the patient's upcoming appointments, and how many of them are
+    with the practitioner, in one statement."""
+    upcoming = (
+        select(func.count())
+        .select_from(Appointment)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(Appointment.patient_id == patient_id, to_come(now))
+    )
+    with_practitioner = upcoming.where(Schedule.practitioner_id == practitioner_id)
+    rows = session.execute(
+        _patient_and_wanted(patient_id, one_a_day).add_columns(
+            upcoming.correlate(None).scalar_subquery(),
+            with_practitioner.correlate(None).scalar_subquery(),
+        )
+    ).all()
+    if not rows:
+        return None, [], 0, 0
+    appointments = [row[1] for row in rows if row[1] is not None]
+    return rows[0][0], appointments, rows[0][2], rows[0][3]
+
+
+def _patient_and_wanted(patient_id: UUID, one_a_day: str | None) -> Any:
     is_wanted = Appointment.status == Status.HELD
     if one_a_day is not None:
         is_wanted = or_(is_wanted, Appointment.one_a_day == one_a_day)
-    rows = session.execute(
+    return (
         select(Patient, Appointment)
         .outerjoin(Appointment, and_(Appointment.patient_id == Patient.id, is_wanted))
         .where(Patient.id == patient_id)
-    ).all()
-    patient = rows[0][0] if rows else None
-    return patient, [appointment for _, appointment in rows if appointment is not None]
+    )
 
 
 class ForWhom(NamedTuple):

@@ -106,6 +106,22 @@ def relation_to(actor: Actor, appointment: Appointment) -> Relation | None:
     return None
 
 
+def may_see_reason(actor: Actor, appointment: Appointment) -> bool:
+    """Return whether the actor may read why the patient comes.
+
+    The patient, the practitioner, staff of the service's department, the desk of a practitioner's
+    centre (staff without a department), and programs may; administrators and other departments
+    need not know.
+    """
+    relation = relation_to(actor, appointment)
+    if relation is Relation.ADMIN:
+        return actor.program is not None
+    if relation is not Relation.STAFF:
+        return relation is not None
+    department = appointment.department
+    return actor.department_id == (department.id if department else None)
+
+
 def check_move(
     relation: Relation, appointment: Appointment, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:

@@ -10,6 +10,10 @@ from sqlalchemy import Dialect, String, TypeDecorator
 _WRITTEN = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 
 
+UNREADABLE = "unreadable"
+"""Value of a form's field with a text that is no date, so that the domain says what to enter."""
+
+
 class BirthDate(str):
     """A date of birth as ISO 8601 and FHIR write it: 1980-03-31, 1980-03 or 1980.
 

@@ -100,6 +100,15 @@ class Settings(BaseSettings):
         le=336,
         description="Hours before an appointment until which patients can move or cancel it.",
     )
+    most_upcoming: int = Field(
+        20,
+        ge=0,
+        description="Upcoming appointments that patients can book for one person. Staff can book "
+        "more. 0 means any number.",
+    )
+    most_upcoming_with: int = Field(
+        5, ge=0, description="How many of them can be with one practitioner. 0 means any number."
+    )
     search_days: int = Field(
         56, ge=1, le=366, description="Number of days ahead that a search covers."
     )

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from openslot.core.births import BirthDate
+from openslot.core.births import UNREADABLE, BirthDate
 from openslot.core.errors import Invalid
 from openslot.core.folding import western
 
@@ -329,7 +329,8 @@ def _birth(value: object) -> BirthDate:
     try:
         birth = BirthDate(value if isinstance(value, date) else str(value).strip())
     except ValueError:
-        raise refuse("Enter a date such as 1980-03-31, or only the year or month.") from None
+        example = "31 March 1980" if value == UNREADABLE else "1980-03-31"
+        raise refuse(f"Enter a date such as {example}, or only the year or month.") from None
     if not FIRST_YEAR <= birth.first.year <= LAST_YEAR:
         raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
     return birth

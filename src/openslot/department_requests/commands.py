@@ -32,6 +32,7 @@ from openslot.department_requests.rules import Action, Relation, check_action, r
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
 from openslot.feedback.rules import check_stars
+from openslot.records import finding
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -101,7 +102,7 @@ def make(
     existing = queries.request(work.session, request_id) if request_id else None
     if existing is not None:
         return _check_repeated(work.actor, existing, service.id)
-    patient = directory.patient(work.session, patient_id) if patient_id else None
+    patient = finding.patient_for(work, patient_id) if patient_id else None
     _check_free(work, place_for(work.session, service.id), start, minutes, patient)
     request = ServiceRequest(
         id=request_id or new_id(),

@@ -19,6 +19,6 @@ def booker_for(work: Work, patient_id: UUID | None, *, reads_appointments: bool)
     booked_for = patient_id or own
     if booked_for is None:
         return None
-    if patient_id is not None and not finding.knows(work, patient_id):
+    if patient_id is not None and not finding.may_book_for(work, patient_id):
         raise NotFound
     return referrals.booker(work, booked_for)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from openslot.core.errors import Conflict, Forbidden, Invalid
+from openslot.core.errors import Conflict, Forbidden, Invalid, RateLimited
 from openslot.directory.models import Patient
 
 
@@ -31,6 +31,10 @@ class PatientKnown(Conflict):
     def __init__(self, alike: Sequence[Patient]):
         self.alike = alike
         super().__init__(field="name")
+
+
+class TooManyLookUps(RateLimited):
+    """You have looked for too many people whom we do not know. Try again in an hour."""
 
 
 class TooFewDetails(Invalid):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from openslot.core import keyset
+from openslot.booking.queries import Condition
+from openslot.core import audit, keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.births import BirthDate
-from openslot.core.errors import Forbidden
+from openslot.core.errors import Forbidden, NotFound
 from openslot.core.folding import compact, phone_key, same_name, within_name
 from openslot.core.locks import lock
 from openslot.core.work import Work
@@ -18,13 +19,16 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
 from openslot.records import access, queries
 from openslot.records.access import Access, subject_of
-from openslot.records.errors import PatientKnown, TooFewDetails
+from openslot.records.errors import PatientKnown, TooFewDetails, TooManyLookUps
 
 ALIKE = 3
 IDENTIFYING = ("born", "email", "medicare_number", "phone")
 """Details that tell people of one name apart, in the order in which their locks are taken."""
 MADE = "patient.created"
+FOUND, NOT_FOUND = "patient.found", "patient.not-found"
+SEARCHED, DETAILS_READ = "patient.searched", "patient.read"
 READ_OVER = timedelta(hours=12)
+MOST_MISSES, MISSES_COUNT = 30, timedelta(hours=1)
 
 
 def found(
@@ -35,17 +39,97 @@ def found(
     after: keyset.Key | None = None,
     limit: int,
 ) -> Sequence[Patient]:
-    """Return the patients who match ``text`` and ``born``, by name and id; one statement.
+    """Return the patients in the actor's reach who match, by name and id; one statement.
 
-    ``text`` is part of the name, e-mail address, phone number or patient number; ``after`` is the
-    name and id of the last patient of the page before. Practitioners find only patients who have
-    appointments with them. Raise Forbidden if the actor does not work with patients.
+    ``text`` is part of the name, e-mail address, phone number or Medicare number; ``after`` is the
+    name and id of the last patient of the page before. Raise Forbidden if the actor does not work
+    with patients. The caller notes the search.
+    """
+    where = (directory.patient_is(text, born), _reach(work))
+    return directory.listed(work.session, Patient, *where, after=after, limit=limit)
+
+
+def search(
+    work: Work, *, text: str = "", born: BirthDate | None = None, limit: int, offset: int
+) -> tuple[Sequence[Patient], int]:
+    """Return a page of the same patients, and the number of all, in two statements."""
+    return directory.patients(
+        work.session, _reach(work), text=text, born=born, limit=limit, offset=offset
+    )
+
+
+def _reach(work: Work) -> Condition:
+    """Return the condition for patients whom the actor may search: a practitioner those with an
+    appointment with them, staff and administrators of a centre those with one there."""
+    actor = work.actor
+    check_may_find(actor)
+    if actor.is_a(Role.PRACTITIONER):
+        return queries.seen_by(actor.practitioner_id or 0, now=work.now)
+    if actor.is_a(Role.STAFF, Role.CENTRE_ADMIN):
+        since = work.now - READ_OVER
+        registered = queries.patients_after(work.session, actor.account_id, MADE, since=since)
+        return queries.seen_at(actor.centre_id or 0, now=work.now) | Patient.id.in_(registered)
+    return queries.anybody()
+
+
+def note_search(work: Work, number: int) -> None:
+    """Write an audit event: the actor searched for patients by part of what is known of them, and
+    ``number`` were found."""
+    audit.record(work, SEARCHED, f"account:{work.actor.account_id}", found=number)
+
+
+def look_up(
+    work: Work, name: str, *, born: BirthDate | None = None, identifier: str | None = None
+) -> Sequence[Patient]:
+    """Return the patients with exactly this name and second detail; see ``queries.exactly``.
+
+    The actor then knows them, and an audit event says so. Raise TooManyLookUps after MOST_MISSES
+    that found nobody within an hour: a date of birth must not be guessed.
     """
     check_may_find(work.actor)
-    where = [directory.patient_is(text, born)]
-    if work.actor.is_a(Role.PRACTITIONER):
-        where.append(queries.seen_by(work.actor.practitioner_id or 0, now=work.now))
-    return directory.listed(work.session, Patient, *where, after=after, limit=limit)
+    subject = f"account:{work.actor.account_id}"
+    lock(work.session, f"look-ups of {subject}")
+    misses = queries.times_done(
+        work.session, work.actor.account_id, NOT_FOUND, subject, since=work.now - MISSES_COUNT
+    )
+    if work.actor.account_id and misses >= MOST_MISSES:
+        raise TooManyLookUps(retry_after=int(MISSES_COUNT.total_seconds()))
+    matches = queries.exactly(work.session, name, born=born, identifier=identifier)
+    for patient in matches:
+        audit.record(work, FOUND, subject_of(patient.id))
+    if not matches:
+        audit.record(work, NOT_FOUND, subject)
+    return matches
+
+
+def patient_for(work: Work, patient_id: UUID) -> Patient:
+    """Return the patient, whom the actor may name and book for; raise NotFound otherwise."""
+    patient = work.session.get(Patient, patient_id)
+    if patient is None or not may_book_for(work, patient_id):
+        raise NotFound("There is no such patient.", field="patient")
+    return patient
+
+
+def may_book_for(work: Work, patient_id: UUID) -> bool:
+    """Return True if the actor may name the patient and book for them: all whom they find by a
+    search, and whom they looked up within READ_OVER."""
+    actor = work.actor
+    if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
+        return True
+    if not works_with_patients(actor):
+        return False
+    is_in_reach = directory.listed(
+        work.session, Patient, Patient.id == patient_id, _reach(work), limit=1
+    )
+    return bool(is_in_reach) or any(
+        has_lately(work, action, patient_id) for action in (FOUND, MADE)
+    )
+
+
+def note_details_read(work: Work, patient_id: UUID) -> None:
+    """Write an audit event if the actor read the details of somebody else than they care for."""
+    if not work.actor.acts_for(patient_id):
+        audit.record(work, DETAILS_READ, subject_of(patient_id))
 
 
 def register(work: Work, details: PatientDetails, *, anyway: bool) -> Patient:
@@ -105,15 +189,16 @@ def agreeing(patient: Patient, details: PatientDetails) -> frozenset[str]:
     return frozenset(name for name in IDENTIFYING if getattr(details, name) and is_patients[name])
 
 
-def has_registered(work: Work, patient_id: UUID) -> bool:
-    """Return True if the actor registered the patient within READ_OVER.
+def has_lately(work: Work, action: str, patient_id: UUID) -> bool:
+    """Return True if the actor did this to the patient within READ_OVER.
 
-    They may then check the details and correct a mistake before there is an appointment.
+    Whoever registered a patient may then check the details and correct a mistake before there is an
+    appointment; whoever found one by two exact details may book for them.
     """
     return queries.has_done(
         work.session,
         work.actor.account_id,
-        MADE,
+        action,
         subject_of(patient_id),
         since=work.now - READ_OVER,
     )
@@ -122,26 +207,34 @@ def has_registered(work: Work, patient_id: UUID) -> bool:
 def knows(work: Work, patient_id: UUID) -> bool:
     """Return True if the actor may read the patient's details.
 
-    These are the patient, their carer and people who work with patients; practitioners only if they
-    may read the health record or have just registered the patient, which does not open the record.
+    These are the patient and their carer; practitioners who may read the health record; staff and
+    administrators of a centre where the patient has an appointment, or who have just looked the
+    patient up; whoever has just registered the patient, which does not open the record;
+    administrators of the network and its programs.
     """
-    if not work.actor.is_a(Role.PRACTITIONER):
-        return work.actor.acts_for(patient_id) or works_with_patients(work.actor)
-    if access.may_read(work, patient_id):
+    if may_change(work, patient_id):
         return True
-    return has_registered(work, patient_id)
+    if work.actor.is_a(Role.PRACTITIONER):
+        return access.may_read(work, patient_id) is not None
+    return works_with_patients(work.actor) and has_lately(work, FOUND, patient_id)
 
 
 def may_change(work: Work, patient_id: UUID) -> bool:
     """Return True if the actor may change the patient's details.
 
-    As :func:`knows`, but an emergency access is not enough: a changed mail address or date of birth
-    outlasts the emergency.
+    As :func:`knows`, but an emergency access or a look-up is not enough: a changed mail address or
+    date of birth outlasts them.
     """
-    if not work.actor.is_a(Role.PRACTITIONER):
-        return work.actor.acts_for(patient_id) or works_with_patients(work.actor)
-    reason = access.may_read(work, patient_id)
-    return reason is Access.CARE or has_registered(work, patient_id)
+    actor = work.actor
+    if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
+        return True
+    if actor.is_a(Role.STAFF, Role.CENTRE_ADMIN) and queries.is_seen_at(
+        work, actor.centre_id or 0, patient_id
+    ):
+        return True
+    if access.may_read(work, patient_id) is Access.CARE:
+        return True
+    return works_with_patients(actor) and has_lately(work, MADE, patient_id)
 
 
 def check_may_find(actor: Actor) -> None:

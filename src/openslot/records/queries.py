@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
@@ -17,7 +17,6 @@ from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
-from openslot.directory import queries as directory
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.identity.models import Account
@@ -149,23 +148,6 @@ def _active(practitioner_id: int) -> Any:
     )
 
 
-def patients_of(
-    work: Work,
-    practitioner_id: int,
-    *,
-    text: str = "",
-    born: BirthDate | None = None,
-    limit: int,
-    offset: int,
-) -> tuple[Sequence[Patient], int]:
-    """Return a page of a practitioner's patients by name, and how many there are; two statements.
-
-    ``text`` is part of the name, e-mail address, phone number or patient number.
-    """
-    own = seen_by(practitioner_id, now=work.now)
-    return directory.patients(work.session, own, text=text, born=born, limit=limit, offset=offset)
-
-
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Match patients who have, had or were to have an appointment with a practitioner.
 
@@ -188,6 +170,46 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
         )
     )
     return Patient.id.in_(patient_ids)
+
+
+def anybody() -> ColumnElement[bool]:
+    """Match every patient."""
+    return true()
+
+
+def seen_at(centre_id: int, *, now: datetime) -> ColumnElement[bool]:
+    """Match patients who have, had or were to have an appointment at a centre."""
+    return Patient.id.in_(_patients_at(centre_id, now))
+
+
+def is_seen_at(work: Work, centre_id: int, patient_id: UUID) -> bool:
+    """Return True for one of these patients; one statement."""
+    query = _patients_at(centre_id, work.now).where(Appointment.patient_id == patient_id)
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def _patients_at(centre_id: int, now: datetime) -> Any:
+    not_expired = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
+    return (
+        select(Appointment.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(
+            Schedule.centre_id == centre_id,
+            Appointment.patient_id.is_not(None),
+            Appointment.status != Status.EXPIRED,
+            not_expired,
+        )
+    )
+
+
+def patients_after(
+    session: Session, account_id: UUID | None, action: str, *, since: datetime
+) -> list[UUID]:
+    """Return the patients to whom an account did this after ``since``; one statement."""
+    query = select(AuditEvent.subject).where(
+        AuditEvent.account_id == account_id, AuditEvent.action == action, AuditEvent.at > since
+    )
+    return [UUID(subject.removeprefix("patient:")) for subject in session.scalars(query)]
 
 
 def exactly(
@@ -364,6 +386,19 @@ def reads_of(
     rows = session.execute(keyset.page(query, newest, after, limit)).all()
     reasons = _reasons(session, [row[0] for row in rows])
     return [Look(*row, reasons.get(_access_id(row[0]))) for row in rows]
+
+
+def times_done(
+    session: Session, account_id: UUID | None, action: str, subject: str, *, since: datetime
+) -> int:
+    """Return how often an account did this to the subject after ``since``; one statement."""
+    query = select(func.count()).where(
+        AuditEvent.subject == subject,
+        AuditEvent.action == action,
+        AuditEvent.account_id == account_id,
+        AuditEvent.at > since,
+    )
+    return session.scalar(query) or 0
 
 
 def has_done(

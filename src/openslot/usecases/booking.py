@@ -7,6 +7,8 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment
 from openslot.booking.rules import check_booker, needs_referral
 from openslot.core.work import Work
+from openslot.directory.rules import works_with_patients
+from openslot.records import finding
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
@@ -27,6 +29,7 @@ def book(
     """
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
+    _check_patient(work, booking_request, referral)
     if hold_id is not None and needs_referral(place):
         # A hold with another referral, possibly revoked since, is replaced by a new one.
         check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
@@ -47,6 +50,7 @@ def hold(
     that the patient made are released."""
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id)
+    _check_patient(work, booking_request, referral)
     return commands.make(
         work,
         booking_request,
@@ -54,6 +58,16 @@ def hold(
         authorisation=referral.authorisation,
         held_until=work.now + work.settings.hold_length,
     )
+
+
+def _check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
+    """Raise NotFound for a patient whom the actor does not know, by a referral at least: an id is
+    no reason to book."""
+    patient_id = booking_request.patient_id
+    if patient_id is None or referral.authorisation is not None:
+        return
+    if works_with_patients(work.actor):
+        finding.patient_for(work, patient_id)
 
 
 def _referral_for(

@@ -28,6 +28,7 @@ from openslot.core.work import Work, doing
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
+from openslot.records import finding
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 from openslot.waiting_list import matching, queries, search
@@ -95,7 +96,7 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
     """Return the entry that :func:`join` would store, without the check for duplicates."""
     check_priority(work.actor, details.priority)
     appointment = _appointment_to_replace(work, details)
-    patient = appointment.patient if appointment else _patient(work.session, details)
+    patient = appointment.patient if appointment else _patient(work, details)
     minutes = appointment.minutes if appointment else details.minutes
     before = min(details.starts_until, appointment.starts_at) if appointment else None
     if before is not None and before <= work.now + SOONEST:
@@ -174,10 +175,12 @@ def _appointment_to_replace(work: Work, details: WaitingDetails) -> Appointment 
     return appointment
 
 
-def _patient(session: Session, details: WaitingDetails) -> Patient:
+def _patient(work: Work, details: WaitingDetails) -> Patient:
     if details.patient_id is None:
         raise Invalid("Choose the patient this is for.", field="patient_id")
-    return directory.patient(session, details.patient_id)
+    if works_with_patients(work.actor):
+        return finding.patient_for(work, details.patient_id)
+    return directory.patient(work.session, details.patient_id)
 
 
 def _bookable_places(

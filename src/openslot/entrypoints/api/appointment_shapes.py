@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, Field
 
 from openslot.booking import models
 from openslot.booking.models import Priority, Status
+from openslot.booking.rules import may_see_reason
+from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.api.shapes import (
     CentreRef,
@@ -64,7 +66,7 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         end=appointment.ends_at.astimezone(appointment.zone),
         status=appointment.status,
         status_reason=appointment.status_reason,
-        reason=appointment.reason,
+        reason=appointment.reason if may_see_reason(bearer.actor(), appointment) else None,
         priority=appointment.priority,
         referral=appointment.referral_id,
         version=appointment.version,

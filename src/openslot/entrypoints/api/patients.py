@@ -22,7 +22,6 @@ from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.records import finding
-from openslot.records.queries import exactly
 
 service = Service("patients", "Patients", "People who receive care.")
 
@@ -94,13 +93,16 @@ PatientChange = Partial.of(PatientDetails, "PatientChange", "Changes to a patien
 def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     """Find patients, as a member of the care team.
 
-    Practitioners find patients who have appointments with them, and other patients only by full
-    name and date of birth or identifier.
+    Practitioners find patients who have appointments with them, staff and administrators of a
+    centre those who have one there. All find other patients only by full name and date of birth or
+    identifier, and know them for some hours. Each search is audited.
     """
     actor = bearer.actor()
     finding.check_may_find(actor)
     if query.name and (query.born or query.identifier) and not query.q:
-        matches = exactly(reader(), query.name, born=query.born, identifier=query.identifier)
+        matches = bearer.write(
+            finding.look_up, query.name, born=query.born, identifier=query.identifier
+        )
         return PatientList(items=[_found(row) for row in matches[: query.limit]], next=None)
     if query.identifier:
         raise Invalid("Enter the full name too.", field="name")
@@ -114,6 +116,7 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
         after=after,
         limit=query.limit + 1,
     )
+    bearer.write(finding.note_search, min(len(rows), query.limit))
     return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
 
 
@@ -128,6 +131,7 @@ def get_patient(patient_id: UUID) -> Patient:
     may_see_patient(actor, patient_id)
     if not finding.knows(bearer.work(), patient_id):
         refuse(patient_id)
+    bearer.write(finding.note_details_read, patient_id)
     return _patient(queries.patient(reader(), patient_id))
 
 

@@ -22,7 +22,7 @@ from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
-from openslot.records import commands, queries
+from openslot.records import commands, finding, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.models import EntryKind
 
@@ -148,7 +148,7 @@ def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAc
     if not actor.is_a(Role.PRACTITIONER):
         raise Forbidden
     details = checked(EmergencyDetails.model_validate, {"reason": body.reason})
-    matches = queries.exactly(reader(), body.name, born=body.born, identifier=body.identifier)
+    matches = bearer.write(finding.look_up, body.name, born=body.born, identifier=body.identifier)
     if patient_id not in {patient.id for patient in matches}:
         refuse(patient_id)
     row = bearer.write(commands.break_glass, patient_id, details)

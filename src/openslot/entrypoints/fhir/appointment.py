@@ -9,7 +9,8 @@ from openslot.booking import queries
 from openslot.booking.cells import appointment_cells
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Condition, seen_by
-from openslot.booking.rules import CLAIMING, relation_to
+from openslot.booking.rules import CLAIMING, may_see_reason, relation_to
+from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import slot, subject
 from openslot.entrypoints.fhir.elements import (
     URN,
@@ -63,7 +64,9 @@ def show(appointment: Appointment, site: Site) -> Json:
         serviceCategory=subject.service_category(schedule, site),
         serviceType=subject.service_type(schedule, site),
         specialty=subject.specialty(schedule, site),
-        reasonCode=[{"text": appointment.reason}],
+        reasonCode=[{"text": appointment.reason}]
+        if may_see_reason(bearer.actor(), appointment)
+        else None,
         priority=PRIORITY[appointment.priority],
         description=appointment.task,
         start=instant(appointment.starts_at, zone),

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, case, func, type_coerce
-
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
 from openslot.core.fields import address_key
 from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, phone_key
 from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir.queries import birth_days
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
 LONGEST = 500
@@ -196,10 +195,7 @@ class BirthDay(Parameter):
     def __init__(self, about: str, column: Any):
         super().__init__(about, order=column)
         self.column = column
-        text = type_coerce(column, String)
-        self.first = func.substr(text + "-01-01", 1, 10)
-        length = func.length(text)
-        self.last = case((length == 4, text + "-12-31"), (length == 7, text + "-31"), else_=text)
+        self.first, self.last = birth_days(column)
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
         """Match births all of whose days are in the date and its prefix."""

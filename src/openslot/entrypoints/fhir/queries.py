@@ -2,7 +2,19 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, String, Text, and_, case, cast, func, null, select, union_all
+from sqlalchemy import (
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import aliased, join, outerjoin
 
 from openslot.booking.models import Appointment, Status
@@ -18,6 +30,14 @@ def latest(first: Any, *others: Any) -> Any:
     for other in others:
         newest = case((other > newest, other), else_=newest)
     return newest
+
+
+def birth_days(column: Any) -> tuple[Any, Any]:
+    """Return the first and the last day of a date of birth that may be known by month or year, as
+    texts. The last day of a month may be one that it lacks, which is in order before the next."""
+    text, length = type_coerce(column, String), func.length(type_coerce(column, String))
+    last = case((length == 4, text + "-12-31"), (length == 7, text + "-31"), else_=text)
+    return func.substr(text + "-01-01", 1, 10), last
 
 
 SUBJECTS: Any = outerjoin(

@@ -15,12 +15,9 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from wtforms import StringField
 
-from openslot.core.births import BirthDate
+from openslot.core.births import UNREADABLE, BirthDate
 from openslot.core.language import settled
 from openslot.entrypoints.web.formats import born
-
-UNREADABLE = "unreadable"
-"""Value passed to the domain for unreadable text, so that it explains what to enter."""
 
 EARLIEST_YEAR = 1000
 LONGEST = 60

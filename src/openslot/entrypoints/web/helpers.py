@@ -12,9 +12,11 @@ from flask_babel import format_time, get_locale
 from flask_babel import gettext as _
 
 from openslot.booking.models import Appointment
+from openslot.booking.rules import may_see_reason
 from openslot.booking.slots import Slot
 from openslot.core.config import Settings
 from openslot.core.language import settled
+from openslot.entrypoints.web import context
 from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.formats import day_part
 from openslot.entrypoints.web.looks import look
@@ -48,10 +50,16 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(
         entry_url=entry_url,
         more_url=more_url,
+        sees_reason=sees_reason,
         weeks_ahead=settings.search_days // 7,
         one_day=timedelta(days=1),
         one_minute=timedelta(minutes=1),
     )
+
+
+def sees_reason(appointment: Appointment) -> bool:
+    """Return whether the reader may see why the patient comes."""
+    return may_see_reason(context.actor(), appointment)
 
 
 def first_day(slots: Sequence[Slot]) -> list[Slot]:

@@ -26,9 +26,8 @@ from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
-from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
-from openslot.entrypoints.web import access, context, known, reading, records
+from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import (
@@ -66,8 +65,8 @@ CLOSED = 403
 def find() -> str:
     """Find patients by name, email, phone number, Medicare number or date of birth.
 
-    Nothing is listed without a search. Practitioners find their own patients, and others only by
-    full name and date of birth.
+    Nothing is listed without a search. People find patients of their own, or of their centre, and
+    others only by full name and a second detail.
     """
     text, number = reading.text("q")[:200], reading.page_number()
     day = read_day(text, _locale())
@@ -75,7 +74,14 @@ def find() -> str:
     matches: Sequence[Patient] = ()
     total = 0
     if text:
-        matches, total = _matching_patients("" if born else text, born, (number - 1) * PAGE_SIZE)
+        matches, total = finding.search(
+            context.work(),
+            text="" if born else text,
+            born=born,
+            limit=PAGE_SIZE,
+            offset=(number - 1) * PAGE_SIZE,
+        )
+        context.write(finding.note_search, total)
     return render_template(
         "patients/find.html",
         text=text,
@@ -86,20 +92,8 @@ def find() -> str:
         readable=_readable(matches),
         token=records.found_token,
         birth_example=example(),
-        **(_exact_matches() if _is_practitioner() else {}),
-    )
-
-
-def _matching_patients(
-    text: str, born: BirthDate | None, offset: int
-) -> tuple[Sequence[Patient], int]:
-    own = context.actor().practitioner_id
-    if not _is_practitioner():
-        return queries.patients(
-            context.reader(), text=text, born=born, limit=PAGE_SIZE, offset=offset
-        )
-    return history.patients_of(
-        context.work(), own or 0, text=text, born=born, limit=PAGE_SIZE, offset=offset
+        is_practitioner=_is_practitioner(),
+        **_exact_matches(),
     )
 
 
@@ -108,8 +102,9 @@ def _exact_matches() -> dict[str, Any]:
     name, typed = reading.text("name")[:200], reading.text("identifier")[:100]
     born = read_birth(typed, _locale())
     identifier = None if born else typed
-    matches = history.exactly(context.reader(), name, born=born, identifier=identifier)
-    known.remember(matches)
+    matches: Sequence[Patient] = ()
+    if name and typed:
+        matches = context.write(finding.look_up, name, born=born, identifier=identifier)
     return {
         "name": name,
         "identifier": typed,
@@ -201,8 +196,10 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("history.of", patient_id=patient_id), 303)
     if _is_practitioner() and not _has_only_registered(patient_id):
         return _history_page(patient_id)
-    may_see_patient(actor, patient_id)
+    if not finding.knows(context.work(), patient_id):
+        raise NotFound
     patient = queries.patient(context.reader(), patient_id)
+    context.write(finding.note_details_read, patient_id)
     own, now = booking.of_patient(patient_id), context.now()
     past = appointments_for(
         context.work(), own, booking.gone_by(now), newest_first=True, limit=PAST_SHOWN
@@ -217,7 +214,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
 
 def _has_only_registered(patient_id: UUID) -> bool:
     """Return whether the practitioner registered the patient but may not read the health record."""
-    return finding.has_registered(context.work(), patient_id) and not histories.may_read(
+    return finding.has_lately(context.work(), finding.MADE, patient_id) and not histories.may_read(
         context.work(), patient_id
     )
 

@@ -16,7 +16,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import HiddenField, RadioField, StringField, TextAreaField
 
 from openslot.booking.errors import SlotTaken
@@ -43,6 +42,7 @@ from openslot.entrypoints.web.records import fresh_id
 from openslot.entrypoints.web.requests import request_to, seen_version
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked, see_other
 from openslot.entrypoints.web.week import lengths, week
+from openslot.records import finding
 from openslot.schedules.rules import Place
 
 pages = Blueprint("request_form", __name__)
@@ -127,7 +127,7 @@ def ask(service_id: int) -> ResponseReturnValue:
         _request_form(obj=_earlier_request(context.work(), service_id)),
         _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
-        found=None if patient_id else _found_patients(session),
+        found=None if patient_id else _found_patients(),
     )
     return _answer(
         page,
@@ -163,16 +163,17 @@ def _chosen_patient_id() -> UUID | None:
     return reading.optional_id("whom") or reading.optional_id("patient")
 
 
-def _found_patients(session: Session) -> Sequence[Patient] | None:
+def _found_patients() -> Sequence[Patient] | None:
     """Return the patients that match the search; None without a search."""
     text = reading.text("who")[:200]
     if not text:
         return None
     day = read_day(text, settled(get_locale()))
     born = BirthDate(day) if day else None
-    patients, _total = directory.patients(
-        session, text="" if born else text, born=born, limit=MOST_FOUND, offset=0
+    patients, total = finding.search(
+        context.work(), text="" if born else text, born=born, limit=MOST_FOUND, offset=0
     )
+    context.write(finding.note_search, total)
     return patients
 
 

@@ -10,7 +10,8 @@ from flask import g
 
 from openslot.booking.slots import Booker
 from openslot.core.errors import NotFound
-from openslot.entrypoints.web import context, known, reading
+from openslot.entrypoints.web import context, reading
+from openslot.records import finding
 from openslot.referrals import queries as referrals
 
 
@@ -29,7 +30,7 @@ def _named() -> UUID | None:
     if context.actor().role is None:
         return None
     patient_id = reading.optional_id("patient")
-    if patient_id is None or known.knows(patient_id):
+    if patient_id is None or finding.may_book_for(context.work(), patient_id):
         return patient_id
     raise NotFound
 
