@@ -1,6 +1,7 @@
 """Settings and database for the commands."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,6 +12,7 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Busy
 from openslot.core.work import Work, doing
 from openslot.migrations import run as migrations
 
@@ -35,7 +37,8 @@ class Deployment:
         url = self.settings.url
         try:
             database = Database(url, hurried=False)
-            migrations.current(database.engine)
+            with suppress(Busy):  # it answers, and is being upgraded
+                migrations.current(database.engine)
         except Exception as error:  # each driver has its own errors, and all mean the same here
             details = str(error.__cause__ or error).strip().splitlines()
             sentence = (
