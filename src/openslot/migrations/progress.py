@@ -121,5 +121,6 @@ class Progress:
 
     def _send(self, statement: str, *values: str) -> None:
         """Send a statement around SQLAlchemy, whose statements are followed."""
-        with self._connection.connection.cursor() as cursor:
-            cursor.execute(statement.format(table=TABLE), values)
+        cursor = self._connection.connection.cursor()
+        cursor.execute(statement.format(table=TABLE), values)
+        cursor.close()
