@@ -218,13 +218,19 @@ class Database:
             _close_reader(session)
 
     def damage(self) -> list[str]:
-        """Return what is damaged in SQLite's file; nothing for servers, which check their own."""
+        """Return what is damaged in SQLite's file; nothing for servers, which check their own.
+
+        Raises Unavailable if the file cannot be opened.
+        """
         if self.engine.dialect.name != "sqlite":
             return []
         try:
             with self._reader.connect() as connection:
                 lines = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars().all()
         except Unavailable as error:
+            code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+            if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise
             return [error.reason]
         return [str(line) for line in lines if line != "ok"]
 

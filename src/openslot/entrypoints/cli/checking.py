@@ -8,27 +8,16 @@ from openslot.booking import check, queries
 from openslot.core import sealing
 from openslot.core.db import Database
 from openslot.core.sealing import Sealed
+from openslot.entrypoints.cli.deployment import check_file
 
 
 def run_check(database: Database, *, repair: bool) -> None:
     """Print each fault of the file, the diaries and the audit log; raise ClickException if any
     remain."""
-    _check_file(database)
+    check_file(database)
     advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
     if advice:
         raise click.ClickException(" ".join(advice))
-
-
-def _check_file(database: Database) -> None:
-    """Print what is damaged in the file, and raise ClickException: nothing in it can be trusted."""
-    damaged = database.damage()
-    for line in damaged:
-        click.echo(line)
-    if damaged:
-        raise click.ClickException(
-            "The database file is damaged. Stop the server, keep a copy of the file, and restore "
-            "the newest backup that passes this check."
-        )
 
 
 def _check_diaries(database: Database, *, repair: bool) -> list[str]:
