@@ -720,7 +720,7 @@ def test_both_hours_of_the_night_on_which_the_clock_goes_back_can_be_booked(
     def offered(session: Any) -> list[datetime]:
         places = schedule_queries.places(session, Schedule.id == clinic.schedule)
         there = slots.slots(work(session, now=at), places, first, first + timedelta(hours=2))
-        return [slot.start for slot in there]
+        return [slot.start.astimezone(UTC) for slot in there]
 
     half_hours = [first + timedelta(minutes=30 * number) for number in range(4)]
     assert sqlite_database.read(offered) == half_hours
