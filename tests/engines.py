@@ -37,9 +37,22 @@ STARTS_WITHIN = 60.0
 TRIES = 3
 """A port that was free may be taken before the server has it; then another is tried."""
 
-NO_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SAVEPOINT", "RELEASE")
+NO_STATEMENTS = (
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "PRAGMA",
+    "SAVEPOINT",
+    "RELEASE",
+    "SELECT SET_CONFIG(",
+)
 
-PACKAGES = {"postgresql": "postgresql", "mariadb": "mariadb-server", "chromium": "chromium"}
+PACKAGES = {
+    "postgresql": "postgresql",
+    "mariadb": "mariadb-server",
+    "pgbouncer": "pgbouncer",
+    "chromium": "chromium",
+}
 """Debian's package for each program that the full test run uses."""
 
 
@@ -57,6 +70,7 @@ def installed() -> dict[str, bool]:
     return {
         "postgresql": all(map(program, ("initdb", "postgres"))),
         "mariadb": all(map(program, ("mariadb-install-db", "mariadbd"))),
+        "pgbouncer": program("pgbouncer") is not None,
         "chromium": program("chromium") is not None,
     }
 
@@ -111,8 +125,8 @@ class Home:
     identity: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, parent: Path, *users: str) -> "Home":
-        folder = parent / users[0]
+    def make(cls, parent: Path, *users: str, name: str = "") -> "Home":
+        folder = parent / (name or users[0])
         folder.mkdir(mode=0o700)
         if os.geteuid() != 0:
             return cls(folder)
@@ -256,6 +270,39 @@ def _start_mariadbd(home: Home, password: str) -> Server:
     _wait_for(process, answers, home)
     return Server(
         url, process, signal.SIGTERM, ("127.0.0.1", port), lambda: _start_mariadbd(home, password)
+    )
+
+
+def start_pgbouncer(parent: Path, postgresql: Server) -> Server:
+    """A PgBouncer before a PostgreSQL, which lends each transaction any of three connections."""
+    home = Home.make(parent, "postgres", name="pgbouncer")
+    settings = {
+        "listen_addr": "",
+        "unix_socket_dir": str(home.folder),
+        "auth_type": "any",
+        "pool_mode": "transaction",
+        "default_pool_size": "3",
+        "max_client_conn": "200",
+    }
+    backend = f"* = host={Path(str(postgresql.listens)).parent} user=openslot"
+    lines = ["[databases]", backend, "[pgbouncer]", *(f"{k} = {v}" for k, v in settings.items())]
+    file = home.folder / "pgbouncer.ini"
+    file.write_text("\n".join(lines) + "\n")
+    file.chmod(0o644)
+    process = home.start(program("pgbouncer") or "pgbouncer", str(file))
+
+    def answers() -> None:
+        psycopg.connect(
+            user="openslot", dbname="postgres", host=str(home.folder), port=6432
+        ).close()
+
+    _wait_for(process, answers, home)
+    return Server(
+        f"postgresql+psycopg://openslot@/{{database}}?host={home.folder}&port=6432",
+        process,
+        signal.SIGINT,
+        str(home.folder / ".s.PGSQL.6432"),
+        lambda: start_pgbouncer(parent, postgresql),
     )
 
 

@@ -4,21 +4,32 @@ Its rows are written through the tables as that release has them, on every engin
 server's defaults.
 """
 
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from multiprocessing import get_context
 from typing import Any
 from uuid import UUID, uuid4
 
+import pymysql
 import pytest
-from sqlalchemy import Connection, Engine, MetaData, Uuid, select, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, MetaData, Uuid, event, inspect, select, text
 
 import engines
 from factories import NOW
 from openslot.booking import check
-from openslot.core.db import Database, Instant
-from openslot.migrations import run
+from openslot.core.db import Database, Instant, make_engine
+from openslot.migrations import progress, run
 from openslot.schedules import diaries
 from openslot.schedules.availability import span_between
+from openslot.schema import metadata
 
 BEFORE = "0006"
 
@@ -48,6 +59,10 @@ class Past:
     engine: Engine
     names: list[str]
 
+
+EACH_ENGINE_ONCE = [
+    (name, "utf8mb4" if name == "mariadb" else "") for name in engines.engine_names()
+]
 
 on_each_engine = pytest.mark.parametrize(
     ("engine_name", "default"),
@@ -245,3 +260,116 @@ def test_renamed_columns_statuses_and_topics_keep_their_rows(blank_engine: Engin
     run.downgrade(blank_engine, "0010")
     *names, wanted = kept(*rest, preference.format("visits"))
     assert (names, bool(wanted)) == (["lapsed", "visit.reminder"], False)
+
+
+# Killed half-way, and several at once
+
+CHANGE = re.compile(r"\s*(ALTER|CREATE|DELETE|DROP|INSERT|RENAME|UPDATE)\b", re.I)
+
+
+def is_killed(engine: Engine, at: int, *, is_sent: bool = True) -> bool:
+    """Upgrade in a process of its own, which kills itself at its change number ``at``: as soon as
+    that is done, or just before it is sent. Whether there were so many changes."""
+    url = engine.url.render_as_string(hide_password=False)
+    process = get_context("fork").Process(target=_upgrade_until, args=(url, at, is_sent))
+    process.start()
+    process.join(120)
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
+
+
+def _upgrade_until(url: str, at: int, is_sent: bool) -> None:
+    changes = itertools.count(1)
+
+    def count(statement: Any) -> None:
+        text = statement if isinstance(statement, str) else bytes(statement).decode()
+        if CHANGE.match(text) and progress.TABLE not in text and next(changes) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def query(connection: Any, sql: Any, *rest: Any) -> Any:
+        if not is_sent:
+            count(sql)
+        result = send(connection, sql, *rest)
+        if is_sent:
+            count(sql)
+        return result
+
+    # On MariaDB at the wire, where the change is not recorded yet.
+    send, pymysql.connections.Connection.query = pymysql.connections.Connection.query, query
+    engine = make_engine(url)
+    if engine.dialect.name != "mariadb":
+        moment = "after_cursor_execute" if is_sent else "before_cursor_execute"
+        event.listen(Engine, moment, lambda _connection, _cursor, text, *_rest: count(text))
+    run.upgrade(engine)
+    os._exit(0)
+
+
+@pytest.mark.parametrize(("engine_name", "default"), EACH_ENGINE_ONCE, indirect=True)
+def test_an_upgrade_that_is_killed_at_any_change_goes_on(past: Past) -> None:
+    before = words(past.engine)
+    run.upgrade(past.engine, "0007")
+    if past.engine.dialect.name == "mariadb":
+        # It goes on from there, so each try comes further: past an UPDATE once the ALTER after it
+        # has committed both.
+        tries = itertools.cycle([(1, True), (2, True), (2, False), (9, True)])
+        kills = sum(
+            1
+            for _ in itertools.takewhile(
+                lambda t: is_killed(past.engine, t[0], is_sent=t[1]), tries
+            )
+        )
+        assert kills > 6
+    else:
+        assert is_killed(past.engine, 2)
+        assert is_killed(past.engine, 9)
+        assert run.current(past.engine) == "0007"
+        run.upgrade(past.engine)
+    assert run.is_current(past.engine)
+    check_whole(past)
+    after = words(past.engine)
+    assert {name: after[name] for name in before} == before
+    assert progress.TABLE not in inspect(past.engine).get_table_names()
+
+
+def test_the_first_upgrade_can_be_killed_too(blank_engine: Engine) -> None:
+    if blank_engine.dialect.name == "mariadb":
+        while is_killed(blank_engine, 50):
+            assert not run.is_current(blank_engine)
+    else:
+        assert is_killed(blank_engine, 50)
+        run.upgrade(blank_engine)
+    assert run.is_current(blank_engine)
+    with blank_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_half_an_upgrade_is_not_current_and_cannot_be_taken_back(blank_engine: Engine) -> None:
+    if blank_engine.dialect.name != "mariadb":
+        pytest.skip("an upgrade happens whole or not at all")
+    run.upgrade(blank_engine, "0010")
+    assert is_killed(blank_engine, 2)
+    with pytest.raises(run.Interrupted, match=r"The last upgrade .* Run: openslot db upgrade$"):
+        run.downgrade(blank_engine, "0009")
+    run.upgrade(blank_engine)
+    run.downgrade(blank_engine, "0009")
+    assert run.current(blank_engine) == "0009"
+
+
+def test_several_upgrades_at_once_wait_for_each_other(blank_engine: Engine) -> None:
+    url = blank_engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "db", "upgrade"]
+    started = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "OPENSLOT_DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], said
+    assert set(said) == {f"The tables are at the newest revision, {run.head()}.\n"}
+    assert run.is_current(blank_engine)

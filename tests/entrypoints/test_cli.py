@@ -322,6 +322,23 @@ def test_check_finds_an_audit_that_was_changed(run: Run, database: Database) -> 
     )
 
 
+@pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
+def test_check_of_a_damaged_file_ends_with_a_sentence(
+    run: Run, database: Database, tmp_path: Path, at: float
+) -> None:
+    assert run("import", DOCUMENTS).exit_code == 0
+    database.close()
+    file = tmp_path / "data" / "openslot.sqlite3"
+    content = bytearray(file.read_bytes())
+    first = int(len(content) * at) // 4096 * 4096
+    content[first : first + 8 * 4096] = b"\xa5" * 8 * 4096
+    file.write_bytes(content)
+    result = run("check")
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "Error: The database file is damaged." in result.stderr
+
+
 def test_check_leaves_double_bookings_to_people(run: Run, database: Database) -> None:
     assert run("import", DOCUMENTS).exit_code == 0
     _book_twice(database)

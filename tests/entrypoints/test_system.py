@@ -1,13 +1,17 @@
 """What those who watch over the server are told."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from entrypoints.browsing import ClientFor
 from openslot.app import create_app
+from openslot.core import db
 from openslot.core.config import Settings
 from openslot.migrations import run
 
@@ -46,3 +50,33 @@ def test_a_server_without_its_database_is_not(tmp_path: Path) -> None:
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {"status": "not ready", "database": "unreachable"}
+
+
+def test_a_server_that_can_only_read_is_not_ready(migrated: Flask) -> None:
+    engine = migrated.extensions["openslot"].database.engine
+    engine.dispose()
+
+    def only_read(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    event.listen(engine, "connect", only_read)
+    answer = migrated.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json
+    assert (answer.json["status"], answer.json["database"]) == ("not ready", "not writable")
+    event.remove(engine, "connect", only_read)
+    assert migrated.test_client().get("/readyz").status_code == 200
+
+
+def test_a_server_beside_a_busy_one_is_ready(
+    migrated: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "PATIENCE", 0.1)
+    engine = migrated.extensions["openslot"].database.engine
+    with engine.connect() as writing:
+        engine.dispose()
+        event.listen(
+            engine, "connect", lambda one, _record: one.execute("PRAGMA busy_timeout = 10")
+        )
+        writing.begin()
+        assert migrated.test_client().get("/readyz").status_code == 200

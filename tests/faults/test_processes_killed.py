@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from socket import create_connection
+from socket import create_connection, socket
 
 import click
 import pytest
@@ -75,3 +76,37 @@ def test_a_process_that_is_killed_is_never_given_up() -> None:
     until(lambda: pids.add(attendant.pid) or len(pids) > DEATHS)
     assert not attendant.has_given_up
     attendant.stop()
+
+
+def test_a_server_that_stops_answers_who_is_connected(tmp_path: Path) -> None:
+    """Those who were not accepted yet, and those whose next request was on its way."""
+    port = free_port()
+    request = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(tmp_path, port, "--workers", "1", "--no-worker") as server, ExitStack() as stack:
+        until_ready(port)
+        until(lambda: status(port, "/login") == 200)
+
+        def connect() -> socket:
+            return stack.enter_context(create_connection(("127.0.0.1", port), timeout=20))
+
+        kept = connect()
+        kept.sendall(request)
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
+        (web,) = children(server.pid, "web")
+        os.kill(web, signal.SIGSTOP)
+        late = [connect() for _ in range(20)]
+        server.send_signal(signal.SIGTERM)
+        for client in late[:10]:
+            client.sendall(request)
+        os.kill(web, signal.SIGCONT)
+        until(lambda: status(port) is None)
+        for client in [*late[10:], kept]:
+            client.sendall(request)
+        for client in [*late, kept]:
+            assert b"HTTP/1.1 200 " in all_of(client)
+        assert server.wait(30) == 0
+
+
+def all_of(client: socket) -> bytes:
+    """What is received until the server closes the connection."""
+    return b"".join(iter(lambda: client.recv(65536), b""))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import factories
+from clinic import open_clinic
 from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
@@ -703,3 +704,23 @@ def test_a_service_may_be_booked_as_often_as_needed(sqlite_database: Database, t
     for hour in (0, 2):
         scan = town.booking_request(MONDAY_9 + timedelta(hours=hour), schedule=town.scan)
         assert book(sqlite_database, town.patient(), scan).status == Status.BOOKED
+
+
+def test_both_hours_of_the_night_on_which_the_clock_goes_back_can_be_booked(
+    sqlite_database: Database,
+) -> None:
+    """The clinic is open all night; in Sydney it is 2:00 at 15:00 and at 16:00 UTC."""
+    clinic = open_clinic(sqlite_database)
+    at, first = datetime(2027, 3, 20, tzinfo=UTC), datetime(2027, 4, 3, 15, tzinfo=UTC)
+
+    def offered(session: Any) -> list[datetime]:
+        places = schedule_queries.places(session, Schedule.id == clinic.schedule)
+        there = slots.slots(work(session, now=at), places, first, first + timedelta(hours=2))
+        return [slot.start.astimezone(UTC) for slot in there]
+
+    half_hours = [first + timedelta(minutes=30 * number) for number in range(4)]
+    assert sqlite_database.read(offered) == half_hours
+    wanted = booking.BookingRequest(clinic.schedule, half_hours[2], 30, clinic.patient)
+    booked = sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, at), wanted))
+    assert booked.starts_at == half_hours[2]
+    assert sqlite_database.read(offered) == half_hours[:2] + half_hours[3:]

@@ -427,7 +427,7 @@ def test_a_worker_killed_between_sending_and_marking_sends_again_with_the_same_i
     there.before = lambda: None
     (one,) = deliveries(database, endpoint)
     assert (one.state, one.attempts) == ("waiting", 0)
-    (leased,) = rows(database, WEBHOOK)
+    (leased,) = rows(database, f"{WEBHOOK}:{endpoint.id}")
     assert leased.state == State.WAITING
     assert leased.leased_until is not None
     run_worker(database, settings(), at=leased.leased_until - MOMENT)
@@ -613,7 +613,7 @@ def test_on_every_engine_a_deleted_endpoint_takes_its_deliveries_along(
     database.run(lambda session: commands.delete(work(session, SYSTEM, NOW), endpoint.id))
     run_worker(database, settings())
     assert there.taken == []
-    assert {one.state for one in rows(database, WEBHOOK)} == {State.DONE}
+    assert {one.state for one in rows(database, f"{WEBHOOK}:{endpoint.id}")} == {State.DONE}
 
 
 def test_on_every_engine_the_list_goes_on_where_it_stopped_and_old_rows_go(

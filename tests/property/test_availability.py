@@ -66,12 +66,13 @@ def periods(draw: st.DrawFn) -> Weekly:
 
 
 def oracle(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
-    """Ask, for each tick, what the wall clock shows and whether that is within the hours."""
-    mask = 0
-    for bit in range(window.days * DAY):
-        local = datetime.fromtimestamp((window.start + bit) * 300, UTC).astimezone(zone)
-        first_time = not local.fold
-        if first_time and any(_covers(period, local) for period in hours):
+    """Ask, for each tick, what a wall clock shows that waits where others go back, and whether
+    that is within the hours."""
+    mask, shown = 0, datetime.min  # noqa: DTZ901 - what a clock shows
+    for bit in range(-DAY, window.days * DAY):
+        instant = datetime.fromtimestamp((window.start + bit) * 300, UTC)
+        shown = max(shown, instant.astimezone(zone).replace(tzinfo=None))
+        if bit >= 0 and any(_covers(period, shown) for period in hours):
             mask |= 1 << bit
     return mask
 
@@ -117,6 +118,26 @@ def test_opening_hours_follow_the_wall_clock_tick_by_tick(
     assert availability.opening(hours, zone, window) == oracle(hours, zone, window)
 
 
+SYDNEY = ZoneInfo("Australia/Sydney")
+NIGHT = Window((date(2026, 4, 4) - EPOCH).days, 1)
+"""In which Sydney's clock goes from 3:00 back to 2:00, at 16:00 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "hours"),
+    [(1320, 360, 9), (120, 180, 2), (150, 240, 2.5), (0, 150, 2.5), (0, 120, 2), (180, 240, 1)],
+    ids=["all night", "the hour", "from its middle", "to its middle", "to it", "from its end"],
+)
+def test_what_is_open_when_the_clock_goes_back_stays_open(
+    starts: int, ends: int, hours: float
+) -> None:
+    """A period ends when the clock shows its end for the first time."""
+    weekday = 5 if starts > ends else 6
+    found = availability.opening([Weekly(weekday, starts, ends)], SYDNEY, NIGHT)
+    assert found.bit_count() == hours * 12
+    assert len(list(availability.spans_of(found, NIGHT))) == 1
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_opening_hours_are_right_over_every_change_of_the_clock(zone: str) -> None:
     hours = [Weekly(day, 0, 1440) for day in range(7)] + [Weekly(2, 1320, 120)]
@@ -134,7 +155,7 @@ def test_starts_lie_on_the_grid_of_the_wall_clock(
     expected = 0
     for bit in range(window.days * DAY):
         local = datetime.fromtimestamp((window.start + bit) * 300, UTC).astimezone(zone)
-        if not local.fold and (local.hour * 60 + local.minute) % minutes == 0:
+        if (local.hour * 60 + local.minute) % minutes == 0:
             expected |= 1 << bit
     assert availability.grid(minutes, zone, window) == expected
 

@@ -77,6 +77,17 @@ def test_the_time_of_day_is_lower_case_and_never_breaks() -> None:
     assert formats.clock_time(START + timedelta(hours=3), SYDNEY) == f"1:30{NBSP}pm"
 
 
+def test_a_time_that_occurs_twice_says_which_it_is() -> None:
+    first = datetime(2026, 4, 4, 15, tzinfo=UTC)
+    assert formats.clock_time(first - HALF_HOUR, SYDNEY) == f"1:30{NBSP}am"
+    assert formats.clock_time(first, SYDNEY) == f"2:00{NBSP}am{NBSP}(UTC+11:00)"
+    second = first + timedelta(hours=1)
+    assert formats.clock_time(second, SYDNEY) == f"2:00{NBSP}am{NBSP}(UTC+10:00)"
+    end = second + timedelta(hours=1)
+    assert formats.time_range(second, end, SYDNEY).startswith(f"2:00{NBSP}am{NBSP}(UTC+10:00)")
+    assert formats.clock_time(end, SYDNEY) == f"3:00{NBSP}am"
+
+
 def test_day_and_time_are_joined_by_the_locale() -> None:
     full = formats.day_time(START, SYDNEY, year=True)
     assert full == f"Monday 23 November 2026, 10:30{NBSP}am"

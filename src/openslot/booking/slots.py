@@ -240,7 +240,7 @@ def nearest(
         whom=whom,
     )
     closest = sorted(around, key=lambda slot: abs(slot.start - start))[:NEAREST]
-    return sorted(slot.start for slot in closest)
+    return sorted((slot.start for slot in closest), key=datetime.timestamp)
 
 
 def slot_at(tick: int, place: Place, minutes: int | None = None) -> Slot:

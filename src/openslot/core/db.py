@@ -40,7 +40,7 @@ from sqlalchemy.schema import SchemaItem
 
 from openslot.core import clock
 from openslot.core.errors import AlreadyThere, Busy, TookTooLong, Unavailable, Uncertain
-from openslot.core.refusals import Refusal, refusal_of, taken_columns
+from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_columns
 from openslot.core.servers import ANSWERS_WITHIN, COLLATION, make_server_engine
 
 T = TypeVar("T")
@@ -157,7 +157,8 @@ class Database:
         back and calls ``work`` again, with growing random waits, for up to PATIENCE seconds.
         So ``work`` must have no effect outside the session. Raises Busy when the time is over,
         AlreadyThere if a unique key has the value already, Unavailable if the database cannot
-        be reached, and Uncertain if the connection broke during the commit.
+        be reached or only read, on a new connection too, and Uncertain if the connection broke
+        during the commit.
         """
         began = time.monotonic()
         wait = 0.002
@@ -168,8 +169,11 @@ class Database:
             except Uncertain:
                 raise
             except Unavailable as error:
-                if not error.is_broken or time.monotonic() - began > REDIALS_WITHIN:
+                is_first_refusal = error.is_read_only and previous is None
+                is_worth_it = error.is_broken or is_first_refusal
+                if not is_worth_it or time.monotonic() - began > REDIALS_WITHIN:
                     raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
+                previous = error
             except (LostRace, StaleDataError, DBAPIError) as error:
                 _check_worth_retrying(error, previous)
                 if time.monotonic() - began > PATIENCE:
@@ -212,6 +216,23 @@ class Database:
             yield session
         finally:
             _close_reader(session)
+
+    def damage(self) -> list[str]:
+        """Return what is damaged in SQLite's file; nothing for servers, which check their own.
+
+        Raises Unavailable if the file cannot be opened.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return []
+        try:
+            with self._reader.connect() as connection:
+                lines = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars().all()
+        except Unavailable as error:
+            code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+            if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise
+            return [error.reason]
+        return [str(line) for line in lines if line != "ok"]
 
     def close(self) -> None:
         """Close all connections."""
@@ -287,7 +308,7 @@ def _explain(context: ExceptionContext) -> Exception | None:
         # Drop the connection even if it is intact: it may lead to a server that was demoted, or
         # stay read-only. The next work gets a new one.
         context.is_disconnect = True
-        return Unavailable(reason=reason, is_broken=is_broken)
+        return Unavailable(reason=reason, is_broken=is_broken, is_read_only=is_read_only(original))
     reads = context.connection.get_execution_options().get("openslot_reads", False)
     if refusal is Refusal.SLOW:
         return TookTooLong()

@@ -170,13 +170,21 @@ class Unavailable(Failure):
 
     It is away, starting, full, or read-only. This is no DomainError, so that no handler of those
     goes on to ask the database for more. ``is_broken`` says that the connection ended, so that
-    another may be tried; ``reason`` is what the driver said, for the log alone.
+    another may be tried, and ``is_read_only`` that this one cannot write, which another may;
+    ``reason`` is what the driver said, for the log alone.
     """
 
     retry_after: ClassVar[int] = 5
 
-    def __init__(self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False):
-        self.reason, self.is_broken = reason, is_broken
+    def __init__(
+        self,
+        sentence: str | None = None,
+        *,
+        reason: str = "",
+        is_broken: bool = False,
+        is_read_only: bool = False,
+    ):
+        self.reason, self.is_broken, self.is_read_only = reason, is_broken, is_read_only
         super().__init__(sentence)
 
 

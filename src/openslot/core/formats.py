@@ -66,8 +66,13 @@ def day_part(
 
 
 def clock_time(language: Language, when: datetime, zone: Zone) -> str:
-    """The time of day, "10:30 am", which never breaks over two lines."""
+    """The time of day, "10:30 am", which never breaks over two lines.
+
+    A time that occurs twice, as the clock goes back, is written with its offset.
+    """
     written = dates.format_time(_local(when, zone), "short", _zone(zone), language.locale)
+    if _occurs_twice(_local(when, zone)):
+        written = f"{written} ({offset(when, zone)})"
     return _unbroken(written)
 
 
@@ -84,7 +89,7 @@ def time_range(language: Language, start: datetime, end: datetime, zone: Zone) -
     """Return from and to, "10:30 – 11:00 am", which never breaks over two lines."""
     first, last = _local(start, zone), _local(end, zone)
     locale = language.locale
-    if first.date() != last.date():
+    if first.date() != last.date() or _occurs_twice(first) or _occurs_twice(last):
         # Babel compares the hours alone, and would write one of two equal ones.
         frame = str(locale.interval_formats[None])
         return _unbroken(
@@ -229,6 +234,10 @@ def _local(when: datetime, zone: Zone | None) -> datetime:
     if zone is None:
         raise TypeError("A zone is needed: an instant has no day or hour of its own.")
     return when.astimezone(_zone(zone))
+
+
+def _occurs_twice(local: datetime) -> bool:
+    return local.utcoffset() != local.replace(fold=not local.fold).utcoffset()
 
 
 def _day(when: Day, zone: Zone | None) -> date:

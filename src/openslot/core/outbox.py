@@ -10,7 +10,21 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import JSON, Index, Integer, String, Text, Uuid, delete, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    delete,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant, changed
@@ -42,7 +56,7 @@ class State(StrEnum):
 
 
 class OutboxMessage(Base):
-    """A piece of work for the worker; ``topic`` names its kind."""
+    """A piece of work for the worker; ``topic`` names its kind, and may say to whom it goes."""
 
     __tablename__ = "outbox_message"
     __table_args__ = (Index(None, "state", "due_at"), Index(None, "topic", "created_at"))
@@ -87,14 +101,24 @@ def send(
     return message.id
 
 
-def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
+def kind_of(topic: str) -> str:
+    """Return the part of a topic before the colon; behind it is to whom the message goes."""
+    return topic.partition(":")[0]
+
+
+def lease(
+    session: Session, *, now: datetime, only: str | None = None, but: Sequence[str] = ()
+) -> OutboxMessage | None:
     """Lease the oldest message that is due to the caller; return None if there is none.
 
+    ``only`` names a kind of messages, and ``but`` kinds or topics that are left out.
     Two workers may see the same row; only one compare-and-set on the lease succeeds, and the
     other tries the next row.
     """
     is_free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= now)
-    due = (OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, is_free)
+    due = [OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, is_free]
+    due += [_is_of(only)] if only else []
+    due += [not_(_is_of(name)) for name in but]
     for candidate in session.scalars(
         select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(8)
     ).all():
@@ -109,6 +133,12 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
             session.refresh(candidate)
             return candidate
     return None
+
+
+def _is_of(name: str) -> ColumnElement[bool]:
+    """Return whether a message is of a kind, or of a topic."""
+    topic = OutboxMessage.topic
+    return or_(topic == name, topic.startswith(f"{name}:", autoescape=True))
 
 
 def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:

@@ -34,6 +34,8 @@ class Refusal(Enum):
     """The database is unreachable, starting, stopping, full or read-only."""
 
 
+_READ_ONLY: frozenset[str | int] = frozenset({"25006", 1290, 1792, 1836})
+
 _SQLSTATES: Mapping[str, Refusal] = {
     "40001": Refusal.CONTENDED,
     "40P01": Refusal.CONTENDED,
@@ -134,6 +136,12 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
         code = error.args[0] if error.args else 0
         return Refusal.AWAY if code in _MYSQL_CLIENT_CODES else _MYSQL_CODES.get(code)
     return None
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Return whether a server refused to write on this connection."""
+    code = error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else None
+    return getattr(error, "sqlstate", code) in _READ_ONLY
 
 
 def _postgresql_refusal(error: psycopg.Error) -> Refusal | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import Dialect
 
 T = TypeVar("T")
@@ -50,9 +50,13 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
         pool_timeout=FREE_WITHIN,
         hide_parameters=True,
     )
-    event.listen(engine, "do_connect", _connect_postgresql if is_postgresql else _connect_mariadb)
-    set_up = _set_up_postgresql if is_postgresql else _set_up_mariadb
-    event.listen(engine, "connect", partial(set_up, hurried=hurried))
+    if is_postgresql:
+        event.listen(engine, "do_connect", partial(_connect_postgresql, hurried=hurried))
+        if hurried:
+            event.listen(engine, "begin", _limit_transaction)
+    else:
+        event.listen(engine, "do_connect", _connect_mariadb)
+        event.listen(engine, "connect", partial(_set_up_mariadb, hurried=hurried))
     return engine
 
 
@@ -75,21 +79,27 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def _connect_postgresql(
-    _dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]
+    _dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any], *, hurried: bool
 ) -> _Connection:
-    return _Connection.connect(*positional, **{"connect_timeout": CONNECTS_WITHIN, **named})
+    # A pooler may lead each transaction to another connection of the server, which does not know
+    # the statements that were prepared on this one. A URL can ask for them; 0 means never.
+    named["prepare_threshold"] = int(named.get("prepare_threshold", 0)) or None
+    connection = _Connection.connect(*positional, **{"connect_timeout": CONNECTS_WITHIN, **named})
+    connection.silent_after = SILENT_AFTER if hurried else None
+    return connection
 
 
-def _set_up_postgresql(connection: _Connection, _record: Any, *, hurried: bool) -> None:
-    if not hurried:
-        return
-    connection.silent_after = SILENT_AFTER
-    connection.autocommit = True
-    connection.execute(
-        f"SET lock_timeout = '{GETS_LOCK_WITHIN}s'; SET statement_timeout = '{ANSWERS_WITHIN}s'; "
-        f"SET idle_in_transaction_session_timeout = '{IDLE_WITHIN}s'"
+def _limit_transaction(connection: Connection) -> None:
+    """Set the limits for this transaction only: behind a pooler, others would get them too."""
+    limits = {
+        "lock_timeout": GETS_LOCK_WITHIN,
+        "statement_timeout": ANSWERS_WITHIN,
+        "idle_in_transaction_session_timeout": IDLE_WITHIN,
+    }
+    settings = ", ".join(
+        f"set_config('{name}', '{limit}s', true)" for name, limit in limits.items()
     )
-    connection.autocommit = False
+    connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:

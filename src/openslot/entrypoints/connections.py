@@ -13,10 +13,14 @@ LARGEST_HEADERS = 64 * 1024
 TAKEN_WITHIN = 30.0
 """Seconds that a client has to take the data that was written, about 64 KiB at most."""
 
+LAST_REQUEST_WITHIN = 1.0
+"""Seconds that an idle connection stays open while the server stops: a request may be under way."""
+
 
 class Connection(HttpToolsProtocol):
     """A uvicorn connection, with the time limits for headers and responses that uvicorn lacks."""
 
+    _is_last = False
     _headers_late: asyncio.TimerHandle | None = None
     _answer_late: asyncio.TimerHandle | None = None
     _unread_size = 0
@@ -42,6 +46,8 @@ class Connection(HttpToolsProtocol):
         self._unread_size = 0
         super().on_headers_complete()
         self.headers = []
+        if self._is_last:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Handle a part of the body."""
@@ -57,6 +63,14 @@ class Connection(HttpToolsProtocol):
         """End the time limit: the client has taken all data."""
         self._forget_answer()
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Close after the current request; without one, answer one that comes within a second."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._is_last = True
+            self.loop.call_later(LAST_REQUEST_WITHIN, super().shutdown)
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End all time limits."""

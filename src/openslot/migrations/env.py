@@ -41,6 +41,7 @@ def _run() -> None:
         render_item=_render,
         process_revision_directives=_spare_indexes,
         compare_type=True,
+        on_version_apply=context.config.attributes.get("applied"),
     )
     with context.begin_transaction():
         context.run_migrations()

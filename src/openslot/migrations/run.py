@@ -1,10 +1,12 @@
 """Migrations without an alembic.ini: bring a database to the schema that this code expects.
 
 Nothing here names a schema, so the same call serves a database or a search path per tenant.
-On SQLite and PostgreSQL a migration happens whole or not at all; MariaDB ends its transaction
-with every CREATE or ALTER, so that there one that breaks off must be finished by hand.
+On SQLite and PostgreSQL a migration happens whole or not at all. MariaDB commits at every CREATE or
+ALTER; there the next call goes on from where the last one was interrupted. Several calls at once
+wait for each other.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,10 +14,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Transaction
+from sqlalchemy.exc import DBAPIError
 
 from openslot.core.db import make_engine
 from openslot.core.errors import Failure
+from openslot.core.refusals import Refusal, refusal_of
+from openslot.migrations.progress import Direction, Progress, keeps_progress, unfinished
+
+ASKS_AGAIN_AFTER = 0.2
+"""Seconds between two tries to begin on SQLite while another process writes."""
+
+_MARIADB_LOCK = "CONCAT('openslot-', SHA1(DATABASE()))"
 
 
 class BrokenReferences(Failure):
@@ -39,23 +49,31 @@ class UnknownRevision(Failure):
     """
 
 
+class Interrupted(Failure):
+    """The last {direction} of the tables was interrupted half-way. Run: openslot db {direction}
+
+    The opposite direction would start from tables that are of neither revision.
+    """
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to ``revision``, by default the newest schema; nothing happens where it
     is there already.
 
-    Raises CannotKeepText, UnknownRevision for a database of a much older or a newer version, and
-    BrokenReferences where rows would lose what they point to; then everything is as before.
+    Raises CannotKeepText, UnknownRevision for a database of a much older or a newer version,
+    Interrupted after half a downgrade, and BrokenReferences where rows would lose what they point
+    to; then everything is as before.
     """
     _check_encoding(engine)
-    _migrate(engine, lambda config: command.upgrade(config, revision))
+    _migrate(engine, Direction.UPGRADE, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to ``revision``; ``base`` is a database without our tables.
 
-    Raises UnknownRevision and BrokenReferences as `upgrade` does.
+    Raises UnknownRevision, Interrupted and BrokenReferences as `upgrade` does.
     """
-    _migrate(engine, lambda config: command.downgrade(config, revision))
+    _migrate(engine, Direction.DOWNGRADE, lambda config: command.downgrade(config, revision))
 
 
 def current(engine: Engine) -> str | None:
@@ -73,8 +91,10 @@ def head() -> str:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has the schema that this code expects."""
-    return current(engine) == head()
+    """Whether the database has the whole schema that this code expects."""
+    with engine.execution_options(openslot_reads=True).connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        return revision == head() and unfinished(connection) is None
 
 
 def config_for(connection: Connection | None = None) -> Config:
@@ -85,16 +105,50 @@ def config_for(connection: Connection | None = None) -> Config:
     return config
 
 
-def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
-    _check_revision(engine)
+def _migrate(engine: Engine, direction: Direction, change: Callable[[Config], None]) -> None:
     with (
         _unhurried(engine) as unhurried,
         unhurried.connect() as connection,
         _foreign_keys_off(connection),
-        connection.begin(),
+        _begin_alone(connection),
     ):
-        change(config_for(connection))
+        _check_revision(connection)
+        _check_direction(connection, direction)
+        config = config_for(connection)
+        progress = Progress(connection, direction) if keeps_progress(connection) else None
+        if progress:
+            config.attributes["applied"] = progress.forget
+        change(config)
         _check_references(connection)
+        if progress:
+            progress.drop()
+
+
+@contextmanager
+def _begin_alone(connection: Connection) -> Iterator[None]:
+    """Begin a transaction that no other migration of this database runs beside; wait for it."""
+    with _begun(connection):
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(
+                "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"
+            )
+            # "openslot" in bytes. It ends with the transaction, also behind a pooler.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({0x6F70656E736C6F74})")
+        if keeps_progress(connection):  # it ends with the connection
+            while not connection.exec_driver_sql(f"SELECT GET_LOCK({_MARIADB_LOCK}, 60)").scalar():
+                pass
+        yield
+
+
+def _begun(connection: Connection) -> Transaction:
+    """Begin a transaction. On SQLite that takes the file's lock, which may take long to get."""
+    while True:
+        try:
+            return connection.begin()
+        except DBAPIError as error:
+            if refusal_of(error.orig) is not Refusal.CONTENDED:
+                raise
+        time.sleep(ASKS_AGAIN_AFTER)
 
 
 @contextmanager
@@ -104,8 +158,10 @@ def _unhurried(engine: Engine) -> Iterator[Engine]:
         yield engine
         return
     unhurried = make_engine(engine.url, hurried=False)
-    yield unhurried
-    unhurried.dispose()
+    try:
+        yield unhurried
+    finally:
+        unhurried.dispose()
 
 
 @contextmanager
@@ -125,12 +181,18 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
         raw.close()
 
 
-def _check_revision(engine: Engine) -> None:
-    revision = current(engine)
+def _check_revision(connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
     script = ScriptDirectory.from_config(config_for())
     known = [step.revision for step in script.walk_revisions()]
     if revision is not None and revision not in known:
         raise UnknownRevision(revision=revision, first=known[-1], last=known[0])
+
+
+def _check_direction(connection: Connection, direction: Direction) -> None:
+    interrupted = unfinished(connection)
+    if interrupted not in (None, direction):
+        raise Interrupted(direction=interrupted)
 
 
 def _check_encoding(engine: Engine) -> None:

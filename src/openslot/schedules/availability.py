@@ -142,8 +142,8 @@ def starts_of_runs(free: int, length: int) -> int:
 def opening(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
     """Return the ticks inside ``hours``, which are in the wall-clock time of ``zone``.
 
-    A wall-clock time that is skipped by a clock change is not open; one that occurs twice is open
-    the first time only.
+    Periods begin and end when the clock first shows their time, or skips it. So what is open when
+    the clock goes back is open until the clock is there again.
     """
     return _opening(tuple(hours), zone.key, window)
 
@@ -156,11 +156,12 @@ def whole_days(days: Iterable[date], zone: ZoneInfo, window: Window) -> int:
         at = ((day - axis.first).days) * DAY
         if 0 <= at < axis.days * DAY:
             local |= ones(DAY) << at
-    return _from_local(local, axis, zone.key, window, keep_repeated=True)
+    return _from_local(local, axis, zone.key, window)
 
 
 def grid(minutes: int, zone: ZoneInfo, window: Window) -> int:
-    """Return the ticks that start a multiple of ``minutes`` after local midnight."""
+    """Return the ticks at which the clock shows a multiple of ``minutes`` after midnight; a time
+    that occurs twice is on the grid twice."""
     return _grid(minutes, zone.key, window)
 
 
@@ -174,6 +175,11 @@ class _LocalAxis(NamedTuple):
     def over(cls, window: Window) -> "_LocalAxis":
         return cls(EPOCH + timedelta(days=window.first - 2), window.days + 4)
 
+    @property
+    def origin(self) -> int:
+        """Return the number of bit 0 among all wall-clock ticks since 1970."""
+        return (self.first - EPOCH).days * DAY
+
 
 @lru_cache(maxsize=4096)
 def _opening(hours: tuple[Weekly, ...], zone_key: str, window: Window) -> int:
@@ -181,7 +187,14 @@ def _opening(hours: tuple[Weekly, ...], zone_key: str, window: Window) -> int:
     local = 0
     for period in hours:
         local |= _repeated_weekly(period, axis)
-    return _from_local(local, axis, zone_key, window)
+    mask = _from_local(local, axis, zone_key, window)
+    for stretch in _stretches(zone_key, window):
+        if not stretch.repeated:
+            continue
+        again = mask_of([Span(stretch.start, stretch.start + stretch.repeated)], window)
+        last = stretch.start + stretch.ahead + stretch.repeated - 1 - axis.origin
+        mask = mask | again if local >> last & 1 else mask & ~again
+    return mask
 
 
 @lru_cache(maxsize=256)
@@ -212,17 +225,13 @@ def _evenly(count: int, every: int) -> int:
     return ones(count * every) // ones(every)
 
 
-def _from_local(
-    local: int, axis: _LocalAxis, zone_key: str, window: Window, *, keep_repeated: bool = False
-) -> int:
+def _from_local(local: int, axis: _LocalAxis, zone_key: str, window: Window) -> int:
     """Convert wall-clock ticks to UTC ticks, with one shift for each stretch of one offset."""
-    origin = (axis.first - EPOCH).days * DAY
     mask = 0
     for stretch in _stretches(zone_key, window):
-        start = stretch.start + (0 if keep_repeated else stretch.repeated)
-        low, high = max(start, window.start), min(stretch.end, window.end)
+        low, high = max(stretch.start, window.start), min(stretch.end, window.end)
         if low < high:
-            part = local >> (low + stretch.ahead - origin) & ones(high - low)
+            part = local >> (low + stretch.ahead - axis.origin) & ones(high - low)
             mask |= part << (low - window.start)
     return mask
 

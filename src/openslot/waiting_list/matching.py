@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -269,7 +269,7 @@ def _nearest_of(
     candidates: list[Slot] = []
     for place in group:
         near = _free_by_distance(appointment, place, market, within, start)
-        new = (slot for slot in near if (slot.schedule_id, slot.start) not in tried)
+        new = (slot for slot in near if (slot.schedule_id, slot.start.astimezone(UTC)) not in tried)
         candidates.extend(islice(new, count))
     return sorted(candidates, key=lambda slot: (abs(slot.start - start), slot))[:count]
 

@@ -5,7 +5,7 @@ entry in turn, so it does not matter how a time became free, and no entry is pas
 """
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -300,12 +300,12 @@ def _offer(
     starts = [slot.start, *([appointment.starts_at] if appointment else [])]
     until = offer_ends(work.now, timedelta(hours=work.settings.offer_hours), *starts)
     if until is None:
-        raise NotEligible((entry.id, slot.schedule_id, slot.start))
+        raise NotEligible((entry.id, slot.schedule_id, slot.start.astimezone(UTC)))
     search.touch(entry)
     try:
         hold = _hold_slot(work, waiter, slot, market, until)
     except DomainError:
-        raise NotEligible((entry.id, slot.schedule_id, slot.start)) from None
+        raise NotEligible((entry.id, slot.schedule_id, slot.start.astimezone(UTC))) from None
     make_offer(
         work,
         hold,

@@ -92,7 +92,7 @@ def send_now(work: Work, delivery: Delivery) -> None:
 
 def _schedule_attempt(work: Work, delivery: Delivery, attempt: Attempt, *, due: datetime) -> None:
     delivery.next_at = due
-    outbox.send(work, WEBHOOK, attempt.packed(), due=due)
+    outbox.send(work, f"{WEBHOOK}:{delivery.endpoint_id}", attempt.packed(), due=due)
 
 
 def parcel_for(work: Work, attempt: Attempt) -> Parcel | None:

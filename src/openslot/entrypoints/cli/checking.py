@@ -8,10 +8,13 @@ from openslot.booking import check, queries
 from openslot.core import sealing
 from openslot.core.db import Database
 from openslot.core.sealing import Sealed
+from openslot.entrypoints.cli.deployment import check_file
 
 
 def run_check(database: Database, *, repair: bool) -> None:
-    """Print each fault of the diaries and the audit log; raise ClickException if any remain."""
+    """Print each fault of the file, the diaries and the audit log; raise ClickException if any
+    remain."""
+    check_file(database)
     advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
     if advice:
         raise click.ClickException(" ".join(advice))

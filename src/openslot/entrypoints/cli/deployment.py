@@ -1,6 +1,7 @@
 """Settings and database for the commands."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,6 +12,7 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Busy, Unavailable
 from openslot.core.work import Work, doing
 from openslot.migrations import run as migrations
 
@@ -35,14 +37,15 @@ class Deployment:
         url = self.settings.url
         try:
             database = Database(url, hurried=False)
-            migrations.current(database.engine)
+        except Exception as error:
+            raise _no_answer(error) from None
+        try:
+            with suppress(Busy):  # it answers, and is being upgraded
+                migrations.current(database.engine)
         except Exception as error:  # each driver has its own errors, and all mean the same here
-            details = str(error.__cause__ or error).strip().splitlines()
-            sentence = (
-                "The database does not answer. Check that it is running and that "
-                "OPENSLOT_DATABASE_URL is right."
-            )
-            raise click.ClickException("\n".join([sentence, *details[:1]])) from None
+            with suppress(Unavailable):
+                check_file(database)
+            raise _no_answer(error) from None
         click.get_current_context().call_on_close(database.close)
         return database
 
@@ -68,6 +71,27 @@ class Deployment:
         return self.ready_database.run(
             doing(SYSTEM, clock.now(), self.settings, command, *args, **kwargs)
         )
+
+
+def check_file(database: Database) -> None:
+    """Print what is damaged in SQLite's file, and raise ClickException if anything is."""
+    damaged = database.damage()
+    for line in damaged:
+        click.echo(line)
+    if damaged:
+        raise click.ClickException(
+            "The database file is damaged. Stop the server, keep a copy of the file, and restore "
+            "the newest backup that passes `openslot check`."
+        )
+
+
+def _no_answer(error: Exception) -> click.ClickException:
+    details = str(error.__cause__ or error).strip().splitlines()
+    sentence = (
+        "The database does not answer. Check that it is running and that OPENSLOT_DATABASE_URL is "
+        "right."
+    )
+    return click.ClickException("\n".join([sentence, *details[:1]]))
 
 
 def _wrong_settings(error: ValidationError) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Entry points never import each other, so the web application and the worker are loaded by name.
 """
 
+import asyncio
 import os
 import pkgutil
 import resource
@@ -11,7 +12,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from logging import ERROR, getLogger
 
 import click
@@ -118,12 +120,34 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     attend(attendants)
 
 
+class _Server(uvicorn.Server):
+    """A server that also answers connections that it had not accepted when it was stopped."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept what waits in the queue of the listening sockets, which closing would reset."""
+        accepted = [one for listener in sockets or [] for one in _accepted(listener)]
+        for server in self.servers:
+            server.close()
+        for one in accepted:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, one)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    with suppress(BlockingIOError):
+        while True:
+            yield listener.accept()[0]
+
+
 def answer(host: str, port: int) -> None:
     """Serve requests in this process, until SIGTERM or until its parent ends."""
     _allow_many_connections()
     sys.setswitchinterval(SWITCHES_AFTER)
     getLogger("asyncio").setLevel(ERROR)  # it warns about every client that disconnects
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             lambda: pkgutil.resolve_name(APPLICATION)(threads=THREADS),
             factory=True,

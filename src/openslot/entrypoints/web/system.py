@@ -5,6 +5,9 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from openslot.core import outbox
+from openslot.core.db import Database
+from openslot.core.errors import Busy, Unavailable
+from openslot.core.locks import lock
 from openslot.entrypoints.web import access, context
 from openslot.migrations import run
 
@@ -23,7 +26,7 @@ def alive() -> ResponseReturnValue:
 @pages.get("/readyz")
 @access.allow(access.ANYONE)
 def ready() -> ResponseReturnValue:
-    """Answer 200 if the database is reachable and its schema is current, else 503.
+    """Answer 200 if the database can be read and written and its schema is current, else 503.
 
     The outbox lag is reported but not decisive: pages work while mail is late.
     """
@@ -31,13 +34,26 @@ def ready() -> ResponseReturnValue:
     try:
         current = run.is_current(database.engine)
         lag = database.read(lambda session: outbox.lag(session, now=context.now()))
+        writable = current and _can_write(database)
     except Exception as error:  # whatever the driver says, the answer is the same
         log.warning("not ready", kind=type(error).__name__)
         return jsonify(status="not ready", database="unreachable"), 503
     answer = {
-        "status": "ready" if current else "not ready",
-        "database": "reachable",
+        "status": "ready" if writable else "not ready",
+        "database": "reachable" if writable or not current else "not writable",
         "migrations": "current" if current else "behind",
         "outbox_lag_seconds": int(lag.total_seconds()),
     }
-    return jsonify(answer), 200 if current else 503
+    return jsonify(answer), 200 if writable else 503
+
+
+def _can_write(database: Database) -> bool:
+    """Return whether a row can be written; it is deleted again at once."""
+    try:
+        database.run(lambda session: lock(session, "readyz"))
+    except Busy:
+        return True  # others do write
+    except Unavailable as error:
+        log.warning("not writable", error=error.reason)
+        return False
+    return True

@@ -95,8 +95,10 @@ def week(
     starts = datetime.combine(monday, time(0), place.zone)
     ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
     free = slots(work, only, starts, ends, minutes=minutes, whom=whom)
-    if kept and kept.start not in {slot.start for slot in free}:
-        free = sorted([*free, kept])
+    # Compared as timestamps: of two starts at which the clock shows the same, Python takes one for
+    # the other.
+    if kept and kept.start.timestamp() not in {slot.start.timestamp() for slot in free}:
+        free = sorted([*free, kept], key=lambda slot: slot.start.timestamp())
     window = window_over(starts, ends)
     absent = mask_of(
         [

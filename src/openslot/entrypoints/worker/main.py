@@ -1,4 +1,7 @@
-"""The worker: handles the messages of the outbox one by one, and does regular duties in between.
+"""The worker: handles the messages of the outbox, and does regular duties in between.
+
+Mails and webhooks have threads of their own, since they wait for other servers. All else is done
+one by one in the main thread.
 
 Every message is handled at least once: it is leased, handled, and only then marked as done. An
 event handler queues mails and marks the event in one transaction, which is rolled back if another
@@ -8,7 +11,7 @@ between, it is sent again with the same Message-ID.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,6 +32,7 @@ from openslot.core.outbox import ATTEMPTS, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import webhooks
+from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT, unused_since
 from openslot.notifications import delivery, dispatch
@@ -52,6 +56,11 @@ SWEEP_EVERY = 60.0
 
 AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
+
+MAILS_AT_ONCE = 4
+WEBHOOKS_AT_ONCE = 8
+WEBHOOKS_TO_ONE_AT_ONCE = 2
+"""Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -169,24 +178,44 @@ HANDLERS: Mapping[str, Handler] = {
     MAIL: deliver,
     WEBHOOK: webhooks.deliver,
 }
-"""Handlers by topic of the outbox."""
+"""Handlers by kind of message: the part of its topic before a colon."""
 
 
 def run(
     database: Database, settings: Settings, *, once: bool = False, stop: threading.Event
 ) -> None:
-    """Work until ``stop`` is set; with ``once``, until nothing is due.
+    """Work until ``stop`` is set; with ``once``, until nothing is due. Then finish what is under
+    way.
 
     After any error, also if the database is away, waits for a growing pause of at most
     LONGEST_PAUSE seconds and goes on. With ``once``, the error is raised instead.
     """
+    lanes = (
+        Lane(MAIL, threads=MAILS_AT_ONCE, each=MAILS_AT_ONCE),
+        Lane(WEBHOOK, threads=WEBHOOKS_AT_ONCE, each=WEBHOOKS_TO_ONE_AT_ONCE),
+    )
+    try:
+        _work(database, settings, lanes, once=once, stop=stop)
+    finally:
+        for lane in lanes:
+            lane.close()
+
+
+def _work(
+    database: Database,
+    settings: Settings,
+    lanes: Sequence[Lane],
+    *,
+    once: bool,
+    stop: threading.Event,
+) -> None:
     pause, duties_done_at = IDLE, float("-inf")
     while not stop.is_set():
         try:
             if time.monotonic() - duties_done_at >= SWEEP_EVERY:
                 duties_done_at = time.monotonic()
                 do_duties(database, settings)
-            if handle_next(database, settings):
+            if _take_some(database, settings, lanes) or wait_for_one(lanes, IDLE):
                 pause = IDLE
                 continue
         except Exception as error:
@@ -202,11 +231,27 @@ def run(
         stop.wait(pause)
 
 
+def _take_some(database: Database, settings: Settings, lanes: Sequence[Lane]) -> bool:
+    """Handle a message that needs no other server, and give one to each lane; return False if
+    there was none."""
+
+    def handle(message: OutboxMessage) -> None:
+        _handle(Job(database, settings, message, clock.now))
+
+    given = [lane.take_next(database, handle, now=clock.now()) for lane in lanes]
+    return handle_next(database, settings, but=[lane.kind for lane in lanes]) or any(given)
+
+
 def handle_next(
-    database: Database, settings: Settings, *, now: Callable[[], datetime] = clock.now
+    database: Database,
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = clock.now,
+    but: Sequence[str] = (),
 ) -> bool:
-    """Handle one message that is due, or put it back; return False if none is due."""
-    message = database.run(lambda session: outbox.lease(session, now=now()))
+    """Handle one message that is due, of none of the kinds in ``but``, or put it back; return False
+    if none is due."""
+    message = database.run(lambda session: outbox.lease(session, now=now(), but=but))
     if message is None:
         return False
     _handle(Job(database, settings, message, now))
@@ -301,6 +346,7 @@ def _handle(job: Job) -> None:
 def _handler_of(message: OutboxMessage) -> Handler:
     if message.attempts > ATTEMPTS:
         raise Undone("the worker died while handling this message, too often")
-    if message.topic not in HANDLERS:
+    kind = outbox.kind_of(message.topic)
+    if kind not in HANDLERS:
         raise Undone("this version has no handler for the topic")
-    return HANDLERS[message.topic]
+    return HANDLERS[kind]
