@@ -4,7 +4,6 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +240,7 @@ def test_a_problem_of_a_dump_names_the_document(sqlite_database: Database, folde
     ]
 
 
-WHOLE = bson.encode({"_id": 1, "site_name": "Town", "site_info": "Naas", "at": datetime.now(UTC)})
+WHOLE = bson.encode({"_id": 1, "site_name": "Town", "site_info": "Naas", "at": NOW})
 
 
 @pytest.mark.parametrize(
