@@ -12,7 +12,6 @@ from entrypoints.browsing import Client, ClientFor
 from entrypoints.test_walk import PEOPLE, values, ways
 from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
-from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.records.models import Entry
