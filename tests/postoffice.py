@@ -106,6 +106,7 @@ class Door:
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | None = None
     password: str | None = None
+    utf8: bool = False
 
 
 @contextmanager
@@ -143,6 +144,7 @@ async def _listen(
             authenticator=authenticate if door.password else None,
             auth_required=door.password is not None,
             auth_require_tls=door.starttls is not None,
+            enable_SMTPUTF8=door.utf8,
             loop=loop,
         )
 

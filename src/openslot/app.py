@@ -15,6 +15,7 @@ from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
+from openslot.entrypoints.web.unsent import LARGEST_RETURNED
 from openslot.search.results import Directory
 
 LARGEST_REQUEST = 2 * 1024 * 1024
@@ -56,6 +57,6 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
     return AsgiApp(
         create_app(settings),
         threads=threads,
-        largest_body=LARGEST_REQUEST,
+        largest_body=LARGEST_RETURNED,
         body_seconds=settings.body_seconds,
     )

@@ -160,6 +160,40 @@ def test_a_domain_of_other_letters_is_written_in_ascii() -> None:
     assert message["To"].addresses[0].domain == "xn--bcher-kva.example"
 
 
+INTERNATIONAL = [
+    ("jörg@rivermouth.example", "jörg@rivermouth.example"),
+    ("用户@例子.example", "用户@xn--fsqu00a.example"),
+    ("मीरा@उदाहरण.example", "मीरा@xn--p1b6ci4b4b3a.example"),
+    ("نادية@rivermouth.example", "نادية@rivermouth.example"),
+]
+
+
+@pytest.mark.parametrize(("address", "sent_to"), INTERNATIONAL)
+def test_an_address_of_other_letters_is_reached_through_a_server_that_knows_them(
+    sqlite_database: Database, address: str, sent_to: str
+) -> None:
+    with post_office(Door(utf8=True)) as post:
+        queued = queue(sqlite_database, a_mail(to=address, name="Jörg, Müller"))
+        run_worker(sqlite_database, settings_for(post))
+    assert row(sqlite_database, queued).state == State.DONE
+    assert post.recipients == [sent_to]
+    assert f"<{sent_to}>".encode() in post.raw[0]
+
+
+@pytest.mark.parametrize("address", [address for address, _sent_to in INTERNATIONAL])
+def test_without_such_a_server_the_mail_is_put_aside_with_the_reason(
+    sqlite_database: Database, settings: Settings, post: PostOffice, address: str
+) -> None:
+    queued = queue(sqlite_database, a_mail(to=address))
+    assert run_worker(sqlite_database, settings) == 1
+    failed = row(sqlite_database, queued)
+    assert (failed.state, failed.attempts) == (State.FAILED, 1)
+    assert "SMTPUTF8" in (failed.error or "")
+    assert address not in (failed.error or "")
+    assert run_worker(sqlite_database, settings, at=NOW + timedelta(days=7)) == 0
+    assert post.tries == 0
+
+
 # When the mail server does not take it
 
 

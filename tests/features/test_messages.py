@@ -3,15 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from sqlalchemy.orm import Session
 
 from clinic import (
+    NOW,
     REASON,
     START,
     Clinic,
@@ -27,12 +30,18 @@ from clinic import (
 from factories import change
 from openslot.app import create_app
 from openslot.core import language as languages
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.models import Patient, Practitioner
+from openslot.directory import commands as directory
+from openslot.directory import queries as directory_queries
+from openslot.directory.details import PatientDetails
+from openslot.directory.models import Dependent, Patient, Practitioner
+from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.notifications.ics import page_of
 from openslot.notifications.preferences import Kind, stop_link
+from working import work
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -138,6 +147,66 @@ def test_a_cancellation_tells_who_and_why(
         assert mail["method"] == "CANCEL"
         assert event_of(mail)["status"] == "CANCELLED"
         assert "train" not in mail["calendar"] + mail["subject"]
+
+
+def carer_of_ann(database: Database, clinic: Clinic, *, email: str | None) -> UUID:
+    """Let Mara, who has an account, care for Ann, whose address is then ``email``."""
+
+    def do(session: Session) -> UUID:
+        new = NewAccount("mara@example.org", "Mara Example", "-", Role.PATIENT, confirmed_at=NOW)
+        account = create_account(work(session, Actor(), NOW), new)
+        details = PatientDetails(name="Mara Example", born=date(1960, 1, 2))
+        mara = directory.add_patient(work(session, SYSTEM, NOW), details, account_id=account.id)
+        ann = session.get_one(Patient, clinic.patient)
+        ann.email = email
+        if email is None:
+            ann.account_id = None
+        link = Dependent(patient_id=ann.id, carer_id=mara.id, since=NOW)
+        directory_queries.add_dependent(session, link)
+        return account.id
+
+    return database.run(do)
+
+
+@pytest.mark.parametrize(
+    ("email", "family_address", "family_reads"),
+    [(None, "mara@example.org", "You"), ("ann@example.org", "ann@example.org", "Mara Example")],
+)
+def test_a_cancellation_by_the_carer_is_the_carers(
+    sqlite_database: Database,
+    clinic: Clinic,
+    mails: Mails,
+    email: str | None,
+    family_address: str,
+    family_reads: str,
+) -> None:
+    mara = carer_of_ann(sqlite_database, clinic, email=email)
+    appointment = book(sqlite_database, clinic)
+    mails.new()
+    cancel(sqlite_database, appointment, by=mara)
+    sent = mails.new()
+    assert f"Cancelled by: {family_reads}\n" in sent[family_address]["text"]
+    practice_reads = sent["toby@example.org"]["text"]
+    assert "Cancelled by: Mara Example, the patient’s carer\n" in practice_reads
+
+
+def test_those_who_run_the_network_and_deleted_accounts_are_not_the_centre(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    def administrator(session: Session) -> UUID:
+        new = NewAccount("n@example.org", "Nadia", "-", Role.NETWORK_ADMIN, confirmed_at=NOW)
+        return create_account(work(session, Actor(), NOW), new).id
+
+    nadia = sqlite_database.run(administrator)
+    for account_is_gone, reads in ((False, "Cancelled by: Eastern Health\n"), (True, None)):
+        appointment = book(sqlite_database, clinic)
+        mails.new()
+        cancel(sqlite_database, appointment, by=nadia)
+        if account_is_gone:
+            sqlite_database.run(lambda session: session.delete(session.get_one(Account, nadia)))
+        for mail in mails.new().values():
+            assert (reads or "Mon") in mail["text"]
+            assert ("Cancelled by" in mail["text"]) == (reads is not None)
 
 
 def test_a_cancellation_by_nobody_known_names_nobody(

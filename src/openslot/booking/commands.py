@@ -74,6 +74,21 @@ class BookingRequest:
     second_appointment: bool = False
 
 
+def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
+    """Return the appointment that is exactly this request; None if there is none, or the actor may
+    not see it."""
+    if booking_request.patient_id is None:
+        return None
+    same = queries.appointments_for(
+        work,
+        queries.on_schedule(booking_request.schedule_id),
+        queries.of_patient(booking_request.patient_id),
+        queries.booked_from(booking_request.start),
+        limit=1,
+    )
+    return next((one.id for one in same if one.minutes == booking_request.minutes), None)
+
+
 def extend_hold(work: Work, hold_id: UUID) -> Appointment:
     """Extend a hold to its full length from now, at most ``hold_extensions`` times.
 

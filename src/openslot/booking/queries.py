@@ -144,6 +144,11 @@ def between(starts: datetime, ends: datetime) -> ColumnElement[bool]:
     return and_(Appointment.ends_at > starts, Appointment.starts_at < ends)
 
 
+def booked_from(start: datetime) -> ColumnElement[bool]:
+    """Select booked appointments that begin at ``start``."""
+    return and_(Appointment.starts_at == start, Appointment.status == Status.BOOKED)
+
+
 def showing(now: datetime) -> ColumnElement[bool]:
     """Return the condition for what a calendar shows: all that claims time, without expired
     holds."""

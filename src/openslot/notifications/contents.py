@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, Priority
 from openslot.core import formats
+from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.language import Language
 from openslot.department_requests.models import ServiceRequest
+from openslot.identity.models import Account
 from openslot.notifications import ics
 from openslot.notifications.events import (
     AppointmentEvent,
@@ -228,20 +230,38 @@ def _change(event: AppointmentEvent, to: Recipient, *, between_departments: bool
 
 
 def _done_by(event: AppointmentEvent, to: Recipient, between_departments: bool) -> str | None:
-    """Return who acted: of staff their centre, and between departments their department; there
-    the patient has no name."""
-    appointment, language = event.appointment, to.language
-    if event.by is None:
+    """Return who acted, as the reader may know them; None if that is not known.
+
+    Patients, their carers and practitioners act as themselves, staff for their centre, and those
+    who run the network for it. Departments read the department, and no name of a patient.
+    """
+    account, words = event.acting_account, to.language.gettext
+    if account is None:
         return None
-    if event.by == to.account_id:
-        return language.gettext("You")
-    is_patient = appointment.patient is not None and appointment.patient.account_id == event.by
-    if between_departments:
-        department = event.acting_department
-        if department is None and is_patient:
-            return language.gettext("The patient")
-        return department.name if department else appointment.centre.name
-    for person in (appointment.patient, appointment.practitioner):
-        if person and person.account_id == event.by:
-            return person.name
-    return appointment.centre.name
+    if account.id == to.account_id:
+        return words("You")
+    if account.role == Role.PATIENT:
+        return _patient_or_carer(event, account, to, is_named=not between_departments)
+    if between_departments and event.acting_department:
+        return event.acting_department.name
+    if account.role == Role.PRACTITIONER:
+        practitioner = event.appointment.practitioner
+        is_theirs = practitioner is not None and practitioner.account_id == account.id
+        return practitioner.name if practitioner and is_theirs else account.name
+    if account.role == Role.NETWORK_ADMIN:
+        return event.work.settings.network_name
+    return (event.acting_centre or event.appointment.centre).name
+
+
+def _patient_or_carer(
+    event: AppointmentEvent, account: Account, to: Recipient, *, is_named: bool
+) -> str:
+    """Return the patient, or the person who cared for them when they acted."""
+    patient, words = event.appointment.patient, to.language.gettext
+    if patient is not None and patient.account_id == account.id:
+        return patient.name if is_named else words("The patient")
+    if not is_named:
+        return words("The patient’s carer")
+    if to.side is Side.PRACTICE:
+        return words("%(name)s, the patient’s carer", name=account.name)
+    return account.name

@@ -23,6 +23,17 @@ FILE_NAME = "appointment.ics"
 POLICY = SMTP.clone(cte_type="7bit")
 """Line ends of RFC 5322, and bodies that pass servers without 8BITMIME."""
 
+INTERNATIONAL = POLICY.clone(utf8=True)
+"""For an address that no ASCII can write: headers in UTF-8 (RFC 6532), which only servers with
+SMTPUTF8 (RFC 6531) take."""
+
+
+WITHOUT_SMTPUTF8 = (
+    "The mail server takes only addresses in ASCII (it does not offer SMTPUTF8). Ask this person"
+    " for another address, or use a mail server that offers it."
+)
+"""Why a mail to an address such as jörg@example.org was put aside; administrators read it."""
+
 
 class Refused(Exception):
     """The mail cannot be delivered, and trying again would not help."""
@@ -68,7 +79,8 @@ def to_message(mail: MailMessage, settings: Settings, *, now: datetime) -> Email
     Auto-Submitted (RFC 3834) keeps out-of-office answers away. Raises Refused where a header
     would hold a line break or the address is none.
     """
-    message = EmailMessage(policy=POLICY)
+    is_ascii = _recipient(mail).username.isascii()
+    message = EmailMessage(policy=POLICY if is_ascii else INTERNATIONAL)
     for name, value in _headers(mail, settings, now).items():
         message[name] = value
     message.set_content(mail.text)
@@ -97,7 +109,7 @@ def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, 
     sender = Address(name, addr_spec=address)
     return {
         "From": sender,
-        "To": Address(mail.name, addr_spec=_deliverable(mail.to)),
+        "To": _recipient(mail),
         "Subject": mail.subject,
         "Date": format_datetime(now),
         "Message-ID": f"<{mail.key}@{sender.domain}>",
@@ -123,13 +135,14 @@ def _refuse_line_breaks(*values: str) -> None:
         raise Refused("a header would hold a line break")
 
 
-def _deliverable(address: str) -> str:
+def _recipient(mail: MailMessage) -> Address:
     """Return the address with its domain in ASCII (RFC 5890), which every mail server accepts."""
+    _refuse_line_breaks(mail.to, mail.name)
     try:
-        checked = validate_email(address, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
+        checked = validate_email(mail.to, check_deliverability=False, test_environment=True)
+        return Address(mail.name, username=checked.local_part, domain=checked.ascii_domain)
+    except (EmailNotValidError, ValueError) as error:
         raise Refused("the address is no e-mail address") from error
-    return checked.ascii_email or checked.normalized
 
 
 def _add_calendar(message: EmailMessage, calendar: str, method: Method | None) -> None:
@@ -175,7 +188,7 @@ def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:
     except smtplib.SMTPDataError as error:
         _raise_for(error.smtp_code, error)
     except smtplib.SMTPNotSupportedError as error:
-        raise Refused("the mail server takes no such address") from error
+        raise Refused(WITHOUT_SMTPUTF8) from error
 
 
 def _raise_for(code: int, error: smtplib.SMTPException) -> None:

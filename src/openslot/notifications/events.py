@@ -19,7 +19,9 @@ from openslot.core.work import Work
 from openslot.department_requests import queries as requests
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory import queries as directory
-from openslot.directory.models import Department, Patient, Practitioner
+from openslot.directory.models import Centre, Department, Patient, Practitioner
+from openslot.identity import queries as accounts
+from openslot.identity.models import Account
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.models import Referral
@@ -79,6 +81,20 @@ class AppointmentEvent(Event):
         if self.appointment.service is None:
             return None
         return requests.of_appointment(self.work.session, self.appointment.id)
+
+    @cached_property
+    def acting_account(self) -> Account | None:
+        """Return the account that acted; None if a program or nobody known did, or if it has been
+        deleted since."""
+        return accounts.by_id(self.work.session, self.by) if self.by else None
+
+    @cached_property
+    def acting_centre(self) -> Centre | None:
+        """Return the centre of the staff that acted; None for others."""
+        staff = directory.staff_member(self.work.session, self.by) if self.by else None
+        if staff is None:
+            return None
+        return directory.centre(self.work.session, staff.centre_id, inactive=True)
 
     @cached_property
     def acting_department(self) -> Department | None:

@@ -20,7 +20,7 @@ from openslot.directory.registration import is_waiting
 from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.request import visitor, write_by
-from openslot.entrypoints.web import access, account_mail, context, known_device, reading
+from openslot.entrypoints.web import access, account_mail, context, known_device, reading, unsent
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
@@ -31,6 +31,9 @@ from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConf
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
+
+SIGN_IN = "accounts.sign_in"
+"""Endpoint of the sign-in page, which carries forms that were refused for their session."""
 
 
 class SignInForm(Form):
@@ -72,7 +75,7 @@ class NewPasswordForm(Form):
 def sign_in() -> ResponseReturnValue:
     """Sign in, and continue to the page that the reader wanted."""
     if context.account_or_none():
-        return redirect(_target(), 303)
+        return _go_on()
     form = SignInForm(email=reading.text("email"))
     if request.method == "GET":
         return _sign_in_page(form)
@@ -92,7 +95,33 @@ def sign_in() -> ResponseReturnValue:
         return _not_signed_in(form, email, error)
     known_device.remember(account.email)
     signing.begin(account, agent=request.user_agent.string)
-    return redirect(_target(), 303)
+    return _go_on()
+
+
+def _go_on() -> Response:
+    """Return the form that was refused for its session, else lead to what the reader wanted."""
+    carried = unsent.carried()
+    if carried is None:
+        return redirect(_target(), 303)
+    return unsent.page(carried, _("You are signed in. What you typed is not saved yet."), 200)
+
+
+def sign_in_to_send(carried: unsent.Unsent, status: int) -> Response:
+    """Return the sign-in page with a form that was refused for its session; it comes back after
+    signing in."""
+    page, _status = _sign_in_page(SignInForm(formdata=None), carried)
+    return Response(page, status, mimetype="text/html")
+
+
+def stale_sign_in(typed: unsent.Unsent, sentence: str) -> Response:
+    """Return a sign-in page that was open for too long, with its email and what it carries."""
+    carried = unsent.carried()
+    if context.account_or_none():
+        return _go_on()
+    form = SignInForm(formdata=None, email=dict(typed.fields).get("email", ""))
+    form.refuse(sentence)
+    page, _status = _sign_in_page(form, carried)
+    return Response(page, 400, mimetype="text/html")
 
 
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
@@ -112,8 +141,14 @@ def _confirm_again(work: Work, email: str) -> None:
         account_mail.send_confirmation(work, account)
 
 
-def _sign_in_page(form: SignInForm) -> tuple[str, int]:
-    return render_template("accounts/sign_in.html", form=form, next_path=_next()), 200
+def _sign_in_page(form: SignInForm, carried: unsent.Unsent | None = None) -> tuple[str, int]:
+    page = render_template(
+        "accounts/sign_in.html",
+        form=form,
+        next_path=_next(),
+        unsent=carried or unsent.carried(),
+    )
+    return page, 200
 
 
 def _next() -> str:
@@ -132,6 +167,9 @@ def sign_out() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/sign_out.html")
     signing.end()
+    carried = unsent.carried()
+    if carried is not None:
+        return sign_in_to_send(carried, 200)
     return see_other(url_for("search.home"), _("You are signed out."))
 
 

@@ -103,6 +103,8 @@ def set_status(appointment_id: UUID) -> BaseResponse:
     try:
         _change(appointment_id, to)
     except DomainError as error:
+        if reading.typed("why"):
+            raise  # the page of the error returns the text
         flash(sentence_of(error), "bad")
     return redirect(reading.own_path("back", _url("show", appointment_id)), 303)
 
@@ -124,7 +126,7 @@ def amend(appointment_id: UUID) -> BaseResponse:
     context.write(
         booking.amend,
         appointment_id,
-        reason=reading.text("reason")[:LONGEST_REASON] or None,
+        reason=reading.long_text("reason", LONGEST_REASON),
         priority=None if by_patient else priority,
     )
     flash(_("The appointment is changed."), "good")
@@ -262,9 +264,8 @@ def _schedules_to_move_to(appointment: Appointment, relation: Relation) -> list[
 
 
 def _change(appointment_id: UUID, to: Status) -> None:
-    context.write(
-        booking.change_status, appointment_id, to, why=reading.text("why")[:LONGEST_WHY] or None
-    )
+    why = reading.long_text("why", LONGEST_WHY)
+    context.write(booking.change_status, appointment_id, to, why=why)
 
 
 def _appointment(appointment_id: UUID) -> tuple[Appointment, Relation]:

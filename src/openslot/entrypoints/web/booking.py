@@ -20,7 +20,7 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Booker, Slot, is_free, nearest
-from openslot.core.errors import DomainError, NotFound
+from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -93,8 +93,8 @@ def look(schedule_id: int) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def hold(schedule_id: int) -> BaseResponse:
     """Hold the selected time, and return to the form."""
-    booking_request = form.booking_request(schedule_id)
     try:
+        booking_request = form.booking_request(schedule_id)
         held = context.write(_hold, booking_request)
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
@@ -109,11 +109,10 @@ def hold(schedule_id: int) -> BaseResponse:
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the held time, or the same time without a hold if that expired and the time is still
     free."""
-    booking_request = form.booking_request(schedule_id)
     try:
-        appointment_id = context.write(_book, booking_request).id
+        appointment_id = context.write(_book, form.booking_request(schedule_id)).id
     except DomainError as error:
-        booked = _booked_before(context.work(), booking_request)
+        booked = None if isinstance(error, Invalid) else _booked_before(context.work(), schedule_id)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
         appointment_id = booked
@@ -127,6 +126,7 @@ def _hold(work: Work, booking_request: BookingRequest) -> Appointment:
 
 def _renewed_hold(held: Appointment) -> Appointment:
     """Return the hold for the patient named in the form, with the typed text."""
+    form.reason()
     if held.patient_id == whom.patient_id():
         return context.write(_with_typed_text, held.id)
     booking_request = form.booking_request(held.schedule_id)
@@ -143,14 +143,17 @@ def _book(work: Work, booking_request: BookingRequest) -> Appointment:
     )
 
 
-def _booked_before(work: Work, booking_request: BookingRequest) -> UUID | None:
-    """Return the appointment that the hold became, if this form was already confirmed (for example
-    in a second tab).
+def _booked_before(work: Work, schedule_id: int) -> UUID | None:
+    """Return the appointment that this form has already booked, for example with an earlier press
+    or in a second tab; None if there is none.
 
-    None if the hold was for anything else.
+    The hold, if the form has one, became that appointment; else it is the same booking.
     """
+    booking_request = form.booking_request(schedule_id)
     hold_id = reading.optional_id("hold")
-    appointment = _appointment_of(work, hold_id) if hold_id else None
+    if hold_id is None:
+        return booking.booked_as(work, booking_request)
+    appointment = _appointment_of(work, hold_id)
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
     requested = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
@@ -179,6 +182,7 @@ def _release_other_hold(work: Work, booking_request: BookingRequest) -> None:
 @access.allow(access.SIGNED_IN)
 def extend(hold_id: str) -> BaseResponse:
     """Extend the hold, keeping what was typed."""
+    form.reason()  # one that is too long comes back on a page of its own, and not in an address
     try:
         held = context.write(_extended, read_id(hold_id))
     except DomainError as error:
@@ -196,9 +200,9 @@ def _extended(work: Work, hold_id: UUID) -> Appointment:
 def _with_typed_text(work: Work, hold_id: UUID) -> Appointment:
     """Store the typed text with the hold, so that the page finds it again."""
     held = booking.appointment_for(work, hold_id)[0]
-    reason = reading.text("reason")[: form.LONGEST_REASON] or None
+    reason = form.reason()
     priority = reading.option("priority", Priority, held.priority)
-    if (reason or None, priority) == (held.reason, held.priority):
+    if (reason, priority) == (held.reason, held.priority):
         return held
     return booking.amend(work, hold_id, reason=reason, priority=priority)
 
@@ -241,7 +245,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         gone=None if chosen else _unavailable_time(context.work(), place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
-        reason=reading.text("reason") or (held.reason if held else None) or "",
+        reason=reading.typed("reason") or (held.reason if held else None) or "",
         priority=reading.text("priority") or (held.priority if held else Priority.ROUTINE.value),
         cutoff=_cutoff(chosen),
         extensions=context.settings().hold_extensions,

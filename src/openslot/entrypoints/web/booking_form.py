@@ -28,10 +28,15 @@ def booking_request(schedule_id: int) -> BookingRequest:
         start=now_pressed or reading.optional_instant("chosen") or reading.instant("start"),
         minutes=minutes or place_of(schedule_id).slot_minutes,
         patient_id=whom.patient_id(),
-        reason=reading.text("reason")[:LONGEST_REASON] or None,
+        reason=reason(),
         priority=reading.option("priority", Priority, Priority.ROUTINE),
         second_appointment=reading.text("second") == "yes",
     )
+
+
+def reason() -> str | None:
+    """Return the typed reason; raise Invalid if it is too long."""
+    return reading.long_text("reason", LONGEST_REASON)
 
 
 def place_of(schedule_id: int) -> Place:

@@ -2,7 +2,16 @@
 
 from urllib.parse import quote
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, SecurityError
@@ -11,6 +20,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import failures
 from openslot.entrypoints.failures import Problem, as_json
+from openslot.entrypoints.request import close_reader
+from openslot.entrypoints.web import access, accounts, context, unsent
+
+FINAL = frozenset({403, 404, 405, 410})
+"""Statuses of refusals that sending the form again does not change."""
 
 
 def install(app: Flask) -> None:
@@ -21,9 +35,18 @@ def install(app: Flask) -> None:
 
 
 def csrf_error(_error: CSRFError) -> BaseResponse:
-    """Answer a form with a missing or stale token; usually the page was left open for too long."""
-    sentence = _("This page was open for too long. Reload it and try again.")
-    return failures.render(Problem(400, "stale-form", sentence))
+    """Return a form with a missing or stale token to be sent again; usually the page was left open
+    for too long, or its reader has signed in again."""
+    sentence = _("This page was open for too long, so nothing was saved yet.")
+    form = unsent.sent() if _is_page() else None
+    if form is None:
+        return failures.render(Problem(400, "stale-form", sentence))
+    close_reader()
+    if request.endpoint == accounts.SIGN_IN:
+        return accounts.stale_sign_in(form, sentence)
+    if context.account_or_none() is None and not _is_for_visitors():
+        return accounts.sign_in_to_send(form, 401)
+    return unsent.page(form, sentence, 400)
 
 
 def show(problem: Problem) -> BaseResponse:
@@ -36,9 +59,17 @@ def show(problem: Problem) -> BaseResponse:
     if isinstance(problem.cause, BadHost | SecurityError):
         # Under an unknown host no links can be built, so there is no page.
         return Response(problem.sentence, problem.status, mimetype="text/plain")
-    if isinstance(problem.cause, Unauthenticated) and request.method == "GET":
-        target = request.full_path.rstrip("?")
-        return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
+    form = unsent.sent()
+    if isinstance(problem.cause, Unauthenticated):
+        if form is not None:
+            return accounts.sign_in_to_send(form, problem.status)
+        if request.method == "GET":
+            target = request.full_path.rstrip("?")
+            return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
+    return _page(problem, form)
+
+
+def _page(problem: Problem, form: unsent.Unsent | None) -> Response:
     headings = {
         403: _("You don’t have access to this page"),
         404: _("Page not found"),
@@ -50,10 +81,18 @@ def show(problem: Problem) -> BaseResponse:
         heading=headings.get(problem.status, _("Sorry, there is a problem")),
         sentence=problem.sentence,
         reference=problem.reference,
+        unsent=form if form and form.typed else None,
+        may_send_again=problem.status not in FINAL,
         next_href=url_for("search.home"),
         next_label=_("Go to the start page"),
     )
     return Response(page, problem.status)
+
+
+def _is_for_visitors() -> bool:
+    """Return whether the page that the request is for needs no signing in."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return view is None or None in (access.allowed_roles(view) or ())
 
 
 def _is_page() -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from openslot.core.errors import Malformed
+from openslot.core.errors import Invalid, Malformed
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -21,6 +21,20 @@ def text(name: str, source: MultiDict[str, str] | None = None) -> str:
     """Return the trimmed value, or an empty string."""
     values = request.values if source is None else source
     return values.get(name, "").strip().replace("\x00", "")[:2000]
+
+
+def typed(name: str) -> str:
+    """Return the whole text, however long, as it is shown again."""
+    return request.values.get(name, "").replace("\x00", "").replace("\r\n", "\n").strip()
+
+
+def long_text(name: str, longest: int) -> str | None:
+    """Return the trimmed text, or None if empty; raise Invalid if it is too long, because a text
+    that is cut off is lost."""
+    value = typed(name)
+    if len(value) > longest:
+        raise Invalid("Shorten this to {count} characters.", field=name, count=longest)
+    return value or None
 
 
 def number(name: str, default: int) -> int:

@@ -4,12 +4,17 @@ A session is a row, found by the hash of a random token in the cookie. Signing o
 server, and sessions can be listed and ended.
 """
 
-from flask import session
+import secrets
+
+from flask import g, session
 
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.context import TOKEN
 from openslot.identity import commands as identity
 from openslot.identity.models import Account
+
+CSRF = "csrf_token"
+"""Where Flask-WTF keeps the secret of a session's forms, and in g the token of a response."""
 
 
 def begin(account: Account, *, agent: str | None) -> None:
@@ -17,7 +22,15 @@ def begin(account: Account, *, agent: str | None) -> None:
     token = context.write(identity.start_session, account, agent=agent)
     session.clear()
     session[TOKEN] = token
+    _begin_forms(account)
     context.set_account(account)
+
+
+def _begin_forms(account: Account) -> None:
+    """Give the forms of the session their secret. It names the account, so that a form that comes
+    back after signing in again is known to be of the same person."""
+    session[CSRF] = f"{secrets.token_hex(20)}.{account.id}"
+    g.pop(CSRF, None)
 
 
 def end() -> None:
@@ -31,6 +44,7 @@ def end() -> None:
 def forget() -> None:
     """Clear the cookie of a session that no longer exists on the server."""
     session.clear()
+    g.pop(CSRF, None)
     context.set_account(None)
 
 
