@@ -13,6 +13,9 @@ URN = "urn:ietf:rfc:3986"
 
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
+SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"}
+"""The tag of a resource that is not shown whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

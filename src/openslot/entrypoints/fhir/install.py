@@ -33,6 +33,7 @@ from openslot.entrypoints.fhir.answers import (
     accepts_json,
     answer,
     base,
+    handling,
     is_known,
     of_version,
     preferences,
@@ -41,7 +42,7 @@ from openslot.entrypoints.fhir.answers import (
     wanted_version,
 )
 from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
-from openslot.entrypoints.fhir.bundle import searchset
+from openslot.entrypoints.fhir.bundle import searchset, trim
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.outcome import render
 from openslot.entrypoints.fhir.registry import RESOURCES
@@ -175,8 +176,7 @@ def find_appointments() -> ResponseReturnValue:
     limits.search(bearer.actor())
     body = operations.body()
     pairs = list(request.args.items(multi=True)) + operations.texts(body)
-    strict = preferences().get("handling") == "strict"
-    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
+    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, handling())
     asked = _asked()
     asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
     found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
@@ -320,8 +320,7 @@ def _asked() -> Asked:
 def _search(name: str, pairs: asking.Pairs) -> Response:
     kind = _kind(name, "search-type", "s")
     limits.search(bearer.actor())
-    strict = preferences().get("handling") == "strict"
-    query = asking.read(kind, pairs, RESOURCES, strict=strict)
+    query = asking.read(kind, pairs, RESOURCES, handling())
     access.demand_chained(kind, query, RESOURCES)
     asked, session = _asked(), reader()
     if isinstance(kind, Resource):
@@ -330,7 +329,7 @@ def _search(name: str, pairs: asking.Pairs) -> Response:
         found = kind.find(bearer.work(), query, RESOURCES, asked)
     bundle = searchset(session, kind, query, found, RESOURCES, asked)
     histories.note_search(kind, query, bundle, RESOURCES, asked)
-    return answer(bundle)
+    return answer(trim(bundle, query.elements))
 
 
 def _read(kind: Kind, text: str) -> Json:

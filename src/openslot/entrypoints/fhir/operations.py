@@ -13,7 +13,7 @@ from flask import request
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir import asking, received, slot, subject
 from openslot.entrypoints.fhir.answers import JSONS
-from openslot.entrypoints.fhir.bundle import links_of
+from openslot.entrypoints.fhir.bundle import left_aside, links_of
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
 from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.search import Found, Query
@@ -116,14 +116,7 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
     if not found.total:
         summary = issue("not-found", "No free times. Try other days.", severity="warning")
     unknown = ignored(pairs, query)
-    warnings = [
-        issue(
-            "not-supported",
-            f"The parameter {name[:60]} is unknown and was ignored.",
-            severity="warning",
-        )
-        for name in unknown[:20]
-    ]
+    warnings = [left_aside(name) for name in unknown[:20]]
     applied = [
         (name, value)
         for name, value in pairs

@@ -1,9 +1,10 @@
 """Search parameters by type (https://hl7.org/fhir/R4/search.html)."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, case, func, type_coerce
+from sqlalchemy import String, case, false, func, type_coerce
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
@@ -50,6 +51,27 @@ class Text(Parameter):
         return has_part(column, text) if modifier == "contains" else begins_word(column, text)
 
 
+class PartOfName(Text):
+    """The family name, which is the last word of a name, or a given name, which is any other."""
+
+    def __init__(self, about: str, column: Any, *, family: bool):
+        super().__init__(about, column)
+        self.order, self.family = None, family
+
+    def _of(self, column: Keyed, text: str, modifier: str) -> Condition:
+        if modifier == "exact":
+            where, words, start = column.text, text, "(^| )"
+        else:
+            where, words = column.key, column.make(text)
+            start = "" if modifier == "contains" else "(^| )"
+        if not words.strip():
+            return false()
+        rest = "" if modifier == "exact" else "[^ ]*"
+        end = f"{rest}$" if self.family else f"{rest} [^ ]"
+        found: Condition = where.regexp_match(f"{start}{re.escape(words)}{end}")
+        return found
+
+
 class Email(Parameter):
     """An email address, whole; it has no system."""
 
@@ -74,6 +96,24 @@ class Phone(Parameter):
         """Match the number, however it is written."""
         number = f"+{text[1:]}" if text.startswith(" ") else text
         return is_text(self.column, number) if phone_key(number) else None
+
+
+class Contact(Parameter):
+    """An email address or a telephone number, or only one of them if the system says so."""
+
+    def __init__(self, about: str, *, email: Any, phone: Any):
+        super().__init__(about)
+        self.by_system = {"email": Email(about, email), "phone": Phone(about, phone)}
+
+    def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
+        """Match the address or number."""
+        system, value = split(text)
+        found: Condition | None = None
+        for known, parameter in self.by_system.items():
+            condition = parameter.match(name, value, modifier, asked)
+            if condition is not None and system in (None, known):
+                found = condition if found is None else found | condition
+        return found
 
 
 def split(text: str) -> tuple[str | None, str]:

@@ -11,7 +11,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column; whatever is there counts as made by people."""
-    column = sa.Column("by_program", sa.Boolean(), server_default=sa.false(), nullable=False)
+    column: sa.Column[bool] = sa.Column(
+        "by_program", sa.Boolean(), server_default=sa.false(), nullable=False
+    )
     op.add_column("appointment", column)
 
 
