@@ -78,6 +78,16 @@ def reference(kind: str, key: object | None, display: str | None = None) -> Json
     return {"reference": f"{kind}/{key}", "type": kind, "display": display}
 
 
+def target_of(text: str | None, base: str) -> tuple[str, str]:
+    """Return kind and id of a reference to a resource of this server, or to a version of it.
+
+    The kind is empty for a bare id; that of another server is no kind of resource.
+    """
+    own = (text or "").removeprefix(f"{base}/").rstrip("/")
+    kind, _, key = own.partition("/_history/")[0].rpartition("/")
+    return kind, key
+
+
 def contacts(phone: str | None, email: str | None, use: str | None = None) -> list[Json]:
     """Return telephone and email as ContactPoints."""
     points = (("phone", phone), ("email", email))

@@ -11,6 +11,7 @@ from openslot.core.errors import Malformed
 from openslot.core.fields import address_key
 from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, phone_key
 from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir.elements import target_of
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
 LONGEST = 500
@@ -275,9 +276,8 @@ class Reference(Parameter):
 
     def match(self, _name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
         """Match the key in the reference, of the kind that it or the modifier gives."""
-        own = text.removeprefix(f"{asked.site.base}/")
-        kind, slash, key_text = own.rpartition("/")
-        kind = kind if slash else modifier
+        kind, key_text = target_of(text, asked.site.base)
+        kind = kind or modifier
         found: Condition | None = None
         for target, (column, read_key) in self.targets.items():
             key = read_key(key_text) if kind in ("", target) else None

@@ -20,7 +20,7 @@ from openslot.core.work import Work
 from openslot.directory.models import Centre, Department
 from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir import dates, organization, subject
-from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
+from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
 from openslot.entrypoints.fhir.parameters import Reference, Text, read_number, split
 from openslot.entrypoints.fhir.queries import centre_key, department_key
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
@@ -327,7 +327,7 @@ class ByOrganization(Reference):
         at_centre = super().match(name, text, modifier, asked)
         if at_centre is None:
             return None
-        own = text.removeprefix(f"{asked.site.base}/").removeprefix("Organization/")
+        _, own = target_of(text, asked.site.base)
         of_department: Condition = department_key(Department.id) == organization.read_id(own)
         return at_centre | of_department
 
