@@ -52,6 +52,44 @@ def create(program: Program, body: Json, **headers: str) -> TestResponse:
     return program.send("POST", "/fhir/Appointment", body, **headers)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "?",
+        "Appointment?",
+        "/fhir/Appointment?",
+        "http://localhost/fhir/Appointment?",
+        "http://127.0.0.1:8000/fhir/Appointment?",
+        "https://other.example/fhir/Appointment/_search?",
+    ],
+)
+def test_a_condition_may_be_a_whole_address(program: Program, world: World, address: str) -> None:
+    """Clients on HAPI send it so."""
+    body = wanted_appointment(world, identifier=[{"system": "urn:example:pas", "value": "A-1?"}])
+    condition = {"If_None_Exist": f"{address}identifier=urn:example:pas|A-1?"}
+    first, again = (create(program, body, **condition) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200), first.text
+
+
+@pytest.mark.parametrize(
+    ("condition", "word"),
+    [
+        ("http://localhost/fhir/Patient?identifier=x|1", "Patient"),
+        ("Slot?identifier=x|1", "Slot"),
+        ("http://127.0.0.1:8000/fhir/Appointment", "identifier"),
+        ("Appointment?identifer.0.x=1", "identifer.0.x"),
+        ("Appointment?date=soon", "date"),
+    ],
+)
+def test_a_bad_condition_is_refused_and_not_blamed_on_the_body(
+    program: Program, world: World, condition: str, word: str
+) -> None:
+    refused = create(program, wanted_appointment(world), If_None_Exist=condition)
+    assert refused.status_code == 400
+    assert word in outcome(refused)["details"]["text"]
+    assert outcome(refused)["expression"] == ["If-None-Exist"]
+
+
 def test_an_appointment_is_booked_read_moved_and_cancelled(program: Program, world: World) -> None:
     made = create(program, wanted_appointment(world))
     assert made.status_code == 201

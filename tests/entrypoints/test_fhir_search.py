@@ -1,5 +1,6 @@
 """Searches of FHIR: every parameter, prefix and modifier, by GET and by POST, page by page."""
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.entrypoints.fhir import numbers
 from openslot.entrypoints.fhir.parameters import Choice
 from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.entrypoints.rules import Rule
 
 Json = dict[str, Any]
 
@@ -147,7 +149,22 @@ SEARCHES = [
     ("Appointment?date=ne{day}", []),
     ("Appointment?_lastUpdated=gt2020&location=2", ["<stranger>"]),
     ("Appointment?_lastUpdated=lt2020", []),
-    ("Appointment?unknown=1&location=2", ["<stranger>"]),
+    ("Patient?family=owner", ["[owner]"]),
+    ("Patient?family=OWN&given=aro", ["[owner]"]),
+    ("Patient?family=aroha", []),
+    ("Patient?given=owner", []),
+    ("Patient?family:exact=Owner", ["[owner]"]),
+    ("Patient?family:exact=owner", []),
+    ("Patient?family:contains=wne", ["[owner]"]),
+    ("Patient?family=wner", []),
+    ("Patient?given:exact=Aroha&family=owner", ["[owner]"]),
+    ("Patient?telecom=email|patient-owner@example.com", ["[owner]"]),
+    ("Patient?telecom=patient-owner@example.com", ["[owner]"]),
+    ("Patient?telecom=phone|patient-owner@example.com", []),
+    ("Patient?telecom=phone|0400123456&family=owner", ["[owner]"]),
+    ("Practitioner?family=owner&given=priya", ["1"]),
+    ("Practitioner?telecom=practitioner-owner@example.org", ["1"]),
+    ("Appointment?patient.family=owner", ["<owner>"]),
     ("AuditEvent?subtype=no-such-thing", []),
 ]
 
@@ -249,6 +266,14 @@ def test_an_error_of_a_search_names_the_parameter(program: Program) -> None:
         "Slot?schedule.actor.name=a&start=2027-03-08",
         "Location?name:=a",
         "Location?name:x-y=a",
+        "Patient?_has:Appointment:patient:status=waitlist",
+        "Slot?start=2027-03-08&_has:Appointment:slot:status=booked",
+        "Appointment?slot.schedule=Schedule/1",
+        "Appointment?patient.colour=red",
+        "Location?colour.name=a",
+        "Practitioner?family:missing=true",
+        "Practitioner?_total=perhaps",
+        "Practitioner?_summary=short",
     ],
 )
 def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: str) -> None:
@@ -261,10 +286,11 @@ def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: st
 @pytest.mark.parametrize(
     "query",
     [
-        "Patient?colour=red",
+        "Practitioner?colour=red",
+        "Practitioner?colour:exact=red",
         "Patient?_sort=colour",
         "Patient?_include=Patient:colour",
-        "Appointment?patient.colour=red",
+        "Patient?_summary=true",
         "Slot?start=2027-03-08&_sort=-start",
         "Patient?_revinclude=Slot:schedule",
     ],
@@ -274,9 +300,72 @@ def test_the_unknown_is_left_out_of_the_self_link_or_refused_if_strict(
 ) -> None:
     bundle = program.get(f"/fhir/{query}")
     assert "colour" not in (link(bundle, "self") or "")
+    (outcome,) = [one for one in bundle["entry"] if one["search"]["mode"] == "outcome"]
+    unknown = re.split("[?&]", query)[-1].removesuffix("=red")
+    assert unknown in outcome["resource"]["issue"][0]["details"]["text"]
     assert program.send("GET", f"/fhir/{query}", Prefer="handling=strict").status_code == 400
     lenient = program.send("GET", f"/fhir/{query}", Prefer="handling=lenient")
     assert lenient.status_code == 200
+
+
+ABOUT_PEOPLE = [
+    "Patient",
+    "Appointment",
+    "ServiceRequest",
+    "Encounter",
+    "DocumentReference",
+    "MedicationRequest",
+    "AuditEvent",
+]
+
+
+@pytest.mark.parametrize("kind", ABOUT_PEOPLE)
+@pytest.mark.parametrize("name", ["colour", "identifer", "_text", "gender:exact"])
+def test_what_is_not_known_about_people_is_refused_by_its_name(
+    program: Program, kind: str, name: str
+) -> None:
+    """Left aside, the answer would be everybody."""
+    refused = program.send("GET", f"/fhir/{kind}?{name}=x")
+    assert refused.status_code == 400
+    issue = refused.json["issue"][0]  # type: ignore[index] # an object
+    assert issue["expression"] == [name]
+    assert name in issue["details"]["text"]
+    assert "_lastUpdated" in issue["details"]["text"], "and what is known"
+    posted = program.send_form(f"/fhir/{kind}/_search", {name: "x"})
+    assert posted.status_code == 400
+    lenient = program.send("GET", f"/fhir/{kind}?{name}=x", Prefer="handling=lenient")
+    assert lenient.status_code == 200
+    assert lenient.json["entry"][-1]["search"] == {"mode": "outcome"}  # type: ignore[index]
+
+
+def test_every_resource_about_people_is_tried(program: Program) -> None:
+    people = {name for name, kind in RESOURCES.items() if kind.rule is not Rule.PUBLIC}
+    assert people == set(ABOUT_PEOPLE)
+
+
+def test_a_search_for_the_number_or_for_some_elements(program: Program, world: World) -> None:
+    counted = program.get("/fhir/Appointment?status=booked&_summary=count&_count=2")
+    assert (counted["total"], counted.get("entry")) == (3, None)
+    bundle = program.get("/fhir/Appointment?_elements=start,priority&_count=1&_include=*")
+    shown = bundle["entry"][0]["resource"]
+    assert set(shown) == {
+        *("resourceType", "id", "meta", "status", "participant", "start", "priority")
+    }
+    assert shown["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert "_elements=start%2Cpriority" in (link(bundle, "next") or "")
+    assert "total" not in program.get("/fhir/Patient?_total=none")
+    assert program.get("/fhir/Patient?_total=accurate")["total"] == 3
+
+
+def test_slots_between_a_start_and_an_end(program: Program, world: World) -> None:
+    own = f"schedule={world.schedules['owner']}"
+    first, last = f"{day()}T01:00:00Z", f"{day()}T02:00:00Z"
+    starting = found(program, f"Slot?{own}&start=ge{first}&start=lt{last}")
+    assert len(starting) == 2
+    assert found(program, f"Slot?{own}&start=ge{first}&end=le{last}") == starting
+    assert found(program, f"Slot?{own}&start=ge{first}&end=lt{last}") == starting[:1]
+    two_days = found(program, f"Slot?{own}&start=ge{first}&end=gt{last}&start=lt{last}")
+    assert two_days == []
 
 
 def test_a_search_by_post_is_the_same_and_its_links_can_be_got(

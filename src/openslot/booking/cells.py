@@ -6,7 +6,7 @@ cells that it covers, or one cell of its own if it does not fit the grid.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +64,23 @@ class Board:
                 cell
                 for cell in self.appointments
                 if inside >> max(0, cell.tick - self.window.start) & 1
+            ],
+        )
+
+    def ending(self, spans: Sequence[Span]) -> "Board":
+        """Return the cells that end in one of the spans: from its start to before its end."""
+
+        def inside(minutes: int) -> int:
+            starts = [Span(span.start - minutes // 5, span.end - minutes // 5) for span in spans]
+            return mask_of(starts, self.window)
+
+        return Board(
+            self.window,
+            {key: mask & inside(key[1]) for key, mask in self.masks.items()},
+            [
+                cell
+                for cell in self.appointments
+                if any(span.start <= cell.tick + cell.minutes // 5 < span.end for span in spans)
             ],
         )
 

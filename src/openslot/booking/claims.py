@@ -157,7 +157,7 @@ def offering(
     try:
         yield
     except SlotTaken as taken:
-        whom = queries.for_whom(work.session, patient_id) if patient_id else None
+        whom = queries.for_whom(work, patient_id) if patient_id else None
         free = nearest(
             work,
             place,

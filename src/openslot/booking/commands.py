@@ -33,6 +33,7 @@ from openslot.booking.rules import (
     check_booker,
     check_booking_request,
     check_change_time,
+    check_holds,
     check_may_prioritise,
     check_move,
     check_priority,
@@ -272,9 +273,20 @@ def make(
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
         patient, others = _patient_with(work, booking_request.patient_id, key, place)
         check_patient(patient, place)
-        wanted = Wanted(span, key, referral, offered=offered, now=work.now)
+        wanted = Wanted(
+            place.schedule_id,
+            span,
+            key,
+            referral,
+            offered=offered,
+            now=work.now,
+            held=held_until is not None,
+            by_program=work.actor.program is not None,
+        )
         holds = [other for other in others if is_replaceable_hold(other, wanted)]
         stays = [other for other in others if other not in holds]
+        if wanted.held and not offered:
+            check_holds([other for other in stays if other.status is Status.HELD])
         if any(key is not None and other.one_a_day == key for other in stays):
             check_second(work.actor, booking_request.second_appointment)
             key = None
@@ -301,6 +313,7 @@ def make(
         version=1,
         created_at=work.now,
         created_by=work.actor.account_id,
+        by_program=work.actor.program is not None,
         changed_at=work.now,
         **claims.claimed(place, patient),
     )
@@ -338,16 +351,13 @@ def confirm_hold(
     authorisation: ReferralAuthorisation | None,
 ) -> Appointment | None:
     """Confirm a hold and return the appointment. Returns None if the hold is gone or for another
-    time, and also releases it if it has no patient yet."""
+    time, and also releases it if it has no patient yet or is the patient's."""
     appointment = queries.appointment(work.session, hold_id)
     # An offered hold is accepted through its offer; here it is replaced like any other.
     if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
     if relation_to(work.actor, appointment) is None:
         raise NotFound
-    if appointment.patient_id is None and booking_request.patient_id is not None:
-        claims.expire(work, [appointment])
-        return None
     wanted = (
         booking_request.schedule_id,
         booking_request.start,
@@ -361,6 +371,8 @@ def confirm_hold(
         appointment.patient_id,
     )
     if wanted != held:
+        if appointment.patient_id in (None, booking_request.patient_id):
+            claims.expire(work, [appointment])
         return None
     check_priority(work.actor, booking_request.priority)
     appointment.reason = booking_request.reason
@@ -457,7 +469,15 @@ def key_for_move(
     has_no_key = appointment.one_a_day is None
     key = None if has_no_key else one_a_day_key(place, patient_id, instant_of(span.start))
     _, others = queries.patient_with(work.session, patient_id, key)
-    wanted = Wanted(span, key, None, offered=False, now=work.now)
+    wanted = Wanted(
+        place.schedule_id,
+        span,
+        key,
+        None,
+        offered=False,
+        now=work.now,
+        by_program=work.actor.program is not None,
+    )
     holds = [other for other in others if is_replaceable_hold(other, wanted)]
     others = [other for other in others if other not in (appointment, *holds)]
     if any(key is not None and other.one_a_day == key for other in others):

@@ -90,6 +90,10 @@ class ReferralSpent(Conflict):
     a new one."""
 
 
+class TooManyHolds(Conflict):
+    """{most} times are already held for this patient. Book or release one of them first."""
+
+
 class HoldExpired(Expired):
     """This time is no longer held for you. Choose it again if it is still free."""
 

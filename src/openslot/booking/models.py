@@ -47,7 +47,8 @@ class Appointment(Base):
     patient's health record at once; if the practitioner booked it alone, it is the start of its day
     at the centre (records/access.py). ``version`` rises with every change: an UPDATE names the
     version that was read, so that of two changes at once the second is retried on the result of the
-    first. It is also the SEQUENCE of the appointment's calendar entries.
+    first. It is also the SEQUENCE of the appointment's calendar entries. ``by_program`` marks what
+    a key or a client made: its hold stays until it is booked, released or expires.
     """
 
     __tablename__ = "appointment"
@@ -81,6 +82,7 @@ class Appointment(Base):
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    by_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     changed_at: Mapped[datetime] = mapped_column(Instant)
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 

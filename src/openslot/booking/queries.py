@@ -13,6 +13,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
@@ -235,17 +236,17 @@ class ForWhom(NamedTuple):
         return self._replace(keys=self.keys - {key})
 
 
-def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
+def for_whom(work: Work, patient_id: UUID) -> ForWhom | None:
     """Return an active patient with the daily keys of their appointments, in one statement.
-    Holds are left out, since a booking replaces them."""
-    rows = session.execute(
+    Holds that a booking of the actor replaces are left out."""
+    rows = work.session.execute(
         select(Patient.diary_id, Patient.email, Appointment.one_a_day)
         .outerjoin(
             Appointment,
             and_(
                 Appointment.patient_id == Patient.id,
                 Appointment.one_a_day.is_not(None),
-                Appointment.status != Status.HELD,
+                not_(or_(_expired(work.now), _replaceable(work.actor))),
             ),
         )
         .where(Patient.id == patient_id, Patient.active.is_(True))
@@ -269,11 +270,11 @@ def expired_spans(
     """Return the claims of expired holds in ``window``, and the absences in their diaries, whose
     time stays taken, in one statement.
 
-    With a patient, their own holds count as expired, since a booking replaces them.
+    With a patient, those of their holds count as expired that a booking of the actor replaces.
     """
     is_expired = _expired(work.now)
     if patient_id is not None:
-        own = and_(Appointment.status == Status.HELD, Appointment.patient_id == patient_id)
+        own = and_(_replaceable(work.actor), Appointment.patient_id == patient_id)
         is_expired = or_(is_expired, own)
     expired_holds = (is_expired, _over(Span(window.start, window.end)))
     holds = select(
@@ -342,6 +343,13 @@ def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
 
 def _expired(now: datetime) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
+
+
+def _replaceable(actor: Actor) -> ColumnElement[bool]:
+    """Return the condition for holds that give way to whatever the actor books for their patient
+    (see :func:`openslot.booking.rules.is_replaceable_hold`)."""
+    by_people = Appointment.by_program.is_(False) if actor.program is None else false()
+    return and_(Appointment.status == Status.HELD, or_(Appointment.offered.is_(True), by_people))
 
 
 def _over(span: Span) -> ColumnElement[bool]:

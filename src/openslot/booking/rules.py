@@ -1,6 +1,6 @@
 """What may be booked, and who may make which move until when: pure decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from openslot.booking.errors import (
     TooEarly,
     TooLateToChange,
     TooLong,
+    TooManyHolds,
     TooShortNotice,
 )
 from openslot.booking.models import Appointment, Priority, Status
@@ -304,32 +305,52 @@ def check_second(actor: Actor, second_appointment: bool) -> None:
 
 
 class Wanted(NamedTuple):
-    """A time that a patient is to have: its keys, and whether we keep it or they take it."""
+    """A time that a patient is to have: its keys, and whether we keep it or they take it.
 
+    ``held`` is true for a hold, ``by_program`` if no person asks for it.
+    """
+
+    schedule_id: int
     span: Span
     key: str | None
     referral: UUID | None
     offered: bool
     now: datetime
+    held: bool = False
+    by_program: bool = False
+
+
+MOST_HOLDS = 20
+"""Holds that programs may have for one patient at a time, for example for a plan of care."""
 
 
 def is_replaceable_hold(other: Appointment, wanted: Wanted) -> bool:
     """Whether a patient's hold is let go for ``wanted``.
 
-    For what they take themselves: all that they made, and of what was offered to them whatever
-    could not be besides. For what we offer: only holds that ran out.
+    For what people take: all that people made, and of what was offered to the patient whatever
+    could not be besides. A hold of a program, and for a program any hold, stays until it runs out
+    or its own time is booked. For what we offer: only holds that ran out.
     """
     if other.status != Status.HELD:
         return False
+    has_run_out = other.held_until is not None and other.held_until <= wanted.now
     if wanted.offered:
-        return other.held_until is not None and other.held_until <= wanted.now
-    if not other.offered:
-        return True
+        return has_run_out
     starts, ends = instant_of(wanted.span.start), instant_of(wanted.span.end)
     overlaps = other.starts_at < ends and other.ends_at > starts
+    if not other.offered:
+        if has_run_out or not (other.by_program or wanted.by_program):
+            return True
+        return overlaps and not wanted.held and other.schedule_id == wanted.schedule_id
     same_day = wanted.key is not None and other.one_a_day == wanted.key
     same_letter = wanted.referral is not None and other.referral_use == wanted.referral
     return overlaps or same_day or same_letter
+
+
+def check_holds(holds: Collection[Appointment]) -> None:
+    """Refuse one more hold for a patient who has ``holds`` already."""
+    if len(holds) >= MOST_HOLDS:
+        raise TooManyHolds(most=MOST_HOLDS)
 
 
 def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None:

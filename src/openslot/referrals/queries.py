@@ -175,7 +175,7 @@ def booker(work: Work, patient_id: UUID | None) -> Booker:
     """
     if patient_id is None:
         return Booker(work.actor)
-    whom = for_whom(work.session, patient_id)
+    whom = for_whom(work, patient_id)
     if whom is None:
         raise NotFound("There is no such patient.", field="patient")
     return Booker(work.actor, whom, authorisations(work, patient_id))

@@ -46,8 +46,8 @@ def book(
 def hold(
     work: Work, booking_request: BookingRequest, *, referral_id: UUID | None = None
 ) -> Appointment:
-    """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; other holds
-    that the patient made are released."""
+    """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; of what
+    people hold for the patient, the rest is released."""
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id)
     _check_patient(work, booking_request, referral)

@@ -137,7 +137,11 @@ class AppointmentQuery(Paged):
     may_fail=(404,),
 )
 def create_hold(body: NewHold) -> Hold:
-    """Hold a time for a few minutes; the patient's other holds are released."""
+    """Hold a time for a few minutes.
+
+    What people hold for the patient is released for what a person holds. A program's hold lasts
+    until it is booked, released or expires; it leaves other holds as they are.
+    """
     booking_request = _booking_request(body.schedule, body.start, body.minutes, body.patient)
     hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from flask import Response, request
 
 from openslot.core.errors import Malformed
+from openslot.entrypoints.fhir.asking import Handling
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.request import settings
 
@@ -84,6 +85,12 @@ def wanted_version() -> str | None:
     if not _VERSION.fullmatch(version):
         raise Malformed('Send a version in If-Match, for example W/"3".', field="If-Match")
     return version
+
+
+def handling() -> Handling:
+    """Return what the client prefers for unknown parameters; other words count as none."""
+    preferred = preferences().get("handling", "").lower()
+    return Handling(preferred) if preferred in set(Handling) else Handling.USUAL
 
 
 def preferences() -> dict[str, str]:

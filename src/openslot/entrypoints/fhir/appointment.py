@@ -22,6 +22,7 @@ from openslot.entrypoints.fhir.elements import (
     own_identifier,
     reference,
     resource,
+    target_of,
 )
 from openslot.entrypoints.fhir.parameters import Choice, Identified, Moment, Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
@@ -140,8 +141,8 @@ class BySlot(Reference):
 
     def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
         """Return the condition for appointments that overlap the slot."""
-        own = text.removeprefix(f"{asked.site.base}/").removeprefix("Slot/")
-        key = slot.read_id(own)
+        kind, own = target_of(text, asked.site.base)
+        key = slot.read_id(own) if kind in ("", "Slot") else None
         if key is None:
             return None
         tick, schedule_id, minutes = key

@@ -15,7 +15,7 @@ from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import slot
 from openslot.entrypoints.fhir.appointment import STATUS
-from openslot.entrypoints.fhir.elements import URN
+from openslot.entrypoints.fhir.elements import URN, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Received
@@ -49,13 +49,14 @@ def create(work: Work, received: Received, base: str) -> Appointment:
         raise UnprocessableResource(
             "Create an appointment as booked or pending.", field="Appointment.status"
         )
+    _check_kept(received)
     request = _read_request(work.session, received, base)
     booking_request = BookingRequest(
         request.schedule_id,
         request.start,
         request.minutes,
         request.patient_id,
-        reason=received.reason or received.description,
+        reason=received.reason(),
         priority=_priority(received),
     )
     referral_id = _referral_id(received, base)
@@ -89,6 +90,7 @@ def update(
     if status is None:
         raise UnprocessableResource("This status is not supported.", field="Appointment.status")
     _check_unchanged(appointment, status, received, base)
+    _check_kept(received)
     if status in (Status.HELD, Status.BOOKED) and appointment.status in (
         Status.HELD,
         Status.BOOKED,
@@ -96,6 +98,24 @@ def update(
         _move(work, appointment, received, base)
     _amend(work, appointment, received)
     return _current_row(work.session, _change_status(work, appointment, status, received, base))
+
+
+def replace(
+    work: Work, old_id: UUID, make: Callable[[], Appointment], why: str | None = None
+) -> Appointment:
+    """Cancel an appointment, and make another for its patient in the same transaction."""
+    old = named(lambda: appointment_for(work, old_id))[0]
+    if old.status is Status.HELD:
+        commands.release_hold(work, old_id)
+    else:
+        commands.change_status(work, old_id, Status.CANCELLED, why=why)
+    work.session.flush()
+    made = make()
+    if made.patient_id != old.patient_id or made.id == old_id:
+        raise UnprocessableResource(
+            "Send the id of another appointment of the same patient.", field="cancelled-appt-id"
+        )
+    return made
 
 
 def named(work: Callable[[], T]) -> T:
@@ -135,8 +155,9 @@ def _move(work: Work, appointment: Appointment, received: Received, base: str) -
 def _amend(work: Work, appointment: Appointment, received: Received) -> None:
     priority = _priority(received) if received.priority is not None else appointment.priority
     is_open = appointment.status in (Status.HELD, Status.BOOKED)
-    if is_open and (received.reason, priority) != (appointment.reason, appointment.priority):
-        commands.amend(work, appointment.id, reason=received.reason, priority=priority)
+    reason = received.reason(besides=appointment.task)
+    if is_open and (reason, priority) != (appointment.reason, appointment.priority):
+        commands.amend(work, appointment.id, reason=reason, priority=priority)
 
 
 def _change_status(
@@ -213,14 +234,34 @@ def _check_unchanged(appointment: Appointment, to: Status, received: Received, b
         )
 
 
+_REFUSED = ("patientInstruction", "reasonReference", "supportingInformation")
+"""Elements with a meaning for somebody who reads the appointment, which has no place for them."""
+
+
+def _check_kept(received: Received) -> None:
+    """Raise UnprocessableResource for what would be lost, and matters."""
+    for name in _REFUSED:
+        if getattr(received, name) is not None:
+            raise UnprocessableResource(
+                f"{name} is not kept here. Leave it out, or write it into comment.",
+                field=f"Appointment.{name}",
+            )
+    if received.status in ("pending", "booked", "arrived", "fulfilled", "checked-in"):
+        for place, participant in enumerate(received.participant):
+            if participant.actor is not None and participant.status == "declined":
+                raise UnprocessableResource(
+                    "A participant cannot decline here. Cancel the appointment instead.",
+                    field=f"Appointment.participant.{place}.status",
+                )
+
+
 def _referral_id(received: Received, base: str) -> UUID | None:
     """Return the referral that the appointment uses, if any."""
     if not received.basedOn:
         return None
-    links = [(link.reference or "").removeprefix(f"{base}/") for link in received.basedOn]
-    kind, _, key = links[0].partition("/")
+    kind, key = target_of(received.basedOn[0].reference, base)
     referral_id = read_uuid(key)
-    if len(links) > 1 or kind != "ServiceRequest" or referral_id is None:
+    if len(received.basedOn) > 1 or kind != "ServiceRequest" or referral_id is None:
         raise UnprocessableResource(
             "Refer to one ServiceRequest of this server.", field="Appointment.basedOn"
         )
@@ -303,8 +344,8 @@ def _slots(received: Received, base: str) -> tuple[int, datetime, datetime] | No
         return None
     keys = []
     for link in received.slot:
-        text = (link.reference or "").removeprefix(f"{base}/").removeprefix("Slot/")
-        keys.append(slot.read_id(text))
+        kind, text = target_of(link.reference, base)
+        keys.append(slot.read_id(text) if kind in ("", "Slot") else None)
     valid = sorted(key for key in keys if key is not None)
     if len(valid) < len(keys):
         raise UnprocessableResource("Slot not found.", field="schedule")
@@ -315,6 +356,9 @@ def _slots(received: Received, base: str) -> tuple[int, datetime, datetime] | No
         end = tick + minutes // 5
     return valid[0][1], instant_of(valid[0][0]), instant_of(end)
 
+
+PASSED_OVER = "RelatedPerson"
+"""A kind of participant who may come along, and is not kept."""
 
 _KINDS: Mapping[str, Any] = {
     "Practitioner": Schedule.practitioner_id,
@@ -376,16 +420,18 @@ def _check_participants(schedule: Schedule, participants: Mapping[str, str]) -> 
 def _participants(received: Received, base: str) -> dict[str, str]:
     """Return the ids of the participants by kind."""
     ids: dict[str, str] = {}
-    for participant in received.participant:
-        if participant.actor is None:
+    for place, participant in enumerate(received.participant):
+        actor = participant.actor
+        if actor is None:
             continue
-        text = (participant.actor.reference or "").removeprefix(f"{base}/")
-        kind, _, key = text.partition("/")
+        kind, key = target_of(actor.reference, base)
+        if PASSED_OVER in (kind, actor.type):
+            continue
         if kind not in ("Patient", *_KINDS):
             raise UnprocessableResource(
                 "Refer to a Patient, Practitioner, PractitionerRole, HealthcareService or "
                 "Location of this server.",
-                field="Appointment.participant",
+                field=f"Appointment.participant.{place}",
             )
         if ids.setdefault(kind, key) != key:
             sentence = "Send only one participant of each kind."

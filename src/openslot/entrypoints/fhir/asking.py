@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir import dates
@@ -18,6 +19,7 @@ from openslot.entrypoints.fhir.search import (
     parameter_of,
     takes,
 )
+from openslot.entrypoints.rules import Rule
 
 MOST = 200
 MOST_TERMS = 50
@@ -33,7 +35,17 @@ ABOUT_THE_ANSWER = frozenset({"_format", "_pretty"})
 
 _NAME = re.compile(r"([A-Za-z_-]+)(?::([A-Za-z]+))?(?:\.([A-Za-z_-]+)(?::([A-Za-z]+))?)?", re.ASCII)
 
+_TOTALS = ("none", "estimate", "accurate")
+
 Pairs = Sequence[tuple[str, str]]
+
+
+class Handling(StrEnum):
+    """What the client prefers for what is unknown (FHIR R4, ``Prefer: handling=…``)."""
+
+    USUAL = ""
+    STRICT = "strict"
+    LENIENT = "lenient"
 
 
 class TooCostly(Malformed):
@@ -44,13 +56,14 @@ class TooCostly(Malformed):
     """
 
 
-def read(resource: Kind, pairs: Pairs, resources: Resources, *, strict: bool) -> Query:
+def read(resource: Kind, pairs: Pairs, resources: Resources, handling: Handling) -> Query:
     """Return the search for these parameters.
 
-    Unknown parameters are ignored or, if ``strict``, raise Malformed. Unknown modifiers and bad
-    values always raise Malformed.
+    Unknown parameters raise Malformed if they are about people, as without them the answer would
+    be about others too; elsewhere they are ignored and told. ``handling`` overrides both. Unknown
+    modifiers, chains that cannot be followed and bad values always raise Malformed.
     """
-    reading = _Reading(resource, resources, strict=strict)
+    reading = _Reading(resource, resources, handling)
     if len(pairs) > MOST_TERMS:
         name = pairs[MOST_TERMS][0][:60]
         raise TooCostly(field=name, name=name)
@@ -74,14 +87,20 @@ def _check_text(name: str, value: str) -> None:
 class _Reading:
     """The search as far as it has been parsed."""
 
-    def __init__(self, resource: Kind, resources: Resources, *, strict: bool):
-        self.resource, self.resources, self.strict = resource, resources, strict
+    def __init__(self, resource: Kind, resources: Resources, handling: Handling):
+        self.resource, self.resources = resource, resources
+        self.strict = handling is Handling.STRICT
+        about_people = resource.rule is not Rule.PUBLIC
+        self.refuses = self.strict or (about_people and handling is not Handling.LENIENT)
         self.terms: list[Term] = []
         self.includes: list[Include] = []
         self.sort: list[tuple[str, bool]] = []
         self.applied: list[tuple[str, str]] = []
         self.left = BUDGET
+        self.ignored: list[str] = []
+        self.elements: frozenset[str] = frozenset()
         self.count = 50
+        self.without_total = False
         self.after: str | None = None
 
     def query(self) -> Query:
@@ -92,6 +111,9 @@ class _Reading:
             tuple(self.sort),
             tuple(self.includes),
             tuple(self.applied),
+            tuple(dict.fromkeys(self.ignored)),
+            self.elements,
+            self.without_total,
         )
 
     def _spend(self, cost: int, name: str) -> None:
@@ -102,10 +124,14 @@ class _Reading:
     def take(self, name: str, value: str) -> None:
         """Parse one parameter, and note it for the self link."""
         if name == "_count":
-            self.count = _count(value)
+            value = str(_count(value))
+            self.count = int(value) if self.count else 0
         elif name == "_after":
             self.after = value
             return
+        elif name in ("_summary", "_elements", "_total"):
+            if not self._shape(name, value):
+                return
         elif name == "_sort":
             orders = [order for order in map(self._sort, value.split(",")) if order]
             self._spend(_SORT * len(orders), name)
@@ -122,14 +148,40 @@ class _Reading:
         if value:
             self.applied.append((name, value))
 
-    def _unknown(self, name: str) -> None:
+    def _shape(self, name: str, value: str) -> bool:
+        """Parse what the answer is to contain, and return whether it has an effect."""
+        if name == "_elements":
+            self.elements |= frozenset(value.replace(" ", "").split(","))
+        elif name == "_total":
+            if value not in _TOTALS:
+                raise _one_of(name, _TOTALS)
+            self.without_total = value == "none"
+        elif value == "count":
+            self.count = 0
+        elif value not in ("true", "text", "data", "false"):
+            raise _one_of(name, ("count", "false"))
+        elif value in ("true", "text"):
+            self._leave_aside(f"{name}={value}")
+            return False
+        return True
+
+    def _leave_aside(self, what: str) -> None:
+        """Note what does not change which resources match; raise Malformed if strict."""
         if self.strict:
-            raise no_such(name[:100])
+            raise no_such(what[:100], self.resource)
+        self.ignored.append(what[:100])
+
+    def _unknown(self, name: str) -> None:
+        if self.refuses:
+            raise no_such(name[:100], self.resource)
+        self.ignored.append(name[:100])
 
     def _term(self, name: str, value: str) -> Term | None:
         match = _NAME.fullmatch(name)
         base, modifier, chained, inner = match.groups("") if match else (_base(name), "", "", "")
         parameter = parameter_of(self.resource, base)
+        if base == "_has" or (parameter is None and "." in name):
+            raise _not_followed(name)
         if parameter is None:
             self._unknown(name)
             return None
@@ -148,7 +200,7 @@ class _Reading:
             raise no_modifier(name)
         return Term(name, base, modifier, "", values)
 
-    def _reference(self, parameter: Reference, term: Term) -> Term | None:
+    def _reference(self, parameter: Reference, term: Term) -> Term:
         if not takes(parameter, term.modifier):
             raise no_modifier(term.sent)
         if not term.chained:
@@ -168,15 +220,14 @@ class _Reading:
             return term
         if targets:
             raise no_modifier(term.sent)
-        self._unknown(term.sent)
-        return None
+        raise _not_followed(term.sent)
 
     def _sort(self, text: str) -> tuple[str, bool] | None:
         name, down = text.removeprefix("-"), text.startswith("-")
         parameter = parameter_of(self.resource, name)
         if parameter is not None and parameter.order is not None and parameter.descends >= down:
             return name, down
-        self._unknown(f"_sort={text}")
+        self._leave_aside(f"_sort={text}")
         return None
 
     def _include(self, name: str, value: str) -> bool:
@@ -189,7 +240,7 @@ class _Reading:
             if self._links(source, parameter, target, reverse=direction == "_revinclude")
         ]
         if not includes or modifier not in ("", "iterate", "recurse"):
-            self._unknown(f"{name}={value}")
+            self._leave_aside(f"{name}={value}")
             return False
         new = [include for include in dict.fromkeys(includes) if include not in self.includes]
         self._spend(_INCLUDE * len(new), name)
@@ -213,6 +264,19 @@ class _Reading:
 def _base(name: str) -> str:
     """Return the name of the parameter, without modifiers and chains."""
     return re.split(r"[.:]", name, maxsplit=1)[0]
+
+
+def _not_followed(name: str) -> Malformed:
+    """Return the error for a chain that cannot be followed; leaving it out would find more."""
+    return Malformed(
+        "{name} is not supported. Search in two steps.", field=name[:60], name=name[:60]
+    )
+
+
+def _one_of(name: str, values: Sequence[str]) -> Malformed:
+    return Malformed(
+        "Send {name} as one of: {values}.", field=name, name=name, values=", ".join(values)
+    )
 
 
 def _count(value: str) -> int:

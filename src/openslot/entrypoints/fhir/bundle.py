@@ -1,17 +1,29 @@
 """Bundle: a page of search results with links and included resources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
 from openslot.entrypoints.fhir import access, search
-from openslot.entrypoints.fhir.elements import Json, references
+from openslot.entrypoints.fhir.elements import SUBSETTED, Json, references
 from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.search import MOST_INCLUDED, Found, Include, Query, Resources
+
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "Appointment": ("status", "participant"),
+    "AuditEvent": ("type", "recorded", "agent", "source"),
+    "DocumentReference": ("status", "content"),
+    "Encounter": ("status", "class"),
+    "MedicationRequest": ("status", "intent", "medicationCodeableConcept", "subject"),
+    "Schedule": ("actor",),
+    "ServiceRequest": ("status", "intent", "subject"),
+    "Slot": ("schedule", "status", "start", "end"),
+}
+"""Elements that each resource must have (FHIR R4)."""
 
 ROUNDS = 3
 """Maximum number of steps that ``_include:iterate`` follows."""
@@ -31,14 +43,47 @@ def searchset(
     entries += [
         _entry(resource_shown, "include", asked) for resource_shown in included.found.values()
     ]
-    entries += [{"resource": note, "search": {"mode": "outcome"}} for note in included.notes]
+    notes = [*included.notes, *([ignored(query.ignored)] if query.ignored else [])]
+    entries += [{"resource": note, "search": {"mode": "outcome"}} for note in notes]
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "total": found.total,
+        "total": None if query.without_total else found.total,
         "link": links,
+        "entry": entries,
     }
+    return {name: value for name, value in bundle.items() if value is not None and value != []}
+
+
+def ignored(names: Sequence[str]) -> Json:
+    """Return an outcome that names what was sent and changed nothing."""
+    return outcome(*(left_aside(name) for name in names[:20]))
+
+
+def left_aside(name: str) -> Json:
+    """Return the warning that a parameter was ignored."""
+    sentence = f"The parameter {name[:60]} is unknown and was ignored."
+    return issue("not-supported", sentence, severity="warning")
+
+
+def trim(bundle: Json, elements: frozenset[str]) -> Json:
+    """Return the bundle with only these elements of each match, and those that FHIR requires."""
+    if not elements:
+        return bundle
+    entries = [
+        entry | {"resource": _subset(entry["resource"], elements)}
+        if entry["search"]["mode"] == "match"
+        else entry
+        for entry in bundle.get("entry", ())
+    ]
     return bundle | ({"entry": entries} if entries else {})
+
+
+def _subset(shown: Json, elements: frozenset[str]) -> Json:
+    kept = {*elements, *_REQUIRED.get(shown["resourceType"], ()), "resourceType", "id", "active"}
+    tags = shown.get("meta", {}).get("tag", [SUBSETTED])
+    part = {name: value for name, value in shown.items() if name in kept}
+    return part | {"meta": shown.get("meta", {}) | {"tag": tags}}
 
 
 def links_of(address: str, applied: Sequence[tuple[str, str]], after: str | None) -> list[Json]:

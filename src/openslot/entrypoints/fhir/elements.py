@@ -13,6 +13,9 @@ URN = "urn:ietf:rfc:3986"
 
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
+SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"}
+"""The tag of a resource that is not shown whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -73,6 +76,16 @@ def reference(kind: str, key: object | None, display: str | None = None) -> Json
     if key is None:
         return None
     return {"reference": f"{kind}/{key}", "type": kind, "display": display}
+
+
+def target_of(text: str | None, base: str) -> tuple[str, str]:
+    """Return kind and id of a reference to a resource of this server, or to a version of it.
+
+    The kind is empty for a bare id; that of another server is no kind of resource.
+    """
+    own = (text or "").removeprefix(f"{base}/").rstrip("/")
+    kind, _, key = own.partition("/_history/")[0].rpartition("/")
+    return kind, key
 
 
 def contacts(phone: str | None, email: str | None, use: str | None = None) -> list[Json]:

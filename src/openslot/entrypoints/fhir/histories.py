@@ -54,7 +54,11 @@ def note_search(
 
     A search for the number of results only counts as a read of all matching records.
     """
-    shown = [entry["resource"] for entry in bundle.get("entry", ())]
+    shown = [
+        entry["resource"]
+        for entry in bundle.get("entry", ())
+        if entry["search"]["mode"] != "outcome"
+    ]
     patients = told_of(shown, resources)
     if not isinstance(resource, Resource) or resource.whose is None:
         note(patients)

@@ -1,5 +1,6 @@
 """Registers FHIR in the app: views, error handling and content negotiation."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from openslot.booking.models import Appointment
 from openslot.booking.slots import Booker
 from openslot.core.errors import Expired, NotFound
 from openslot.core.work import Work
@@ -27,12 +29,14 @@ from openslot.entrypoints.fhir import (
     received,
     search,
     tokens,
+    unkept,
     writers,
 )
 from openslot.entrypoints.fhir.answers import (
     accepts_json,
     answer,
     base,
+    handling,
     is_known,
     of_version,
     preferences,
@@ -41,9 +45,9 @@ from openslot.entrypoints.fhir.answers import (
     wanted_version,
 )
 from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
-from openslot.entrypoints.fhir.bundle import searchset
+from openslot.entrypoints.fhir.bundle import searchset, trim
 from openslot.entrypoints.fhir.elements import Json, Site
-from openslot.entrypoints.fhir.outcome import render
+from openslot.entrypoints.fhir.outcome import issue, outcome, render
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.slot import PROPOSED
@@ -174,13 +178,25 @@ def find_appointments() -> ResponseReturnValue:
     access.demand("Slot", "s")
     limits.search(bearer.actor())
     body = operations.body()
-    pairs = list(request.args.items(multi=True)) + operations.texts(body)
-    strict = preferences().get("handling") == "strict"
-    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
+    pairs = list(request.args.items(multi=True)) + operations.texts(body, _identified)
+    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, handling())
     asked = _asked()
     asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
     found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
     return answer(operations.proposals(pairs, query, found, asked.site))
+
+
+def _identified(kind: str, token: str) -> list[str]:
+    """Return the ids of the resources of a kind that have an identifier."""
+    resource = RESOURCES[kind]
+    parameter = resource.parameters.get("identifier")
+    access.demand(kind, "s")
+    if not isinstance(resource, Resource) or parameter is None:
+        return []
+    asked = _asked()
+    condition = parameter.match("identifier", token, "", asked)
+    rows = () if condition is None else search.fetch(reader(), resource, condition, asked=asked)
+    return [str(resource.show(row, asked.site)["id"]) for row in rows]
 
 
 def _booker(patient_id: UUID | None) -> Booker | None:
@@ -198,26 +214,38 @@ def take(status: str) -> ResponseReturnValue:
     """Hold or book a proposal, or change, book or cancel an existing appointment."""
     asked = _asked()
     access.demand("Appointment", "c")
-    parameters = operations.body()
+    parameters, holds = operations.body(), status == "pending"
+    operations.check_names(parameters, operations.HOLD if holds else operations.BOOK)
     resource, key = operations.wanted(parameters, base())
     appointment_id = APPOINTMENT.read_id(key) if key else None
-    if key is not None:
+    old = operations.replaced(parameters, base())
+    if key is not None or old is not None:
         access.demand("Appointment", "u")
+    old_id = APPOINTMENT.read_id(old) if old is not None else None
+    if old is not None and old_id is None:
+        raise NotFound(field="cancelled-appt-id")
+    if key is not None:
         resource = resource or operations.for_patient(_read(APPOINTMENT, key), parameters)
     if appointment_id is None and key is not None:
         raise NotFound
     if resource.get("status") != "cancelled" or status == "pending":
         resource["status"] = status
     sent = received.read(resource)
-    appointment = bearer.write(
-        lambda work: (
-            appointment_writing.update(work, appointment_id, sent, None, base())
-            if appointment_id
-            else appointment_writing.create(work, sent, base())
+
+    def make(work: Work) -> Appointment:
+        if appointment_id:
+            return appointment_writing.update(work, appointment_id, sent, None, base())
+        return appointment_writing.create(work, sent, base())
+
+    def save(work: Work) -> Appointment:
+        return (
+            appointment_writing.replace(work, old_id, lambda: make(work)) if old_id else make(work)
         )
-    )
-    shown = APPOINTMENT.show(appointment, asked.site)
-    return answer(operations.done(shown, asked.site), 200 if appointment_id else 201)
+
+    shown = APPOINTMENT.show(bearer.write(save), asked.site)
+    warnings = unkept.warnings(resource, shown, base())
+    bundle = operations.done(shown, "hold" if holds else "book", warnings, asked.site)
+    return answer(bundle, 200 if appointment_id else 201)
 
 
 @pages.post("/fhir/Appointment/<key>/$cancel")
@@ -228,7 +256,9 @@ def cancel(key: str) -> ResponseReturnValue:
     appointment_id = APPOINTMENT.read_id(key)
     if appointment_id is None:
         raise NotFound
-    why, asked = operations.reason(operations.body()), _asked()
+    parameters, asked = operations.body(), _asked()
+    operations.check_names(parameters, operations.CANCEL)
+    why = operations.reason(parameters)
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
     appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, base())
@@ -260,7 +290,8 @@ def read_version(kind: str, key: str, version: str) -> ResponseReturnValue:
 def create(kind: str) -> ResponseReturnValue:
     """Create a resource, or return the one that matches If-None-Exist."""
     resource, writer = _writer(kind, "create", "c")
-    body, condition = writer.read(received.body()), writers.condition(resource)
+    sent = received.body()
+    body, condition = writer.read(sent), writers.condition(resource)
     asked = _asked()
 
     def save(work: Work) -> tuple[Any, bool]:
@@ -269,7 +300,9 @@ def create(kind: str) -> ResponseReturnValue:
 
     row, is_new = bearer.write(save)
     show = resource.whole if is_new and resource.whole else resource.show
-    return _written(of_version(show(row, asked.site), 201 if is_new else 200, created=True))
+    shown = show(row, asked.site)
+    response = of_version(shown, 201 if is_new else 200, created=True)
+    return _written(response, sent if is_new else {}, shown)
 
 
 @pages.put("/fhir/<kind>/<key>")
@@ -280,7 +313,8 @@ def update(kind: str, key: str) -> ResponseReturnValue:
     row_key = resource.read_id(key)
     if row_key is None:
         raise NotFound
-    body, version, asked = writer.read(received.body()), wanted_version(), _asked()
+    sent = received.body()
+    body, version, asked = writer.read(sent), wanted_version(), _asked()
     try:
         row = bearer.write(lambda work: writer.update(work, row_key, body, version, base()))
     except NotFound:
@@ -288,7 +322,7 @@ def update(kind: str, key: str) -> ResponseReturnValue:
             raise Gone from None
         raise
     shown = (resource.whole or resource.show)(row, asked.site)
-    return _written(of_version(shown, created=shown["id"] != key))
+    return _written(of_version(shown, created=shown["id"] != key), sent, shown)
 
 
 def _kind(name: str, code: str, letter: str) -> Kind:
@@ -320,8 +354,7 @@ def _asked() -> Asked:
 def _search(name: str, pairs: asking.Pairs) -> Response:
     kind = _kind(name, "search-type", "s")
     limits.search(bearer.actor())
-    strict = preferences().get("handling") == "strict"
-    query = asking.read(kind, pairs, RESOURCES, strict=strict)
+    query = asking.read(kind, pairs, RESOURCES, handling())
     access.demand_chained(kind, query, RESOURCES)
     asked, session = _asked(), reader()
     if isinstance(kind, Resource):
@@ -330,7 +363,7 @@ def _search(name: str, pairs: asking.Pairs) -> Response:
         found = kind.find(bearer.work(), query, RESOURCES, asked)
     bundle = searchset(session, kind, query, found, RESOURCES, asked)
     histories.note_search(kind, query, bundle, RESOURCES, asked)
-    return answer(bundle)
+    return answer(trim(bundle, query.elements))
 
 
 def _read(kind: Kind, text: str) -> Json:
@@ -354,8 +387,14 @@ def _read(kind: Kind, text: str) -> Json:
     return (kind.whole or kind.show)(rows[0], asked.site)
 
 
-def _written(response: Response) -> Response:
-    """Remove the body if the client prefers a minimal response."""
-    if preferences().get("return") == "minimal":
+def _written(response: Response, sent: Json, shown: Json) -> Response:
+    """Return the response with the body that the client prefers: with an OperationOutcome, it
+    learns what was not kept."""
+    preferred = preferences().get("return", "").lower()
+    if preferred == "minimal":
         response.set_data(b"")
+    elif preferred == "operationoutcome":
+        summary = issue("informational", "Done.", severity="information")
+        told = outcome(summary, *unkept.warnings(sent, shown, base()))
+        response.set_data(json.dumps(told, ensure_ascii=False))
     return response

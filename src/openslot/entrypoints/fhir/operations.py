@@ -4,7 +4,8 @@ A proposal is a free slot, and has the slot's id.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,8 @@ from flask import request
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir import asking, received, slot, subject
 from openslot.entrypoints.fhir.answers import JSONS
-from openslot.entrypoints.fhir.bundle import links_of
-from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
+from openslot.entrypoints.fhir.bundle import left_aside, links_of
+from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
 from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.search import Found, Query
 from openslot.entrypoints.problems import UnsupportedMedia
@@ -52,6 +53,32 @@ _TEXTS = (
 _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
 _PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
+_REPLACED = ("cancelled-appt-id", "cancelled-appointment-reference")
+_REASONS = (
+    "reason",
+    "cancelation-reason",
+    "cancellation-reason",
+    "cancelationReason",
+    "cancellationReason",
+)
+
+HOLD = (_APPOINTMENTS + _REFERENCES, _PATIENTS)
+BOOK = (*HOLD, _REPLACED)
+CANCEL = (_REASONS,)
+"""The parameters of each operation, in groups of names for the same thing."""
+
+Groups = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    """A reference by an identifier, as the value of a token."""
+
+    token: str
+
+
+class Unread:
+    """A value of a type that no parameter has."""
 
 
 def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
@@ -78,11 +105,20 @@ def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
     patients = [value for name, value in (*pairs, *parameters(body)) if name in _PATIENTS and value]
     if not patients:
         return None
-    key = patients[0] if isinstance(patients[0], str) else str(patients[0].get("id", ""))
+    keys = [value if isinstance(value, str) else _id_of(value) for value in patients]
+    found = {target_of(key, base) for key in keys if key}
     try:
-        return UUID(key.removeprefix(f"{base}/").removeprefix("Patient/"))
+        ((kind, key),) = found or {("", "")}
+        if kind not in ("", "Patient"):
+            raise ValueError(kind)
+        return UUID(key)
     except ValueError:
         raise Malformed("Refer to a patient of this server.", field="patient-reference") from None
+
+
+def _id_of(value: object) -> str:
+    """Return the id of a resource; none of a reference that was found by its identifier."""
+    return str(value.get("id", "-")) if isinstance(value, dict) else ""
 
 
 def _of_kind(kind: str, value: str) -> str:
@@ -114,16 +150,11 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
     count = len(found.rows)
     summary = issue("informational", f"{count} of {found.total} proposed.", severity="information")
     if not found.total:
-        summary = issue("not-found", "No free times. Try other days.", severity="warning")
-    unknown = ignored(pairs, query)
-    warnings = [
-        issue(
-            "not-supported",
-            f"The parameter {name[:60]} is unknown and was ignored.",
-            severity="warning",
+        summary = issue(
+            "not-found", "No free times. Try other days, or ask for less.", severity="warning"
         )
-        for name in unknown[:20]
-    ]
+    unknown = ignored(pairs, query)
+    warnings = [left_aside(name) for name in unknown[:20]]
     applied = [
         (name, value)
         for name, value in pairs
@@ -135,9 +166,11 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
     return bundle | {"total": found.total, "link": links}
 
 
-def done(appointment: Json, site: Site) -> Json:
-    """Return the Bundle of $hold and $book."""
-    return _bundle([appointment], site, issue("informational", "Done.", severity="information"))
+def done(appointment: Json, operation: str, warnings: Sequence[Json], site: Site) -> Json:
+    """Return the Bundle of $hold and $book, with what was not kept."""
+    summary = issue("informational", "Done.", severity="information")
+    address = f"{site.base}/Appointment/${operation}"
+    return _bundle([appointment], site, summary, *warnings) | {"link": links_of(address, (), None)}
 
 
 def _bundle(appointments: Sequence[Json], site: Site, *issues: Json) -> Json:
@@ -200,8 +233,29 @@ def body() -> Json:
     return found
 
 
+def check_names(found: Json, groups: Groups) -> None:
+    """Raise Malformed for parameters that the operation does not have, or that are repeated.
+
+    What it would leave out could be what matters, for example an appointment to cancel.
+    """
+    known = [name for group in groups for name in group]
+    sent = [name for name in request.args if name not in asking.ABOUT_THE_ANSWER]
+    if found.get("resourceType", "Parameters") == "Parameters":
+        sent += [name for name, _ in parameters(found)]
+    for name in sent:
+        if name not in known or name in request.args:
+            raise Malformed(
+                "The parameter {name} is unknown. Send Parameters with: {known}.",
+                field=name[:60],
+                name=name[:60],
+                known=", ".join(known),
+            )
+        if sent.count(name) > 1:
+            raise Malformed("Send the parameter {name} once.", field=name, name=name)
+
+
 def parameters(found: Json) -> list[tuple[str, Any]]:
-    """Return the names and values in Parameters; values are resources or text."""
+    """Return the names and values in Parameters: resources, text, Logical or Unread."""
     if not found:
         return []
     listed = found.get("parameter", [])
@@ -212,11 +266,11 @@ def parameters(found: Json) -> list[tuple[str, Any]]:
         if not isinstance(parameter, dict) or not isinstance(parameter.get("name"), str):
             raise Malformed("Give each parameter a name.", field="Parameters.parameter")
         inner = parameter.get("resource")
-        pairs.append((parameter["name"], inner if isinstance(inner, dict) else _text(parameter)))
+        pairs.append((parameter["name"], inner if isinstance(inner, dict) else _value(parameter)))
     return pairs
 
 
-def _text(parameter: Json) -> str:
+def _value(parameter: Json) -> str | Logical | type[Unread]:
     """Return a value of Parameters in the form of a search value."""
     for name in _TEXTS:
         if isinstance(parameter.get(name), str):
@@ -228,6 +282,11 @@ def _text(parameter: Json) -> str:
     )
     if isinstance(link, dict) and isinstance(link.get("reference"), str):
         return str(link["reference"])
+    if isinstance(link, dict) and isinstance(link.get("identifier"), dict):
+        identifier = link["identifier"]
+        if isinstance(identifier.get("value"), str):
+            system = identifier.get("system")
+            return Logical("|".join((*([str(system)] if system else []), identifier["value"])))
     if isinstance(concept, dict):
         codings = concept.get("coding", [])
         coding = codings[0] if isinstance(codings, list) and codings else concept
@@ -237,16 +296,29 @@ def _text(parameter: Json) -> str:
             system = coding.get("system")
             plain = code.replace("\\", "\\\\").replace(",", "\\,")
             return f"{system}|{plain}" if isinstance(system, str) else plain
-    raise Malformed(
-        "The value of {name} cannot be read.",
-        field=parameter["name"][:60],
-        name=parameter["name"][:60],
-    )
+    return Unread
 
 
-def texts(found: Json) -> list[tuple[str, str]]:
-    """Return the parameters that are text."""
-    return [(name, value) for name, value in parameters(found) if isinstance(value, str)]
+def texts(found: Json, search: Callable[[str, str], Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the parameters of $find as text; ``search`` returns the ids of a kind of resource
+    with an identifier. Raises Malformed for a value of a known parameter that cannot be read."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in parameters(found):
+        if isinstance(value, str):
+            pairs.append((name, value))
+        elif isinstance(value, Logical):
+            kind = "Patient" if name in _PATIENTS else RENAMED.get(name, ("", ""))[1]
+            keys = search(kind, value.token) if kind else ()
+            pairs.append((name, ",".join(f"{kind}/{key}" for key in keys) or f"{kind}/0"))
+        elif value is Unread and (name in ("start", "end") or name in (*RENAMED, *_PATIENTS)):
+            raise _unread(name)
+        elif value is Unread:
+            pairs.append((name, "…"))
+    return pairs
+
+
+def _unread(name: str) -> Malformed:
+    return Malformed("The value of {name} cannot be read.", field=name[:60], name=name[:60])
 
 
 def wanted(found: Json, base: str) -> tuple[Json, str | None]:
@@ -259,18 +331,35 @@ def wanted(found: Json, base: str) -> tuple[Json, str | None]:
     if found.get("resourceType") == "Appointment":
         return _split_proposal(dict(found))
     values = dict(parameters(found))
-    for name in _APPOINTMENTS:
-        if isinstance(values.get(name), dict):
-            return _split_proposal(for_patient(dict(values[name]), found))
-    for name in _REFERENCES:
-        if isinstance(values.get(name), str):
-            key = values[name].removeprefix(f"{base}/").removeprefix("Appointment/")
-            if slot.read_id(key) is None:
-                return {}, key
-            return for_patient(_proposal_of_slot(key), found), None
-    raise Malformed(
-        "Send the parameter appointment or appointment-reference.", field="Parameters.parameter"
-    )
+    sent = [name for name in (*_APPOINTMENTS, *_REFERENCES) if name in values]
+    if len(sent) != 1:
+        raise Malformed(
+            "Send the parameter appointment or appointment-reference, and not both.",
+            field="Parameters.parameter",
+        )
+    value = values[sent[0]]
+    if isinstance(value, dict):
+        return _split_proposal(for_patient(dict(value), found))
+    key = _key(sent[0], value, "Appointment", base)
+    if slot.read_id(key) is None:
+        return {}, key
+    return for_patient(_proposal_of_slot(key), found), None
+
+
+def replaced(found: Json, base: str) -> str | None:
+    """Return the id of the appointment that $book cancels for the new one, or None."""
+    for name, value in parameters(found) if found.get("resourceType") == "Parameters" else ():
+        if name in _REPLACED:
+            return _key(name, value, "Appointment", base)
+    return None
+
+
+def _key(name: str, value: object, kind: str, base: str) -> str:
+    """Return the id in a reference or id, or raise Malformed."""
+    sent_kind, key = target_of(value if isinstance(value, str) else "", base)
+    if sent_kind not in ("", kind) or not key:
+        raise _unread(name)
+    return key
 
 
 def _proposal_of_slot(key: str) -> Json:
@@ -291,16 +380,21 @@ def for_patient(one: Json, found: Json) -> Json:
     if found.get("resourceType") != "Parameters":
         return one
     values = dict(parameters(found))
-    patient = next((values[name] for name in _PATIENTS if name in values), None)
+    patients = [values[name] for name in _PATIENTS if name in values]
     participants = one.get("participant")
-    if patient is None or not isinstance(participants, list):
+    if not patients or not isinstance(participants, list):
         return one
-    key = patient if isinstance(patient, str) else patient.get("id")
-    if not isinstance(key, str):
+    keys = [patient.get("id") if isinstance(patient, dict) else patient for patient in patients]
+    if not all(isinstance(key, str) for key in keys):
         raise Malformed("Refer to a patient of this server.", field="Parameters.parameter")
-    link = key if "/" in key else f"Patient/{key}"
-    added = {"actor": {"reference": link}, "status": "accepted"}
-    return one | {"participant": [*participants, added]}
+    added = [
+        {
+            "actor": {"reference": key if "/" in key else f"Patient/{key}"},
+            "status": "accepted",
+        }
+        for key in map(str, keys)
+    ]
+    return one | {"participant": [*participants, *added]}
 
 
 def _split_proposal(appointment: Json) -> tuple[Json, str | None]:
@@ -317,6 +411,11 @@ def _split_proposal(appointment: Json) -> tuple[Json, str | None]:
 
 def reason(found: Json) -> Json | None:
     """Return the reason for $cancel as a CodeableConcept."""
-    names = ("reason", "cancelation-reason", "cancellation-reason")
-    words = next((value for name, value in texts(found) if name in names), None)
-    return {"text": words} if words else None
+    if found.get("resourceType", "Parameters") != "Parameters":
+        raise Malformed("Send a Parameters resource.", field="Parameters")
+    for name, value in parameters(found):
+        if not isinstance(value, str):
+            raise _unread(name)
+        if value:
+            return {"text": value}
+    return None

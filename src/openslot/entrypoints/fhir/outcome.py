@@ -43,6 +43,10 @@ ELEMENTS: Mapping[str, str] = {
 """Elements of the resource by the fields that commands name."""
 
 
+_ELEMENT = re.compile(r"[A-Z][A-Za-z]*(\.([A-Za-z_]+|\d+))*", re.ASCII)
+"""A path of elements in a resource; anything else is a name that the client sent."""
+
+
 def outcome(*issues: Json) -> Json:
     """Return an OperationOutcome of these issues."""
     resource: Json = clean({"resourceType": "OperationOutcome", "issue": list(issues)})
@@ -87,4 +91,7 @@ def _expression(field: str) -> str:
     """Return the element in FHIRPath; in a search, the parameter."""
     if request.method == "GET" or request.path.endswith(("/_search", "/$find")):
         return field
-    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ELEMENTS.get(field, field))
+    element = ELEMENTS.get(field, field)
+    if not _ELEMENT.fullmatch(element):
+        return element
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", element)

@@ -1,13 +1,17 @@
 """Search parameters by type (https://hl7.org/fhir/R4/search.html)."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import false
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
 from openslot.core.fields import address_key
 from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, phone_key
 from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir.elements import target_of
 from openslot.entrypoints.fhir.queries import birth_days
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
@@ -49,6 +53,27 @@ class Text(Parameter):
         return has_part(column, text) if modifier == "contains" else begins_word(column, text)
 
 
+class PartOfName(Text):
+    """The family name, which is the last word of a name, or a given name, which is any other."""
+
+    def __init__(self, about: str, column: Any, *, family: bool):
+        super().__init__(about, column)
+        self.order, self.family = None, family
+
+    def _of(self, column: Keyed, text: str, modifier: str) -> Condition:
+        if modifier == "exact":
+            where, words, start = column.text, text, "(^| )"
+        else:
+            where, words = column.key, column.make(text)
+            start = "" if modifier == "contains" else "(^| )"
+        if not words.strip():
+            return false()
+        rest = "" if modifier == "exact" else "[^ ]*"
+        end = f"{rest}$" if self.family else f"{rest} [^ ]"
+        found: Condition = where.regexp_match(f"{start}{re.escape(words)}{end}")
+        return found
+
+
 class Email(Parameter):
     """An email address, whole; it has no system."""
 
@@ -73,6 +98,24 @@ class Phone(Parameter):
         """Match the number, however it is written."""
         number = f"+{text[1:]}" if text.startswith(" ") else text
         return is_text(self.column, number) if phone_key(number) else None
+
+
+class Contact(Parameter):
+    """An email address or a telephone number, or only one of them if the system says so."""
+
+    def __init__(self, about: str, *, email: Any, phone: Any):
+        super().__init__(about)
+        self.by_system = {"email": Email(about, email), "phone": Phone(about, phone)}
+
+    def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
+        """Match the address or number."""
+        system, value = split(text)
+        found: Condition | None = None
+        for known, parameter in self.by_system.items():
+            condition = parameter.match(name, value, modifier, asked)
+            if condition is not None and system in (None, known):
+                found = condition if found is None else found | condition
+        return found
 
 
 def split(text: str) -> tuple[str | None, str]:
@@ -231,9 +274,8 @@ class Reference(Parameter):
 
     def match(self, _name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
         """Match the key in the reference, of the kind that it or the modifier gives."""
-        own = text.removeprefix(f"{asked.site.base}/")
-        kind, slash, key_text = own.rpartition("/")
-        kind = kind if slash else modifier
+        kind, key_text = target_of(text, asked.site.base)
+        kind = kind or modifier
         found: Condition | None = None
         for target, (column, read_key) in self.targets.items():
             key = read_key(key_text) if kind in ("", target) else None

@@ -19,7 +19,16 @@ from openslot.entrypoints.fhir.elements import (
     person_name,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import BirthDay, Email, Identified, Phone, Text, flag
+from openslot.entrypoints.fhir.parameters import (
+    BirthDay,
+    Contact,
+    Email,
+    Identified,
+    PartOfName,
+    Phone,
+    Text,
+    flag,
+)
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 
@@ -85,6 +94,11 @@ RESOURCE = Resource(
     parameters={
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
         "name": Text("Part of the name, from the start of a word.", Patient.name),
+        "family": PartOfName("The last word of the name.", Patient.name, family=True),
+        "given": PartOfName("Another word of the name.", Patient.name, family=False),
+        "telecom": Contact(
+            "The email address or telephone number.", email=Patient.email, phone=Patient.phone
+        ),
         "birthdate": BirthDay("The date of birth.", Patient.born),
         "email": Email("The email address.", Patient.email),
         "phone": Phone("The telephone number.", Patient.phone),

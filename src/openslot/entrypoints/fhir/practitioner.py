@@ -12,7 +12,16 @@ from openslot.entrypoints.fhir.elements import (
     person_name,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import Email, Identified, Phone, Text, flag, read_number
+from openslot.entrypoints.fhir.parameters import (
+    Contact,
+    Email,
+    Identified,
+    PartOfName,
+    Phone,
+    Text,
+    flag,
+    read_number,
+)
 from openslot.entrypoints.fhir.resource import Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 
@@ -56,6 +65,13 @@ RESOURCE = Resource(
     show=show,
     parameters={
         "name": Text("Part of the name, from the start of a word.", Practitioner.name),
+        "family": PartOfName("The last word of the name.", Practitioner.name, family=True),
+        "given": PartOfName("Another word of the name.", Practitioner.name, family=False),
+        "telecom": Contact(
+            "The email address or telephone number.",
+            email=Practitioner.email,
+            phone=Practitioner.phone,
+        ),
         "active": flag("True if they can be booked.", Practitioner.active),
         "identifier": Identified("The provider number.", _numbered),
         "email": Email("The email address.", Practitioner.email),

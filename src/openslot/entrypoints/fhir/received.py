@@ -61,6 +61,7 @@ class Ref(Element):
     """A Reference."""
 
     reference: Words | None = None
+    type: Any = None
 
 
 class Identifier(Element):
@@ -133,11 +134,15 @@ class Received(BaseModel):
     patientInstruction: Any = None
     requestedPeriod: Any = None
 
-    @property
-    def reason(self) -> str | None:
-        """The reason for the appointment."""
-        texts = (concept.words for concept in self.reasonCode)
-        return next((text for text in texts if text), None) or self.comment
+    def reason(self, *, besides: str | None = None) -> str | None:
+        """Return the reason for the appointment: a line for each reason, and the comment.
+
+        The description counts too, unless it is ``besides``, which is kept elsewhere.
+        """
+        described = None if self.description == besides else self.description
+        texts = [*(concept.words for concept in self.reasonCode), described, self.comment]
+        lines = [line for text in texts if text for line in text.splitlines()]
+        return "\n".join(dict.fromkeys(lines)) or None
 
     @property
     def begins(self) -> datetime | None:
@@ -163,12 +168,18 @@ def body() -> Json:
 def parse(model: type[R], sent: Json, kind: str) -> R:
     """Parse a resource of this kind, or raise Malformed."""
     check_json(sent, kind)
+    known = {name: value for name, value in sent.items() if not _is_sibling(name, model)}
     try:
-        return model.model_validate(sent)
+        return model.model_validate(known)
     except ValidationError as error:
         raise MalformedFields(
             [(f"{kind}.{field}", sentence) for field, sentence in problems(error)]
         ) from None
+
+
+def _is_sibling(name: str, model: type[BaseModel]) -> bool:
+    """Return whether this is the ``_name`` of an element, with its id and extensions."""
+    return name.startswith("_") and name[1:] in model.model_fields
 
 
 def read(sent: Json) -> Received:
@@ -193,10 +204,21 @@ def check_json(value: Any, path: str, *, depth: int = 0) -> None:
         if isinstance(value, list)
         else ()
     )
+    gaps = isinstance(value, list) and _may_have_gaps(value, path)
     for name, part in parts:
+        if gaps and part is None:
+            continue
         if isinstance(name, str) and not name.isprintable():
             raise Malformed("Remove characters that cannot be seen.")
         check_json(part, f"{path}.{name}"[:200], depth=depth + 1)
+
+
+def _may_have_gaps(values: list[Any], path: str) -> bool:
+    """Return whether these are primitives or their siblings, in which null fills a gap."""
+    is_sibling = path.rpartition(".")[2].startswith("_")
+    return any(value is not None for value in values) and (
+        is_sibling or not any(isinstance(value, dict | list) for value in values)
+    )
 
 
 def _check_invariants(received: Received) -> None:

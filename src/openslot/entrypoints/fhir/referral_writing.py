@@ -12,7 +12,7 @@ from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
 from openslot.entrypoints.fhir.appointment_writing import UnprocessableResource
-from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.fhir.elements import Json, Site, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Concept, Element, Ref, parse
@@ -261,7 +261,7 @@ def _fields(error: ValidationError) -> InvalidFields:
 
 def _id(link: Ref, kind: str, element: str, base: str) -> str:
     """Return the id in a reference to a resource of this kind."""
-    link_kind, _, key = (link.reference or "").removeprefix(f"{base}/").partition("/")
+    link_kind, key = target_of(link.reference, base)
     if link_kind != kind or not key:
         raise UnprocessableResource(
             f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}"

@@ -58,7 +58,11 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed search; ``applied`` are the parameters of the self link."""
+    """A parsed search.
+
+    ``applied`` are the parameters of the self link, ``ignored`` those that changed nothing.
+    ``elements`` are the only ones to show of each match, if there are any.
+    """
 
     terms: tuple[Term, ...] = ()
     count: int = 50
@@ -66,6 +70,9 @@ class Query:
     sort: tuple[Sort, ...] = ()
     includes: tuple[Include, ...] = ()
     applied: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[str, ...] = ()
+    elements: frozenset[str] = frozenset()
+    without_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +290,12 @@ def no_modifier(name: str) -> Malformed:
     return Malformed("The modifier of {name} is not supported.", field=name[:60], name=name[:60])
 
 
-def no_such(name: str) -> Malformed:
-    """Return the error for an unknown parameter."""
-    return Malformed("The search parameter {name} is unknown.", field=name, name=name)
+def no_such(name: str, resource: Kind) -> Malformed:
+    """Return the error for an unknown parameter, with those that the resource has."""
+    return Malformed(
+        "The search parameter {name} is unknown. {kind} has: {known}.",
+        field=name,
+        name=name,
+        kind=resource.name,
+        known=", ".join(known_parameters(resource)),
+    )

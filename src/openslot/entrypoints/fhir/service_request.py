@@ -8,7 +8,7 @@ from openslot.booking.queries import Condition
 from openslot.core.actor import Actor
 from openslot.core.work import Work
 from openslot.entrypoints.fhir.elements import (
-    TERMINOLOGY,
+    SUBSETTED,
     Json,
     Site,
     instant,
@@ -37,7 +37,6 @@ STATUS: Mapping[State, str] = {
 CODES = "http://hl7.org/fhir/request-status"
 STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
 REFERRAL = {"system": "http://snomed.info/sct", "code": "3457005", "display": "Patient referral"}
-SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"}
 
 
 class Row(NamedTuple):

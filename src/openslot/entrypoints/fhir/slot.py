@@ -20,7 +20,7 @@ from openslot.core.work import Work
 from openslot.directory.models import Centre, Department
 from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir import dates, organization, subject
-from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
+from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
 from openslot.entrypoints.fhir.parameters import Reference, Text, read_number, split
 from openslot.entrypoints.fhir.queries import centre_key, department_key
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
@@ -89,6 +89,12 @@ class Start(Parameter):
     kind, descends = "date", False
 
 
+class End(Parameter):
+    """The end; handled in :func:`find`."""
+
+    kind = "date"
+
+
 class SlotStatus(Parameter):
     """The status; handled in :func:`find`."""
 
@@ -122,19 +128,22 @@ _EARLIEST, _LATEST = (
 
 def find(work: Work, query: Query, resources: Resources, asked: Asked) -> Found:
     """Return a page of matching slots, sorted by start; at most four statements."""
-    own = ("start", "status", "_id")
+    own = ("start", "end", "status", "_id")
     others = [term for term in query.terms if term.name not in own]
     uses = frozenset(Use)
     for term in query.terms:
         if term.name == "status":
             uses &= _STATUS.uses(term)
     keys = _keys(query.terms)
-    periods, assumed = _periods(query.terms, keys, asked)
+    ends_asked = [_asked_periods(term, asked) for term in query.terms if term.name == "end"]
+    periods, assumed = _periods(query.terms, keys, ends_asked, asked)
     where = conditions(PROPOSED, others, resources, asked)
     schedules = _bookable(places(work.session, *where), asked.booker)
     board = _board(work, schedules, periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
+    for ends in ends_asked:
+        board = board.ending(_spans(ends))
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
     shown = page[: query.count]
     after = cursors.write(shown[-1].key) if len(page) > query.count and shown else None
@@ -170,8 +179,29 @@ def _keys(terms: Sequence[Term]) -> set[Key] | None:
     return {key for key in set.intersection(*ids) if key is not None}
 
 
+def _asked_periods(term: Term, asked: Asked) -> list[dates.Period]:
+    """Return the periods that match one of the values of a term."""
+    return [
+        period
+        for value in term.values
+        for period in dates.read(term.name, value, asked.zone).periods()
+    ]
+
+
+def _spans(periods: Sequence[dates.Period]) -> list[Span]:
+    return [_first_and_last(period) for period in dates.within(periods, [(_EARLIEST, _LATEST)])]
+
+
+def _first_and_last(period: dates.Period) -> Span:
+    low, high = period
+    return Span(_first_tick(low or _EARLIEST), _first_tick(high or _LATEST))
+
+
 def _periods(
-    terms: Sequence[Term], keys: set[Key] | None, asked: Asked
+    terms: Sequence[Term],
+    keys: set[Key] | None,
+    ends_asked: Sequence[Sequence[dates.Period]],
+    asked: Asked,
 ) -> tuple[list[dates.Period], tuple[tuple[str, str], ...]]:
     """Return the periods in which slots may start, and the parameters that were assumed."""
     periods: list[dates.Period] = [(None, None)]
@@ -179,12 +209,9 @@ def _periods(
         periods = [(instant_of(tick), instant_of(tick + 1)) for tick, *_ in sorted(keys)]
     for term in terms:
         if term.name == "start":
-            sent = [
-                period
-                for value in term.values
-                for period in dates.read("start", value, asked.zone).periods()
-            ]
-            periods = dates.within(periods, sent)
+            periods = dates.within(periods, _asked_periods(term, asked))
+    for ends in ends_asked:  # a slot starts before it ends
+        periods = dates.within(periods, [(None, _latest(ends))])
     if not periods:
         return [], ()
     low = min((low for low, _ in periods if low), default=None)
@@ -194,6 +221,12 @@ def _periods(
     bound, assumed = _bound(low, high)
     periods = dates.within(periods, [bound])
     return dates.within(periods, [(_EARLIEST, _LATEST)]), assumed
+
+
+def _latest(periods: Sequence[dates.Period]) -> datetime | None:
+    """Return the end of the last period, or None if one is open."""
+    highs = [high for _, high in periods]
+    return max((high for high in highs if high), default=None) if None not in highs else None
 
 
 def _bound(
@@ -221,7 +254,7 @@ def _board(
     uses: frozenset[Use],
     asked: Asked,
 ) -> Board:
-    spans = [Span(_first_tick(low), _first_tick(high)) for low, high in periods if low and high]
+    spans = [_first_and_last(period) for period in periods if all(period)]
     if not spans or not uses or not schedules:
         return Board(Window(0, 1))
     first, last = min(spans).start, max(span.end for span in spans)
@@ -278,6 +311,7 @@ RESOURCE = Computed(
             "The schedule.", {"Schedule": (Schedule.id, read_number)}, path=("schedule",)
         ),
         "start": Start(f"The start, within at most {MOST_DAYS} days.", order="start"),
+        "end": End("The end; use it together with start."),
         "status": _STATUS,
         "_id": SlotId("The slot's id."),
         **subject.CODES,
@@ -293,7 +327,7 @@ class ByOrganization(Reference):
         at_centre = super().match(name, text, modifier, asked)
         if at_centre is None:
             return None
-        own = text.removeprefix(f"{asked.site.base}/").removeprefix("Organization/")
+        _, own = target_of(text, asked.site.base)
         of_department: Condition = department_key(Department.id) == organization.read_id(own)
         return at_centre | of_department
 

@@ -1,6 +1,7 @@
 """Resources that programs can write, and conditional creation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,6 +20,7 @@ from openslot.entrypoints.fhir import (
     referral_writing,
     search,
 )
+from openslot.entrypoints.fhir.asking import Handling
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Key, Resource
@@ -57,7 +59,9 @@ def condition(resource: Resource) -> Query | None:
     if text is None:
         return None
     access.demand(resource.name, "s")
-    query = asking.read(resource, parse_qsl(text.lstrip("?")), RESOURCES, strict=True)
+    with _blaming_header():
+        sent = parse_qsl(_search_in(text.strip(), resource.name))
+        query = asking.read(resource, sent, RESOURCES, Handling.STRICT)
     if not query.terms:
         raise Malformed(
             "Send If-None-Exist as a search, for example identifier=system|value.",
@@ -67,13 +71,41 @@ def condition(resource: Resource) -> Query | None:
     return Query(terms=query.terms, count=2)
 
 
+@contextmanager
+def _blaming_header() -> Iterator[None]:
+    """Let the outcome of a bad search name the header, and not an element of the body."""
+    try:
+        yield
+    except Malformed as error:
+        error.field = "If-None-Exist"
+        raise
+
+
+def _search_in(text: str, kind: str) -> str:
+    """Return the search in a header, which may be a whole address; raise Malformed for that of
+    another resource."""
+    address, mark, search_text = text.partition("?")
+    if "=" in address:
+        return text
+    searched = address.rstrip("/").removesuffix("/_search").rpartition("/")[2]
+    if searched not in ("", kind):
+        raise Malformed(
+            "If-None-Exist searches {other}. Search {kind}, which you create.",
+            field="If-None-Exist",
+            other=searched[:60],
+            kind=kind,
+        )
+    return search_text if mark else ""
+
+
 def matching(session: Session, resource: Resource, wanted: Query, asked: Asked) -> Any:
     """Return the matching row, or None; raise SeveralMatches if there are more.
 
     Takes a lock, so that concurrent requests with the same search wait for this one.
     """
     lock(session, f"{resource.name} {wanted.terms}")
-    rows = search.run(session, resource, wanted, RESOURCES, asked).rows
+    with _blaming_header():
+        rows = search.run(session, resource, wanted, RESOURCES, asked).rows
     if len(rows) > 1:
         raise SeveralMatches
     return rows[0] if rows else None

@@ -238,7 +238,7 @@ def _whom(appointment: Appointment) -> ForWhom | None:
     """Return the patient without this appointment, so that its own day stays free for it."""
     if appointment.patient is None:
         return None
-    patient = for_whom(context.reader(), appointment.patient.id)
+    patient = for_whom(context.work(), appointment.patient.id)
     if patient is None or appointment.one_a_day is None:
         return patient and patient._replace(keys=frozenset())
     return patient.without(appointment.one_a_day)
