@@ -261,6 +261,7 @@ def make(
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
         claims.take(work, place, span, patient, holds)
+    check_still_active(work.session, patient)
     appointment = Appointment(
         id=new_id(),
         schedule_id=booking_request.schedule_id,
@@ -368,6 +369,16 @@ def check_patient(patient: Patient | None, place: Place) -> None:
         raise NotFound("There is no such patient.", field="patient")
     if patient.email and patient.email == place.practitioner_email:
         raise SelfBooking
+
+
+def check_still_active(session: Session, patient: Patient | None) -> None:
+    """Raise NotFound if the patient was merged or erased meanwhile.
+
+    Ask after the patient's time is claimed: merging and erasing write every page of the diary, so
+    either they see this claim, or this sees them.
+    """
+    if patient is not None and not queries.is_active(session, patient.id):
+        raise NotFound("There is no such patient.", field="patient")
 
 
 def _check_version(appointment: Appointment, version: int | None) -> None:
