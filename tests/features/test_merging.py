@@ -449,7 +449,8 @@ def test_what_was_written_at_the_same_moment_follows(database: Database, town: T
 
 def test_both_records_say_in_the_audit_what_happened(database: Database, town: Town) -> None:
     unmerge(database, merge(database, town.patients[0], town.patients[1]))
-    for patient in town.patients[:2]:
+    actions = (("patient.merged", "patient.unmerged"), ("patient.closed", "patient.reopened"))
+    for patient, own in zip(town.patients[:2], actions, strict=True):
         events = database.read(lambda s, one=patient: audit.events_of(s, f"patient:{one}"))
-        assert [one.action for one in events][-2:] == ["patient.merged", "patient.unmerged"]
+        assert [one.action for one in events][-2:] == [*own]
         assert events[-1].details["duplicate"] == str(town.patients[1])

@@ -192,7 +192,8 @@ def change_status(
     appointment.changed_at = work.now
     work.session.flush()
     subject = subject_of(appointment_id)
-    audit.record(work, f"appointment.{to}", subject, why=why)
+    # The reason may name somebody, and the audit log cannot be changed when they are erased.
+    audit.record(work, f"appointment.{to}", subject, has_reason=why is not None)
     if topic:
         publish(work, topic, appointment)
     return appointment

@@ -395,6 +395,15 @@ def duplicates_of(session: Session, patient_id: UUID) -> list[UUID]:
     return found
 
 
+def merged_into(session: Session, patient_ids: Collection[UUID]) -> dict[UUID | None, list[UUID]]:
+    """Return the duplicates that were merged into each of these patients; one statement."""
+    found: dict[UUID | None, list[UUID]] = {}
+    query = select(Patient.merged_into, Patient.id).where(Patient.merged_into.in_(patient_ids))
+    for patient_id, duplicate_id in session.execute(query.order_by(Patient.id)):
+        found.setdefault(patient_id, []).append(duplicate_id)
+    return found
+
+
 def remove_patient(session: Session, patient: Patient) -> None:
     """Delete a patient without records; the empty diary stays."""
     remove(session, patient)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
@@ -15,6 +15,7 @@ from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
+from openslot.core.db import changed
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -400,3 +401,15 @@ def add(session: Session, row: Entry | EmergencyAccess) -> None:
     """Store an entry or an emergency access."""
     session.add(row)
     session.flush()
+
+
+# Removing
+
+
+def remove_record(session: Session, patient_id: UUID) -> int:
+    """Delete the entries and emergency accesses of a patient, and return the number of entries."""
+    own = Entry.patient_id == patient_id
+    # An entry cannot be deleted before the one that corrects it.
+    changed(session, update(Entry).where(own).values(corrects_id=None))
+    changed(session, delete(EmergencyAccess).where(EmergencyAccess.patient_id == patient_id))
+    return changed(session, delete(Entry).where(own))

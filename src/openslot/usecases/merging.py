@@ -162,7 +162,7 @@ def merge(
         merged_by=work.actor.account_id,
     )
     queries.add_merge(work.session, merge_row)
-    _record(work, merge_row, "merged", **moved.counts)
+    _record(work, merge_row, ("merged", "closed"), **moved.counts)
     return merge_row
 
 
@@ -188,7 +188,7 @@ def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
         if getattr(patient, name) == getattr(duplicate, name):
             setattr(patient, name, None)
     merge_row.undone_at, merge_row.undone_by = work.now, work.actor.account_id
-    _record(work, merge_row, "unmerged")
+    _record(work, merge_row, ("unmerged", "reopened"))
     return merge_row
 
 
@@ -434,11 +434,16 @@ def _give_back_people(work: Work, patient: Patient, duplicate: Patient, moved: M
     queries.add_dependent(work.session, _link(duplicate.id, carer_id, work.now))
 
 
-def _record(work: Work, merge_row: PatientMerge, action: str, **counts: int) -> None:
-    """Record the action for both patients, each with the other one."""
-    pair = {"merge": str(merge_row.id), "into": str(merge_row.patient_id)}
-    duplicate = {"duplicate": str(merge_row.duplicate_id)}
-    for patient_id in (merge_row.patient_id, merge_row.duplicate_id):
+def _record(work: Work, merge_row: PatientMerge, actions: tuple[str, str], **counts: int) -> None:
+    """Record what was done with the patient and with the duplicate, each with the other one."""
+    patients = (merge_row.patient_id, merge_row.duplicate_id)
+    for action, patient_id in zip(actions, patients, strict=True):
         audit.record(
-            work, f"patient.{action}", f"patient:{patient_id}", **pair, **duplicate, **counts
+            work,
+            f"patient.{action}",
+            f"patient:{patient_id}",
+            merge=str(merge_row.id),
+            into=str(merge_row.patient_id),
+            duplicate=str(merge_row.duplicate_id),
+            **counts,
         )

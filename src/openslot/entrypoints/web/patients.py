@@ -202,7 +202,11 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     if _is_practitioner() and not _has_only_registered(patient_id):
         return _history_page(patient_id)
     may_see_patient(actor, patient_id)
-    patient = queries.patient(context.reader(), patient_id)
+    patient = queries.patient(context.reader(), patient_id, inactive=True)
+    if patient.merged_into is not None:
+        return redirect(url_for("patients.show", patient_id=patient.merged_into), 303)
+    if not patient.active:
+        raise NotFound
     own, now = booking.of_patient(patient_id), context.now()
     past = appointments_for(
         context.work(), own, booking.gone_by(now), newest_first=True, limit=PAST_SHOWN

@@ -35,7 +35,7 @@ from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import rebooking
+from openslot.usecases import merging, rebooking
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
@@ -243,6 +243,13 @@ def offer_free_times(database: Database, settings: Settings, now: Callable[[], d
         log.info("offers.made", count=count)
 
 
+def follow_merges(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Move what was written for merged duplicates at the moment of the merge."""
+    count = database.run(doing(SYSTEM, now(), settings, merging.follow))
+    if count:
+        log.info("merges.followed", count=count)
+
+
 def seal_audit(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
     """Seal settled audit events, and log each digest: the log is stored outside the database."""
     while seal := database.run(lambda session: seal_next(session, now=now())):
@@ -276,7 +283,14 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
         pass
 
 
-DUTIES: tuple[Duty, ...] = (expire_holds, offer_free_times, seal_audit, purge_outbox, purge_run_out)
+DUTIES: tuple[Duty, ...] = (
+    expire_holds,
+    offer_free_times,
+    follow_merges,
+    seal_audit,
+    purge_outbox,
+    purge_run_out,
+)
 
 
 def _handle(job: Job) -> None:
