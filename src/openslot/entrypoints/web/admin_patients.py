@@ -112,6 +112,7 @@ def _compare_page(
         preview=preview,
         words=_words(preview) if preview else [],
         overlaps=_overlaps(preview) if preview else [],
+        zone=own_zone(),
         managed={one.id: _managed(one) for one in (patient, duplicate)},
     )
     return page, status

@@ -35,7 +35,7 @@ from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import merging, rebooking
+from openslot.usecases import merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
@@ -52,6 +52,9 @@ SWEEP_EVERY = 60.0
 
 AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
+
+FEW = 10
+"""Maximum number of health records that one transaction removes."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -283,6 +286,20 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
         pass
 
 
+def remove_due(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Remove health records and audit events that are no longer kept, a few at a time."""
+    removed = 0
+    while count := database.run(
+        doing(SYSTEM, now(), settings, retention.remove_due_records, limit=FEW)
+    ):
+        removed += count
+    if removed:
+        log.info("records.removed", patients=removed)
+        database.scrub()
+    while events := database.run(doing(SYSTEM, now(), settings, retention.remove_due_events)):
+        log.info("audit.removed", events=events)
+
+
 DUTIES: tuple[Duty, ...] = (
     expire_holds,
     offer_free_times,
@@ -290,6 +307,7 @@ DUTIES: tuple[Duty, ...] = (
     seal_audit,
     purge_outbox,
     purge_run_out,
+    remove_due,
 )
 
 
