@@ -214,7 +214,8 @@ def change_status(
     appointment.changed_at = work.now
     work.session.flush()
     subject = subject_of(appointment_id)
-    audit.record(work, f"appointment.{to}", subject, why=why)
+    # The reason may name somebody, and the audit log cannot be changed when they are erased.
+    audit.record(work, f"appointment.{to}", subject, has_reason=why is not None)
     if topic:
         publish(work, topic, appointment)
     return appointment
@@ -294,6 +295,7 @@ def make(
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
         claims.take(work, place, span, patient, holds)
+    check_still_active(work.session, patient)
     appointment = Appointment(
         id=new_id(),
         schedule_id=booking_request.schedule_id,
@@ -419,6 +421,16 @@ def check_patient(patient: Patient | None, place: Place) -> None:
         raise NotFound("There is no such patient.", field="patient")
     if patient.email and patient.email == place.practitioner_email:
         raise SelfBooking
+
+
+def check_still_active(session: Session, patient: Patient | None) -> None:
+    """Raise NotFound if the patient was merged or erased meanwhile.
+
+    Ask after the patient's time is claimed: merging and erasing write every page of the diary, so
+    either they see this claim, or this sees them.
+    """
+    if patient is not None and not queries.is_active(session, patient.id):
+        raise NotFound("There is no such patient.", field="patient")
 
 
 def _check_version(appointment: Appointment, version: int | None) -> None:

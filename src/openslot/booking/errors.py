@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from openslot.booking.models import Appointment
 from openslot.core.errors import Conflict, Expired, Forbidden, Invalid
 
 
@@ -60,6 +61,22 @@ class PatientBusy(Conflict):
 
     Raised for appointments at any centre.
     """
+
+
+class BothBusy(Conflict):
+    """Both records have appointments at the same time: {times}. Move or cancel one of each two, or
+    have it marked as entered in error. Nothing was merged.
+
+    ``overlaps`` are the pairs: the one of the duplicate first.
+    """
+
+    def __init__(self, overlaps: Sequence[tuple[Appointment, Appointment]]):
+        self.overlaps = tuple(overlaps)
+        times = ", ".join(
+            f"{one.starts_at.astimezone(one.zone):%Y-%m-%d %H:%M} ({one.centre.name})"
+            for one, _other in overlaps
+        )
+        super().__init__(times=times)
 
 
 class DailyLimitReached(Conflict):

@@ -12,7 +12,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
-from openslot.booking.commands import check_patient, confirm, key_for_move, place_of, reschedule
+from openslot.booking.commands import (
+    check_patient,
+    check_still_active,
+    confirm,
+    key_for_move,
+    place_of,
+    reschedule,
+)
 from openslot.booking.errors import HoldExpired, InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
@@ -51,6 +58,7 @@ def hold_for_reschedule(
     # For an actor without rights, so that a day with another appointment is never offered.
     key_for_move(work.by(_NOBODY), place, appointment, span)
     claims.take(work, place, span, appointment.patient, [])
+    check_still_active(work.session, appointment.patient)
     hold = Appointment(
         id=new_id(),
         schedule_id=schedule_id,

@@ -94,6 +94,18 @@ def count(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(query) or 0
 
 
+def whole(session: Session, *where: ColumnElement[bool]) -> list[Appointment]:
+    """Return the matching appointments in order of start, with all holds, also expired ones, in one
+    statement."""
+    in_order = _appointments().where(*where).order_by(Appointment.starts_at, Appointment.id)
+    return list(session.scalars(in_order))
+
+
+def is_active(session: Session, patient_id: UUID) -> bool:
+    """Return whether the patient is active now; loaded rows may be older."""
+    return session.scalar(select(Patient.active).where(Patient.id == patient_id)) is True
+
+
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:
     """Return the condition for appointments of a patient, without holds, which lists leave out."""
     return and_(Appointment.patient_id == patient_id, Appointment.status != Status.HELD)

@@ -28,7 +28,8 @@ from openslot.core.work import Work
 
 class AuditSeal(Base):
     """A sealed batch of audit events. ``digest`` is the SHA-256, in hexadecimal, of the events
-    and of the previous seal's digest; see sealing.py."""
+    and of the previous seal's digest; see sealing.py. ``removed_at`` is when its events were
+    removed because they were older than the network keeps them; the seal itself stays."""
 
     __tablename__ = "audit_seal"
 
@@ -37,6 +38,7 @@ class AuditSeal(Base):
     previous: Mapped[str] = mapped_column(String(64))
     events: Mapped[int] = mapped_column(Integer)
     sealed_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class AuditEvent(Base):

@@ -148,6 +148,46 @@ class Settings(BaseSettings):
         24, ge=1, le=168, description="Hours until emergency access to a health record ends."
     )
 
+    record_years: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Years after the last entry or appointment until a health record is removed, "
+        "and a patient without an account is erased. 0 means never.",
+    )
+    child_record_age: int = Field(
+        25,
+        ge=0,
+        le=100,
+        description="Age until which the health record of a child is kept in any case, to the end "
+        "of that year.",
+    )
+    audit_years: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Years until sealed audit events are removed. 0 means never.",
+    )
+    carer_told_age: int = Field(
+        16,
+        ge=0,
+        le=100,
+        description="Age at which the carer of a child is asked to hand the record over. 0 means "
+        "never.",
+    )
+    carer_ends_age: int = Field(
+        18,
+        ge=0,
+        le=100,
+        description="Age at which the access of the carer of a child ends, unless the care team "
+        "confirms that it must go on. 0 means never.",
+    )
+    privacy_contact: str = Field(
+        "",
+        description="Whom people can ask about their data: an email address or a sentence, shown "
+        "on the privacy page.",
+    )
+
     session_hours: int = Field(12, ge=1, description="Hours without use until a sign-in ends.")
     session_days: int = Field(14, ge=1, description="Days until a sign-in ends, used or not.")
     confirm_email: bool = Field(

@@ -234,6 +234,20 @@ class Database:
             return [error.reason]
         return [str(line) for line in lines if line != "ok"]
 
+    def scrub(self) -> None:
+        """Write over what was deleted from a SQLite file; servers do so by themselves."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        connection = self.engine.raw_connection()
+        try:
+            driver = connection.driver_connection
+            if driver is not None:
+                driver.execute("PRAGMA secure_delete = ON")
+                driver.execute("VACUUM")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

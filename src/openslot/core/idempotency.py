@@ -6,6 +6,7 @@ two, the request stays done without an answer, and is never done again.
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,6 +74,17 @@ def mark_done(session: Session, owner: str, key: str, *, started: datetime) -> b
     is_unanswered = or_(KeptAnswer.status.is_(None), KeptAnswer.status == UNANSWERED)
     unanswered = (*_is_attempt(owner, key, started), is_unanswered)
     return bool(changed(session, update(KeptAnswer).where(*unanswered).values(status=UNANSWERED)))
+
+
+def all_answers(session: Session) -> Iterator[KeptAnswer]:
+    """Yield every stored answer, a few at a time."""
+    query = select(KeptAnswer).where(KeptAnswer.body.is_not(None)).order_by(KeptAnswer.key_hash)
+    yield from session.scalars(query.execution_options(yield_per=500))
+
+
+def empty(answer: KeptAnswer) -> None:
+    """Forget what was answered; the request still counts as done."""
+    answer.status, answer.headers, answer.body = UNANSWERED, None, None
 
 
 def finish(

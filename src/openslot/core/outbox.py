@@ -4,7 +4,7 @@ The worker leases a message, does the work and then marks it as done: at least o
 The message's id is the idempotency key for the receiver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,9 @@ LEASE = timedelta(minutes=2)
 ATTEMPTS = 12
 """Number of attempts, over about a day, after which a message has failed."""
 
+
+MAIL = "mail"
+"""The topic of mails, the only messages with names and texts in them; the others have ids."""
 
 ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
 """Namespace (RFC 9562, 5.5) of the ids of messages that are sent only once."""
@@ -195,6 +198,17 @@ def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequen
     query = select(OutboxMessage).where(OutboxMessage.topic == topic)
     newest = query.order_by(OutboxMessage.created_at.desc(), OutboxMessage.id.desc())
     return session.scalars(newest.limit(limit).offset(offset)).all()
+
+
+def all_messages(session: Session, topic: str) -> Iterator[OutboxMessage]:
+    """Yield every message of a topic, a few at a time."""
+    query = select(OutboxMessage).where(OutboxMessage.topic == topic).order_by(OutboxMessage.id)
+    yield from session.scalars(query.execution_options(yield_per=500))
+
+
+def drop(session: Session, message: OutboxMessage) -> None:
+    """Delete a message, sent or not."""
+    session.execute(delete(OutboxMessage).where(OutboxMessage.id == message.id))
 
 
 def lag(session: Session, *, now: datetime) -> timedelta:

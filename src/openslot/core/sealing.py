@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core.audit import AuditEvent, AuditSeal
@@ -108,6 +108,37 @@ def broken(session: Session) -> Iterator[Broken]:
         yield Broken(number, "was removed")
 
 
+def remove_next(session: Session, *, before: datetime, now: datetime) -> AuditSeal | None:
+    """Remove the events of the oldest seal that has some, if all are from before ``before``.
+
+    The seal stays, so that the chain can still be checked. Returns None if there is nothing to
+    remove.
+    """
+    oldest = session.scalar(
+        select(AuditSeal)
+        .where(AuditSeal.removed_at.is_(None))
+        .order_by(AuditSeal.number)
+        .limit(1)
+        .with_for_update()
+    )
+    if oldest is None:
+        return None
+    own = AuditEvent.seal_number == oldest.number
+    newest = session.scalar(select(func.max(AuditEvent.at)).where(own))
+    if newest is not None and newest >= before:
+        return None
+    changed(session, delete(AuditEvent).where(own))
+    oldest.removed_at = now
+    session.flush()
+    return oldest
+
+
+def removable(session: Session, *, before: datetime) -> int:
+    """Return the number of sealed events from before ``before``."""
+    query = select(func.count()).where(AuditEvent.seal_number.is_not(None), AuditEvent.at < before)
+    return session.scalar(query) or 0
+
+
 def state(session: Session) -> Sealed:
     """Return the newest seal, and the number and age of the unsealed events."""
     count, oldest = session.execute(
@@ -173,6 +204,8 @@ def _events(session: Session, after: int, last: int) -> dict[int | None, list[Au
 
 
 def _problem(seal: AuditSeal, events: Sequence[AuditEvent]) -> str | None:
+    if seal.removed_at is not None:
+        return "it has events, which were removed as too old" if events else None
     missing = seal.events - len(events)
     if missing > 0:
         return f"{missing} of its {seal.events} events {'is' if missing == 1 else 'are'} missing"

@@ -61,3 +61,28 @@ class AwaitingApproval(Unauthenticated):
 
     The password is right; the account awaits approval.
     """
+
+
+class SamePatient(Invalid):
+    """This is the same record. Choose another one as the duplicate."""
+
+
+class CareForEachOther(Conflict):
+    """One of the two cares for the other, so they are two people and cannot be merged."""
+
+
+class BothManaged(Conflict):
+    """Both records have an account or a carer, and the merged record has only one. Choose whether
+    the account or the carer of the duplicate loses access, or ask them first."""
+
+
+class AlreadyUndone(Conflict):
+    """This merge has been undone already."""
+
+
+class MergedFurther(Conflict):
+    """{name} has been merged into another record since. Undo that merge first."""
+
+
+class PatientErased(Conflict):
+    """The person has been erased, which cannot be undone."""

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Double,
     ForeignKey,
@@ -187,7 +189,12 @@ class Practitioner(Base, Dated):
 
 
 class Patient(Base, Dated):
-    """A person who receives care. ``born`` can be missing for imported patients."""
+    """A person who receives care. ``born`` can be missing for imported patients.
+
+    A duplicate that was merged is inactive, and ``merged_into`` is the patient who has its
+    appointments and entries now. ``erased_at`` is set once a patient is erased: the name and all
+    other details are gone for good.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (
@@ -196,6 +203,8 @@ class Patient(Base, Dated):
         Index(None, "born"),
         Index(None, "phone_key"),
         Index(None, "medicare_key"),
+        Index(None, "merged_into"),
+        Index(None, "erased_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
@@ -212,6 +221,8 @@ class Patient(Base, Dated):
     language: Mapped[str | None] = mapped_column(String(40))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)
 
     name_key: Mapped[str | None] = key_of("name", folded, 400)
     phone_key: Mapped[str | None] = key_of("phone", phone_key, 40)
@@ -224,6 +235,9 @@ class Dependent(Base):
     account of its own.
 
     ``invited`` is the address that can take over the record, until the invitation is withdrawn.
+    ``told_at`` and ``warned_at`` are when the carer was told that a young person can have the
+    record, and that the access will end. ``continues_at`` is set if the care team confirmed that it
+    must go on, which the account ``continues_by`` did.
     """
 
     __tablename__ = "dependent"
@@ -234,6 +248,30 @@ class Dependent(Base):
     since: Mapped[datetime] = mapped_column(Instant)
     invited: Mapped[str | None] = mapped_column(String(254))
     invited_at: Mapped[datetime | None] = mapped_column(Instant)
+    told_at: Mapped[datetime | None] = mapped_column(Instant)
+    warned_at: Mapped[datetime | None] = mapped_column(Instant)
+    continues_at: Mapped[datetime | None] = mapped_column(Instant)
+    continues_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+
+
+class PatientMerge(Base):
+    """The merge of a duplicate into another patient, until somebody undoes it.
+
+    ``moved`` has the ids of what was moved, by table, and what else the undoing needs: ids, and
+    names of columns, but no details of a person.
+    """
+
+    __tablename__ = "patient_merge"
+    __table_args__ = (Index(None, "patient_id"), Index(None, "duplicate_id"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    duplicate_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    moved: Mapped[dict[str, Any]] = mapped_column(JSON)
+    merged_at: Mapped[datetime] = mapped_column(Instant)
+    merged_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    undone_at: Mapped[datetime | None] = mapped_column(Instant)
+    undone_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
 
 
 class StaffMember(Base):

@@ -27,7 +27,13 @@ VERSION = 1
 """Raised when a field is removed or changes its meaning; new fields do not raise it."""
 
 REFERRAL_READ = "referral.read"
-WHAT = {READ: "history", Topic.EMERGENCY.value: "emergency-access", REFERRAL_READ: "referral"}
+MERGED = "patient.merged"
+WHAT = {
+    READ: "history",
+    Topic.EMERGENCY.value: "emergency-access",
+    REFERRAL_READ: "referral",
+    MERGED: "merge",
+}
 """The document's word for each audit action on a health record or its referrals."""
 
 Document = dict[str, Any]
@@ -63,7 +69,9 @@ def whole(work: Work, patient_id: UUID) -> History:
 def looks(
     session: Session, patient_id: UUID, *, besides: UUID, after: keyset.Key | None, limit: int
 ) -> list[Look]:
-    """Return the access events of a record, the newest first; three statements.
+    """Return the access events of a record, the newest first; four statements.
+
+    Those of the duplicates that were merged into it are among them.
 
     Those of the account ``besides`` are left out.
     """
@@ -74,8 +82,9 @@ def looks(
 def _looks(
     session: Session, patient_id: UUID, found: Sequence[Referral], **more: Any
 ) -> list[Look]:
+    duplicates = directory.duplicates_of(session, patient_id)
     subjects = [
-        subject_of(patient_id),
+        *(subject_of(one) for one in (patient_id, *duplicates)),
         *(referring.subject_of(referral.id) for referral in found),
     ]
     return queries.reads_of(session, subjects, list(WHAT), **more)

@@ -237,3 +237,29 @@ def favourites_of(
     for account_id, *subject in session.execute(query):
         keys_by_account.setdefault(account_id, set()).add(_key(*subject))
     return {account_id: frozenset(keys) for account_id, keys in keys_by_account.items()}
+
+
+# Merging of patients
+
+
+def ratings_of(session: Session, patient_id: UUID) -> Sequence[Rating]:
+    """Return all ratings of a patient; one statement."""
+    query = select(Rating).where(Rating.patient_id == patient_id).order_by(Rating.id)
+    return session.scalars(query).all()
+
+
+def favourite_rows(session: Session, account_id: UUID) -> Sequence[Favourite]:
+    """Return all favourites of an account; one statement."""
+    query = select(Favourite).where(Favourite.account_id == account_id).order_by(Favourite.id)
+    return session.scalars(query).all()
+
+
+def key_of(row: Favourite) -> FavouriteKey:
+    """Return what is the favourite."""
+    return _key(row.practitioner_id, row.centre_id, row.department_id)
+
+
+def drop(session: Session, row: Rating) -> None:
+    """Delete a rating."""
+    session.delete(row)
+    session.flush()

@@ -202,6 +202,11 @@ def purge_failures(session: Session, *, before: datetime, limit: int) -> int:
     return _purge(session, SignInFailure.id, SignInFailure.at <= before, limit)
 
 
+def remove_failures(session: Session, email: str) -> None:
+    """Delete the failed sign-ins of an address."""
+    session.execute(delete(SignInFailure).where(SignInFailure.email == address_key(email)))
+
+
 def _purge(
     session: Session, key: InstrumentedAttribute[Any], over: ColumnElement[bool], limit: int
 ) -> int:

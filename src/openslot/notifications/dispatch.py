@@ -26,7 +26,7 @@ from openslot.notifications.preferences import stop_link, wants
 from openslot.notifications.recipients import Recipient
 from openslot.notifications.rendering import render
 
-MAIL = "mail"
+MAIL = outbox.MAIL
 """The topic of mails in the outbox."""
 
 

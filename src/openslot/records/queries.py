@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
@@ -15,10 +26,11 @@ from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
+from openslot.core.db import changed
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
 from openslot.directory.details import PatientDetails
-from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.directory.models import Centre, Dependent, Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.schedules.models import Schedule
@@ -435,3 +447,63 @@ def add(session: Session, row: Entry | EmergencyAccess) -> None:
     """Store an entry or an emergency access."""
     session.add(row)
     session.flush()
+
+
+# Removing
+
+
+def remove_record(session: Session, patient_id: UUID) -> int:
+    """Delete the entries and emergency accesses of a patient, and return the number of entries."""
+    own = Entry.patient_id == patient_id
+    # An entry cannot be deleted before the one that corrects it.
+    changed(session, update(Entry).where(own).values(corrects_id=None))
+    changed(session, delete(EmergencyAccess).where(EmergencyAccess.patient_id == patient_id))
+    return changed(session, delete(Entry).where(own))
+
+
+def out_of_date(
+    *, before: datetime, adults_born_before: str, first_seen_before: datetime
+) -> ColumnElement[bool]:
+    """Match patients whose last appointment and entry are from before ``before``.
+
+    Those whose birth is known were born in a year before ``adults_born_before``; others were
+    registered before ``first_seen_before``, since they may have been newborn then.
+    """
+    recent = (
+        select(Appointment.patient_id).where(
+            Appointment.ends_at >= before, Appointment.patient_id.is_not(None)
+        ),
+        select(Entry.patient_id).where(Entry.recorded_at >= before),
+    )
+    is_grown = or_(
+        func.substr(Patient.born, 1, 4) < adults_born_before,
+        and_(Patient.born.is_(None), Patient.created_at < first_seen_before),
+    )
+    is_old = Patient.created_at < before
+    return and_(is_old, is_grown, *(Patient.id.not_in(query) for query in recent))
+
+
+def due_patients(
+    session: Session, due: ColumnElement[bool], *, after: UUID | None = None, limit: int
+) -> Sequence[Patient]:
+    """Return patients who are due and have something left to remove, by id after ``after``."""
+    has_entries = select(Entry.id).where(Entry.patient_id == Patient.id).exists()
+    opened = select(EmergencyAccess.id).where(EmergencyAccess.patient_id == Patient.id).exists()
+    can_be_erased = and_(
+        Patient.erased_at.is_(None),
+        Patient.merged_into.is_(None),
+        Patient.account_id.is_(None),
+        Patient.active.is_(True),
+        Patient.id.not_in(select(Dependent.patient_id)),
+        Patient.id.not_in(select(Dependent.carer_id)),
+    )
+    query = select(Patient).where(due, or_(has_entries, opened, can_be_erased))
+    if after is not None:
+        query = query.where(Patient.id > after)
+    return session.scalars(query.order_by(Patient.id).limit(limit)).all()
+
+
+def count_due(session: Session, due: ColumnElement[bool]) -> int:
+    """Return the number of health records that are due to be removed."""
+    has_entries = select(Entry.id).where(Entry.patient_id == Patient.id).exists()
+    return session.scalar(select(func.count()).select_from(Patient).where(due, has_entries)) or 0

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, contains_eager, join
 
 from openslot.booking.models import Appointment
@@ -15,7 +15,7 @@ from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.core import keyset
 from openslot.core.actor import Actor
-from openslot.core.db import remove
+from openslot.core.db import changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words
 from openslot.core.work import Work
@@ -310,3 +310,10 @@ def add(session: Session, referral: Referral) -> None:
 def discard(session: Session, referral: Referral) -> None:
     """Delete a draft."""
     remove(session, referral)
+
+
+def remove_letters(session: Session, patient_id: UUID) -> int:
+    """Remove the letters and answers of a patient's referrals; return the number of referrals."""
+    query = update(Referral).where(Referral.patient_id == patient_id)
+    emptied = {"letter": "", "answer": None}
+    return changed(session, query.values(version=Referral.version + 1, **emptied))

@@ -62,6 +62,11 @@ def places(
     return _assemble(session.execute(query))
 
 
+def furthest_horizon(session: Session) -> int:
+    """Return the days ahead that can be booked at most, in any schedule."""
+    return session.scalar(select(func.max(Schedule.horizon_days))) or 0
+
+
 def bookable() -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a schedule and all that it belongs to are active."""
     return (

@@ -247,6 +247,15 @@ def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:
     return list(session.scalars(query.order_by(*_BY_AGE)))
 
 
+def holds_offered(
+    session: Session, entry_ids: Collection[UUID], appointment_ids: Collection[UUID]
+) -> list[UUID]:
+    """Return the holds that were offered for these entries, or in place of these appointments; one
+    statement."""
+    offered = or_(Offer.entry_id.in_(entry_ids), Offer.appointment_id.in_(appointment_ids))
+    return list(session.scalars(select(Offer.hold_id).where(offered)))
+
+
 def open_entries_with(
     session: Session, department_id: int | None, appointment_id: UUID | None
 ) -> list[WaitingEntry]:

@@ -4,6 +4,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 from alembic.util import CommandError
@@ -18,6 +19,7 @@ from openslot.entrypoints.cli import (
     demonstration,
     importing,
     keys,
+    patients,
     serving,
 )
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
@@ -42,6 +44,7 @@ processes_option = click.option(
     type=click.IntRange(1, 64),
     help="Processes that answer requests.",
 )
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from one line of standard input."
 )
@@ -287,6 +290,55 @@ def list_(deployment: Deployment, role: str) -> None:
 def password(deployment: Deployment, email: str, password_stdin: bool) -> None:
     """Set the password of the account EMAIL and end its sessions."""
     accounts.set_password(deployment, email, from_stdin=password_stdin)
+
+
+@cli.group()
+def patient() -> None:
+    """Merge duplicate records of patients, and erase people."""
+
+
+@patient.command("merge")
+@click.argument("patient_id", metavar="PATIENT", type=click.UUID)
+@click.argument("duplicate_id", metavar="DUPLICATE", type=click.UUID)
+@click.option(
+    "--end-access",
+    is_flag=True,
+    help="If both have an account or a carer, that of DUPLICATE loses access.",
+)
+@yes_option
+@pass_deployment
+def merge_patients(
+    deployment: Deployment, patient_id: UUID, duplicate_id: UUID, end_access: bool, yes: bool
+) -> None:
+    """Merge the record DUPLICATE into the record PATIENT, and print the id of the merge."""
+    patients.merge(deployment, patient_id, duplicate_id, end_access=end_access, is_sure=yes)
+
+
+@patient.command("unmerge")
+@click.argument("merge_id", metavar="MERGE", type=click.UUID)
+@pass_deployment
+def unmerge_patients(deployment: Deployment, merge_id: UUID) -> None:
+    """Undo the merge MERGE: what was moved goes back."""
+    patients.unmerge(deployment, merge_id)
+
+
+@patient.command("erase")
+@click.argument("patient_id", metavar="PATIENT", type=click.UUID)
+@click.option("--remove-record", is_flag=True, help="Remove the health record too, now.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but remove nothing.")
+@yes_option
+@pass_deployment
+def erase_patient(
+    deployment: Deployment, patient_id: UUID, remove_record: bool, dry_run: bool, yes: bool
+) -> None:
+    """Erase a person for good: name, contacts, numbers, account, reasons and messages.
+
+    The health record stays without a name until OPENSLOT_RECORD_YEARS are over, unless
+    --remove-record is given. Backups still have everything.
+    """
+    patients.erase(
+        deployment, patient_id, keep_record=not remove_record, rehearse=dry_run, is_sure=yes
+    )
 
 
 @cli.group()

@@ -1,11 +1,17 @@
 """Patient: people who receive care."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from openslot.booking.queries import Condition, patients_seen_by
 from openslot.core.actor import Actor
+from openslot.directory import queries
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import histories, numbers
 from openslot.entrypoints.fhir.elements import (
@@ -35,13 +41,22 @@ from openslot.entrypoints.rules import Rule
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+@dataclass(frozen=True, slots=True)
+class WithDuplicates:
+    """A patient, and the duplicates that were merged into them."""
+
+    patient: Patient
+    duplicates: Sequence[UUID]
+
+
 def read_uuid(text: str) -> UUID | None:
     """Parse a UUID; return None if the text is not one in its usual form."""
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
-def show(row: Patient, _site: Site) -> Json:
+def show(found: WithDuplicates, _site: Site) -> Json:
     """Return the patient, without the health record."""
+    row = found.patient
     number = row.medicare_number
     return resource(
         "Patient",
@@ -57,6 +72,7 @@ def show(row: Patient, _site: Site) -> Json:
             ),
         ],
         active=row.active,
+        link=_links(row, found.duplicates),
         name=person_name(row.name),
         telecom=contacts(row.phone, row.email),
         birthDate=row.born,
@@ -64,6 +80,18 @@ def show(row: Patient, _site: Site) -> Json:
         if row.language
         else None,
     )
+
+
+def _complete(session: Session, rows: Sequence[Patient]) -> list[WithDuplicates]:
+    merged = queries.merged_into(session, [row.id for row in rows])
+    return [WithDuplicates(row, merged.get(row.id, ())) for row in rows]
+
+
+def _links(row: Patient, duplicates: Sequence[UUID]) -> list[Json]:
+    """Return the patient who replaces a merged duplicate, or the duplicates that one replaces."""
+    replaced_by = [(row.merged_into, "replaced-by")] if row.merged_into else []
+    pairs = [*replaced_by, *((duplicate, "replaces") for duplicate in duplicates)]
+    return [{"other": {"reference": f"Patient/{other}"}, "type": kind} for other, kind in pairs]
 
 
 def _identified(system: str | None, number: str) -> Condition | None:
@@ -76,7 +104,10 @@ def _identified(system: str | None, number: str) -> Condition | None:
 
 
 def _seen(actor: Actor, now: datetime) -> Condition:
-    return patients_seen_by(actor, now) | histories.seen_by(Patient.id)(actor, now)
+    """Match patients that the actor may see, and duplicates that were merged into one of them."""
+    seen = patients_seen_by(actor, now) | histories.seen_by(Patient.id)(actor, now)
+    merged = Patient.merged_into.in_(select(Patient.id).where(seen).correlate(None))
+    return seen | merged
 
 
 RESOURCE = Resource(
@@ -89,6 +120,7 @@ RESOURCE = Resource(
     key=Patient.id,
     read_id=read_uuid,
     changed=Patient.changed_at,
+    complete=_complete,
     show=show,
     seen=_seen,
     parameters={

@@ -196,9 +196,13 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("history.of", patient_id=patient_id), 303)
     if _is_practitioner() and not _has_only_registered(patient_id):
         return _history_page(patient_id)
-    if not finding.knows(context.work(), patient_id):
+    patient = queries.patient(context.reader(), patient_id, inactive=True)
+    if not finding.knows(context.work(), patient.merged_into or patient_id):
         raise NotFound
-    patient = queries.patient(context.reader(), patient_id)
+    if patient.merged_into is not None:
+        return redirect(url_for("patients.show", patient_id=patient.merged_into), 303)
+    if not patient.active:
+        raise NotFound
     context.write(finding.note_details_read, patient_id)
     own, now = booking.of_patient(patient_id), context.now()
     past = appointments_for(

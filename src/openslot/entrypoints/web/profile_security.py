@@ -1,7 +1,6 @@
 """Password, email address, sessions, data export and deletion of one's own account."""
 
 from datetime import timedelta
-from typing import Any
 
 from flask import Blueprint, Response, flash, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,11 +10,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
-from openslot.booking.models import Appointment
-from openslot.booking.queries import appointments_for, count_for
+from openslot.booking.queries import count_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.work import Work
-from openslot.directory import own, queries
+from openslot.directory import own
 from openslot.directory.own import NewEmail
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context, proof, reading
@@ -24,11 +22,13 @@ from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, do, save, see_other
 from openslot.entrypoints.web.zones import own_zone
+from openslot.exports import account as own_data
 from openslot.identity import commands as identity
 from openslot.identity import own as identity_own
 from openslot.identity import passwords
 from openslot.identity import queries as identities
 from openslot.identity.commands import token_hash
+from openslot.records.access import open_histories
 from openslot.usecases.account_deletion import delete_own_account
 
 pages = Blueprint("profile_security", __name__)
@@ -177,65 +177,18 @@ def _session_hash() -> bytes:
 @pages.get("/account/export")
 @access.allow(access.SIGNED_IN)
 def export() -> Response:
-    """Return the data of the account as JSON."""
-    text = json.dumps(_own_data(), ensure_ascii=False, indent=2, sort_keys=False)
+    """Return all data of the account as JSON; health records in it count as read."""
+    owner = context.account()
+    context.write(_note_export)
+    text = json.dumps(own_data.document(context.work(), owner), ensure_ascii=False, indent=2)
     response = Response(f"{text}\n", mimetype="application/json")
     day = context.now().astimezone(own_zone()).date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="openslot-{day}.json"'
     return response
 
 
-_OF_PATIENTS = ("name", "born", "email", "phone", "medicare_number", "time_zone", "language")
-_OF_PRACTITIONERS = (
-    "name",
-    "profession",
-    "expertise",
-    "provider_number",
-    "phone",
-    "email",
-    "languages",
-    "about",
-)
-
-
-def _own_data() -> dict[str, Any]:
-    session, actor, account = context.reader(), context.actor(), context.account()
-    data: dict[str, Any] = {
-        "exported_at": context.now().isoformat(),
-        "account": {
-            "name": account.name,
-            "email": account.email,
-            "role": account.role,
-            "created_at": account.created_at.isoformat(),
-            "time_zone": account.time_zone,
-        },
-    }
-    if actor.patient_id is not None:
-        patient = queries.patient(session, actor.patient_id, inactive=True)
-        data["details"] = {name: _plain(getattr(patient, name)) for name in _OF_PATIENTS}
-        appointments = appointments_for(context.work(), booking.of_patient(actor.patient_id))
-        data["appointments"] = [_appointment(appointment) for appointment in appointments]
-    elif actor.practitioner_id is not None:
-        person = queries.practitioner(session, actor.practitioner_id, inactive=True)
-        data["details"] = {name: getattr(person, name) for name in _OF_PRACTITIONERS}
-    return data
-
-
-def _appointment(appointment: Appointment) -> dict[str, Any]:
-    return {
-        "id": str(appointment.id),
-        "start": appointment.starts_at.astimezone(appointment.zone).isoformat(),
-        "end": appointment.ends_at.astimezone(appointment.zone).isoformat(),
-        "status": appointment.status,
-        "with": appointment.with_whom,
-        "centre": appointment.centre.name,
-        "reason": appointment.reason,
-        "booked_at": appointment.created_at.isoformat(),
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _note_export(work: Work) -> None:
+    open_histories(work, own_data.patients_in(work))
 
 
 @pages.route("/account/delete", methods=["GET", "POST"])

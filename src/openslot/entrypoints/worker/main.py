@@ -39,7 +39,7 @@ from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import rebooking
+from openslot.usecases import merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
@@ -61,6 +61,8 @@ MAILS_AT_ONCE = 4
 WEBHOOKS_AT_ONCE = 8
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
+FEW = 10
+"""Maximum number of health records that one transaction removes."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -288,6 +290,13 @@ def offer_free_times(database: Database, settings: Settings, now: Callable[[], d
         log.info("offers.made", count=count)
 
 
+def follow_merges(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Move what was written for merged duplicates at the moment of the merge."""
+    count = database.run(doing(SYSTEM, now(), settings, merging.follow))
+    if count:
+        log.info("merges.followed", count=count)
+
+
 def seal_audit(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
     """Seal settled audit events, and log each digest: the log is stored outside the database."""
     while seal := database.run(lambda session: seal_next(session, now=now())):
@@ -321,7 +330,29 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
         pass
 
 
-DUTIES: tuple[Duty, ...] = (expire_holds, offer_free_times, seal_audit, purge_outbox, purge_run_out)
+def remove_due(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Remove health records and audit events that are no longer kept, a few at a time."""
+    removed = 0
+    while count := database.run(
+        doing(SYSTEM, now(), settings, retention.remove_due_records, limit=FEW)
+    ):
+        removed += count
+    if removed:
+        log.info("records.removed", patients=removed)
+        database.scrub()
+    while events := database.run(doing(SYSTEM, now(), settings, retention.remove_due_events)):
+        log.info("audit.removed", events=events)
+
+
+DUTIES: tuple[Duty, ...] = (
+    expire_holds,
+    offer_free_times,
+    follow_merges,
+    seal_audit,
+    purge_outbox,
+    purge_run_out,
+    remove_due,
+)
 
 
 def _handle(job: Job) -> None:
