@@ -42,6 +42,21 @@ class Absent(Invalid):
     """This time cannot be booked because of an absence. Choose another."""
 
 
+class KeptForEmergencies(Invalid):
+    """This time is kept free for emergencies. Choose another, or book it as an emergency.
+
+    Told to those who may do so; everybody else learns only that nobody is there.
+    """
+
+
+class EmergencyNeedsReason(Invalid):
+    """Enter why this is an emergency."""
+
+
+class EmergencyNotAllowed(Forbidden):
+    """Only those who give care here book emergencies. Call the centre."""
+
+
 class SlotTaken(Conflict):
     """This time was booked a moment ago.
 

@@ -13,6 +13,8 @@ from openslot.booking.errors import (
     BeyondHorizon,
     CentreClosed,
     DailyLimitReached,
+    EmergencyNeedsReason,
+    EmergencyNotAllowed,
     InThePast,
     InvalidTransition,
     NeedsPatient,
@@ -171,7 +173,9 @@ def check_booker(
 ) -> None:
     """Who may book a place for whom: patients for themselves and their dependents, those who
     give the care there for any patient, trusted programs also for nobody, and specialists only
-    with a referral."""
+    with a referral. In an emergency only those who give the care there."""
+    if place.in_emergency and not may_book_others(actor, place):
+        raise EmergencyNotAllowed(field="emergency")
     if actor.role is Role.PATIENT:
         if not actor.acts_for(patient_id):
             raise NeedsPatient(field="patient")
@@ -279,6 +283,12 @@ def check_may_prioritise(actor: Actor) -> None:
     """PriorityNotAllowed unless the actor works with patients."""
     if not works_with_patients(actor):
         raise PriorityNotAllowed(field="priority")
+
+
+def check_emergency(place: Place, reason: str | None) -> None:
+    """EmergencyNeedsReason for an emergency without a word why."""
+    if place.in_emergency and not reason:
+        raise EmergencyNeedsReason(field="reason")
 
 
 def check_second(actor: Actor, second_appointment: bool) -> None:

@@ -21,6 +21,7 @@ from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.schedules import diaries
+from openslot.schedules import queries as schedules
 from openslot.schedules.availability import (
     Span,
     Window,
@@ -148,8 +149,10 @@ def board(
     """Return the taken time of the places, the diaries ``besides`` and the patient, in two
     statements.
 
-    Expired holds count as free, as do the patient's own holds, which a booking replaces.
+    Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
+    free for emergencies is free for a place ``in_emergency``, with two more statements for each.
     """
+    places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in _diaries_of(place)} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
     taken = diaries.taken(work.session, diary_ids, window)
@@ -163,7 +166,21 @@ def board(
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
+    for place in places:
+        if place.in_emergency:
+            gone = mask_of(
+                [span for diary_id, span in expired if diary_id == place.diary_id], window
+            )
+            taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
     return Board(window, taken, work.now, whom)
+
+
+def _taken_in_emergency(work: Work, diary_id: int, window: Window) -> int:
+    """Return the time of a diary that appointments, holds and leave take."""
+    over = Span(window.start, window.end)
+    appointments = queries.live_claims(work.session, diary_id, over)
+    leave = schedules.absent_spans(work.session, [diary_id], over, in_emergency=True)
+    return mask_of([span for _, span in (*appointments, *leave)], window)
 
 
 def free_starts(

@@ -13,7 +13,7 @@ from openslot.core import keyset
 from openslot.core.folding import is_text
 from openslot.directory.models import Centre, Department, Practitioner, Room, Service, StaffMember
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
-from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
+from openslot.schedules.models import Absence, AbsenceKind, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
 
 
@@ -80,7 +80,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
         if row[15] is not None:
             hours.append(Weekly(*row[15:]))
     return {
-        key: Place._make((*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours)))
+        key: Place(*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours))
         for key, (row, hours) in by_schedule.items()
     }
 
@@ -150,14 +150,17 @@ def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
 
 
 def absent_spans(
-    session: Session, diary_ids: Iterable[int] | None, over: Span
+    session: Session, diary_ids: Iterable[int] | None, over: Span, *, in_emergency: bool = False
 ) -> list[tuple[int, Span]]:
     """Return the diary and span of each absence and closure that overlaps ``over``, in one
-    statement; for all diaries if ``diary_ids`` is None."""
+    statement; for all diaries if ``diary_ids`` is None. ``in_emergency`` leaves out the time that
+    is kept free for emergencies."""
     starts, ends = instant_of(over.start), instant_of(over.end)
     absent = select(Absence.diary_id, Absence.starts_at, Absence.ends_at).where(
         Absence.ends_at > starts, Absence.starts_at < ends
     )
+    if in_emergency:
+        absent = absent.where(Absence.kind != AbsenceKind.KEPT_FREE)
     closed = (
         select(Centre.diary_id, Closure.starts_at, Closure.ends_at)
         .join(Centre, Centre.id == Closure.centre_id)

@@ -58,6 +58,12 @@ class Place(NamedTuple):
     notice_minutes: int
     horizon_days: int
     hours: tuple[Weekly, ...]
+    in_emergency: bool = False
+
+    def for_emergency(self) -> "Place":
+        """Return the place as an emergency finds it: without notice, and with the time that is
+        kept free for emergencies."""
+        return self._replace(in_emergency=True, notice_minutes=0)
 
     @property
     def slot_ticks(self) -> int:

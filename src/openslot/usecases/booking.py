@@ -25,12 +25,12 @@ def book(
     statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
-    place = commands.place_of(work.session, booking_request.schedule_id)
+    place = _place_of(work, booking_request)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
-    if hold_id is not None and needs_referral(place):
-        # A hold with another referral, possibly revoked since, is replaced by a new one.
+    if hold_id is not None:
         check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
-        hold_id = hold_id if referral.is_held else None
+    if needs_referral(place) and not referral.is_held:
+        hold_id = None  # A hold with another referral, possibly revoked since, is replaced.
     if hold_id is not None:
         confirmed = commands.confirm_hold(
             work, booking_request, place, hold_id, referral.authorisation
@@ -45,7 +45,7 @@ def hold(
 ) -> Appointment:
     """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; other holds
     that the patient made are released."""
-    place = commands.place_of(work.session, booking_request.schedule_id)
+    place = _place_of(work, booking_request)
     referral = _referral_for(work, place, booking_request, referral_id)
     return commands.make(
         work,
@@ -54,6 +54,11 @@ def hold(
         authorisation=referral.authorisation,
         held_until=work.now + work.settings.hold_length,
     )
+
+
+def _place_of(work: Work, booking_request: BookingRequest) -> Place:
+    place = commands.place_of(work.session, booking_request.schedule_id)
+    return place.for_emergency() if booking_request.emergency else place
 
 
 def _referral_for(
