@@ -17,6 +17,7 @@ from openslot.booking.errors import (
     IdentifierTaken,
     InvalidTransition,
     NoMoreExtensions,
+    NotForPatients,
     ReferralSpent,
     SelfBooking,
 )
@@ -119,6 +120,8 @@ def move(
         raise InvalidTransition
     check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
     place = place_of(work.session, schedule_id or appointment.schedule_id)
+    if relation is Relation.PATIENT and not place.is_public:
+        raise NotForPatients(field="start")
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_booking_request(place, start, minutes or appointment.minutes, work.now)

@@ -90,6 +90,14 @@ class NeedsPatient(Forbidden):
     """Only patients book for themselves. Choose the patient this is for."""
 
 
+class NotForPatients(Forbidden):
+    """Patients cannot book this themselves. Ask your GP, or call the department."""
+
+
+class OnRequest(Forbidden):
+    """This department decides on each request. Send it a request, or call it."""
+
+
 class ReferralRequired(Forbidden):
     """Specialists see patients whom a GP has referred to them. Book an appointment with a GP and
     ask for a referral."""

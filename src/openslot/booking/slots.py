@@ -8,12 +8,19 @@ from enum import StrEnum
 from itertools import islice
 
 from openslot.booking import queries
-from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
+from openslot.booking.errors import (
+    NeedsPatient,
+    NotForPatients,
+    OnRequest,
+    ReferralRequired,
+    ReferralSpent,
+)
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
     is_addressed_to,
+    is_on_request,
     may_book_others,
     needs_referral,
 )
@@ -52,6 +59,8 @@ class Barrier(StrEnum):
     PATIENT = "patient"
     NOT_YOURS = "not-yours"
     SELF = "self"
+    COLLEAGUES = "colleagues"
+    ON_REQUEST = "on-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,8 @@ class Booker:
         the care team can choose a patient.
         """
         if self.actor.role is None:
+            if not place.is_public:
+                return Barrier.COLLEAGUES
             return Barrier.REFERRAL if needs_referral(place) else None
         if self.whom is None:
             return self._without_patient(place)
@@ -79,6 +90,10 @@ class Booker:
             return Barrier.PATIENT
         except (ReferralRequired, ReferralSpent):
             return Barrier.REFERRAL
+        except NotForPatients:
+            return Barrier.COLLEAGUES
+        except OnRequest:
+            return Barrier.ON_REQUEST
         except Forbidden:
             return Barrier.NOT_YOURS
         is_self = self.whom.email and self.whom.email == place.practitioner_email
@@ -90,6 +105,8 @@ class Booker:
         return replace(self, whom=whom)
 
     def _without_patient(self, place: Place) -> Barrier | None:
+        if is_on_request(self.actor, place):
+            return Barrier.ON_REQUEST
         if not may_book_others(self.actor, place):
             return Barrier.NOT_YOURS
         return Barrier.PATIENT if needs_referral(place) else None

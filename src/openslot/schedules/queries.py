@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core import keyset
 from openslot.core.folding import is_text
-from openslot.directory.models import Centre, Department, Practitioner, Room, Service, StaffMember
+from openslot.directory.models import (
+    BookableBy,
+    Centre,
+    Department,
+    Practitioner,
+    Room,
+    Service,
+    StaffMember,
+)
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import Absence, AbsenceKind, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
@@ -42,6 +50,8 @@ def places(
             Schedule.max_slots,
             Schedule.notice_minutes,
             Schedule.horizon_days,
+            Service.department_id,
+            Service.bookable_by,
             OpeningHours.weekday,
             OpeningHours.starts,
             OpeningHours.ends,
@@ -73,14 +83,24 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: fifteen columns of its own, then one period of hours."""
+    """Join the rows of each schedule: seventeen columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[15] is not None:
-            hours.append(Weekly(*row[15:]))
+        if row[17] is not None:
+            hours.append(Weekly(*row[17:]))
     return {
-        key: Place(*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours))
+        key: Place._make(
+            (
+                *row[:9],
+                ZoneInfo(row[9]),
+                *row[10:15],
+                tuple(hours),
+                row[15],
+                row[16] or BookableBy.PUBLIC,
+                False,  # in_emergency
+            )
+        )
         for key, (row, hours) in by_schedule.items()
     }
 

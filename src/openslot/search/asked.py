@@ -25,6 +25,8 @@ class NoTimes(StrEnum):
     PATIENT = "patient"
     NOT_YOURS = "not-yours"
     SELF = "self"
+    COLLEAGUES = "colleagues"
+    ON_REQUEST = "on-request"
 
 
 class Asked(NamedTuple):
