@@ -140,6 +140,11 @@ class HasDependents(Conflict):
     """You care for others here. Hand their records over first, then delete your account."""
 
 
+class AccountIsKept(Forbidden):
+    """Accounts of people who work here are kept, because records and the audit name them. Ask an
+    administrator to deactivate yours."""
+
+
 class TooEarly(Conflict):
     """This can be noted once the time of the appointment has come.
 
