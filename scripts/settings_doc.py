@@ -68,7 +68,7 @@ def _limit(field: FieldInfo, name: str) -> Any:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if isinstance(value, bool):

@@ -53,6 +53,8 @@ class Town:
         patient: int | None = 0,
         minutes: int = 30,
         second_appointment: bool = False,
+        reason: str | None = None,
+        emergency: bool = False,
     ) -> BookingRequest:
         """An appointment with the GP at the hospital, unless told otherwise."""
         return BookingRequest(
@@ -61,6 +63,8 @@ class Town:
             minutes=minutes,
             patient_id=None if patient is None else self.patients[patient],
             second_appointment=second_appointment,
+            reason=reason,
+            emergency=emergency,
         )
 
 

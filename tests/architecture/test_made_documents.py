@@ -3,6 +3,9 @@
 import re
 import runpy
 import shlex
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -98,9 +101,24 @@ def test_the_procfile_calls_commands_that_there_are() -> None:
     lines = dict(line.split(": ", 1) for line in text("Procfile").splitlines())
     assert set(lines) == {"web", "worker", "release"}
     for line in lines.values():
-        program, *words = shlex.split(line)
-        assert program == "openslot"
-        assert command(words) is None
+        # The hosts install requirements.txt only, which does not install the project.
+        assert line.startswith("PYTHONPATH=src python -m openslot ")
+        assert command(shlex.split(line)[4:]) is None
+
+
+def test_a_checkout_runs_without_being_installed(tmp_path: Path) -> None:
+    program = "from openslot.core.version import version; print(version())"
+    hidden = "import importlib.metadata as m; m.distributions = lambda **_: iter(()); "
+    hidden += "m.Distribution.discover = classmethod(lambda *_, **__: iter(())); "
+    shown = subprocess.run(
+        [sys.executable, "-c", hidden + program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == tomllib.loads(text("pyproject.toml"))["project"]["version"]
 
 
 def test_jenkins_calls_targets_that_there_are() -> None:

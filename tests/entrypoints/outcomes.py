@@ -229,6 +229,7 @@ GET booking.week_page                         200 200 200 200 200 200 200 200
 GET calendar.edit_hours                       401 403 403 404 403 403 403 403
 POST calendar.edit_hours                      401 403 403 404 403 403 403   -
 GET calendar.hours                            401 403 403 200 403 403 403 403
+GET calendar.listing                          401 403 403 200 403 403 403 403
 GET calendar.show                             401 403 403 200 403 403 403 403
 PUT dashboard.change                          401 400 400 400 400 400 400   -
 DELETE dashboard.delete                       401 422 422 403 403 403 403   -

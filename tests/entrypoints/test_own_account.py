@@ -121,3 +121,46 @@ def test_browsers_that_the_idle_limit_signed_out_are_not_listed(
     network.run(age)
     client = client_for("patient-owner")
     assert client.get("/account/sessions").text.count('name="session"') == 0
+
+
+@pytest.mark.parametrize("by", ["session", "token"])
+@pytest.mark.parametrize("person", ["patient-owner", "practitioner-owner", "staff-owner"])
+def test_the_dashboard_changes_details_and_own_appointments_by_session_or_token(
+    app: Flask, client_for: ClientFor, world: World, person: str, by: str
+) -> None:
+    appointment = str(world.appointments["owner"])
+    sent = {"phone": "0491 570 156", "appointments": [{"id": appointment, "reason": "A cough"}]}
+    if by == "session":
+        answer: Any = client_for(person).http.put("/dashboard", json=sent)
+    else:
+        answer = signed_in(app, world, person).send("PUT", "/dashboard", sent)
+    assert answer.status_code == 200, answer.json
+    assert answer.json["phone"] == "0491 570 156"
+    assert answer.json["appointments"] == [{"id": appointment, "reason": "A cough"}]
+
+
+def test_a_put_changes_everything_or_nothing(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    stranger = str(world.appointments["other"])
+    sent = {"name": "Ann Other", "appointments": [{"id": stranger, "reason": "A cough"}]}
+    browser = client_for("patient-owner")
+    assert browser.http.put("/dashboard", json=sent).status_code == 404
+    for odd in ("x", {}, [7], [{}], [{"id": "x"}], [{"id": stranger, "start": "now"}], [{}] * 50):
+        answer: Any = browser.http.put("/dashboard", json={"appointments": odd})
+        assert answer.status_code in (400, 422), odd
+    assert names(network, world) == ("Aroha Owner", "Aroha Owner")
+
+
+def test_those_who_work_here_are_told_why_their_account_stays(
+    app: Flask, client_for: ClientFor, world: World
+) -> None:
+    for person in ("practitioner-owner", "staff-owner", "centre-admin-owner", "network-admin"):
+        sent = {"password": PASSWORD}
+        answers: list[Any] = [
+            client_for(person).http.delete("/dashboard", json=sent, headers=JSON),
+            signed_in(app, world, person).send("DELETE", ME, sent),
+            signed_in(app, world, person).send("DELETE", "/dashboard", sent),
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.json["code"]) == (403, "account-is-kept")

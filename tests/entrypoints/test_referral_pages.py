@@ -75,6 +75,29 @@ def book_with(patient: Client, world: World, who: str) -> str:
 # Writing
 
 
+def test_a_letter_written_at_an_appointment_returns_there(
+    client_for: ClientFor, world: World
+) -> None:
+    doctor = client_for("practitioner-owner")
+    appointment = f"/appointments/{world.appointments['owner']}"
+    link = re.search(r'href="([^"]+/referrals/new[^"]*)"', doctor.get(appointment).text)
+    assert link
+    form = doctor.get(link[1].replace("&amp;", "&")).text
+    back = re.search(r'name="back" value="([^"]+)"', form)
+    assert back
+    assert back[1] == f"{appointment}#history"
+    page = f"/patients/{world.patients['owner']}/referrals/new"
+    for act in ("draft", "send"):
+        answer = doctor.send(
+            page, act=act, addressee="area:Cardiology", letter=LETTER, back=back[1]
+        )
+        assert answer.location == f"{appointment}#history"
+    away = doctor.send(
+        page, act="draft", addressee="area:Cardiology", letter=LETTER, back="https://evil.example/"
+    )
+    assert away.location.startswith("/referrals/")
+
+
 def test_a_gp_saves_a_draft_changes_it_and_sends_it(
     client_for: ClientFor, network: Database, world: World
 ) -> None:

@@ -16,7 +16,7 @@ from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
-from openslot.directory.search import Index, Text, words
+from openslot.directory.search import Index, Text, lay_words, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
 from openslot.search.results import Directory, Order, Results, Search, When, find
@@ -52,12 +52,38 @@ def names(results: Results) -> list[str]:
         ("gp in randwick", "Samuel Jackson"),
         ("radiology", "Radiology"),
         ("ct", "Radiology"),
+        ("GPs", "Samuel Jackson"),
+        ("doctors kensington", "Samuel Jackson"),
+        ("dentist", "Amy Winehouse"),
+        ("dentists", "Amy Winehouse"),
+        ("teeth", "Amy Winehouse"),
+        ("scan", "Radiology"),
+        ("scans randwick", "Radiology"),
     ],
 )
 def test_near_matches_find_what_is_meant(
     sqlite_database: Database, town: Town, typed: str, found: str
 ) -> None:
     assert names(search(sqlite_database, Search(text=typed)))[0] == found
+
+
+@pytest.mark.parametrize(
+    ("area", "said"),
+    [
+        ("Cardiology", ["cardiologist", "cardiologists", "heart"]),
+        ("Neurology", ["neurologist", "brain"]),
+        ("Paediatric surgery", ["pediatrician", "children"]),
+        ("Dermatology", ["skin", "dermatologists"]),
+    ],
+)
+def test_areas_are_found_by_what_people_say(area: str, said: list[str]) -> None:
+    index: Index[str] = Index()
+    index.add("area", [Text("expertise", f"{area} {lay_words(area)}")])
+    index.add("other", [Text("expertise", "Something else")])
+    for typed in said:
+        matches = index.search({"": typed})
+        assert [match.key for match in matches.found] == ["area"], typed
+        assert matches.corrected is None, typed
 
 
 def test_misspelt_words_are_said(sqlite_database: Database, town: Town) -> None:

@@ -30,6 +30,18 @@ def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read.trusted_hosts == ("a.example", "b.example")
 
 
+def test_the_host_names_the_database_where_openslot_was_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:pass@host:5432/name?sslmode=require")
+    for unset in (None, ""):
+        if unset is not None:
+            monkeypatch.setenv("OPENSLOT_DATABASE_URL", unset)
+        assert settings().url == "postgresql+psycopg://user:pass@host:5432/name?sslmode=require"
+    monkeypatch.setenv("OPENSLOT_DATABASE_URL", "sqlite:///own.sqlite3")
+    assert settings().url == "sqlite:///own.sqlite3"
+
+
 def test_a_line_of_the_env_file_sets_what_it_names(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("OPENSLOT_NETWORK_NAME=Hills\nSOMETHING_ELSE=1\n")

@@ -12,8 +12,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
-from openslot.booking.errors import Absent, CentreClosed, PatientBusy, SlotTaken
+from openslot.booking.errors import (
+    Absent,
+    CentreClosed,
+    KeptForEmergencies,
+    PatientBusy,
+    SlotTaken,
+)
 from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import may_book_others
 from openslot.booking.slots import nearest
 from openslot.core.work import Work
 from openslot.directory.models import Patient
@@ -53,16 +60,18 @@ def take(
     """Claim ``span`` in every diary of the place and the patient.
 
     The time of the appointments ``instead`` is released: holds expire, an appointment that moves
-    stays. Expired holds of other patients in the way are removed. Raises SlotTaken, PatientBusy,
-    Absent or CentreClosed.
+    stays. Expired holds of other patients in the way are removed. In an emergency, time kept free
+    for one is taken; it stays kept free for when the appointment is gone. Raises SlotTaken,
+    PatientBusy, Absent, KeptForEmergencies or CentreClosed.
     """
     claim = claims_in(claimed(place, patient), span)
     release = queries.claims_of(work.session, instead)
     _mark_expired([hold for hold in instead if hold.status == Status.HELD], work.now)
     avoid = [(place.closures_id, span)]
+    kept_free = (place.diary_id, span) if place.in_emergency else None
     while True:
         try:
-            _change(work.session, release, claim=claim, avoid=avoid)
+            _change(work.session, release, claim=claim, avoid=avoid, kept_free=kept_free)
             break
         except DiaryTaken as refused:
             expired = queries.expired_holds(work, refused.diary_ids, span)
@@ -74,14 +83,15 @@ def take(
     work.session.flush()
 
 
-def check_there(session: Session, place: Place, span: Span) -> None:
-    """Raise Absent or CentreClosed for an absence or closure during ``span``, which can be
-    entered although the time is held."""
-    absent = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
+def check_there(work: Work, place: Place, span: Span) -> None:
+    """Raise Absent, KeptForEmergencies or CentreClosed for an absence or closure during ``span``,
+    which can be entered although the time is held."""
+    diary_ids = (*place.claimed_ids, place.closures_id)
+    absent = schedules.absent_spans(work.session, diary_ids, span, in_emergency=place.in_emergency)
     if any(diary_id == place.closures_id for diary_id, _ in absent):
         raise CentreClosed(field="start")
     if absent:
-        raise Absent(field="start")
+        raise _absent(work, place, span)
 
 
 def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) -> Exception:
@@ -90,11 +100,21 @@ def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) ->
         return CentreClosed(field="start")
     if not diary_ids.intersection(place.claimed_ids):
         return PatientBusy(field="start")
-    if schedules.absent_spans(work.session, place.claimed_ids, span):
-        return Absent(field="start")
+    if schedules.absent_spans(
+        work.session, place.claimed_ids, span, in_emergency=place.in_emergency
+    ):
+        return _absent(work, place, span)
     minutes = (span.end - span.start) * 5
     free = nearest(work, place, instant_of(span.start), minutes=minutes)
     return SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
+
+
+def _absent(work: Work, place: Place, span: Span) -> Exception:
+    """Return the error for an absence; those who may book it as an emergency are told so."""
+    is_leave = schedules.absent_spans(work.session, place.claimed_ids, span, in_emergency=True)
+    if not is_leave and may_book_others(work.actor, place):
+        return KeptForEmergencies(field="start")
+    return Absent(field="start")
 
 
 def expire(work: Work, holds: Sequence[Appointment]) -> None:
@@ -128,14 +148,50 @@ def _change(
     *,
     claim: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
+    kept_free: Claim | None = None,
 ) -> None:
-    """Release and claim time of appointments; released time of an absence stays taken."""
+    """Release and claim time of appointments; released time of an absence stays taken.
 
-    def absent() -> list[Claim]:
-        over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
-        return schedules.absent_spans(session, {diary_id for diary_id, _ in release}, over)
+    In ``kept_free``, if given, time that is only kept free for emergencies can be claimed.
+    """
+    opened = [kept_free] if kept_free else []
+    released = [*release, *opened]
 
-    diaries.change(session, release=release, kept=absent, claim=claim, avoid=avoid)
+    def kept() -> list[Claim]:
+        over = Span(min(span.start for _, span in released), max(span.end for _, span in released))
+        absent = schedules.absent_spans(session, {diary_id for diary_id, _ in released}, over)
+        if kept_free is None:
+            return absent
+        return [*_without(absent, kept_free), *_never_opened(session, kept_free, release)]
+
+    diaries.change(session, release=released, kept=kept, claim=claim, avoid=avoid)
+
+
+def _without(claims: Sequence[Claim], opened: Claim) -> Iterator[Claim]:
+    """Yield what is left of the claims outside ``opened``."""
+    opened_id, gap = opened
+    for diary_id, span in claims:
+        if diary_id != opened_id:
+            yield diary_id, span
+            continue
+        for part in (
+            Span(span.start, min(span.end, gap.start)),
+            Span(max(span.start, gap.end), span.end),
+        ):
+            if part.start < part.end:
+                yield diary_id, part
+
+
+def _never_opened(session: Session, opened: Claim, release: Sequence[Claim]) -> list[Claim]:
+    """Return what keeps the time of ``opened`` taken in an emergency too: leave, and appointments
+    that are not among those released."""
+    diary_id, span = opened
+    session.flush()
+    appointments = [
+        claim for claim in queries.live_claims(session, diary_id, span) if claim not in release
+    ]
+    leave = schedules.absent_spans(session, [diary_id], span, in_emergency=True)
+    return [*appointments, *leave]
 
 
 def _mark_expired(holds: Sequence[Appointment], now: datetime) -> None:

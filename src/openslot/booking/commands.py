@@ -17,6 +17,7 @@ from openslot.booking.errors import (
     IdentifierTaken,
     InvalidTransition,
     NoMoreExtensions,
+    NotForPatients,
     ReferralSpent,
     SelfBooking,
     TooManyUpcoming,
@@ -33,6 +34,7 @@ from openslot.booking.rules import (
     check_booker,
     check_booking_request,
     check_change_time,
+    check_emergency,
     check_holds,
     check_may_prioritise,
     check_move,
@@ -64,7 +66,8 @@ LONGEST_IDENTIFIER = 300
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
     """A request to book an appointment. With ``second_appointment`` the care team can book a
-    second one with the same practitioner on the same day."""
+    second one with the same practitioner on the same day, and with ``emergency`` time that is kept
+    free for emergencies."""
 
     schedule_id: int
     start: datetime
@@ -73,6 +76,7 @@ class BookingRequest:
     reason: str | None = None
     priority: Priority = Priority.ROUTINE
     second_appointment: bool = False
+    emergency: bool = False
 
 
 def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
@@ -134,6 +138,8 @@ def move(
         raise InvalidTransition
     check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
     place = place_of(work.session, schedule_id or appointment.schedule_id)
+    if relation is Relation.PATIENT and not place.is_public:
+        raise NotForPatients(field="start")
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_booking_request(place, start, minutes or appointment.minutes, work.now)
@@ -267,6 +273,8 @@ def make(
     """
     check_booker(work.actor, place, booking_request.patient_id, authorisation)
     check_priority(work.actor, booking_request.priority)
+    if held_until is None:
+        check_emergency(place, booking_request.reason)
     span = check_booking_request(place, booking_request.start, booking_request.minutes, work.now)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
@@ -303,7 +311,7 @@ def make(
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
         status=Status.HELD if held_until else Status.BOOKED,
-        priority=booking_request.priority,
+        priority=_priority(booking_request),
         reason=booking_request.reason,
         held_until=held_until,
         extensions=0,
@@ -321,7 +329,7 @@ def make(
     )
     work.session.add(appointment)
     if held_until is None:
-        record_and_publish(work, appointment, Topic.BOOKED)
+        _record_booked(work, appointment, place)
     else:
         audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
@@ -377,8 +385,9 @@ def confirm_hold(
             claims.expire(work, [appointment])
         return None
     check_priority(work.actor, booking_request.priority)
+    check_emergency(place, booking_request.reason)
     appointment.reason = booking_request.reason
-    appointment.priority = booking_request.priority
+    appointment.priority = _priority(booking_request)
     return confirm(work, appointment, place, authorisation)
 
 
@@ -392,9 +401,7 @@ def confirm(
     and Absent or CentreClosed for an absence or closure.
     """
     check_begins(appointment.starts_at, work.now)
-    claims.check_there(
-        work.session, place, span_between(appointment.starts_at, appointment.ends_at)
-    )
+    claims.check_there(work, place, span_between(appointment.starts_at, appointment.ends_at))
     appointment.status = Status.BOOKED
     appointment.held_until = None
     appointment.opens_record_at = opening.when_made(
@@ -402,8 +409,20 @@ def confirm(
     )
     appointment.changed_at = work.now
     work.session.flush()
-    record_and_publish(work, appointment, Topic.BOOKED)
+    _record_booked(work, appointment, place)
     return appointment
+
+
+def _priority(booking_request: BookingRequest) -> Priority:
+    return Priority.URGENT if booking_request.emergency else booking_request.priority
+
+
+def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
+    """Record and publish a booking; of an emergency also the reason."""
+    record_and_publish(work, appointment, Topic.BOOKED)
+    if place.in_emergency:
+        subject = subject_of(appointment.id)
+        audit.record(work, "appointment.emergency", subject, why=appointment.reason)
 
 
 def place_of(session: Session, schedule_id: int) -> Place:

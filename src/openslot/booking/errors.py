@@ -43,6 +43,21 @@ class Absent(Invalid):
     """This time cannot be booked because of an absence. Choose another."""
 
 
+class KeptForEmergencies(Invalid):
+    """This time is kept free for emergencies. Choose another, or book it as an emergency.
+
+    Told to those who may do so; everybody else learns only that nobody is there.
+    """
+
+
+class EmergencyNeedsReason(Invalid):
+    """Enter why this is an emergency."""
+
+
+class EmergencyNotAllowed(Forbidden):
+    """Only those who give care here book emergencies. Call the centre."""
+
+
 class SlotTaken(Conflict):
     """This time was booked a moment ago.
 
@@ -97,6 +112,14 @@ class NeedsPatient(Forbidden):
     """Only patients book for themselves. Choose the patient this is for."""
 
 
+class NotForPatients(Forbidden):
+    """Patients cannot book this themselves. Ask your GP, or call the department."""
+
+
+class OnRequest(Forbidden):
+    """This department decides on each request. Send it a request, or call it."""
+
+
 class ReferralRequired(Forbidden):
     """Specialists see patients whom a GP has referred to them. Book an appointment with a GP and
     ask for a referral."""
@@ -141,6 +164,11 @@ class TooLateToRecord(Conflict):
 
 class HasDependents(Conflict):
     """You care for others here. Hand their records over first, then delete your account."""
+
+
+class AccountIsKept(Forbidden):
+    """Accounts of people who work here are kept, because records and the audit name them. Ask an
+    administrator to deactivate yours."""
 
 
 class TooEarly(Conflict):

@@ -13,10 +13,14 @@ from openslot.booking.errors import (
     BeyondHorizon,
     CentreClosed,
     DailyLimitReached,
+    EmergencyNeedsReason,
+    EmergencyNotAllowed,
     InThePast,
     InvalidTransition,
     NeedsPatient,
+    NotForPatients,
     OffGrid,
+    OnRequest,
     OutsideHours,
     PriorityNotAllowed,
     ReferralRequired,
@@ -31,7 +35,7 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Malformed
-from openslot.directory.models import Profession
+from openslot.directory.models import BookableBy, Profession
 from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
     DAY,
@@ -186,14 +190,19 @@ class ReferralAuthorisation:
 def check_booker(
     actor: Actor, place: Place, patient_id: UUID | None, authorisation: ReferralAuthorisation | None
 ) -> None:
-    """Who may book a place for whom: patients for themselves and their dependents, those who
+    """Who may book a place for whom: patients for themselves and their dependents, but not a
+    service that a department keeps for colleagues or decides on, those who
     give the care there for any patient, trusted programs also for nobody, and specialists only
-    with a referral."""
+    with a referral. In an emergency only those who give the care there."""
+    if place.in_emergency and not may_book_others(actor, place):
+        raise EmergencyNotAllowed(field="emergency")
     if actor.role is Role.PATIENT:
         if not actor.acts_for(patient_id):
             raise NeedsPatient(field="patient")
+        if not place.is_public:
+            raise NotForPatients(field="schedule")
     elif not may_book_others(actor, place):
-        raise Forbidden
+        raise OnRequest(field="schedule") if is_on_request(actor, place) else Forbidden()
     elif patient_id is None and place.practitioner_id is not None and actor.program is None:
         raise NeedsPatient(field="patient")
     if needs_referral(place):
@@ -235,7 +244,26 @@ def may_book_others(actor: Actor, place: Place) -> bool:
     if not works_with_patients(actor):
         return False
     own = actor.practitioner_id is not None and actor.practitioner_id == place.practitioner_id
-    return own or actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == place.centre_id
+    if own or actor.is_a(Role.NETWORK_ADMIN):
+        return True
+    return actor.centre_id == place.centre_id and not is_on_request(actor, place)
+
+
+def is_on_request(actor: Actor, place: Place) -> bool:
+    """Whether the actor has to ask the department for this service, as colleagues of its centre
+    who do not belong to it do."""
+    return (
+        place.bookable_by is BookableBy.REQUEST
+        and actor.centre_id == place.centre_id
+        and actor.is_a(Role.STAFF)
+        and actor.department_id != place.department_id
+    )
+
+
+def is_offered(actor: Actor, place: Place) -> bool:
+    """Whether free times of the place are shown to the actor: not of services that they cannot
+    book."""
+    return place.is_public or may_book_others(actor, place)
 
 
 def check_booking_request(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
@@ -296,6 +324,12 @@ def check_may_prioritise(actor: Actor) -> None:
     """PriorityNotAllowed unless the actor works with patients."""
     if not works_with_patients(actor):
         raise PriorityNotAllowed(field="priority")
+
+
+def check_emergency(place: Place, reason: str | None) -> None:
+    """EmergencyNeedsReason for an emergency without a word why."""
+    if place.in_emergency and not reason:
+        raise EmergencyNeedsReason(field="reason")
 
 
 def check_second(actor: Actor, second_appointment: bool) -> None:

@@ -8,12 +8,19 @@ from enum import StrEnum
 from itertools import islice
 
 from openslot.booking import queries
-from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
+from openslot.booking.errors import (
+    NeedsPatient,
+    NotForPatients,
+    OnRequest,
+    ReferralRequired,
+    ReferralSpent,
+)
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
     is_addressed_to,
+    is_on_request,
     may_book_others,
     needs_referral,
 )
@@ -21,6 +28,7 @@ from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.schedules import diaries
+from openslot.schedules import queries as schedules
 from openslot.schedules.availability import (
     Span,
     Window,
@@ -51,6 +59,8 @@ class Barrier(StrEnum):
     PATIENT = "patient"
     NOT_YOURS = "not-yours"
     SELF = "self"
+    COLLEAGUES = "colleagues"
+    ON_REQUEST = "on-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Booker:
         the care team can choose a patient.
         """
         if self.actor.role is None:
+            if not place.is_public:
+                return Barrier.COLLEAGUES
             return Barrier.REFERRAL if needs_referral(place) else None
         if self.whom is None:
             return self._without_patient(place)
@@ -78,6 +90,10 @@ class Booker:
             return Barrier.PATIENT
         except (ReferralRequired, ReferralSpent):
             return Barrier.REFERRAL
+        except NotForPatients:
+            return Barrier.COLLEAGUES
+        except OnRequest:
+            return Barrier.ON_REQUEST
         except Forbidden:
             return Barrier.NOT_YOURS
         is_self = self.whom.email and self.whom.email == place.practitioner_email
@@ -89,6 +105,8 @@ class Booker:
         return replace(self, whom=whom)
 
     def _without_patient(self, place: Place) -> Barrier | None:
+        if is_on_request(self.actor, place):
+            return Barrier.ON_REQUEST
         if not may_book_others(self.actor, place):
             return Barrier.NOT_YOURS
         return Barrier.PATIENT if needs_referral(place) else None
@@ -148,8 +166,10 @@ def board(
     """Return the taken time of the places, the diaries ``besides`` and the patient, in two
     statements.
 
-    Expired holds count as free, as do the patient's own holds, which a booking replaces.
+    Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
+    free for emergencies is free for a place ``in_emergency``, with two more statements for each.
     """
+    places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in _diaries_of(place)} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
     taken = diaries.taken(work.session, diary_ids, window)
@@ -163,7 +183,21 @@ def board(
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
+    for place in places:
+        if place.in_emergency:
+            gone = mask_of(
+                [span for diary_id, span in expired if diary_id == place.diary_id], window
+            )
+            taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
     return Board(window, taken, work.now, whom)
+
+
+def _taken_in_emergency(work: Work, diary_id: int, window: Window) -> int:
+    """Return the time of a diary that appointments, holds and leave take."""
+    over = Span(window.start, window.end)
+    appointments = queries.live_claims(work.session, diary_id, over)
+    leave = schedules.absent_spans(work.session, [diary_id], over, in_emergency=True)
+    return mask_of([span for _, span in (*appointments, *leave)], window)
 
 
 def free_starts(

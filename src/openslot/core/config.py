@@ -1,5 +1,6 @@
 """Settings: each one is an ``OPENSLOT_…`` variable or a line of a .env file."""
 
+import os
 import secrets
 from datetime import timedelta
 from functools import cached_property
@@ -47,8 +48,9 @@ class Settings(BaseSettings):
         Path("data"), description="Folder for the embedded database and other files."
     )
     database_url: str = Field(
-        "",
-        description="SQLAlchemy URL of the database. If empty, SQLite in the data folder is used.",
+        default_factory=lambda: os.environ.get("DATABASE_URL", ""),
+        description="SQLAlchemy URL of the database. If it is not set, `DATABASE_URL` is read, "
+        "which many hosts set; without either, SQLite in the data folder is used.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),

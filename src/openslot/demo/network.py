@@ -16,7 +16,8 @@ from openslot.directory.details import (
     PractitionerDetails,
     ServiceDetails,
 )
-from openslot.directory.models import Centre, CentreType, Profession
+from openslot.directory.models import BookableBy, Centre, CentreType, Profession
+from openslot.directory.queries import departments_of_all, services
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -84,12 +85,14 @@ class InventedPatient(Part):
 
 
 class Invented(Part):
-    """The whole file; ``reasons`` are those of appointments, by profession or "service"."""
+    """The whole file; ``open_services`` are those that patients book, and ``reasons`` those of
+    appointments, by profession or "service"."""
 
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]
     practitioners: tuple[InventedPractitioner, ...]
     patients: tuple[InventedPatient, ...]
+    open_services: frozenset[str]
     reasons: Mapping[str, tuple[str, ...]]
 
 
@@ -115,6 +118,18 @@ def write_network(work: Work, invented: Invented, password_hash: str) -> None:
     centres = {centre.name: _write_centre(work, centre) for centre in invented.centres}
     for number, practitioner in enumerate(invented.practitioners):
         _write_practitioner(work, practitioner, number, password_hash, centres, invented)
+
+
+def open_to_patients(work: Work, names: frozenset[str]) -> None:
+    """Let patients book the services of these names at every centre."""
+    department_ids = [
+        department.id for _, department in departments_of_all(work.session) if department
+    ]
+    for service in services(work.session, department_ids):
+        if service.name in names:
+            details = ServiceDetails.model_validate(service, from_attributes=True)
+            details = details.model_copy(update={"bookable_by": BookableBy.PUBLIC})
+            directory.change_service(work, service.id, details)
 
 
 def _write_centre(work: Work, invented_centre: InventedCentre) -> Centre:
@@ -145,7 +160,8 @@ def _write_department(work: Work, invented_department: InventedDepartment, centr
     )
     department = directory.create_department(work, centre.id, details)
     for name in invented_department.services:
-        service = directory.create_service(work, department.id, ServiceDetails(name=name))
+        values = ServiceDetails(name=name, bookable_by=BookableBy.REQUEST)
+        service = directory.create_service(work, department.id, values)
         schedules.open_schedule(
             work,
             centre_id=centre.id,

@@ -264,7 +264,7 @@ def _book(work: Work, request: ServiceRequest, start: datetime) -> ServiceReques
         reason=request.description,
         priority=request.priority,
     )
-    appointment = booking.make(work, booking_request, place)
+    appointment = booking.make(work, booking_request, place.for_agreed())
     appointment.task = request.task
     request.appointment = appointment
     _publish(work, request, Topic.ACCEPTED)

@@ -23,7 +23,7 @@ from openslot.core.fields import (
     ZoneName,
     refuse,
 )
-from openslot.directory.models import CentreType, Profession
+from openslot.directory.models import BookableBy, CentreType, Profession
 
 OptionalBirth = Annotated[Birth | None, Blank]
 Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
@@ -64,6 +64,7 @@ class ServiceDetails(Details):
     name: Name
     category: OptionalLine = None
     minutes: int = 30
+    bookable_by: BookableBy = BookableBy.PUBLIC
     description: OptionalText = None
     phone: OptionalPhone = None
     email: OptionalEmail = None

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.births import Birth, BirthDate
-from openslot.core.db import Base, Dated, Instant
+from openslot.core.db import Base, Dated, Instant, Word
 from openslot.core.folding import compact, folded, key_of, phone_key
 from openslot.core.ids import new_id
 
@@ -60,6 +60,15 @@ class Profession(StrEnum):
     PODIATRIST = "Podiatrist"
     SOCIAL_WORKER = "Social worker"
     SPEECH_PATHOLOGIST = "Speech pathologist"
+
+
+class BookableBy(StrEnum):
+    """Who books a service at once: everybody; the care team of its centre; or only its department,
+    which others at the centre send a request."""
+
+    PUBLIC = "public"
+    COLLEAGUES = "colleagues"
+    REQUEST = "request"
 
 
 class Diary(Base):
@@ -146,6 +155,9 @@ class Service(Base, Dated):
     category: Mapped[str | None] = mapped_column(String(100))
     description: Mapped[str | None] = mapped_column(Text)
     minutes: Mapped[int] = mapped_column(Integer, default=30)
+    bookable_by: Mapped[BookableBy] = mapped_column(
+        Word(BookableBy, 20), default=BookableBy.PUBLIC, server_default=BookableBy.PUBLIC
+    )
     phone: Mapped[str | None] = mapped_column(String(40))
     email: Mapped[str | None] = mapped_column(String(254))
     active: Mapped[bool] = mapped_column(Boolean, default=True)

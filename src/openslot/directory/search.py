@@ -24,23 +24,23 @@ LINKING_WORDS = frozenset({"a", "an", "and", "at", "for", "in", "near", "of", "t
 """Words of a query to ignore."""
 
 OTHER_WORDS: Mapping[str, str] = {
-    Profession.GP: "doctor general practitioner family",
+    Profession.GP: "doctor general practitioner physician family",
     Profession.PHARMACIST: "chemist pharmacy",
     Profession.PATHOLOGIST: "pathology blood test",
     Profession.PHYSIOTHERAPIST: "physiotherapy physical therapist",
-    Profession.RADIOGRAPHER: "radiography imaging x-ray",
+    Profession.RADIOGRAPHER: "radiography imaging x-ray scan",
     Profession.NURSE: "nursing",
-    Profession.DENTIST: "dental teeth",
-    Profession.PSYCHOLOGIST: "psychology counselling",
+    Profession.DENTIST: "dental teeth tooth",
+    Profession.PSYCHOLOGIST: "psychology counselling mental health",
     Profession.DIETITIAN: "nutrition diet",
-    Profession.AUDIOLOGIST: "audiology hearing",
+    Profession.AUDIOLOGIST: "audiology hearing ears",
     Profession.CHIROPRACTOR: "chiropractic back spine",
     Profession.COUNSELLOR: "counselling counselor",
     Profession.DIABETES_EDUCATOR: "diabetes education",
     Profession.EXERCISE_PHYSIOLOGIST: "exercise physiology",
     Profession.MIDWIFE: "midwifery pregnancy birth",
     Profession.OCCUPATIONAL_THERAPIST: "occupational therapy",
-    Profession.OPTOMETRIST: "optometry eyes glasses",
+    Profession.OPTOMETRIST: "optometry optician eyes eye glasses",
     Profession.OSTEOPATH: "osteopathy",
     Profession.PODIATRIST: "podiatry chiropodist feet foot",
     Profession.SOCIAL_WORKER: "social work",
@@ -48,11 +48,52 @@ OTHER_WORDS: Mapping[str, str] = {
 }
 """Other words that people use for a profession."""
 
+LAY_WORDS: Mapping[str, str] = {
+    "cardi": "heart cardiologist",
+    "dent": "dentist teeth tooth",
+    "derma": "skin dermatologist",
+    "endocrin": "hormones thyroid endocrinologist",
+    "gastro": "stomach bowel gastroenterologist",
+    "gynaeco": "gynaecologist gynecologist women",
+    "haemato": "blood haematologist hematologist",
+    "immuno": "allergy immunologist",
+    "nephro": "kidney nephrologist",
+    "neuro": "brain nerves neurologist",
+    "obstet": "pregnancy birth obstetrician",
+    "onco": "cancer oncologist",
+    "ophthalm": "eye eyes ophthalmologist",
+    "orthopaed": "bones joints orthopaedist orthopedic",
+    "paediatr": "child children paediatrician pediatrician",
+    "patholog": "blood test pathologist",
+    "psychiatr": "mental health psychiatrist",
+    "respirat": "lungs breathing",
+    "rheumat": "joints arthritis rheumatologist",
+    "urolog": "bladder urologist",
+    "ct ": "scan",
+    "mri ": "scan",
+    "ultrasound": "scan",
+    "x ray": "scan xray",
+    "imaging": "scan",
+    "radiol": "scan radiologist",
+}
+"""What people say for an area or a service, by how a word of its name begins."""
+
 
 def words(query: str) -> list[str]:
     """Return the first 12 words of a query, without linking words if there are others."""
     all_words = folded(query[:200]).split()[:12]
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
+
+
+def lay_words(text: str) -> str:
+    """Return what people say for what a text names: "Cardiology" is also "heart"."""
+    own = f" {folded(text)} "
+    return " ".join(said for begins, said in LAY_WORDS.items() if f" {begins}" in own)
+
+
+def _singular(word: str) -> str:
+    """Return a word without the ending of a plural: people ask for GPs and dentists."""
+    return word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +163,8 @@ class Index(Generic[Key]):
         corrected, sure = [], []
         for name, word in query_words:
             worths = self._matching_words(word)
+            if max(worths.values(), default=0.0) <= TYPO:
+                worths = self._of_singular(word) or worths
             sure.append((name, _sure_matches(word, worths)))
             for key, score in self._scores(worths, name).items():
                 scores[key] += score
@@ -166,6 +209,12 @@ class Index(Generic[Key]):
         ):
             worths.setdefault(indexed, TYPO)
         return worths
+
+    def _of_singular(self, word: str) -> dict[str, float]:
+        """Return the indexed words that surely match what ``word`` is the plural of."""
+        singular = _singular(word)
+        worths = self._matching_words(singular) if singular != word else {}
+        return worths if max(worths.values(), default=0.0) > TYPO else {}
 
     def _scores(self, worths: Mapping[str, float], name: str) -> dict[Key, float]:
         """Return the best score of each key for any of the words, in the field or in all."""

@@ -10,7 +10,7 @@ from openslot.core.errors import Conflict, Invalid
 from openslot.department_requests.imports import record_request
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, ServiceDetails
-from openslot.directory.models import Centre, Department, Service, StaffMember
+from openslot.directory.models import BookableBy, Centre, Department, Service, StaffMember
 from openslot.directory.queries import staff_member
 from openslot.identity.models import Account
 from openslot.importers import queries
@@ -103,7 +103,9 @@ def _service(
     if key in there:
         return Effect.UNCHANGED
     there.add(key)
-    service = directory.create_service(writing.work, department.id, ServiceDetails(name=name))
+    # The documents are about what departments of a hospital do for each other.
+    details = ServiceDetails(name=name, bookable_by=BookableBy.REQUEST)
+    service = directory.create_service(writing.work, department.id, details)
     schedules.open_schedule(
         writing.work,
         centre_id=department.centre_id,

@@ -6,7 +6,7 @@ from openslot.core.errors import Invalid
 from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, ServiceDetails
-from openslot.directory.models import Department
+from openslot.directory.models import BookableBy, Department
 from openslot.directory.registration import found_department
 from openslot.directory.templates import TEMPLATES, UsualService
 from openslot.schedules.availability import Weekly
@@ -34,7 +34,7 @@ def found_from_template(work: Work, key: str, *, name: str | None = None) -> Dep
 
 
 def _open_service(work: Work, department: Department, usual: UsualService) -> None:
-    details = ServiceDetails(name=usual.name, minutes=usual.minutes)
+    details = ServiceDetails(name=usual.name, minutes=usual.minutes, bookable_by=BookableBy.REQUEST)
     service = directory.create_service(work, department.id, details)
     open_schedule(
         work,

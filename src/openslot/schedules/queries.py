@@ -11,9 +11,17 @@ from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core import keyset
 from openslot.core.folding import is_text
-from openslot.directory.models import Centre, Department, Practitioner, Room, Service, StaffMember
+from openslot.directory.models import (
+    BookableBy,
+    Centre,
+    Department,
+    Practitioner,
+    Room,
+    Service,
+    StaffMember,
+)
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
-from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
+from openslot.schedules.models import Absence, AbsenceKind, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
 
 
@@ -42,6 +50,8 @@ def places(
             Schedule.max_slots,
             Schedule.notice_minutes,
             Schedule.horizon_days,
+            Service.department_id,
+            Service.bookable_by,
             OpeningHours.weekday,
             OpeningHours.starts,
             OpeningHours.ends,
@@ -78,14 +88,24 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: fifteen columns of its own, then one period of hours."""
+    """Join the rows of each schedule: seventeen columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[15] is not None:
-            hours.append(Weekly(*row[15:]))
+        if row[17] is not None:
+            hours.append(Weekly(*row[17:]))
     return {
-        key: Place._make((*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours)))
+        key: Place._make(
+            (
+                *row[:9],
+                ZoneInfo(row[9]),
+                *row[10:15],
+                tuple(hours),
+                row[15],
+                row[16] or BookableBy.PUBLIC,
+                False,  # in_emergency
+            )
+        )
         for key, (row, hours) in by_schedule.items()
     }
 
@@ -155,14 +175,17 @@ def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
 
 
 def absent_spans(
-    session: Session, diary_ids: Iterable[int] | None, over: Span
+    session: Session, diary_ids: Iterable[int] | None, over: Span, *, in_emergency: bool = False
 ) -> list[tuple[int, Span]]:
     """Return the diary and span of each absence and closure that overlaps ``over``, in one
-    statement; for all diaries if ``diary_ids`` is None."""
+    statement; for all diaries if ``diary_ids`` is None. ``in_emergency`` leaves out the time that
+    is kept free for emergencies."""
     starts, ends = instant_of(over.start), instant_of(over.end)
     absent = select(Absence.diary_id, Absence.starts_at, Absence.ends_at).where(
         Absence.ends_at > starts, Absence.starts_at < ends
     )
+    if in_emergency:
+        absent = absent.where(Absence.kind != AbsenceKind.KEPT_FREE)
     closed = (
         select(Centre.diary_id, Closure.starts_at, Closure.ends_at)
         .join(Centre, Centre.id == Closure.centre_id)

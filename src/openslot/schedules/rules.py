@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
+from openslot.directory.models import BookableBy
 from openslot.schedules.availability import (
     DAY,
     EPOCH,
@@ -58,6 +59,23 @@ class Place(NamedTuple):
     notice_minutes: int
     horizon_days: int
     hours: tuple[Weekly, ...]
+    department_id: int | None = None
+    bookable_by: BookableBy = BookableBy.PUBLIC
+    in_emergency: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        """Return whether patients book here themselves."""
+        return self.bookable_by is BookableBy.PUBLIC
+
+    def for_agreed(self) -> "Place":
+        """Return the place for a request that the department agreed to: a colleague books it."""
+        return self._replace(bookable_by=BookableBy.COLLEAGUES)
+
+    def for_emergency(self) -> "Place":
+        """Return the place as an emergency finds it: without notice, and with the time that is
+        kept free for emergencies."""
+        return self._replace(in_emergency=True, notice_minutes=0)
 
     @property
     def slot_ticks(self) -> int:

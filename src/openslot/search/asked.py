@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from openslot.directory.search import OTHER_WORDS, Index, Matches, Text
+from openslot.directory.search import OTHER_WORDS, Index, Matches, Text, lay_words
 from openslot.search.queries import Entry, EntryKey, Where
 
 
@@ -25,6 +25,8 @@ class NoTimes(StrEnum):
     PATIENT = "patient"
     NOT_YOURS = "not-yours"
     SELF = "self"
+    COLLEAGUES = "colleagues"
+    ON_REQUEST = "on-request"
 
 
 class Asked(NamedTuple):
@@ -111,11 +113,11 @@ class Wanted:
 
 def _own(place: Where) -> Iterable[Text]:
     if place.practitioner_id is None:
-        return [Text("service", place.name)]
+        return [Text("service", f"{place.name} {lay_words(place.name)}")]
     return [
         Text("name", place.name),
         Text("service", f"{place.about} {OTHER_WORDS.get(place.about, '')}"),
-        Text("expertise", place.expertise),
+        Text("expertise", f"{place.expertise} {lay_words(place.expertise)}"),
     ]
 
 
@@ -126,5 +128,5 @@ def _around(place: Where) -> Iterable[Text]:
         Text("centre", place.centre),
         Text("suburb", place.suburb),
         Text("type", place.centre_type),
-        Text("service", department),
+        Text("service", f"{department} {lay_words(department)}"),
     ]

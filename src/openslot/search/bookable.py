@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from openslot.booking import slots as booking
+from openslot.booking.rules import is_offered
 from openslot.booking.slots import Booker, Slot
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -67,12 +68,13 @@ def free_slots(
 ) -> list[Slot]:
     """Return the free slots of the chosen schedules, the earliest first; two statements.
 
-    With ``booker``, only those that the patient can book.
+    With ``booker``, only those that the patient can book; without, those offered to the actor.
     """
     places = {
         bookable.place.schedule_id: bookable.place
         for bookable in chosen
-        if booker is None or booker.barrier(bookable.place) is None
+        if is_offered(work.actor, bookable.place)
+        and (booker is None or booker.barrier(bookable.place) is None)
     }
     return booking.slots(
         work,

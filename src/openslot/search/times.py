@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from openslot.booking.rules import is_offered
 from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at
 from openslot.core.work import Work
 from openslot.schedules import queries as schedules
@@ -55,14 +56,15 @@ class FreeTimes:
         when: When = When.ANY,
         booker: Booker | None = None,
     ) -> Self:
-        """Read the free times in three statements; without ``booker``, those for anyone."""
+        """Read the free times in three statements; without ``booker``, those offered to the
+        actor."""
         now = work.now
         window = window_over(now, now + timedelta(days=days))
         all_places = _places(work.session, ids)
         barriers = {
             key: barrier
             for key, place in all_places.items()
-            if booker and (barrier := booker.barrier(place))
+            if (barrier := _barrier(work, place, booker))
         }
         places = {key: place for key, place in all_places.items() if key not in barriers}
         whom = booker.whom if booker else None
@@ -91,6 +93,12 @@ class FreeTimes:
 
     def _starts(self, key: int, order: int, times: int) -> Iterator[tuple[int, int, int]]:
         return ((bit, order, key) for bit in islice(bits(self.masks.get(key, 0)), times))
+
+
+def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:
+    if booker:
+        return booker.barrier(place)
+    return None if is_offered(work.actor, place) else Barrier.COLLEAGUES
 
 
 def _places(session: Session, ids: Collection[int]) -> dict[int, Place]:

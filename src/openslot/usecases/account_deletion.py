@@ -4,10 +4,10 @@ from uuid import UUID
 
 from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
-from openslot.booking.errors import HasDependents
+from openslot.booking.errors import AccountIsKept, HasDependents
 from openslot.booking.models import Status
 from openslot.booking.rules import Relation, moves_now
-from openslot.core.actor import Role
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -27,7 +27,8 @@ def delete_own_account(work: Work) -> None:
     practice. Raises HasDependents if a dependent would be left without a carer.
     """
     actor = work.actor
-    if not actor.is_a(Role.PATIENT) or actor.account_id is None:
+    check_may_delete(actor)
+    if actor.account_id is None:
         raise Forbidden
     if actor.patient_id is not None:
         if directory.dependents_of(work.session, actor.patient_id):
@@ -35,6 +36,12 @@ def delete_own_account(work: Work) -> None:
         _leave_waiting_list(work, actor.patient_id)
         _cancel_appointments(work, actor.patient_id)
     identity.delete_account(work, actor.account_id)
+
+
+def check_may_delete(actor: Actor) -> None:
+    """Raise AccountIsKept unless the actor is a patient: others answer for what they recorded."""
+    if not actor.is_a(Role.PATIENT):
+        raise AccountIsKept
 
 
 def _leave_waiting_list(work: Work, patient_id: UUID) -> None:

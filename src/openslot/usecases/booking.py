@@ -27,13 +27,13 @@ def book(
     statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
-    place = commands.place_of(work.session, booking_request.schedule_id)
+    place = _place_of(work, booking_request)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
     _check_patient(work, booking_request, referral)
-    if hold_id is not None and needs_referral(place):
-        # A hold with another referral, possibly revoked since, is replaced by a new one.
+    if hold_id is not None:
         check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
-        hold_id = hold_id if referral.is_held else None
+    if needs_referral(place) and not referral.is_held:
+        hold_id = None  # A hold with another referral, possibly revoked since, is replaced.
     if hold_id is not None:
         confirmed = commands.confirm_hold(
             work, booking_request, place, hold_id, referral.authorisation
@@ -48,7 +48,7 @@ def hold(
 ) -> Appointment:
     """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; of what
     people hold for the patient, the rest is released."""
-    place = commands.place_of(work.session, booking_request.schedule_id)
+    place = _place_of(work, booking_request)
     referral = _referral_for(work, place, booking_request, referral_id)
     _check_patient(work, booking_request, referral)
     return commands.make(
@@ -68,6 +68,11 @@ def _check_patient(work: Work, booking_request: BookingRequest, referral: referr
         return
     if works_with_patients(work.actor):
         finding.patient_for(work, patient_id)
+
+
+def _place_of(work: Work, booking_request: BookingRequest) -> Place:
+    place = commands.place_of(work.session, booking_request.schedule_id)
+    return place.for_emergency() if booking_request.emergency else place
 
 
 def _referral_for(

@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import offered
 from openslot.booking.commands import BookingRequest, appointment_for, make
-from openslot.booking.errors import BadLength, InvalidTransition, ReferralRequired, SelfBooking
+from openslot.booking.errors import (
+    BadLength,
+    InvalidTransition,
+    NotForPatients,
+    ReferralRequired,
+    SelfBooking,
+)
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
 from openslot.booking.rules import check_priority, may_book_others, needs_referral
@@ -209,7 +215,10 @@ def _check_access(
     actor: Actor, places: Iterable[Place], patient: Patient | None, appointment: Appointment | None
 ) -> None:
     """Raise Forbidden unless the actor may book there; an appointment was checked before."""
-    if appointment is not None or actor.acts_for(patient.id if patient else None):
+    is_patient = actor.acts_for(patient.id if patient else None)
+    if is_patient and not all(place.is_public for place in places):
+        raise NotForPatients(field="scope")
+    if is_patient or appointment is not None:
         return
     if not all(may_book_others(actor, place) for place in places):
         raise Forbidden

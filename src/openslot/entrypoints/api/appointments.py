@@ -45,6 +45,13 @@ Why = Annotated[
 Minutes = Annotated[
     int, Field(ge=5, le=1440, multiple_of=5, description="Defaults to one slot of the schedule.")
 ]
+Emergency = Annotated[
+    bool,
+    Field(
+        description="Use time kept free for emergencies too: for those who give care there. The "
+        "`reason` says why, and the appointment is urgent."
+    ),
+]
 
 
 class NewHold(Given):
@@ -55,6 +62,7 @@ class NewHold(Given):
     minutes: Minutes | None = None
     patient: UUID | None = None
     referral: UUID | None = None
+    emergency: Emergency = False
 
 
 class Hold(Shown):
@@ -83,6 +91,7 @@ class NewAppointment(Given):
     second_appointment: Annotated[
         bool, Field(description="Allow a second appointment with a practitioner on one day.")
     ] = False
+    emergency: Emergency = False
 
 
 class Move(StrEnum):
@@ -142,7 +151,9 @@ def create_hold(body: NewHold) -> Hold:
     What people hold for the patient is released for what a person holds. A program's hold lasts
     until it is booked, released or expires; it leaves other holds as they are.
     """
-    booking_request = _booking_request(body.schedule, body.start, body.minutes, body.patient)
+    booking_request = _booking_request(
+        body.schedule, body.start, body.minutes, body.patient, emergency=body.emergency
+    )
     hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)
 
@@ -194,6 +205,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         reason=body.reason,
         priority=body.priority,
         second_appointment=body.second_appointment,
+        emergency=body.emergency,
     )
 
     def save(work: Work) -> AppointmentRow:
@@ -308,6 +320,7 @@ def _booking_request(
     reason: str | None = None,
     priority: Priority = Priority.ROUTINE,
     second_appointment: bool = False,
+    emergency: bool = False,
 ) -> BookingRequest:
     bookable = services().offered.fresh(reader()).get(schedule)
     slot = bookable.place.slot_minutes if bookable else 30
@@ -320,6 +333,7 @@ def _booking_request(
         reason=reason,
         priority=priority,
         second_appointment=second_appointment,
+        emergency=emergency,
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails, ServiceDetails
+from openslot.directory.models import BookableBy
 from openslot.directory.models import Department as DepartmentRow
 from openslot.directory.models import Service as ServiceRow
 from openslot.entrypoints import bearer
@@ -68,6 +69,7 @@ class OfferedService(Shown):
     name: str
     category: str | None
     minutes: int
+    bookable_by: BookableBy
     description: str | None
     phone: str | None
     email: str | None

@@ -26,7 +26,7 @@ from openslot.identity import keys, queries
 from openslot.identity.models import Account as AccountRow
 from openslot.identity.models import ApiKey
 from openslot.identity.own import prove
-from openslot.usecases.account_deletion import delete_own_account
+from openslot.usecases.account_deletion import check_may_delete, delete_own_account
 
 service = Service("me", "Own account", "The account that the token belongs to.")
 key_service = Service("keys", "Keys", "API keys of trusted programs.")
@@ -129,9 +129,8 @@ def delete_me(body: Proof) -> None:
     Send your password to confirm. After several wrong passwords the account has to wait, as on the
     sign-in page.
     """
-    account, actor = _account(), bearer.actor()
-    if not actor.is_a(Role.PATIENT):
-        raise Forbidden
+    account = _account()
+    check_may_delete(bearer.actor())
     prove(
         database(),
         settings(),

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from openslot.core.version import version
 from openslot.entrypoints import numbers
 from openslot.entrypoints.api import idempotency
 from openslot.entrypoints.api.operations import ETAGS_PATTERN, JSON, Operation, Service
@@ -75,7 +75,7 @@ def document(services: Iterable[Service], server: str) -> dict[str, Any]:
         methods[operation.method.lower()] = _operation(operation, operations)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "OpenSlot", "version": version("openslot"), "description": ABOUT},
+        "info": {"title": "OpenSlot", "version": version(), "description": ABOUT},
         "servers": [{"url": server}],
         "tags": [{"name": service.tag, "description": service.about} for service in services],
         "paths": paths,

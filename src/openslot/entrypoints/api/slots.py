@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from openslot.booking.rules import may_book_others
 from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.errors import Invalid
 from openslot.core.fields import InstantOrDay
@@ -47,6 +48,10 @@ class SlotQuery(Given):
         int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the appointment.")
     ] = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
+    emergency: Annotated[
+        bool,
+        Field(description="Include time kept free for emergencies where you give care."),
+    ] = False
     earliest: Annotated[
         bool, Field(description="Ignore `to`, and search as far ahead as slots can be booked.")
     ] = False
@@ -72,11 +77,14 @@ def list_slots(query: SlotQuery) -> SlotList:
 
     Searches at most 31 days, or with `earliest` until `limit` slots are found. A time without an
     offset is refused. For a patient, leaves out slots at which they are busy, days on which they
-    already see the practitioner, and slots that you cannot book for them.
+    already see the practitioner, and slots that you cannot book for them. With `emergency` there
+    are only slots of practitioners for whom you can book.
     """
     for_whom = booker(query.patient)
     bookable = services().offered.fresh(reader())
     matching = [schedule for schedule in bookable.values() if _matches(schedule, query)]
+    if query.emergency:
+        matching = _for_emergencies(matching)
     free: list[FreeSlot] = []
     for starts, ends in _windows(query, matching):
         free += free_slots(
@@ -105,6 +113,16 @@ def _matches(bookable: Bookable, query: SlotQuery) -> bool:
         and (query.expertise or expertise).casefold() == expertise
         and (query.suburb or schedule.centre.suburb).casefold() == schedule.centre.suburb.casefold()
     )
+
+
+def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
+    """Return the schedules of practitioners where the actor books emergencies."""
+    actor = bearer.actor()
+    return [
+        schedule._replace(place=schedule.place.for_emergency())
+        for schedule in matching
+        if schedule.place.practitioner_id is not None and may_book_others(actor, schedule.place)
+    ]
 
 
 def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:

@@ -12,6 +12,7 @@ from alembic.util import CommandError
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.errors import Failure
+from openslot.core.version import version
 from openslot.entrypoints.cli import (
     accounts,
     checking,
@@ -67,7 +68,7 @@ class Manual(click.Group):
 
 
 @click.group(cls=Manual, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="openslot", prog_name="openslot")
+@click.version_option(version(), prog_name="openslot")
 def cli() -> None:
     """Appointments for a health network: find, book and manage care.
 

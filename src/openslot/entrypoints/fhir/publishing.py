@@ -153,7 +153,7 @@ def edition(session: Session, offered: Offered) -> Edition:
     public = {
         schedule_id: bookable
         for schedule_id, bookable in offered.fresh(session).items()
-        if not needs_referral(bookable.place)
+        if bookable.place.is_public and not needs_referral(bookable.place)
     }
     return Edition(version, public)
 

@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.cells import Board, Cell, Use, free_board, full_board
 from openslot.booking.queries import Condition
+from openslot.booking.rules import is_offered
 from openslot.booking.slots import Booker, free_starts
+from openslot.core.actor import Actor
 from openslot.core.errors import Malformed
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Department
@@ -138,7 +140,7 @@ def find(work: Work, query: Query, resources: Resources, asked: Asked) -> Found:
     ends_asked = [_asked_periods(term, asked) for term in query.terms if term.name == "end"]
     periods, assumed = _periods(query.terms, keys, ends_asked, asked)
     where = conditions(PROPOSED, others, resources, asked)
-    schedules = _bookable(places(work.session, *where), asked.booker)
+    schedules = _bookable(work.actor, places(work.session, *where), asked.booker)
     board = _board(work, schedules, periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
@@ -268,12 +270,14 @@ def _board(
     return board.within(spans)
 
 
-def _bookable(schedules: Mapping[int, Place], booker: Booker | None) -> Mapping[int, Place]:
-    """Return the schedules that the booker can book, or all without a booker."""
+def _bookable(
+    actor: Actor, schedules: Mapping[int, Place], booker: Booker | None
+) -> Mapping[int, Place]:
+    """Return the schedules that the booker can book, or without one those offered to the actor."""
     return {
         schedule_id: place
         for schedule_id, place in schedules.items()
-        if not (booker and booker.barrier(place))
+        if is_offered(actor, place) and not (booker and booker.barrier(place))
     }
 
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences
 from openslot.booking.errors import BlocksElsewhere
+from openslot.booking.rules import may_book_others
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
@@ -160,6 +161,7 @@ def _absences_page(error: DomainError | None) -> Response:
         today=now.astimezone(zone).date(),
         problem=sentence_of(error) if error else None,
         blocked_by_others=_blocked_by_others(person),
+        takes_emergencies=_takes_emergencies(person),
         typed=request.form,
         **_template_values(person, hits),
     )
@@ -173,6 +175,13 @@ def _blocked_by_others(person: Practitioner) -> str | None:
     except BlocksElsewhere as error:
         return sentence_of(error)
     return None
+
+
+def _takes_emergencies(person: Practitioner) -> list[Schedule]:
+    """Return this person's schedules that the reader can book for patients."""
+    places = schedules.places(context.reader(), Schedule.practitioner_id == person.id)
+    ids = [key for key, place in places.items() if may_book_others(context.actor(), place)]
+    return schedules.subjects(context.reader(), Schedule.id.in_(ids)) if ids else []
 
 
 def _decide_page(

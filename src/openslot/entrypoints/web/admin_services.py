@@ -13,7 +13,7 @@ from wtforms import EmailField, SelectField, StringField, TelField, TextAreaFiel
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import ServiceDetails
-from openslot.directory.models import Service
+from openslot.directory.models import BookableBy, Service
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_departments import editable
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
@@ -39,6 +39,15 @@ class ServiceForm(ScheduleFields):
     name = StringField(_l("Name"))
     category = StringField(_l("Group"))
     minutes = SelectField(_l("Usual length"), validate_choice=False)
+    bookable_by = SelectField(
+        _l("Who can book it"),
+        choices=[
+            (BookableBy.PUBLIC.value, _l("Patients and colleagues")),
+            (BookableBy.COLLEAGUES.value, _l("Colleagues at the centre")),
+            (BookableBy.REQUEST.value, _l("Only this department; others send a request")),
+        ],
+        validate_choice=False,
+    )
     description = TextAreaField(_l("About the service"))
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email"))

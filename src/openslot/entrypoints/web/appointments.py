@@ -30,6 +30,7 @@ from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
+from openslot.referrals.rules import may_refer
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.waiting_list.queries import open_for_appointment
@@ -53,6 +54,7 @@ def show(appointment_id: UUID) -> str:
         "appointments/show.html",
         **_common(appointment, relation),
         recorded=recorded,
+        refers=_refers(appointment, relation),
         referral=referral,
         offers=open_for_appointment(context.work(), appointment.id),
         token=token,
@@ -60,6 +62,12 @@ def show(appointment_id: UUID) -> str:
         history=history if relation is not Relation.PATIENT else [],
         **_confirmation_flags(appointment),
     )
+
+
+def _refers(appointment: Appointment, relation: Relation) -> bool:
+    """Return whether the reader is the appointment's GP."""
+    person = appointment.practitioner
+    return relation is Relation.PRACTITIONER and person is not None and may_refer(person.profession)
 
 
 def _confirmation_flags(appointment: Appointment) -> dict[str, bool]:

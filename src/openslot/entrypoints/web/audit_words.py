@@ -45,6 +45,7 @@ TITLES: Mapping[str, str] = {
     "appointment.held": _l("Held a time"),
     "appointment.booked": _l("Booked an appointment"),
     "appointment.moved": _l("Moved an appointment"),
+    "appointment.emergency": _l("Booked time kept free for emergencies"),
     "appointment.amended": _l("Changed an appointment"),
     "appointment.arrived": _l("Marked a patient as arrived"),
     "appointment.fulfilled": _l("Completed an appointment"),

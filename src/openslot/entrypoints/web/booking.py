@@ -242,6 +242,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
+        takes_emergencies=form.takes_emergencies(place),
         gone=None if chosen else _unavailable_time(context.work(), place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",

@@ -31,6 +31,7 @@ def booking_request(schedule_id: int) -> BookingRequest:
         reason=reason(),
         priority=reading.option("priority", Priority, Priority.ROUTINE),
         second_appointment=reading.text("second") == "yes",
+        emergency=reading.text("emergency") == "yes",
     )
 
 
@@ -40,11 +41,18 @@ def reason() -> str | None:
 
 
 def place_of(schedule_id: int) -> Place:
-    """Return the bookable schedule; raise NotFound if there is none."""
+    """Return the bookable schedule, in an emergency as that finds it; raise NotFound if there is
+    none."""
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     if place is None:
         raise NotFound
-    return place
+    in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
+    return place.for_emergency() if in_emergency else place
+
+
+def takes_emergencies(place: Place) -> bool:
+    """Return whether the reader can book time here that is kept free for emergencies."""
+    return place.practitioner_id is not None and may_book_others(context.actor(), place)
 
 
 def address(schedule_id: int, **changed: object) -> str:
@@ -59,6 +67,7 @@ def address(schedule_id: int, **changed: object) -> str:
         "referral": reading.optional_id("referral"),
         "hold": reading.optional_id("hold"),
         "second": "yes" if reading.text("second") == "yes" else None,
+        "emergency": "yes" if reading.text("emergency") == "yes" else None,
     }
     return url_for("booking.week_page", schedule_id=schedule_id, **{**shown, **changed})
 

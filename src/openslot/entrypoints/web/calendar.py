@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment
-from openslot.booking.queries import appointments_for
+from openslot.booking.queries import appointments_for, count_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
@@ -25,6 +25,9 @@ from openslot.schedules.models import Absence, Schedule
 from openslot.schedules.rules import Place
 
 pages = Blueprint("calendar", __name__, url_prefix="/calendar")
+
+LISTED = 200
+"""Appointments on a page of the list."""
 
 
 class View(StrEnum):
@@ -61,6 +64,24 @@ def show() -> str:
         zone=zone,
         current=current_appointment(_today(appointments, zone, now), now),
         step=timedelta(days=1 if view is View.DAY else 7),
+    )
+
+
+@pages.get("/list")
+@access.allow(access.PRACTITIONERS)
+def listing() -> str:
+    """List all of the reader's upcoming appointments, in order, for the screen or on paper."""
+    page = max(1, min(reading.number("page", 1), 500))
+    upcoming = (booking.of_practitioner(_me()), booking.to_come(context.now()))
+    return render_template(
+        "calendar/list.html",
+        appointments=appointments_for(
+            context.work(), *upcoming, limit=LISTED, offset=(page - 1) * LISTED
+        ),
+        total=count_for(context.work(), *upcoming),
+        page=page,
+        page_size=LISTED,
+        zone=_zone(place for place, _centre in _places()),
     )
 
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import ValidationError
 
 from openslot.booking import queries as booking
+from openslot.booking.commands import amend
+from openslot.booking.models import Appointment
 from openslot.booking.queries import appointments_for, count_for
 from openslot.core.actor import Role
-from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
-from openslot.core.fields import Details, first_problem
+from openslot.core.errors import Invalid, Malformed, NotFound
+from openslot.core.fields import Details, OptionalText, first_problem
 from openslot.core.work import Work
 from openslot.directory import own
 from openslot.directory import queries as directory
@@ -25,15 +27,15 @@ from openslot.entrypoints.web.overviews import (
     staff_page,
 )
 from openslot.schedules.either_place import change_practitioner
-from openslot.usecases.account_deletion import delete_own_account
+from openslot.usecases.account_deletion import check_may_delete, delete_own_account
 
 pages = Blueprint("dashboard", __name__, url_prefix="/dashboard")
-
-D = TypeVar("D", bound=Details)
 
 PAST_SHOWN = 5
 PAST_PAGE = 20
 LISTED = 100
+MOST_CHANGED = 20
+"""Most appointments changed by one PUT."""
 
 
 @pages.get("")
@@ -73,31 +75,54 @@ def past() -> str:
     )
 
 
+class AppointmentChange(Details):
+    """A change of one of the reader's appointments."""
+
+    id: UUID
+    reason: OptionalText = None
+
+
+class Own(NamedTuple):
+    """The reader's own details: their model, the values now, and the command that saves them."""
+
+    kind: type[Details]
+    current: object
+    save: Callable[[Work, Any], object]
+
+
 @pages.put("")
 @access.allow(access.SIGNED_IN)
+@access.by_token("account:write")
 def change() -> Response:
-    """Change some of the reader's details, given as JSON, and return all of them.
+    """Change some of the reader's details, and the reason of their appointments, given as JSON;
+    return all of them. Either everything is changed or nothing.
 
     The email address is changed on its own page, which asks for the password.
     """
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
         raise Malformed('Send a JSON object with the fields to change, such as {{"phone": "…"}}.')
-    actor = context.actor()
-    if actor.patient_id is not None:
-        return jsonify(_change_patient(actor.patient_id, values))
-    if actor.practitioner_id is not None:
-        return jsonify(_change_practitioner(actor.practitioner_id, values))
-    return jsonify(_change_staff(values))
+    changes = _appointment_changes(values.pop("appointments", []))
+    own_details = _own()
+    details = _merged(own_details, values) if values else None
+
+    def save(work: Work) -> tuple[object, list[Appointment]]:
+        saved = own_details.current if details is None else own_details.save(work, details)
+        return saved, [amend(work, one.id, reason=one.reason) for one in changes]
+
+    saved, amended = context.write(save)
+    shown = {name: _plain(getattr(saved, name)) for name in own_details.kind.model_fields}
+    if amended:
+        shown["appointments"] = [{"id": str(one.id), "reason": one.reason} for one in amended]
+    return jsonify(shown)
 
 
 @pages.delete("")
 @access.allow(access.SIGNED_IN)
+@access.by_token("account:write")
 def delete() -> Response:
     """Delete the reader's account, given the password as JSON; cancels upcoming appointments."""
-    actor = context.actor()
-    if not actor.is_a(Role.PATIENT):
-        raise Forbidden
+    check_may_delete(context.actor())
     proof.prove(_password(), field="password")
     context.write(delete_own_account)
     sign_in.forget()
@@ -112,40 +137,47 @@ def _password() -> str:
     return password
 
 
-def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
-    patient = directory.patient(context.reader(), patient_id)
-    details = _merged(PatientDetails, patient, values)
-    return _written(PatientDetails, lambda work: own.change_own_patient(work, details))
-
-
-def _change_practitioner(practitioner_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    practitioner = directory.practitioner(context.reader(), practitioner_id, inactive=True)
-    details = _merged(PractitionerDetails, practitioner, values)
-    return _written(
-        PractitionerDetails, lambda work: change_practitioner(work, practitioner_id, details)
-    )
-
-
-def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
-    account = context.account()
-    member = directory.staff_member(context.reader(), account.id)
-    phone = member.phone if member else None
-    details = _merged(StaffOwnDetails, StaffOwnDetails(name=account.name, phone=phone), values)
-    return _written(StaffOwnDetails, lambda work: own.change_own_staff(work, details))
-
-
-def _merged(kind: type[D], current: object, values: dict[str, Any]) -> D:
-    """Return the current details updated with the sent values."""
-    values_now = {name: getattr(current, name) for name in kind.model_fields}
+def _appointment_changes(sent: object) -> list[AppointmentChange]:
+    if not isinstance(sent, list) or len(sent) > MOST_CHANGED:
+        raise Malformed(
+            'Send a list of at most {most} changes, such as [{{"id": "…", "reason": "…"}}].',
+            field="appointments",
+            most=MOST_CHANGED,
+        )
     try:
-        return kind(**{**values_now, **values})
+        return [AppointmentChange.model_validate(one) for one in sent]
     except ValidationError as error:
         raise first_problem(error) from None
 
 
-def _written(kind: type[Details], command: Callable[[Work], object]) -> dict[str, Any]:
-    changed = context.write(command)
-    return {name: _plain(getattr(changed, name)) for name in kind.model_fields}
+def _own() -> Own:
+    session, actor = context.reader(), context.actor()
+    if actor.patient_id is not None:
+        patient = directory.patient(session, actor.patient_id)
+        return Own(PatientDetails, patient, own.change_own_patient)
+    if actor.practitioner_id is not None:
+        practitioner_id = actor.practitioner_id
+        practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+        return Own(
+            PractitionerDetails,
+            practitioner,
+            lambda work, details: change_practitioner(work, practitioner_id, details),
+        )
+    account = context.account()
+    member = directory.staff_member(session, account.id)
+    current = StaffOwnDetails(name=account.name, phone=member.phone if member else None)
+    return Own(StaffOwnDetails, current, own.change_own_staff)
+
+
+def _merged(own_details: Own, values: dict[str, Any]) -> Details:
+    """Return the current details updated with the sent values."""
+    values_now = {
+        name: getattr(own_details.current, name) for name in own_details.kind.model_fields
+    }
+    try:
+        return own_details.kind(**{**values_now, **values})
+    except ValidationError as error:
+        raise first_problem(error) from None
 
 
 def _plain(value: object) -> object:

@@ -203,7 +203,13 @@ def _form_page(
     form: ReferralForm, status: int, patient: Patient, draft: Referral | None = None
 ) -> tuple[str, int]:
     form.addressee.choices = _choices(form)
-    page = render_template("referrals/write.html", form=form, patient=patient, draft=draft)
+    page = render_template(
+        "referrals/write.html",
+        form=form,
+        patient=patient,
+        draft=draft,
+        back=reading.own_path("back", ""),
+    )
     return page, status
 
 
@@ -249,7 +255,8 @@ def _saved(done: Done[Referral]) -> Response:
         flash(_("The referral is sent. The patient can book with it."), "good")
     else:
         flash(_("The draft is saved. No one else can see it."), "good")
-    return _to_referral(done.value.id)
+    back = reading.own_path("back", "")
+    return redirect(back, 303) if back else _to_referral(done.value.id)
 
 
 # One referral
