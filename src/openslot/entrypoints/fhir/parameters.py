@@ -236,9 +236,8 @@ class BirthDay(Parameter):
     kind = "date"
 
     def __init__(self, about: str, column: Any):
-        super().__init__(about, order=column)
-        self.column = column
-        self.first, self.last = birth_days(column)
+        self.column, self.first, self.last = birth_days(column)
+        super().__init__(about, order=self.column)
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
         """Match births all of whose days are in the date and its prefix."""

@@ -32,12 +32,12 @@ def latest(first: Any, *others: Any) -> Any:
     return newest
 
 
-def birth_days(column: Any) -> tuple[Any, Any]:
-    """Return the first and the last day of a date of birth that may be known by month or year, as
+def birth_days(column: Any) -> tuple[Any, Any, Any]:
+    """Return a date of birth, which may be known by month or year, and its first and last day, as
     texts. The last day of a month may be one that it lacks, which is in order before the next."""
     text, length = type_coerce(column, String), func.length(type_coerce(column, String))
     last = case((length == 4, text + "-12-31"), (length == 7, text + "-31"), else_=text)
-    return func.substr(text + "-01-01", 1, 10), last
+    return text, func.substr(text + "-01-01", 1, 10), last
 
 
 SUBJECTS: Any = outerjoin(

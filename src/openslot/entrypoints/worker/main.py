@@ -58,7 +58,7 @@ AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
 
 MAILS_AT_ONCE = 4
-WEBHOOKS_AT_ONCE = 8
+WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
 FEW = 10
