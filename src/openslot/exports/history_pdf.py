@@ -1,12 +1,14 @@
-"""A patient's whole health record as a PDF: selectable text on A4, with page numbers."""
+"""A patient's whole health record as a PDF: selectable text on A4, in every script for which there
+is a font. Each page says whose it is, of what day, and which of how many."""
 
 import logging
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
@@ -14,6 +16,7 @@ from fpdf.fonts import FontFace
 from openslot.booking.models import Appointment, Status
 from openslot.core import formats
 from openslot.core.language import Language
+from openslot.exports import typefaces
 from openslot.exports.history import REFERRAL_READ, History
 from openslot.records.access import Access
 from openslot.records.events import Topic
@@ -21,38 +24,87 @@ from openslot.records.models import EntryKind
 from openslot.records.queries import Look, Opened, Record
 from openslot.referrals.models import Referral, State
 
-FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
+BOX = "\N{WHITE SQUARE}"
+"""Stands for a character that no font has."""
 MARGIN, LINE = 18.0, 5.2
 """Millimetres."""
 SMALL, NORMAL, HEADING, TITLE = 8.5, 10, 13, 18
 """Points."""
 GREY, BLACK, SHADE, HAIR = (75, 92, 99), (19, 36, 42), (233, 239, 239), (200, 212, 214)
 
-# It warns of each character that the font does not have.
+log = structlog.get_logger(__name__)
+
+# It warns of each character that the first font does not have.
 logging.getLogger("fpdf").setLevel(logging.ERROR)
+# It tells what it leaves out of each font.
+logging.getLogger("fontTools").setLevel(logging.ERROR)
 
 
 def pdf(history: History, *, language: Language, zone: ZoneInfo, network: str) -> bytes:
     """Return the PDF; times without a centre are in ``zone``.
 
-    Characters that the font does not have, such as Chinese, appear as boxes; the JSON document has
-    them.
+    A character that no font has appears as a box and is logged; the JSON document has it.
     """
     return _Paper(history, language, zone, network).written()
 
 
 class _Sheets(FPDF):
-    """Pages with the same line at the bottom."""
+    """Pages with the same lines at the top and the bottom."""
 
-    foot = ""
+    def __init__(self, language: Language) -> None:
+        super().__init__(format="A4")
+        self.say = language.gettext
+        self.whose = self.of_day = self.network = ""
+        self.missing: set[str] = set()
+        self.set_margins(MARGIN, MARGIN + LINE, MARGIN)
+        self.set_auto_page_break(True, MARGIN)
+        self.add_font(FONT, "", typefaces.REGULAR)
+        self.add_font(FONT, "B", typefaces.BOLD)
+        self.set_text_shaping(True)
+
+    def header(self) -> None:
+        """Write whose record it is, and of what day."""
+        self.set_y(10)
+        self.set_font(FONT, "B", SMALL)
+        self.set_text_color(*GREY)
+        half = self.epw / 2
+        self.cell(half, LINE, self.printable(self.whose), align="L")
+        self.set_font(FONT, "", SMALL)
+        self.cell(half, LINE, self.printable(self.of_day), align="R")
+        self.set_xy(self.l_margin, self.t_margin)
 
     def footer(self) -> None:
+        """Write the network and the number of the page."""
         self.set_y(-14)
         self.set_font(FONT, size=SMALL)
         self.set_text_color(*GREY)
-        self.cell(0, 8, self.foot, align="L", new_x=XPos.LMARGIN)
-        self.cell(0, 8, f"{self.page_no()} / {{nb}}", align="R")
+        self.cell(0, 8, self.printable(self.network), align="L", new_x=XPos.LMARGIN)
+        number = self.say("Page %(number)s of %(total)s", number=self.page_no(), total="{nb}")
+        self.cell(0, 8, number, align="R")
+
+    def printable(self, text: str) -> str:
+        """Return the text as it can be printed, after adding the fonts that it needs."""
+        return "".join(map(self._printable, text))
+
+    def _printable(self, char: str) -> str:
+        if char == "\n" or typefaces.is_own(char):
+            return char
+        typeface = typefaces.typeface_of(char)
+        if typeface is not None:
+            self._add(typeface)
+            return char
+        if not typefaces.needs_glyph(char):
+            return ""
+        self.missing.add(f"U+{ord(char):04X}")
+        return BOX
+
+    def _add(self, typeface: typefaces.Typeface) -> None:
+        if typeface.family in self.fonts:
+            return
+        self.add_font(typeface.family, "", typeface.path, collection_font_number=typeface.face)
+        families = [name for name in self.fonts if not name.startswith(FONT.lower())]
+        self.set_fallback_fonts(families, exact_match=False)
 
 
 class _Paper:
@@ -61,17 +113,15 @@ class _Paper:
     def __init__(self, history: History, language: Language, zone: ZoneInfo, network: str) -> None:
         self.history, self.language, self.zone = history, language, zone
         self.say = language.gettext
-        self.sheets = _Sheets(format="A4")
-        self.sheets.set_margins(MARGIN, MARGIN, MARGIN)
-        self.sheets.set_auto_page_break(True, MARGIN)
-        self.sheets.add_font(FONT, "", FONTS / "DejaVuSans.ttf")
-        self.sheets.add_font(FONT, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.sheets = _Sheets(language)
         self.sheets.set_title(self.say("Health record"))
         self.sheets.set_creator(network)
         self.sheets.set_lang(str(language.locale).replace("_", "-"))
         self.sheets.set_creation_date(history.now)
         date = formats.day_long(language, history.now, zone, year=True)
-        self.sheets.foot = f"{history.patient.name} · {date} · {network}"
+        self.sheets.whose = history.patient.name
+        self.sheets.of_day = self.say("Printed on %(day)s", day=date)
+        self.sheets.network = network
 
     def written(self) -> bytes:
         """Write all sections and return the PDF."""
@@ -82,6 +132,8 @@ class _Paper:
         self._referrals()
         self._emergencies()
         self._looks()
+        if self.sheets.missing:
+            log.warning("pdf.no-font", characters=sorted(self.sheets.missing))
         return bytes(self.sheets.output())
 
     # Sections
@@ -233,9 +285,12 @@ class _Paper:
         if text:
             self.sheets.set_font(FONT, "B" if bold else "", size)
             self.sheets.set_text_color(*(GREY if quiet else BLACK))
-            self.sheets.multi_cell(
-                0, size * LINE / NORMAL, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-            )
+            height = size * LINE / NORMAL
+            for paragraph in self.sheets.printable(text).split("\n"):
+                align = "R" if _is_right_to_left(paragraph) else "L"
+                self.sheets.multi_cell(
+                    0, height, paragraph, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT
+                )
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -249,7 +304,7 @@ class _Paper:
         self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]
     ) -> None:
         """Write a table whose head is repeated on each page; nothing without rows."""
-        cells = list(rows)
+        cells = [[self.sheets.printable(text) for text in row] for row in rows]
         if not cells:
             return
         self.sheets.set_font(FONT, size=SMALL)
@@ -269,3 +324,9 @@ class _Paper:
 
     def _when(self, at: datetime, zone: str | None) -> str:
         return formats.day_time(self.language, at, zone or self.zone, year=True, short=True)
+
+
+def _is_right_to_left(text: str) -> bool:
+    """Return whether the first letter with a direction runs to the left (UAX 9, P2)."""
+    directions = map(unicodedata.bidirectional, text)
+    return next((way != "L" for way in directions if way in ("L", "R", "AL")), False)
