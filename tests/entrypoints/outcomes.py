@@ -251,6 +251,7 @@ POST feedback.withdraw                        401 303 303 403 403 403 403   -
 POST fhir.cancel $cancel                      401 400 400 400 400 400 400   -
 POST fhir.create Appointment                  401 403 403 403 403 409 403   -
 POST fhir.create AuditEvent                   401 405 405 405 405 405 405   -
+POST fhir.create CodeSystem                   401 405 405 405 405 405 405   -
 POST fhir.create DocumentReference            401 405 405 405 405 405 405   -
 POST fhir.create Encounter                    401 405 405 405 405 405 405   -
 POST fhir.create HealthcareService            401 405 405 405 405 405 405   -
@@ -268,6 +269,7 @@ POST fhir.find_appointments $find             401 400 400 400 400 400 400   -
 GET fhir.metadata                             200 200 200 200 200 200 200 200
 GET fhir.read Appointment                     401 404 404 404 404 200 404 200
 GET fhir.read AuditEvent                      401 404 404 404 404 404 404 200
+GET fhir.read CodeSystem                      401 200 200 200 200 200 200 200
 GET fhir.read DocumentReference               401 404 404 404 404 404 404 404
 GET fhir.read Encounter                       401 404 404 404 404 404 404 404
 GET fhir.read HealthcareService               401 200 200 200 200 200 200 200
@@ -282,6 +284,7 @@ GET fhir.read ServiceRequest                  401 404 404 404 404 404 404 404
 GET fhir.read Slot                            401 200 200 200 200 200 200 200
 GET fhir.read_version Appointment             401 404 404 404 404 404 404 404
 GET fhir.read_version AuditEvent              401 404 404 404 404 404 404 200
+GET fhir.read_version CodeSystem              401 405 405 405 405 405 405 405
 GET fhir.read_version DocumentReference       401 404 404 404 404 404 404 404
 GET fhir.read_version Encounter               401 404 404 404 404 404 404 404
 GET fhir.read_version HealthcareService       401 404 404 404 404 404 404 404
@@ -296,6 +299,7 @@ GET fhir.read_version ServiceRequest          401 404 404 404 404 404 404 404
 GET fhir.read_version Slot                    401 405 405 405 405 405 405 405
 GET fhir.search_by_get Appointment            401 200 200 200 200 200 200 200
 GET fhir.search_by_get AuditEvent             401 200 200 200 200 200 200 200
+GET fhir.search_by_get CodeSystem             401 200 200 200 200 200 200 200
 GET fhir.search_by_get DocumentReference      401 200 200 200 200 200 200 200
 GET fhir.search_by_get Encounter              401 200 200 200 200 200 200 200
 GET fhir.search_by_get HealthcareService      401 200 200 200 200 200 200 200
@@ -310,6 +314,7 @@ GET fhir.search_by_get ServiceRequest         401 200 200 200 200 200 200 200
 GET fhir.search_by_get Slot                   401 400 400 400 400 400 400 400
 POST fhir.search_by_post Appointment          401 200 200 200 200 200 200   -
 POST fhir.search_by_post AuditEvent           401 200 200 200 200 200 200   -
+POST fhir.search_by_post CodeSystem           401 200 200 200 200 200 200   -
 POST fhir.search_by_post DocumentReference    401 200 200 200 200 200 200   -
 POST fhir.search_by_post Encounter            401 200 200 200 200 200 200   -
 POST fhir.search_by_post HealthcareService    401 200 200 200 200 200 200   -
@@ -327,6 +332,7 @@ POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
 PUT fhir.update Appointment                   401 404 404 404 404 409 404   -
 PUT fhir.update AuditEvent                    401 405 405 405 405 405 405   -
+PUT fhir.update CodeSystem                    401 405 405 405 405 405 405   -
 PUT fhir.update DocumentReference             401 405 405 405 405 405 405   -
 PUT fhir.update Encounter                     401 405 405 405 405 405 405   -
 PUT fhir.update HealthcareService             401 405 405 405 405 405 405   -

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, String, Text, and_, case, cast, func, null, select, union_all
-from sqlalchemy.orm import aliased, join, outerjoin
+from sqlalchemy.orm import Session, aliased, join, outerjoin
 
 from openslot.booking.models import Appointment, Status
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
@@ -109,6 +109,11 @@ REFERRAL_CHANGED = latest(
 """When a referral last changed, also because an appointment used or released it."""
 
 REFERRAL_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
+
+
+def values_of(session: Session, column: Any) -> list[str]:
+    """Return the different texts in a column, sorted; one statement."""
+    return sorted(text for text in session.scalars(select(column).distinct()) if text)
 
 
 class OrganizationRow(NamedTuple):
