@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints import cors
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_web(app, settings)
     install_api(app)
     install_fhir(app)
+    cors.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
     hops = settings.trusted_proxies
     if hops:

@@ -361,4 +361,6 @@ def fhir_key(kind: str, parts: Parts) -> object:
         return f"centre-{parts['centre_id']}"
     if kind == "Slot":
         return f"{parts['schedule_id']}-{parts['tick']}-30"
+    if kind == "CodeSystem":
+        return "specialty"
     return parts[known.get(kind, "appointment_id")]

@@ -252,6 +252,7 @@ POST feedback.withdraw                        401 303 303 403 403 403 403   -
 POST fhir.cancel $cancel                      401 400 400 400 400 400 400   -
 POST fhir.create Appointment                  401 403 403 422 422 409 422   -
 POST fhir.create AuditEvent                   401 405 405 405 405 405 405   -
+POST fhir.create CodeSystem                   401 405 405 405 405 405 405   -
 POST fhir.create DocumentReference            401 405 405 405 405 405 405   -
 POST fhir.create Encounter                    401 405 405 405 405 405 405   -
 POST fhir.create HealthcareService            401 405 405 405 405 405 405   -
@@ -269,6 +270,7 @@ POST fhir.find_appointments $find             401 400 400 400 400 400 400   -
 GET fhir.metadata                             200 200 200 200 200 200 200 200
 GET fhir.read Appointment                     401 404 404 404 404 200 404 200
 GET fhir.read AuditEvent                      401 404 404 404 404 404 404 200
+GET fhir.read CodeSystem                      401 200 200 200 200 200 200 200
 GET fhir.read DocumentReference               401 404 404 404 404 404 404 404
 GET fhir.read Encounter                       401 404 404 404 404 404 404 404
 GET fhir.read HealthcareService               401 200 200 200 200 200 200 200
@@ -283,6 +285,7 @@ GET fhir.read ServiceRequest                  401 404 404 404 404 404 404 404
 GET fhir.read Slot                            401 200 200 200 200 200 200 200
 GET fhir.read_version Appointment             401 404 404 404 404 404 404 404
 GET fhir.read_version AuditEvent              401 404 404 404 404 404 404 200
+GET fhir.read_version CodeSystem              401 405 405 405 405 405 405 405
 GET fhir.read_version DocumentReference       401 404 404 404 404 404 404 404
 GET fhir.read_version Encounter               401 404 404 404 404 404 404 404
 GET fhir.read_version HealthcareService       401 404 404 404 404 404 404 404
@@ -297,6 +300,7 @@ GET fhir.read_version ServiceRequest          401 404 404 404 404 404 404 404
 GET fhir.read_version Slot                    401 405 405 405 405 405 405 405
 GET fhir.search_by_get Appointment            401 200 200 200 200 200 200 200
 GET fhir.search_by_get AuditEvent             401 200 200 200 200 200 200 200
+GET fhir.search_by_get CodeSystem             401 200 200 200 200 200 200 200
 GET fhir.search_by_get DocumentReference      401 200 200 200 200 200 200 200
 GET fhir.search_by_get Encounter              401 200 200 200 200 200 200 200
 GET fhir.search_by_get HealthcareService      401 200 200 200 200 200 200 200
@@ -311,6 +315,7 @@ GET fhir.search_by_get ServiceRequest         401 200 200 200 200 200 200 200
 GET fhir.search_by_get Slot                   401 400 400 400 400 400 400 400
 POST fhir.search_by_post Appointment          401 200 200 200 200 200 200   -
 POST fhir.search_by_post AuditEvent           401 200 200 200 200 200 200   -
+POST fhir.search_by_post CodeSystem           401 200 200 200 200 200 200   -
 POST fhir.search_by_post DocumentReference    401 200 200 200 200 200 200   -
 POST fhir.search_by_post Encounter            401 200 200 200 200 200 200   -
 POST fhir.search_by_post HealthcareService    401 200 200 200 200 200 200   -
@@ -328,6 +333,7 @@ POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
 PUT fhir.update Appointment                   401 404 404 404 404 409 404   -
 PUT fhir.update AuditEvent                    401 405 405 405 405 405 405   -
+PUT fhir.update CodeSystem                    401 405 405 405 405 405 405   -
 PUT fhir.update DocumentReference             401 405 405 405 405 405 405   -
 PUT fhir.update Encounter                     401 405 405 405 405 405 405   -
 PUT fhir.update HealthcareService             401 405 405 405 405 405 405   -

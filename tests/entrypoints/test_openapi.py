@@ -1,5 +1,6 @@
 """The OpenAPI document is right, and the service does what it says, for whoever asks."""
 
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,22 @@ RUNS = [
 
 def test_the_document_is_valid(app: Flask) -> None:
     validate(Program(app).get("/api/v1/openapi.json"))
+
+
+def test_a_generated_client_has_a_name_of_its_own_for_each_shape(app: Flask) -> None:
+    api = Program(app).get("/api/v1/openapi.json")
+    schemas = api["components"]["schemas"]
+    titles = [schema["title"] for name, schema in schemas.items() if name != "Problem"]
+    assert len(set(titles)) == len(titles)
+    assert all(name.isalnum() for name in schemas), "no paths of Python"
+    assert "openslot__" not in json.dumps(api)
+    for methods in api["paths"].values():
+        for operation in methods.values():
+            assert "security" in operation
+    assert api["paths"]["/api/v1/tokens"]["post"]["security"] == []
+    kinds = schemas["HistoryList"]["properties"]["items"]["items"]["oneOf"]
+    for kind in kinds:
+        assert "kind" in schemas[kind["$ref"].rpartition("/")[2]]["required"]
 
 
 def headers(app: Flask, network: Database, world: World, caller: str) -> list[str]:

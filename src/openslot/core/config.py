@@ -1,6 +1,7 @@
 """Settings: each one is an ``OPENSLOT_…`` variable or a line of a .env file."""
 
 import os
+import re
 import secrets
 from datetime import timedelta
 from functools import cached_property
@@ -33,6 +34,15 @@ def _networks(ranges: tuple[str, ...]) -> tuple[str, ...]:
     except ValueError as error:
         raise ValueError(f"{error}; write address ranges like 10.0.0.0/8") from None
 
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    bad = next((text for text in origins if not _ORIGIN.fullmatch(text)), None)
+    if bad is not None:
+        raise ValueError(f"{bad!r} is not an origin like https://app.example, without a path")
+    return tuple(text.lower() for text in origins)
+
+
+_ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
 
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
 
@@ -235,6 +245,14 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(
         "OpenSlot <no-reply@openslot.example>", description="Sender of all mail."
+    )
+
+    cors_origins: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)
+    ] = Field(
+        (),
+        description="Origins of web applications, for example https://app.example, whose scripts "
+        "can use the API and FHIR in a browser with a key or token, separated by commas.",
     )
 
     doctor_networks: Annotated[

@@ -152,7 +152,7 @@ def as_json(problem: Problem, **more: Any) -> dict[str, Any]:
     The title is the same for each occurrence of a code; the detail describes this one.
     """
     body = {
-        "type": f"about:blank#{problem.code}" if problem.code else "about:blank",
+        "type": f"urn:openslot:problem:{problem.code}" if problem.code else "about:blank",
         "title": problem.code.replace("-", " ").capitalize() or HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "code": problem.code,

@@ -48,6 +48,7 @@ FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
 FHIR_RESOURCES = (
     "Appointment",
     "AuditEvent",
+    "CodeSystem",
     "DocumentReference",
     "Encounter",
     "HealthcareService",

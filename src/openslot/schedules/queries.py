@@ -132,6 +132,21 @@ def schedule(session: Session, schedule_id: int) -> Schedule | None:
     return session.get(Schedule, schedule_id)
 
 
+def inactive_schedule(
+    session: Session, centre_id: int, *, practitioner_id: int | None, service_id: int | None
+) -> Schedule | None:
+    """Return the deactivated schedule of a practitioner or service at a centre, or None."""
+    return session.scalar(
+        select(Schedule).where(
+            Schedule.centre_id == centre_id,
+            Schedule.practitioner_id == practitioner_id
+            if practitioner_id is not None
+            else Schedule.service_id == service_id,
+            Schedule.active.is_(False),
+        )
+    )
+
+
 def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
     """Return the weekly periods of a schedule in order."""
     return session.scalars(

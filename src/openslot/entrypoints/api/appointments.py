@@ -1,6 +1,6 @@
 """Operations on holds and appointments."""
 
-from datetime import date, datetime, time
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -20,11 +20,12 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.periods import TO, begin_of, end_of
 from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import reader, services, settings
+from openslot.entrypoints.request import reader, services
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -124,10 +125,10 @@ class AppointmentList(Listing[Appointment]):
 
 
 class AppointmentQuery(Paged):
-    """Filters; a date means midnight in the network's time zone."""
+    """Filters by start; a date is a day in the network's time zone."""
 
     from_: Annotated[InstantOrDay | None, Field(alias="from")] = None
-    to: InstantOrDay | None = None
+    to: Annotated[InstantOrDay | None, Field(description=TO)] = None
     status: tuple[Move, ...] = ()
     schedule: Id | None = None
     service: Id | None = None
@@ -340,9 +341,9 @@ def _booking_request(
 def _filters(query: AppointmentQuery) -> list[queries.Condition]:
     conditions: list[queries.Condition] = []
     if query.from_ is not None:
-        conditions.append(AppointmentRow.starts_at >= _instant(query.from_))
+        conditions.append(AppointmentRow.starts_at >= begin_of(query.from_))
     if query.to is not None:
-        conditions.append(AppointmentRow.starts_at < _instant(query.to))
+        conditions.append(AppointmentRow.starts_at < end_of(query.to))
     if query.status:
         conditions.append(AppointmentRow.status.in_([str(status) for status in query.status]))
     if query.schedule:
@@ -354,12 +355,6 @@ def _filters(query: AppointmentQuery) -> list[queries.Condition]:
     if query.priority:
         conditions.append(AppointmentRow.priority == query.priority)
     return conditions
-
-
-def _instant(value: datetime | date) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    return datetime.combine(value, time(0), ZoneInfo(settings().time_zone))
 
 
 def _key(appointment: AppointmentRow) -> tuple[str, UUID]:

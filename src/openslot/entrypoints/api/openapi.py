@@ -101,11 +101,34 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
         models += [(operation.answer, "serialization")] if operation.answer else []
     models.append((Alternative, "serialization"))
     _, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
-    schemas = {name: _plain(schema) for name, schema in definitions.get("$defs", {}).items()}
+    schemas = {
+        _public_name(name): _with_public_names(_plain(schema)) | {"title": _public_name(name)}
+        for name, schema in definitions.get("$defs", {}).items()
+    }
     for model, _mode in models:
         if model.__name__ not in schemas:
             raise LookupError(f"two shapes are called {model.__name__}")
     return schemas
+
+
+def _public_name(name: str) -> str:
+    """Return the name of a schema for clients: of two with one name, each has that of its feature,
+    and not the path of its module, as pydantic gives it."""
+    *path, model = name.split("__")
+    feature = path[1:]
+    return "".join(word.title() for word in feature[0].split("_")) + model if feature else name
+
+
+def _with_public_names(schema: Any) -> Any:
+    """Return the schema with the public names in all references."""
+    if isinstance(schema, list):
+        return [_with_public_names(part) for part in schema]
+    if isinstance(schema, dict):
+        return {key: _with_public_names(value) for key, value in schema.items()}
+    prefix = REF.format(model="")
+    if isinstance(schema, str) and schema.startswith(prefix):
+        return prefix + _public_name(schema.removeprefix(prefix))
+    return schema
 
 
 def _plain(schema: Any) -> Any:
@@ -145,8 +168,8 @@ def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[st
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    described["security"] = [{"bearer": []}] if operation.scope is not None else []
     if operation.scope is not None:
-        described["security"] = [{"bearer": []}]
         described["x-scope"] = operation.scope
     described["x-rule"] = operation.rule.value
     return described

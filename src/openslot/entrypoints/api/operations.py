@@ -5,6 +5,7 @@ two cannot differ.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -34,9 +35,11 @@ class Given(BaseModel):
 
 
 class Shown(BaseModel):
-    """Base of response models."""
+    """Base of response models; fields with a default are always sent."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +206,23 @@ def _query(model: type[BaseModel]) -> dict[str, Any]:
             (info for info in model.model_fields.values() if info.alias == name), None
         )
         if declared is not None and get_origin(declared.annotation) is tuple:
-            values_by_name[name] = values
+            values_by_name[name] = [_with_plus(value) for value in values]
         elif len(values) > 1:
             raise Malformed("Give {name} once.", field=name, name=name)
         else:
-            values_by_name[name] = values[0]
+            values_by_name[name] = _with_plus(values[0])
     return values_by_name
+
+
+_LOST_PLUS = re.compile(
+    r"(?P<time>[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?) (?=\d\d:\d\d$)|^ (?=[1-9][\d ()./-]{6,}$)", re.ASCII
+)
+"""The blank that a + became in an address: before an offset or an international number."""
+
+
+def _with_plus(value: str) -> str:
+    """Return the value with the + that it can only have been sent with."""
+    return _LOST_PLUS.sub(r"\g<time>+", value)
 
 
 def _body(model: type[BaseModel]) -> BaseModel:

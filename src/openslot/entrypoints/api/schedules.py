@@ -169,10 +169,18 @@ def get_schedule(schedule_id: int) -> Schedule:
     headers={"Location": "The address of the new schedule."},
 )
 def create_schedule(body: NewSchedule) -> Answer:
-    """Add a schedule for a practitioner or a service at a centre."""
+    """Add a schedule for a practitioner or a service at a centre.
+
+    If there was one before that was deactivated, it is active again, as it is sent now.
+    """
 
     def save(work: Work) -> ScheduleRow:
-        _check_owner(work.session, body)
+        former = _check_owner(work.session, body)
+        if former is not None:
+            deactivate_schedule(work, former.id, active=True)
+            commands.change_schedule(work, former.id, _details(body))
+            commands.set_hours(work, former.id, _weekly(body.hours))
+            return former
         return commands.open_schedule(
             work,
             centre_id=body.centre,
@@ -237,17 +245,23 @@ def _weekly(hours: list[Hours]) -> list[Weekly]:
     ]
 
 
-def _check_owner(session: Session, body: NewSchedule) -> None:
-    """Raise NotFound or Invalid unless the practitioner or service can have this schedule."""
+def _check_owner(session: Session, body: NewSchedule) -> ScheduleRow | None:
+    """Return the deactivated schedule of the same owner at the centre, if there is one.
+
+    Raise NotFound or Invalid unless the practitioner or service can have this schedule.
+    """
+    former = queries.inactive_schedule(
+        session, body.centre, practitioner_id=body.practitioner, service_id=body.service
+    )
     if body.practitioner is not None:
         directory.practitioner(session, body.practitioner)
     if body.service is not None:
         service_row = directory.service(session, body.service)
         department = directory.department(session, service_row.department_id)
-        if department.centre_id != body.centre or queries.places(
-            session, ScheduleRow.service_id == body.service, inactive=True
-        ):
+        has_one = queries.places(session, ScheduleRow.service_id == body.service, inactive=True)
+        if department.centre_id != body.centre or (has_one and former is None):
             raise Invalid("Choose a service of this centre without a schedule.", field="service")
+    return former
 
 
 def _active_row(session: Session, schedule_id: int) -> ScheduleRow:

@@ -1,9 +1,8 @@
 """The operation that finds free slots."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -14,21 +13,25 @@ from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.periods import TO, begin_of, end_of
 from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
-from openslot.entrypoints.request import now, reader, services, settings
+from openslot.entrypoints.request import now, reader, services
 from openslot.entrypoints.rules import Rule
 from openslot.search.bookable import Bookable, free_slots
 
 service = Service("slots", "Free times", "Slots that can be booked now.")
 
 A_WEEK, MOST = timedelta(days=7), timedelta(days=31)
+A_DAY = timedelta(days=1, hours=1)
+"""The longest day, on which the clocks go back."""
+
 A_SLICE, DIARY_DAYS = 28, 100_000
 """`earliest` searches slice by slice until there are enough slots. A slice has A_SLICE days, or
 more if the schedules are few: about DIARY_DAYS days of all their diaries together."""
 
 
 class SlotQuery(Given):
-    """Filters for free slots; a date means midnight in the network's time zone."""
+    """Filters for free slots; a date is a day in the network's time zone."""
 
     schedule: Id | None = None
     practitioner: Id | None = None
@@ -42,7 +45,8 @@ class SlotQuery(Given):
         None
     )
     to: Annotated[
-        InstantOrDay | None, Field(description="Defaults to a week later; at most 31 days later.")
+        InstantOrDay | None,
+        Field(description=f"{TO} Defaults to a week later; at most 31 days later."),
     ] = None
     minutes: Annotated[
         int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the appointment.")
@@ -127,10 +131,11 @@ def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
 
 def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
     """Yield the requested period; with ``earliest``, slice after slice up to the last horizon."""
-    starts = _instant(query.from_) or now()
+    starts = begin_of(query.from_) if query.from_ else now()
     if not query.earliest:
-        ends = _instant(query.to) or starts + A_WEEK
-        if not starts < ends <= starts + MOST:
+        ends = end_of(query.to) if query.to else starts + A_WEEK
+        most = MOST if isinstance(query.to, datetime) else MOST + A_DAY
+        if not starts < ends <= starts + most:
             raise Invalid("Choose an end after the start, at most 31 days later.", field="to")
         yield starts, ends
         return
@@ -140,9 +145,3 @@ def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[date
     while starts < last:
         yield starts, min(starts + slice_, last)
         starts += slice_
-
-
-def _instant(value: datetime | date | None) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime.combine(value, time(0), ZoneInfo(settings().time_zone))

@@ -10,6 +10,7 @@ VERSION = "4.0.1"
 STARTED = "2026-11-21"
 """The date of the CapabilityStatement, which FHIR requires."""
 
+OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 BULK_PUBLISH = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/bulk-publish"
 
 
@@ -28,7 +29,7 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
             "rest": [
                 {
                     "mode": "server",
-                    "security": _security(),
+                    "security": _security(site),
                     "resource": [_resource(resource, resources) for resource in resources.values()],
                     "operation": [{"name": "bulk-publish", "definition": BULK_PUBLISH}],
                 }
@@ -38,9 +39,11 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
     return capabilities
 
 
-def _security() -> Json:
+def _security(site: Site) -> Json:
     service = {"system": f"{TERMINOLOGY}/restful-security-service", "code": "SMART-on-FHIR"}
+    token = {"url": "token", "valueUri": f"{site.base.removesuffix('/fhir')}/oauth/token"}
     return {
+        "extension": [{"url": OAUTH_URIS, "extension": [token]}],
         "service": [{"coding": [service], "text": "Bearer key or token"}],
         "description": "Send Authorization: Bearer … with a key or token. Scopes follow SMART, for "
         "example system/Appointment.cruds.",

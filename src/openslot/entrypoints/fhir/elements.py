@@ -1,10 +1,14 @@
 """Data types of FHIR R4 that many resources use, as plain dicts."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from babel import Locale
 
 Json = dict[str, Any]
 
@@ -25,8 +29,12 @@ class Site:
     now: datetime
 
     def system(self, name: str) -> str:
-        """Return the code system of this network with this name."""
-        return f"{self.base}/CodeSystem/{name}"
+        """Return the code system with this name; it is the same wherever the server is."""
+        return f"urn:openslot:codesystem:{name}"
+
+    def systems(self, name: str) -> frozenset[str]:
+        """Return the code system as searches may name it, also by the address it had before."""
+        return frozenset({self.system(name), f"{self.base}/CodeSystem/{name}"})
 
     def concept(self, name: str, code: str | None) -> Json | None:
         """Return a CodeableConcept of such a code, which is also its text."""
@@ -76,6 +84,25 @@ def reference(kind: str, key: object | None, display: str | None = None) -> Json
     if key is None:
         return None
     return {"reference": f"{kind}/{key}", "type": kind, "display": display}
+
+
+def language(text: str) -> Json:
+    """Return a language as a CodeableConcept, with its code (BCP 47) if the text is one or is the
+    name of one in English."""
+    words = text.strip()
+    code = words if _LANGUAGE.fullmatch(words) else _languages().get(words.casefold())
+    coding = [{"system": "urn:ietf:bcp:47", "code": code}] if code else None
+    return {"coding": coding, "text": words}
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+
+
+@cache
+def _languages() -> dict[str, str]:
+    """Return the codes of languages by their English names."""
+    names = Locale("en").languages
+    return {name.casefold(): code.replace("_", "-") for code, name in names.items()}
 
 
 def target_of(text: str | None, base: str) -> tuple[str, str]:

@@ -6,17 +6,20 @@ A proposal is a free slot, and has the slot's id.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from flask import request
 
 from openslot.core.errors import Malformed
-from openslot.entrypoints.fhir import asking, received, slot, subject
+from openslot.entrypoints.fhir import asking, dates, received, slot, subject
 from openslot.entrypoints.fhir.answers import JSONS
 from openslot.entrypoints.fhir.bundle import left_aside, links_of
+from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE, APPOINTMENT_TYPES
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
 from openslot.entrypoints.fhir.outcome import issue, outcome
+from openslot.entrypoints.fhir.parameters import split
 from openslot.entrypoints.fhir.search import Found, Query
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.schedules.availability import instant_of
@@ -86,18 +89,43 @@ def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
 
     A repeated parameter means "or", unlike in a search (IHE ITI Scheduling, appointment-find).
     """
+    _check_order(dict(pairs))
     search, alternatives = [("status", "free")], defaultdict[tuple[str, str], list[str]](list)
     for name, value in pairs:
         if name in ("start", "end"):
             search.append(("start", _bound(name, value)))
         elif name.startswith("_") or (name not in RENAMED and name not in _PATIENTS):
             search.append((name, value))
+        elif name == "visit-type" and _is_for_any_time(value):
+            continue
         elif name in RENAMED and value:
             parameter, kind = RENAMED[name]
             alternatives[parameter, kind].append(_of_kind(kind, value) if kind else value)
     return search + [
         (parameter, ",".join(values)) for (parameter, _), values in alternatives.items()
     ]
+
+
+def _check_order(sent: Mapping[str, str]) -> None:
+    """Raise Malformed for an end before the start, if both are days or both are times."""
+    start, end = _moment(sent.get("start", "")), _moment(sent.get("end", ""))
+    if start and end and len(start) == len(end) and end < start:
+        raise Malformed("Send an end that is after the start.", field="end")
+
+
+def _moment(text: str) -> str | None:
+    """Return a day, or the instant in UTC, in a form that sorts; None for anything else."""
+    try:
+        at = datetime.fromisoformat(dates.repaired(text))
+    except ValueError:
+        return None
+    return at.astimezone(UTC).isoformat() if at.tzinfo else text[:10]
+
+
+def _is_for_any_time(value: str) -> bool:
+    """Return whether this is a type of appointment, for which every time can be booked."""
+    system, code = split(value)
+    return system == APPOINTMENT_TYPE or (system is None and code in APPOINTMENT_TYPES)
 
 
 def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:

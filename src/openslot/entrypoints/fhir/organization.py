@@ -21,10 +21,15 @@ from openslot.entrypoints.fhir.parameters import (
     Text,
     flag,
     read_number,
+    split,
 )
 from openslot.entrypoints.fhir.queries import ORGANIZATIONS, OrganizationRow
-from openslot.entrypoints.fhir.resource import Resource, by_anybody
+from openslot.entrypoints.fhir.resource import Asked, Resource, by_anybody
 from openslot.entrypoints.rules import Rule
+
+ORGANIZATION_TYPE = f"{TERMINOLOGY}/organization-type"
+_KINDS = {"prov": 0, "dept": 1}
+"""HL7's codes, by whether keys are odd."""
 
 _COLUMNS = ORGANIZATIONS.c
 _NAME = Keyed(_COLUMNS.name, _COLUMNS.name_key, folded)
@@ -63,7 +68,7 @@ def show(row: OrganizationRow, site: Site) -> Json:
     code, display = (
         ("dept", "Hospital Department") if is_department else ("prov", "Healthcare Provider")
     )
-    kind = {"system": f"{TERMINOLOGY}/organization-type", "code": code, "display": display}
+    kind = {"system": ORGANIZATION_TYPE, "code": code, "display": display}
     return resource(
         "Organization",
         write_id(row.key),
@@ -89,6 +94,18 @@ def _numbered(system: str | None, number: str) -> Condition | None:
     return numbers.fits(_NUMBER, numbers.BUSINESS, system, number)
 
 
+class Kind(Code):
+    """The kind of centre, or HL7's code for a centre or a department."""
+
+    def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
+        """Match the code in its system, or in any if the system is left out."""
+        system, code = split(text)
+        if code in _KINDS and system in (None, ORGANIZATION_TYPE):
+            of_kind: Condition = _COLUMNS.key % 2 == _KINDS[code]
+            return of_kind
+        return super().match(name, text, modifier, asked)
+
+
 RESOURCE = Resource(
     name="Organization",
     rule=Rule.PUBLIC,
@@ -105,8 +122,10 @@ RESOURCE = Resource(
         "name": Text("Part of the name, from the start of a word.", _NAME),
         "active": flag("True if it can be booked.", _COLUMNS.active),
         "identifier": Identified("The business number.", _numbered),
-        "type": Code(
-            f"The kind of centre: {', '.join(CentreType)}.", _COLUMNS.type, system="centre-type"
+        "type": Kind(
+            f"The kind of centre: {', '.join(CentreType)}; prov (a centre) or dept (a department).",
+            _COLUMNS.type,
+            system="centre-type",
         ),
         "address": Text("Part of the address.", _ADDRESS, _SUBURB),
         "address-city": Text("The suburb.", _SUBURB),

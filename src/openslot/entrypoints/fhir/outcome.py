@@ -43,6 +43,9 @@ ELEMENTS: Mapping[str, str] = {
 """Elements of the resource by the fields that commands name."""
 
 
+_SAYS_NOTHING = frozenset({"malformed", "invalid", "unprocessable-resource", "not-found"})
+"""Codes that add nothing to the type of the issue; some clients show diagnostics to people."""
+
 _ELEMENT = re.compile(r"[A-Z][A-Za-z]*(\.([A-Za-z_]+|\d+))*", re.ASCII)
 """A path of elements in a resource; anything else is a name that the client sent."""
 
@@ -77,12 +80,13 @@ def render(problem: Problem) -> Response:
 
 
 def _more(problem: Problem, field: str | None) -> Json:
-    notes = [problem.code, f"reference {problem.reference}" if problem.reference else ""]
+    notes = [problem.code if problem.code not in _SAYS_NOTHING else ""]
+    notes += [f"reference {problem.reference}"] if problem.reference else []
     if isinstance(problem.cause, SlotTaken) and problem.cause.alternatives:
         free = ", ".join(start.isoformat() for start in problem.cause.alternatives)
         notes.append(f"free instead: {free}")
     return {
-        "diagnostics": "; ".join(note for note in notes if note),
+        "diagnostics": "; ".join(note for note in notes if note) or None,
         "expression": [_expression(field)] if field else None,
     }
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import false
+from sqlalchemy import false, or_
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
 from openslot.core.fields import address_key
 from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, phone_key
 from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir.codes import Codes, names_of
 from openslot.entrypoints.fhir.elements import target_of
 from openslot.entrypoints.fhir.queries import birth_days
 from openslot.entrypoints.fhir.resource import Asked, Parameter
@@ -125,28 +126,49 @@ def split(text: str) -> tuple[str | None, str]:
 
 
 class Code(Parameter):
-    """A code that is stored in a column; case does not matter, as people write the codes."""
+    """A code that is stored in a column; case does not matter, as people write the codes.
+
+    ``also`` has the columns of further systems of this network, ``others`` the systems of others,
+    with their codes by what a column has.
+    """
 
     modifiers = frozenset({"not"})
 
-    def __init__(self, about: str, *columns: Any, system: str):
+    def __init__(
+        self,
+        about: str,
+        *columns: Any,
+        system: str,
+        also: Mapping[str, Sequence[Any]] | None = None,
+        others: Mapping[str, tuple[Codes, Sequence[Any]]] | None = None,
+    ):
         super().__init__(about, order=columns[0])
-        self.columns, self.system = columns, system
+        self.columns = columns
+        self.own = {system: columns, **(also or {})}
+        self.others = others or {}
 
     def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Match the code, if the system is left out or is the one of this network."""
+        """Match the code in its system, or in any if the system is left out."""
         system, code = split(text)
-        if system is not None and system != asked.site.system(self.system):
-            return None
-        found: Condition | None = None
-        for column in self.columns:
-            condition = column.ilike(_escaped(code), escape="\\")
-            found = condition if found is None else found | condition
-        return found
+        conditions: list[Condition] = [
+            column.ilike(_escaped(code), escape="\\")
+            for own, columns in self.own.items()
+            if system is None or system in asked.site.systems(own)
+            for column in columns
+        ]
+        conditions += [
+            column.ilike(_escaped(name), escape="\\")
+            for other, (codes, columns) in self.others.items()
+            if system in (None, other)
+            for name in names_of(code, codes)
+            for column in columns
+        ]
+        return or_(*conditions) if conditions else None
 
     def cost(self, text: str) -> int:
         """Return the cost: each row is compared character by character, in each column."""
-        return _cost_of_words(text, self.columns)
+        columns = [column for columns in self.own.values() for column in columns]
+        return _cost_of_words(text, columns)
 
 
 def _cost_of_words(text: str, columns: Sequence[Any]) -> int:

@@ -20,6 +20,7 @@ from openslot.entrypoints.fhir.elements import (
     Site,
     contacts,
     identifier,
+    language,
     meta,
     own_identifier,
     person_name,
@@ -76,7 +77,7 @@ def show(found: WithDuplicates, _site: Site) -> Json:
         name=person_name(row.name),
         telecom=contacts(row.phone, row.email),
         birthDate=row.born,
-        communication=[{"language": {"text": row.language}, "preferred": True}]
+        communication=[{"language": language(row.language), "preferred": True}]
         if row.language
         else None,
     )

@@ -8,6 +8,7 @@ from openslot.entrypoints.fhir.elements import (
     Site,
     contacts,
     identifier,
+    language,
     meta,
     person_name,
     resource,
@@ -44,7 +45,7 @@ def show(row: Practitioner, _site: Site) -> Json:
         active=row.active,
         name=person_name(row.name),
         telecom=contacts(row.phone, row.email, "work"),
-        communication=[{"text": name} for name in languages],
+        communication=[language(name) for name in languages if name],
     )
 
 

@@ -47,7 +47,7 @@ def show(row: Row, site: Site) -> Json:
         else None,
         organization=reference("Organization", organization.centre_id(centre.id), centre.name),
         code=[site.concept("specialty", practitioner.profession if practitioner else None)],
-        specialty=subject.specialty(schedule, site),
+        specialty=subject.coded_specialty(schedule, site),
         location=[reference("Location", centre.id, centre.name)],
         telecom=contacts(centre.phone, centre.email, "work"),
         availableTime=_weekly(period for period in row.hours if period not in limited),

@@ -16,7 +16,7 @@ from openslot.booking.cells import Board, Cell, free_board
 from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.models import Centre, Profession
+from openslot.directory.models import Centre
 from openslot.entrypoints.fhir import (
     healthcare_service,
     location,
@@ -24,7 +24,7 @@ from openslot.entrypoints.fhir import (
     schedule,
     slot,
 )
-from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site
+from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.schedules.availability import DAY, EPOCH, Span, Window, bits, instant_of
 from openslot.schedules.models import Schedule
 from openslot.search.bookable import Bookable, Offered
@@ -35,32 +35,8 @@ _REGISTRY = "http://fhir-registry.smarthealthit.org/StructureDefinition"
 DEEP_LINK = f"{_REGISTRY}/booking-deep-link"
 PHONE = f"{_REGISTRY}/booking-phone"
 
-FORMAT = 1
+FORMAT = 2
 """Version of the lines' format; increase it when they change, so that cached copies expire."""
-
-SERVICE_TYPES: Mapping[str, tuple[str, str]] = {
-    Profession.GP: ("124", "General Practice"),
-    Profession.PHYSIOTHERAPIST: ("65", "Physiotherapy"),
-    Profession.PATHOLOGIST: ("159", "Pathology - General"),
-    Profession.PHARMACIST: ("64", "Pharmacy"),
-    Profession.RADIOGRAPHER: ("209", "Diag. Radiology /Xray /CT /Fluoroscopy"),
-    Profession.NURSE: ("59", "Nursing"),
-    Profession.DENTIST: ("88", "General Dental"),
-    Profession.PSYCHOLOGIST: ("142", "Psychology"),
-    Profession.DIETITIAN: ("53", "Dietetics"),
-    Profession.AUDIOLOGIST: ("50", "Audiology"),
-    Profession.CHIROPRACTOR: ("52", "Chiropractic"),
-    Profession.COUNSELLOR: ("74", "Generalist Counselling"),
-    Profession.DIABETES_EDUCATOR: ("488", "Diabetes Educator"),
-    Profession.EXERCISE_PHYSIOLOGIST: ("491", "Exercise Physiology"),
-    Profession.OCCUPATIONAL_THERAPIST: ("61", "Occupational Therapy"),
-    Profession.OPTOMETRIST: ("62", "Optometry"),
-    Profession.OSTEOPATH: ("63", "Osteopathy"),
-    Profession.PODIATRIST: ("66", "Podiatry"),
-    Profession.SOCIAL_WORKER: ("580", "Social Work"),
-    Profession.SPEECH_PATHOLOGIST: ("68", "Speech Pathology/Therapy"),
-}
-"""HL7 service types by profession (code system service-type); it has none for midwives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +197,6 @@ def _schedules(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
     for _, subject in known:
         shown = schedule.show(subject, site)
         shown["actor"] = _actors(shown["actor"], subject.name)
-        shown["serviceType"] = shown.get("serviceType") or _profession(subject, site)
         yield shown
 
 
@@ -229,17 +204,6 @@ def _actors(shown: Iterable[Json], name: str) -> list[Json]:
     """Return the published actors with names; Location first, as some clients read only that."""
     actors = [{"display": name, **actor} for actor in shown if actor["type"] in _DIRECTORY]
     return sorted(actors, key=lambda actor: str(actor["type"]) != "Location")
-
-
-def _profession(subject: Schedule, site: Site) -> list[Json]:
-    """Return the profession as a service type: by HL7's code, if there is one, and by our own."""
-    profession = subject.practitioner.profession if subject.practitioner else ""
-    own = site.concept("specialty", profession)
-    if own is None or profession not in SERVICE_TYPES:
-        return [own] if own else []
-    code, display = SERVICE_TYPES[profession]
-    coding = {"system": f"{TERMINOLOGY}/service-type", "code": code, "display": display}
-    return [own | {"coding": [coding, *own["coding"]]}]
 
 
 _DIRECTORY: Mapping[str, tuple[str, Callable[[Iterable[Bookable], Site], Iterator[Json]]]] = {

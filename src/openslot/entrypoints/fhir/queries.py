@@ -15,7 +15,7 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.orm import aliased, join, outerjoin
+from sqlalchemy.orm import Session, aliased, join, outerjoin
 
 from openslot.booking.models import Appointment, Status
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
@@ -129,6 +129,11 @@ REFERRAL_CHANGED = latest(
 """When a referral last changed, also because an appointment used or released it."""
 
 REFERRAL_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
+
+
+def values_of(session: Session, column: Any) -> list[str]:
+    """Return the different texts in a column, sorted; one statement."""
+    return sorted(text for text in session.scalars(select(column).distinct()) if text)
 
 
 class OrganizationRow(NamedTuple):

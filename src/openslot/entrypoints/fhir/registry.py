@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from openslot.entrypoints.fhir import (
     appointment,
     audit_event,
+    code_system,
     document_reference,
     encounter,
     healthcare_service,
@@ -25,6 +26,7 @@ RESOURCES: Mapping[str, Kind] = {
     for module in (
         appointment,
         audit_event,
+        code_system,
         document_reference,
         encounter,
         healthcare_service,

@@ -28,8 +28,8 @@ def show(row: Schedule, site: Site) -> Json:
         meta(changed, version),
         active=subject.is_bookable(row),
         serviceCategory=subject.service_category(row, site),
-        serviceType=subject.service_type(row, site),
-        specialty=subject.specialty(row, site),
+        serviceType=subject.service_type(row, site) if service else subject.profession(row, site),
+        specialty=subject.coded_specialty(row, site),
         actor=[
             reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
             reference("PractitionerRole", row.id) if practitioner else None,

@@ -70,7 +70,7 @@ def _shown(row: Row, site: Site, **more: Any) -> Json:
     return resource(
         "ServiceRequest",
         referral.id,
-        _meta(row, state, site),
+        meta(row.changed, version(row, site.now)),
         extension=[{"url": STATUS_REASON, "valueCodeableConcept": {"text": "Expired"}}]
         if state is State.EXPIRED
         else None,
@@ -86,12 +86,6 @@ def _shown(row: Row, site: Site, **more: Any) -> Json:
         performer=[reference("Practitioner", addressee.id, addressee.name)] if addressee else None,
         **more,
     )
-
-
-def _meta(row: Row, state: State, site: Site) -> Json:
-    """Return the Meta; without ``lastUpdated`` for drafts, as their changes are not dated."""
-    full = meta(row.changed, version(row, site.now))
-    return {"versionId": full["versionId"]} if state is State.DRAFT else full
 
 
 def _validity(referral: Referral) -> Json | None:

@@ -5,22 +5,34 @@ from datetime import datetime
 from typing import Any
 
 from openslot.directory.models import Practitioner, Service
+from openslot.entrypoints.fhir.codes import (
+    SERVICE_TYPE,
+    SERVICE_TYPES,
+    SNOMED,
+    SPECIALTIES,
+    with_code,
+)
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import Code
 from openslot.schedules.models import Schedule
 
 CODES: Mapping[str, Any] = {
     "service-type": Code(
-        "The name of a department's service.", Service.name, system="service-type"
+        "The name of a department's service, or a practitioner's profession; also HL7's code.",
+        Service.name,
+        system="service-type",
+        also={"specialty": (Practitioner.profession,)},
+        others={SERVICE_TYPE: (SERVICE_TYPES, (Practitioner.profession,))},
     ),
     "service-category": Code(
         "The category of a department's service.", Service.category, system="service-category"
     ),
     "specialty": Code(
-        "The profession, or the area of expertise of a specialist.",
+        "The profession, or the area of expertise of a specialist; also SNOMED CT's code.",
         Practitioner.profession,
         Practitioner.expertise,
         system="specialty",
+        others={SNOMED: (SPECIALTIES, (Practitioner.profession, Practitioner.expertise))},
     ),
 }
 
@@ -41,6 +53,17 @@ def specialty(subject: Schedule, site: Site) -> list[Json | None]:
     practitioner = subject.practitioner
     words = (practitioner.profession, practitioner.expertise) if practitioner else ()
     return [site.concept("specialty", word) for word in words]
+
+
+def profession(subject: Schedule, site: Site) -> list[Json | None]:
+    """Return the profession as a service type, by HL7's code, if there is one, and by our own."""
+    word = subject.practitioner.profession if subject.practitioner else None
+    return [with_code(site.concept("specialty", word), SERVICE_TYPE, SERVICE_TYPES)]
+
+
+def coded_specialty(subject: Schedule, site: Site) -> list[Json | None]:
+    """Return the same as :func:`specialty`, with SNOMED CT's codes."""
+    return [with_code(concept, SNOMED, SPECIALTIES) for concept in specialty(subject, site)]
 
 
 def changed(subject: Schedule) -> datetime:

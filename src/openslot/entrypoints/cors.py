@@ -1,0 +1,42 @@
+"""Lets scripts of other sites use the API, FHIR and the token endpoints (Fetch, CORS protocol).
+
+Only sites in ``OPENSLOT_CORS_ORIGINS``, and without cookies: these addresses read a bearer key or
+token only.
+"""
+
+import re
+
+from flask import Flask, Response, request
+
+from openslot.entrypoints.request import settings
+
+_OPEN = re.compile(r"/(api/v1|fhir|oauth|\.well-known)(/.*)?", re.DOTALL)
+_SENT = (
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Exist, If-None-Match, "
+    "Prefer"
+)
+_SHOWN = "Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate"
+_SECONDS = "600"
+
+
+def install(app: Flask) -> None:
+    """Add the headers to every response, also to refusals."""
+    app.after_request(_add_headers)
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    allowed = settings().cors_origins
+    if not (allowed and _OPEN.fullmatch(request.path)) or "Access-Control-Allow-Origin" in headers:
+        return response
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if origin not in allowed:
+        return response
+    headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Expose-Headers"] = _SHOWN
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, POST, OPTIONS")
+        headers["Access-Control-Allow-Headers"] = _SENT
+        headers["Access-Control-Max-Age"] = _SECONDS
+    return response
