@@ -1,5 +1,6 @@
 """Merging, undoing and erasing on pages, by the API, FHIR and the command line."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,11 @@ import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in, with_key
 from entrypoints.world import PASSWORD, World
+from factories import NOW
 from openslot.core.db import Database
-from openslot.directory.models import Patient, PatientMerge
+from openslot.directory.models import Dependent, Patient, PatientMerge
+from openslot.feedback.models import Rating
+from openslot.records.models import Entry
 
 
 def second_record(network: Database, world: World) -> UUID:
@@ -109,3 +113,52 @@ def test_a_patient_sees_the_merge_among_the_reads(
     admin.send(f"/admin/patients/{kept}/merge?duplicate={duplicate}", end_access="y")
     reads = client_for("patient-owner").get("/history/reads").text
     assert "Merged a second record of the same person into this one." in reads
+
+
+def test_an_export_has_all_that_one_may_see(
+    network: Database, world: World, client_for: ClientFor
+) -> None:
+    def act(session: Session) -> None:
+        owner = world.patients["owner"]
+        child = factories.patient(session, "Mia Example")
+        session.add(Dependent(patient_id=child.id, carer_id=owner, since=NOW))
+        centre = world.centres["own"]
+        session.add(Rating(patient_id=owner, centre_id=centre, stars=5, rated_at=NOW))
+        note = {"practitioner_id": world.practitioners["owner"], "kind": "note", "text": "Ankle"}
+        session.add_all(Entry(patient_id=one, recorded_at=NOW, **note) for one in (owner, child.id))
+
+    network.run(act)
+    data = client_for("patient-owner").get("/account/export").json
+    assert (data["format"], data["version"]) == ("openslot-account", 1)
+    assert {"account", "sessions", "favourites", "details", "appointments", "record"} <= data.keys()
+    assert data["record"]["entries"][0]["text"] == "Ankle"
+    assert data["ratings"][0]["stars"] == 5
+    assert data["sessions"][0]["browser"]
+    (child,) = data["dependents"]
+    assert child["details"]["name"] == "Mia Example"
+    assert child["record"]["entries"][0]["text"] == "Ankle"
+    staff = client_for("staff-owner").get("/account/export").json
+    assert "record" not in staff
+
+
+def test_anybody_reads_how_long_data_are_kept(client_for: ClientFor) -> None:
+    visitor = client_for(None)
+    assert 'href="/privacy"' in visitor.get("/").text
+    page = visitor.get("/privacy").text
+    assert "they are not removed by themselves" in page
+    assert "until the child is 18" in page
+
+
+def test_staff_confirm_that_a_carer_goes_on(
+    network: Database, world: World, client_for: ClientFor
+) -> None:
+    owner = world.patients["owner"]
+    child = network.run(lambda s: factories.patient(s, "Mia Example", born=date(2015, 1, 1)).id)
+    link = {"patient_id": child, "carer_id": owner, "since": NOW}
+    network.run(lambda s: s.add(Dependent(**link)))
+    staff = client_for("staff-owner")
+    assert f"/patients/{child}/carer" in staff.get(f"/patients/{child}").text
+    assert "1 January 2033" in staff.get(f"/patients/{child}/carer").text
+    assert staff.send(f"/patients/{child}/carer").status_code == 303
+    assert network.read(lambda s: s.get_one(Dependent, child)).continues_at is not None
+    assert client_for("patient-owner").get(f"/patients/{child}/carer").status_code == 403

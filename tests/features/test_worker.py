@@ -23,11 +23,19 @@ from openslot.core.errors import Unavailable
 from openslot.core.outbox import ATTEMPTS, LEASE, State
 from openslot.department_requests import events as requests
 from openslot.entrypoints.worker import main as worker
-from openslot.entrypoints.worker.main import HANDLERS, Job, expire_holds, purge_outbox, run
+from openslot.entrypoints.worker.main import (
+    DAILY,
+    HANDLERS,
+    Job,
+    expire_holds,
+    purge_outbox,
+    run,
+)
 from openslot.notifications import events as notifications
 from openslot.notifications.dispatch import MAIL
 from openslot.records import events as records
 from openslot.referrals import events as referrals
+from openslot.usecases import growing_up
 from openslot.waiting_list import events as offers
 from openslot.webhooks.events import WEBHOOK
 from postoffice import (
@@ -224,8 +232,9 @@ def test_every_topic_has_a_handler() -> None:
         requests.Topic,
         records.Topic,
         offers.Topic,
+        growing_up.Topic,
     )
-    assert set(HANDLERS) == {MAIL, WEBHOOK, *(topic for known in topics for topic in known)}
+    assert set(HANDLERS) == {MAIL, WEBHOOK, DAILY, *(topic for known in topics for topic in known)}
 
 
 @pytest.mark.parametrize("topic", [Topic.FULFILLED, Topic.NO_SHOW])

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM
+from openslot.core.births import BirthDate
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.core.work import Work
@@ -24,6 +25,7 @@ from openslot.directory.models import Centre, Department, Patient, Practitioner,
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
     AppointmentEvent,
+    DependentEvent,
     EmergencyEvent,
     OfferEvent,
     ReferralEvent,
@@ -31,7 +33,7 @@ from openslot.notifications.events import (
 )
 from openslot.notifications.mails import MAILS, AccountMail
 from openslot.notifications.preferences import Kind
-from openslot.notifications.recipients import Recipient, Side, patient, rebooked, waiting
+from openslot.notifications.recipients import Recipient, Side, carer, patient, rebooked, waiting
 from openslot.notifications.rendering import TEMPLATES, Rendered, render
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
@@ -74,6 +76,9 @@ SUBJECTS = {
         f"Reminder of your appointment: {WHEN}",
         f"Reminder of an appointment: {WHEN}",
     ],
+    "dependent_ended": ["", "Your access to a record has ended"],
+    "dependent_told": ["", "Somebody you care for can manage their own record"],
+    "dependent_warned": ["", "Your access to a record ends soon"],
     "emergency_access": [
         "Your health record was opened in an emergency",
         "A health record was opened in an emergency",
@@ -118,6 +123,7 @@ CENTRE = Centre(
     name="Royal Randwick Hospital", address=None, suburb="Randwick", time_zone="Australia/Sydney"
 )
 ANN = Patient(name="Ann Example")
+KID = Patient(name="Tama Example", born=BirthDate("2010-03-31"))
 TOBY = Practitioner(name="Toby Turner")
 RADIOLOGY = Department(id=1, name="Radiology", centre=CENTRE)
 SURGERY = Department(id=2, name="Surgery", centre=CENTRE)
@@ -164,6 +170,7 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
+        id(mails.GROWING_UP): lambda: DependentEvent(unit, topic, "", KID, ANN),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
     known = {
@@ -185,6 +192,8 @@ def reader(side: Side, spoken: Language = ENGLISH) -> Recipient:
 
 def sides(to: Any) -> tuple[Side, ...]:
     """For whom a mail may be."""
+    if to is carer:
+        return (Side.CARER,)
     return (Side.PATIENT, Side.CARER) if to in (patient, waiting, rebooked) else (Side.PRACTICE,)
 
 

@@ -245,6 +245,17 @@ def dependents_of(session: Session, carer_id: UUID) -> list[tuple[Patient, Depen
     return [(patient, link) for patient, link in session.execute(query)]
 
 
+def dependents_born_until(session: Session, year: str) -> list[tuple[Patient, Dependent]]:
+    """Return the dependents who were born in a year before ``year``, with their links."""
+    query = (
+        select(Patient, Dependent)
+        .join(Dependent, Dependent.patient_id == Patient.id)
+        .where(Patient.active.is_(True), func.substr(Patient.born, 1, 4) < year)
+        .order_by(Patient.id)
+    )
+    return [(patient, link) for patient, link in session.execute(query)]
+
+
 def carer_of(session: Session, patient_id: UUID) -> Patient | None:
     """Return the carer of a patient, or None."""
     query = select(Patient).join(Dependent, Dependent.carer_id == Patient.id)

@@ -20,12 +20,14 @@ from openslot.identity.models import Account
 from openslot.notifications import ics
 from openslot.notifications.events import (
     AppointmentEvent,
+    DependentEvent,
     EmergencyEvent,
     OfferEvent,
     ReferralEvent,
     RequestEvent,
 )
 from openslot.notifications.recipients import Recipient, Side
+from openslot.usecases.growing_up import WARNED_FOR, reaches
 from openslot.waiting_list.links import token_of
 
 LINK_LIKE = re.compile(r"\w\.\w|[/@]")
@@ -122,6 +124,20 @@ def emergency(event: EmergencyEvent, to: Recipient) -> Values:
         "opened": _in_zone(to.language, access.starts_at, zone),
         "open_until": _in_zone(to.language, access.ends_at, zone),
         "page": page(event.work.settings, link[to.side]),
+    }
+
+
+def growing_up(event: DependentEvent, to: Recipient) -> Values:
+    """Return what carers are told of a child who grows up."""
+    settings = event.work.settings
+    age = settings.carer_ends_age
+    ends = reaches(event.dependent.born, age) if age and event.dependent.born else None
+    soonest = (event.work.now + WARNED_FOR).date()
+    return {
+        "told_age": settings.carer_told_age,
+        "ends_age": age,
+        "ends": formats.day_long(to.language, max(ends, soonest)) if ends else None,
+        "page": page(settings, "profile/dependents"),
     }
 
 

@@ -218,6 +218,23 @@ class EmergencyEvent(Event):
         return directory.practitioner(self.work.session, self.access.practitioner_id, inactive=True)
 
 
+@dataclass(frozen=True, eq=False)
+class DependentEvent(Event):
+    """A child grows up, and their carer is told of what that changes."""
+
+    dependent: Patient
+    carer: Patient
+
+    @classmethod
+    def load(cls, work: Work, topic: str, payload: Payload) -> "DependentEvent | None":
+        """Return the event; None if one of the two is no longer there, or was erased."""
+        pair = [work.session.get(Patient, UUID(payload[name])) for name in ("patient", "carer")]
+        patient, carer = pair
+        if patient is None or carer is None or patient.erased_at or carer.erased_at:
+            return None
+        return cls(work, topic, f"{patient.id}.{topic}", patient, carer)
+
+
 def department_of(session: Session, account_id: UUID | None) -> Department | None:
     """Return the department that an account works for; None if it works for none."""
     staff = directory.staff_member(session, account_id) if account_id else None

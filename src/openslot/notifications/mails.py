@@ -15,6 +15,7 @@ from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
     AppointmentEvent,
+    DependentEvent,
     EmergencyEvent,
     Event,
     OfferEvent,
@@ -28,6 +29,7 @@ from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import (
     Recipient,
     administrators,
+    carer,
     gp,
     other_department,
     patient,
@@ -45,6 +47,7 @@ from openslot.notifications.staleness import (
 )
 from openslot.records.events import Topic as Record
 from openslot.referrals.events import Topic as Referral
+from openslot.usecases.growing_up import Topic as GrowingUp
 from openslot.waiting_list.events import Topic as Offer
 
 E = TypeVar("E", bound=Event)
@@ -91,6 +94,7 @@ APPOINTMENT = About(AppointmentEvent.load, appointment_is_stale, contents.appoin
 REFERRAL = About(ReferralEvent.load, referral_is_stale, contents.referral)
 REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
 OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
+GROWING_UP = About(DependentEvent.load, None, contents.growing_up)
 EMERGENCY = About(EmergencyEvent.load, None, contents.emergency)
 
 
@@ -157,6 +161,9 @@ MAILS: Mapping[str, Mails[Any]] = {
         Mail("emergency_access", patient, None),
         Mail("emergency_access_administrator", administrators, None),
     ),
+    **{
+        topic: _mails(GROWING_UP, Mail(topic.replace(".", "_"), carer, None)) for topic in GrowingUp
+    },
 }
 """By the topic of the event. A mail about a new time for an appointment that cannot take place
 is mail about an appointment: it reaches also those who want no mail about offers."""

@@ -17,6 +17,7 @@ from openslot.identity.models import Account
 from openslot.notifications import queries
 from openslot.notifications.events import (
     AppointmentEvent,
+    DependentEvent,
     EmergencyEvent,
     OfferEvent,
     ReferralEvent,
@@ -152,6 +153,13 @@ def administrators(event: EmergencyEvent) -> list[Recipient]:
     """Return the administrators of the centres where the practitioner works."""
     found = queries.administrators(event.work.session, event.access.practitioner_id)
     return [_account(account, event.work.settings) for account in found]
+
+
+def carer(event: DependentEvent) -> list[Recipient]:
+    """Return the carer of a child who grows up."""
+    zone = event.carer.time_zone
+    name = event.dependent.name
+    return _only(_person(event.work, Side.CARER, event.carer, zone, dependent=name))
 
 
 # Addresses

@@ -5,17 +5,26 @@ from datetime import datetime
 import click
 
 from openslot.booking import check, queries
-from openslot.core import sealing
+from openslot.core import clock, sealing
+from openslot.core.actor import SYSTEM
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.sealing import Sealed
+from openslot.core.work import doing
 from openslot.entrypoints.cli.deployment import check_file
+from openslot.usecases import retention
 
 
-def run_check(database: Database, *, repair: bool) -> None:
-    """Print each fault of the file, the diaries and the audit log; raise ClickException if any
-    remain."""
+def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
+    """Print each fault of the file, the diaries and the audit log, and what is due to be removed;
+    raise ClickException if faults remain."""
     check_file(database)
     advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
+    due = database.read(doing(SYSTEM, clock.now(), settings, retention.due))
+    click.echo(
+        f"Due to be removed by the worker: {due.records} health records, "
+        f"{due.audit_events} audit events."
+    )
     if advice:
         raise click.ClickException(" ".join(advice))
 

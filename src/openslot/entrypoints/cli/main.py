@@ -239,7 +239,7 @@ def check(deployment: Deployment, repair: bool) -> None:
     of the audit log. Exit code 1 if faults remain. Store the printed digest of the newest seal
     in another place: it can prove later that nothing before it was changed.
     """
-    checking.run_check(deployment.ready_database, repair=repair)
+    checking.run_check(deployment.ready_database, deployment.settings, repair=repair)
 
 
 @cli.group()

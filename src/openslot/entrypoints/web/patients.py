@@ -29,6 +29,7 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.timeline import Kind, timeline
 from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
+from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import (
     NOT_UNDERSTOOD,
@@ -48,6 +49,7 @@ from openslot.records.access import Access
 from openslot.records.errors import PatientKnown, TooFewDetails
 from openslot.records.models import EntryKind
 from openslot.referrals.rules import may_refer
+from openslot.usecases import growing_up
 
 pages = Blueprint("patients", __name__)
 
@@ -211,6 +213,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     return render_template(
         "patients/show.html",
         patient=patient,
+        carer=queries.carer_of(context.reader(), patient_id),
         coming=appointments_for(context.work(), own, booking.to_come(now)),
         past=past,
     )
@@ -250,6 +253,7 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
         may_change=_may_change(patient_id),
         may_refer=may_refer(me.profession),
         me=me,
+        carer=queries.carer_of(session, patient_id),
         zone=own_zone(),
     )
 
@@ -283,6 +287,34 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
             url_for("patients.show", patient_id=patient_id), _("The details are saved.")
         )
     return _form_page("patients/edit.html", form, status, patient=patient)
+
+
+@pages.route("/patients/<uuid:patient_id>/carer", methods=["GET", "POST"])
+@access.allow(access.CARE_TEAM)
+def carer(patient_id: UUID) -> ResponseReturnValue:
+    """Show who cares for a patient and until when; confirm that it must go on."""
+    session = context.reader()
+    patient = queries.patient(session, patient_id)
+    link, person = queries.dependent(session, patient_id), queries.carer_of(session, patient_id)
+    if not _may_change(patient_id) or link is None or person is None:
+        raise NotFound
+    form = Form()
+    status = do(form, growing_up.continue_caring, patient_id)
+    if isinstance(status, Done):
+        return see_other(
+            url_for("patients.carer", patient_id=patient_id),
+            _("The access of %(name)s goes on.", name=person.name),
+        )
+    page = render_template(
+        "patients/carer.html",
+        form=form,
+        patient=patient,
+        carer=person,
+        link=link,
+        ends=growing_up.ends_on(context.work(), patient, link),
+        zone=own_zone(),
+    )
+    return page, status
 
 
 def _may_change(patient_id: UUID) -> bool:

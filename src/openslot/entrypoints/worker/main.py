@@ -39,7 +39,7 @@ from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import merging, rebooking, retention
+from openslot.usecases import growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
@@ -61,6 +61,12 @@ MAILS_AT_ONCE = 4
 WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
+OF_A_DAY = ("record_years", "audit_years", "carer_told_age", "carer_ends_age")
+"""Settings that give the worker something to do each day."""
+
+DAILY = "daily"
+"""The outbox topic of the work of a day."""
+
 FEW = 10
 """Maximum number of health records that one transaction removes."""
 
@@ -179,6 +185,7 @@ HANDLERS: Mapping[str, Handler] = {
     offers.Topic.DECIDED: decided,
     MAIL: deliver,
     WEBHOOK: webhooks.deliver,
+    DAILY: lambda job: do_daily(job),
 }
 """Handlers by kind of message: the part of its topic before a colon."""
 
@@ -330,6 +337,31 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
         pass
 
 
+def plan_day(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Queue the work of the day, once for all workers."""
+    day = now().date().isoformat()
+    if any(getattr(settings, name) for name in OF_A_DAY):
+        database.run(
+            lambda session: outbox.send(
+                Work(session, SYSTEM, now(), settings), DAILY, {"day": day}, once=day
+            )
+        )
+
+
+def do_daily(job: Job) -> None:
+    """Do the work of the day: carers whose access ends, and what is no longer kept."""
+    look_after_ages(job.database, job.settings, job.now)
+    remove_due(job.database, job.settings, job.now)
+    job.finish(State.DONE)
+
+
+def look_after_ages(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Tell carers of children who grow up, and end their access."""
+    look = growing_up.look_after_ages
+    while database.run(doing(SYSTEM, now(), settings, look, limit=AT_ONCE)):
+        pass
+
+
 def remove_due(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Remove health records and audit events that are no longer kept, a few at a time."""
     removed = 0
@@ -351,7 +383,7 @@ DUTIES: tuple[Duty, ...] = (
     seal_audit,
     purge_outbox,
     purge_run_out,
-    remove_due,
+    plan_day,
 )
 
 
