@@ -22,6 +22,9 @@ def install(app: Flask) -> None:
 
 def csrf_error(_error: CSRFError) -> BaseResponse:
     """Answer a form with a missing or stale token; usually the page was left open for too long."""
+    if not request.form.get("csrf_token") and not request.headers.get("X-CSRFToken"):
+        sentence = _("This form was not sent from its page. Open the page, or use the API.")
+        return failures.render(Problem(400, "no-form-token", sentence))
     sentence = _("This page was open for too long. Reload it and try again.")
     return failures.render(Problem(400, "stale-form", sentence))
 

@@ -55,6 +55,7 @@ from openslot.entrypoints.web import (
     search,
     system,
     waiting,
+    workplace,
 )
 from openslot.entrypoints.web.navigation import navigation
 
@@ -95,6 +96,7 @@ FEATURES = (
     system,
     appointments,
     waiting,
+    workplace,
 )
 """Modules with a blueprint named ``pages``."""
 
