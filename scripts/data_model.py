@@ -45,6 +45,18 @@ no table has a tenant column ([decision](adr/0002-tenants.md)).
   them on every engine.
 - In the pictures `PK` is a primary key, `FK` points to another table, `UK` is unique.
 
+What other systems call it:
+
+- HM System: the table `user` (`id`, `text`, `date_added`) is `account` (`id`, `name`,
+  `created_at`), and `roles` (`id`, `title`) are the values of `account.role`: patient,
+  practitioner, staff, centre-admin and network-admin.
+- MediSoft: `patient.csv` and `provider.csv` are `account` with `patient` or `practitioner`;
+  `health_centres.csv` is `centre`, `provider_health_centre.csv` is `schedule` with `opening_hours`.
+- Medical Services Manager: `users` are `account` with `staff_member`, `facility` is `centre`,
+  `departments` are `department` with `service`, `appointment` is `service_request` with
+  `appointment`.
+- Doctor schedule: a doctor is a `practitioner`, a location a `centre`.
+
 This page is written by `python scripts/data_model.py`; the words come from the docstrings of the
 models, so change those.
 """

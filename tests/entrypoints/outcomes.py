@@ -451,6 +451,11 @@ GET waiting.ask                               401 404 404 404 404 404 404 404
 POST waiting.join                             401 404 404 404 404 422 404   -
 POST waiting.leave                            401 404 404 404 404 303 404   -
 GET waiting.listing                           401 200 200 200 200 200 200 200
+POST workplace.admit                          401 403 403 403 403 403 404   -
+GET workplace.ask                             401 403 403 403 200 200 403 403
+POST workplace.ask                            401 403 403 403 422 422 403   -
+POST workplace.decline                        401 403 403 403 403 403 404   -
+POST workplace.withdraw                       401 403 403 403 303 303 403   -
 """
 
 COLUMNS = len(CALLERS)

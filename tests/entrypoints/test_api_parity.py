@@ -109,6 +109,10 @@ LEFT_OUT = {
         "registration.admit",
         "registration.decline",
         "registration.sign_up",
+        "workplace.admit",
+        "workplace.ask",
+        "workplace.decline",
+        "workplace.withdraw",
     ),
     "Handing a dependent": (
         "dependents.offer",

@@ -301,6 +301,21 @@ class StaffMember(Base):
     waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
+class StaffWish(Base):
+    """Where a staff account asks to work: a centre with or without a department, or a ``place``
+    that is not in the directory. It waits for an administrator."""
+
+    __tablename__ = "staff_wish"
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"))
+    place: Mapped[str | None] = mapped_column(String(200))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class DirectoryVersion(Base):
     """A single row, counted up with every change of the directory, so that caches know their
     age."""

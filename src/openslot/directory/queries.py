@@ -27,6 +27,7 @@ from openslot.directory.models import (
     Practitioner,
     Service,
     StaffMember,
+    StaffWish,
 )
 from openslot.identity.models import Account
 
@@ -477,6 +478,34 @@ def waiting_staff(
     if centre_id is not None:
         query = query.where(StaffMember.centre_id == centre_id)
     return [(account, centre, department) for account, centre, department in session.execute(query)]
+
+
+def staff_wish(session: Session, account_id: UUID) -> StaffWish | None:
+    """Return where a staff account asks to work, or None."""
+    return session.get(StaffWish, account_id)
+
+
+def add_wish(session: Session, wish: StaffWish) -> None:
+    """Add where a staff account asks to work."""
+    session.add(wish)
+    session.flush()
+
+
+def staff_wishes(
+    session: Session,
+) -> list[tuple[Account, StaffWish, Centre | None, Department | None]]:
+    """Return where staff ask to work, longest waiting first, in one statement."""
+    query = (
+        select(Account, StaffWish, Centre, Department)
+        .join(StaffWish, StaffWish.account_id == Account.id)
+        .outerjoin(Centre, Centre.id == StaffWish.centre_id)
+        .outerjoin(Department, Department.id == StaffWish.department_id)
+        .order_by(StaffWish.asked_at, Account.email)
+    )
+    return [
+        (account, wish, centre, department)
+        for account, wish, centre, department in session.execute(query)
+    ]
 
 
 def departments_of_all(session: Session) -> list[tuple[Centre, Department | None]]:

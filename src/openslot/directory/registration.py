@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from openslot.core import audit
 from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Invalid, NotFound
-from openslot.core.fields import Details, Email, Name
+from openslot.core.fields import Details, Email, Name, OptionalName
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Centre, Department, StaffMember
+from openslot.directory.moving import MoveDetails, add_wish
 from openslot.directory.rules import runs_centre
 from openslot.directory.staff import AlreadyPlaced, OptionalKey
 from openslot.identity import commands as identity
@@ -24,13 +25,14 @@ from openslot.identity.models import Account
 
 class StaffSignUp(Details):
     """The details that a staff member registers with; a department that is not in the list is
-    added later."""
+    added later, and of a centre that is not, ``facility`` is the name."""
 
     name: Name
     email: Email
     password: str
-    centre_id: int
+    centre_id: OptionalKey = None
     department_id: OptionalKey = None
+    facility: OptionalName = None
 
 
 class Waiting(NamedTuple):
@@ -43,6 +45,8 @@ class Waiting(NamedTuple):
 
 def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
+    if new.centre_id is None:
+        return _register_elsewhere(work, new, password_hash)
     centre = queries.centre(work.session, new.centre_id)
     if new.department_id is not None:
         department = queries.department(work.session, new.department_id)
@@ -61,11 +65,25 @@ def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     return account
 
 
+def _register_elsewhere(work: Work, new: StaffSignUp, password_hash: str) -> Account:
+    """Create an account that waits until the network's administrators say which centre it is."""
+    if new.facility is None:
+        raise Invalid("Choose your department, or enter the name of the facility.", field="place")
+    account = identity.create_account(
+        work, NewAccount(new.email, new.name, password_hash, Role.STAFF)
+    )
+    account.active = False
+    add_wish(work, account.id, MoveDetails(place=new.facility))
+    return account
+
+
 def is_waiting(session: Session, email: str) -> bool:
     """Return whether the account with this e-mail waits for approval. Call it only after the
     right password, so that it does not reveal which accounts exist."""
     account = identities.by_email(session, email)
     member = queries.staff_member(session, account.id) if account else None
+    if account is not None and member is None:
+        return queries.staff_wish(session, account.id) is not None
     return member is not None and member.waits
 
 

@@ -20,6 +20,11 @@ class BadHours(Invalid):
     """Enter hours such as 09:00 to 17:00, in steps of 5 minutes."""
 
 
+class LongNight(Invalid):
+    """These hours would go on over midnight, for more than {hours} hours. Enter the start first,
+    then the end."""
+
+
 class HoursOverlap(Invalid):
     """These hours overlap with {other}. Change them, or mark the practitioner as available at
     either place."""

@@ -23,10 +23,12 @@ from openslot.schedules.availability import (
     span_between,
     whole_days,
 )
-from openslot.schedules.errors import BadHours, BadPeriod, BadSlotLength, HoursOverlap
+from openslot.schedules.errors import BadHours, BadPeriod, BadSlotLength, HoursOverlap, LongNight
 
 LONGEST_ABSENCE_DAYS = 400
 MINUTES_A_DAY = 24 * 60
+LONGEST_NIGHT = 15 * 60
+"""Longest hours over midnight, in minutes: longer ones are a start and an end swapped."""
 
 _TYPED_CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?:(?:[:.h]|(?=\d\d\b|\d\d[ap]))(?P<minutes>\d\d)(?:[:.]00)?|h)?"
@@ -96,12 +98,15 @@ def check_slot_minutes(minutes: int) -> int:
 
 
 def check_hours(hours: Iterable[Weekly]) -> tuple[Weekly, ...]:
-    """Return ``hours`` in order. Raises BadHours for an invalid period, and HoursOverlap if two
-    periods overlap."""
+    """Return ``hours`` in order. Raises BadHours for an invalid period, LongNight for one over
+    midnight that is too long to be meant, and HoursOverlap if two periods overlap."""
     periods = tuple(sorted(hours, key=lambda period: (period.weekday, period.starts)))
     for period in periods:
         if not _is_valid(period):
             raise BadHours(field="hours")
+        over_midnight = period.ends < period.starts
+        if over_midnight and period.ends + MINUTES_A_DAY - period.starts > LONGEST_NIGHT:
+            raise LongNight(field="hours", hours=LONGEST_NIGHT // 60)
     for index, period in enumerate(periods):
         for other in periods[index + 1 :]:
             if _overlap(period, other):

@@ -12,7 +12,7 @@ from wtforms import EmailField, SelectField, StringField
 
 from openslot.core.actor import Role
 from openslot.core.work import Work
-from openslot.directory import queries, staff
+from openslot.directory import moving, queries, staff
 from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, context, reading
@@ -67,6 +67,8 @@ def listing() -> str:
         role=role,
         roles=role_names(),
         waiting=waiting(context.work()),
+        wishes=moving.waiting(context.work()),
+        centres=own_centres(),
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
     )

@@ -37,6 +37,9 @@ def install(app: Flask) -> None:
 def csrf_error(_error: CSRFError) -> BaseResponse:
     """Return a form with a missing or stale token to be sent again; usually the page was left open
     for too long, or its reader has signed in again."""
+    if not request.form.get("csrf_token") and not request.headers.get("X-CSRFToken"):
+        sentence = _("This form was not sent from its page. Open the page, or use the API.")
+        return failures.render(Problem(400, "no-form-token", sentence))
     sentence = _("This page was open for too long, so nothing was saved yet.")
     form = unsent.sent() if _is_page() else None
     if form is None:

@@ -57,6 +57,7 @@ from openslot.entrypoints.web import (
     search,
     system,
     waiting,
+    workplace,
 )
 from openslot.entrypoints.web.navigation import navigation
 
@@ -99,6 +100,7 @@ FEATURES = (
     system,
     appointments,
     waiting,
+    workplace,
 )
 """Modules with a blueprint named ``pages``."""
 

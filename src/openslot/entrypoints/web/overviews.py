@@ -102,6 +102,13 @@ def staff_page(actor: Actor) -> str:
         "dashboard/staff.html",
         figures=requests.figures(context.reader(), department_id),
         incoming=incoming,
+        outgoing=requests.page(
+            context.reader(),
+            requests.asked_by(department_id),
+            requests.standing_as({State.NEW, State.PROPOSED, State.DECLINED}),
+            first=State.PROPOSED,
+            limit=REQUESTS_SHOWN,
+        ),
         offers=offers.open_offers(context.work(), department_id=actor.department_id),
         token=token,
         centre=centre,

@@ -36,6 +36,7 @@ class StaffSignUpForm(Form):
     name = StringField(_l("Full name"))
     email = EmailField(_l("Work email"))
     place = SelectField(_l("Where do you work?"), validate_choice=False)
+    facility = StringField(_l("Name of the facility, if it is not in the list"))
     password = PasswordField(_l("Password"))
 
     def offer(self, session: Session) -> None:
@@ -77,11 +78,19 @@ def sign_up() -> ResponseReturnValue:
 
 def _details(form: StaffSignUpForm) -> StaffSignUp | None:
     centre, _colon, department = (form.place.data or "").partition(":")
+    if not centre and (form.facility.data or "").strip():
+        return checked(form, StaffSignUp)
     if not (_is_key(centre) and (not department or _is_key(department))):
         form.refuse(_("Choose your department."), "place")
         checked(form, _OtherFields)
         return None
-    return checked(form, StaffSignUp, centre_id=int(centre), department_id=department or None)
+    return checked(
+        form,
+        StaffSignUp,
+        centre_id=int(centre),
+        department_id=department or None,
+        facility=None,
+    )
 
 
 class _OtherFields(StaffSignUp):
