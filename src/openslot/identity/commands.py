@@ -118,16 +118,25 @@ def sign_in(
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
-    new_hash = (
+    checked = _Checked(
         passwords.hash_password(password, time_cost=cost)
         if passwords.wants_upgrade(account.password, time_cost=cost)
-        else None
+        else None,
+        passwords.is_imported(account.password)
+        and passwords.is_weak(password, account.name, account.email),
     )
     return database.run(
         doing(
-            SYSTEM, now, settings, _complete_sign_in, account.id, new_hash, source, address=address
+            SYSTEM, now, settings, _complete_sign_in, account.id, checked, source, address=address
         )
     )
+
+
+class _Checked(NamedTuple):
+    """What a right password calls for: a stronger hash, or another password."""
+
+    new_hash: str | None
+    is_weak: bool
 
 
 def _may_try(work: Work, email: str, source: Source) -> Account | None:
@@ -153,11 +162,13 @@ def note_failure(work: Work, email: str, source: Source) -> None:
 
 
 def _complete_sign_in(
-    work: Work, account_id: UUID, new_hash: str | None, source: Source, *, address: str | None
+    work: Work, account_id: UUID, checked: _Checked, source: Source, *, address: str | None
 ) -> Account:
     account = _existing(work.session, account_id)
-    if new_hash:
-        account.password = new_hash
+    if checked.new_hash:
+        account.password = checked.new_hash
+    if checked.is_weak:
+        account.must_change_password = True
     queries.forget_failures(
         work.session, email=account.email, address=source.name, before=work.now - FAILURES_COUNT
     )

@@ -1,6 +1,6 @@
 """Why somebody cannot sign in or have an account."""
 
-from openslot.core.errors import Busy, Conflict, Expired, Invalid, Unauthenticated
+from openslot.core.errors import Busy, Conflict, Expired, Forbidden, Invalid, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
@@ -24,6 +24,14 @@ class NotConfirmed(Unauthenticated):
     """Follow the link in the mail that we sent you, then sign in.
 
     The password is right; the e-mail address is still to be confirmed.
+    """
+
+
+class MustChangePassword(Forbidden):
+    """Choose a new password on the pages of OpenSlot first.
+
+    Others may know the password, since it came from another system or from an administrator. So
+    it opens nothing but the page that replaces it.
     """
 
 

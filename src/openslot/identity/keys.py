@@ -13,6 +13,7 @@ from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.commands import token_hash
+from openslot.identity.errors import MustChangePassword
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
 from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
 
@@ -134,7 +135,8 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
 
 
 def prove(work: Work, text: str) -> Proof:
-    """Return the holder of a bearer token, in one statement. Raises BadToken.
+    """Return the holder of a bearer token, in one statement. Raises BadToken, and
+    MustChangePassword for the token of a person.
 
     A key with networks is valid from inside them only.
     """
@@ -158,6 +160,8 @@ def prove(work: Work, text: str) -> Proof:
     token, account, client = holder
     scopes = frozenset(token.scopes.split())
     if account is not None:
+        if account.must_change_password:
+            raise MustChangePassword
         return Proof(for_person(scopes), account=account)
     if client is None:
         raise BadToken
@@ -181,7 +185,8 @@ def refresh(work: Work, text: str) -> Pair | None:
         return None
     holder = queries.by_id(work.session, token.account_id)
     spent = token.used_at is not None or token.ends_at <= work.now
-    if spent or holder is None or not holder.active or not queries.spend(work, digest):
+    may_go_on = holder is not None and holder.active and not holder.must_change_password
+    if spent or not may_go_on or not queries.spend(work, digest):
         queries.end_family(work.session, token.family)
         return None
     return _pair(work, token.account_id, token.family)

@@ -10,6 +10,7 @@ from openslot.core.errors import Forbidden, Unauthenticated
 from openslot.entrypoints import limits
 from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
+from openslot.identity.errors import MustChangePassword
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -27,6 +28,22 @@ ADMINS = frozenset({Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 NETWORK_ADMINS = frozenset({Role.NETWORK_ADMIN})
 EDITORS = frozenset({Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 """Roles that may edit departments and services; the commands decide which ones."""
+
+WITH_OLD_PASSWORD = frozenset(
+    {
+        "accounts.confirm",
+        "accounts.reset",
+        "accounts.sign_out",
+        "notifications.feed",
+        "notifications.stop",
+        "profile.theme",
+        "profile_security.password",
+        "system.alive",
+        "system.ready",
+    }
+)
+"""Views that work before a password that others may know is replaced: those that replace it, sign
+out, or have nothing to do with the account."""
 
 
 def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], View]:
@@ -47,7 +64,8 @@ def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
 def check() -> None:
     """Refuse a request unless the view allows the reader's role.
 
-    Raise Unauthenticated or Forbidden; a view without a declaration raises Forbidden.
+    Raise Unauthenticated, Forbidden or MustChangePassword; a view without a declaration raises
+    Forbidden.
     """
     if request.endpoint is None or request.endpoint in STATIC:
         return
@@ -60,6 +78,8 @@ def check() -> None:
     account = context.account_or_none()
     if account is not None:
         limits.by_account(account.id)
+        if account.must_change_password and request.endpoint not in WITH_OLD_PASSWORD:
+            raise MustChangePassword
     if None in allowed:
         return
     role = context.actor().role

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import failures
 from openslot.entrypoints.failures import Problem, as_json
+from openslot.identity.errors import MustChangePassword
 
 
 def install(app: Flask) -> None:
@@ -39,6 +40,8 @@ def show(problem: Problem) -> BaseResponse:
     if isinstance(problem.cause, Unauthenticated) and request.method == "GET":
         target = request.full_path.rstrip("?")
         return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
+    if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
+        return redirect(url_for("profile_security.password"), 303)
     headings = {
         403: _("You don’t have access to this page"),
         404: _("Page not found"),

@@ -168,11 +168,12 @@ def _locale(settings: Settings) -> str:
 def _page_context() -> dict[str, object]:
     settings = context.settings()
     account = context.account_or_none()
+    has_old_password = account is not None and account.must_change_password
     language = get_locale()
     return {
         "current_account": account,
         "actor": context.actor(),
-        "nav": navigation(context.actor()),
+        "nav": [] if has_old_password else navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
         "theme_choice": account.theme if account else request.cookies.get("theme", "auto"),

@@ -22,7 +22,7 @@ from openslot.entrypoints.web import access, account_mail, context, proof, readi
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do, save, see_other
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import commands as identity
 from openslot.identity import own as identity_own
@@ -73,6 +73,9 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
     account = context.account()
     if refused := _password_refusal(form):
         return refused
+    if form.password.data and form.password.data == form.current.data:
+        form.refuse(_("Choose a password that is different from your current one."), "password")
+        return NOT_UNDERSTOOD
     try:
         hashed = passwords.hash_new(
             form.password.data or "",
