@@ -24,6 +24,9 @@ ATTEMPTS = 12
 """Number of attempts, over about a day, after which a message has failed."""
 
 
+NOTHING = "nothing"
+"""The topic of messages that only take the time of others."""
+
 ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
 """Namespace (RFC 9562, 5.5) of the ids of messages that are sent only once."""
 
@@ -87,6 +90,22 @@ def send(
     return message.id
 
 
+def send_nothing(work: Work) -> UUID:
+    """Store a message that is finished already: the work of :func:`send`, and nothing else."""
+    message = OutboxMessage(
+        id=new_id(),
+        topic=NOTHING,
+        payload={},
+        state=State.DONE,
+        created_at=work.now,
+        due_at=work.now,
+        finished_at=work.now,
+        attempts=0,
+    )
+    work.session.add(message)
+    return message.id
+
+
 def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
     """Lease the oldest message that is due to the caller; return None if there is none.
 
@@ -111,13 +130,23 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
     return None
 
 
-def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
-    """Mark a message as finished, in the transaction of the work.
+def finish(
+    session: Session,
+    message: OutboxMessage,
+    state: State,
+    *,
+    now: datetime,
+    left: dict[str, Any] | None = None,
+) -> None:
+    """Mark a message as finished, in the transaction of the work. ``left`` replaces its payload,
+    which is no longer needed.
 
     Raises LeaseLost if the lease expired and another worker took the message. That rolls back
     the work, so that it is not done twice.
     """
-    if not _mark(session, message, state=state, finished_at=now, error=None, leased_until=None):
+    values: dict[str, Any] = {} if left is None else {"payload": left}
+    values |= {"state": state, "finished_at": now, "error": None, "leased_until": None}
+    if not _mark(session, message, **values):
         raise LeaseLost
 
 

@@ -15,7 +15,7 @@ from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Centre, Department, StaffMember
 from openslot.directory.rules import runs_centre
-from openslot.directory.staff import AlreadyPlaced, OptionalKey
+from openslot.directory.staff import AlreadyPlaced, OptionalKey, check_confirmed
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
@@ -43,11 +43,7 @@ class Waiting(NamedTuple):
 
 def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
-    centre = queries.centre(work.session, new.centre_id)
-    if new.department_id is not None:
-        department = queries.department(work.session, new.department_id)
-        if department.centre_id != centre.id:
-            raise Invalid("Choose a department of this centre.", field="place")
+    check_place(work, new)
     account = identity.create_account(
         work, NewAccount(new.email, new.name, password_hash, Role.STAFF)
     )
@@ -55,10 +51,22 @@ def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     queries.add_member(
         work.session,
         StaffMember(
-            account_id=account.id, centre_id=centre.id, department_id=new.department_id, waits=True
+            account_id=account.id,
+            centre_id=new.centre_id,
+            department_id=new.department_id,
+            waits=True,
         ),
     )
     return account
+
+
+def check_place(work: Work, new: StaffSignUp) -> None:
+    """Raise NotFound or Invalid unless the centre has the department."""
+    centre = queries.centre(work.session, new.centre_id)
+    if new.department_id is not None:
+        department = queries.department(work.session, new.department_id)
+        if department.centre_id != centre.id:
+            raise Invalid("Choose a department of this centre.", field="place")
 
 
 def is_waiting(session: Session, email: str) -> bool:
@@ -81,8 +89,10 @@ def waiting(work: Work) -> list[Waiting]:
 
 
 def admit(work: Work, account_id: UUID) -> Account:
-    """Approve an account. Raises NotFound unless it waits at a centre that the actor runs."""
+    """Approve an account. Raises NotFound unless it waits at a centre that the actor runs, and
+    AddressNotConfirmed."""
     account, member = _waiting_account(work, account_id)
+    check_confirmed(account)
     member.waits = False
     identity.set_active(work, account_id, True)
     return account

@@ -1,6 +1,14 @@
 """Why somebody cannot sign in or have an account."""
 
-from openslot.core.errors import Busy, Conflict, Expired, Forbidden, Invalid, Unauthenticated
+from openslot.core.errors import (
+    Busy,
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    Unauthenticated,
+)
 
 
 class WrongCredentials(Unauthenticated):
@@ -18,6 +26,22 @@ class NotActive(WrongCredentials):
 
     code = WrongCredentials.code
     sentence = WrongCredentials.sentence
+
+
+class SignInLocked(RateLimited):
+    """Too many attempts. Try again in {minutes} minutes.
+
+    Too many wrong passwords were given for the account, or from the address.
+    """
+
+    code = RateLimited.code
+
+
+class ProofNeeded(Forbidden):
+    """Enter your password again to continue.
+
+    It was last given too long ago for something that could do great harm.
+    """
 
 
 class NotConfirmed(Unauthenticated):

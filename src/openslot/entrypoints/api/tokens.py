@@ -71,7 +71,7 @@ def create(body: SignIn) -> Tokens:
     if account.must_change_password:
         raise MustChangePassword
     limits.sign_in(account.id)
-    return _shown(write_by(visitor(), keys.issue_pair, account))
+    return _shown(write_by(visitor(), keys.issue_pair, account, agent=request.user_agent.string))
 
 
 @service.operation(

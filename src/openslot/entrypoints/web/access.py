@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -10,7 +11,8 @@ from openslot.core.errors import Forbidden, Unauthenticated
 from openslot.entrypoints import limits
 from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
-from openslot.identity.errors import MustChangePassword
+from openslot.identity.errors import MustChangePassword, ProofNeeded
+from openslot.identity.models import Account
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -29,6 +31,9 @@ NETWORK_ADMINS = frozenset({Role.NETWORK_ADMIN})
 EDITORS = frozenset({Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 """Roles that may edit departments and services; the commands decide which ones."""
 
+DIRECTORY = frozenset({"booking", "profiles", "search"})
+"""Blueprints that visitors can use if the directory is public."""
+
 WITH_OLD_PASSWORD = frozenset(
     {
         "accounts.confirm",
@@ -46,10 +51,16 @@ WITH_OLD_PASSWORD = frozenset(
 out, or have nothing to do with the account."""
 
 
-def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], View]:
-    """Declare the roles that may use a view; the commands check ownership."""
+def allow(
+    roles: frozenset[Role | None] | frozenset[Role], *, fresh: bool = False
+) -> Callable[[View], View]:
+    """Declare the roles that may use a view; the commands check ownership.
+
+    A ``fresh`` view needs the password again, unless it was given a short time ago.
+    """
 
     def mark(view: View) -> View:
+        view.fresh = fresh  # type: ignore[attr-defined] # read by check()
         view.allowed = roles  # type: ignore[attr-defined] # read by check() and by a guard test
         return view
 
@@ -64,8 +75,8 @@ def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
 def check() -> None:
     """Refuse a request unless the view allows the reader's role.
 
-    Raise Unauthenticated, Forbidden or MustChangePassword; a view without a declaration raises
-    Forbidden.
+    Raise Unauthenticated, MustChangePassword, ProofNeeded or Forbidden; a view without a
+    declaration raises Forbidden.
     """
     if request.endpoint is None or request.endpoint in STATIC:
         return
@@ -75,15 +86,39 @@ def check() -> None:
     allowed = allowed_roles(view)
     if allowed is None:
         raise Forbidden
+    _check_origin()
     account = context.account_or_none()
     if account is not None:
         limits.by_account(account.id)
         if account.must_change_password and request.endpoint not in WITH_OLD_PASSWORD:
             raise MustChangePassword
     if None in allowed:
+        _check_directory(account)
         return
     role = context.actor().role
     if role is None:
         raise Unauthenticated
     if role not in allowed:
         raise Forbidden
+    if getattr(view, "fresh", False) and not context.is_proved():
+        raise ProofNeeded
+
+
+def _check_origin() -> None:
+    """Raise Forbidden for a change that another site had the browser send.
+
+    Forms have a token as well; the requests without forms have only this.
+    """
+    if request.method not in ("PUT", "DELETE", "PATCH"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_foreign = site not in (None, "same-origin", "none")
+    if is_foreign or (origin is not None and urlsplit(origin).netloc != request.host):
+        raise Forbidden
+
+
+def _check_directory(account: Account | None) -> None:
+    """Raise Unauthenticated for visitors to the directory, if it is not public."""
+    is_public = context.settings().public_directory or request.blueprint not in DIRECTORY
+    if account is None and not is_public:
+        raise Unauthenticated

@@ -1,6 +1,6 @@
 """Error pages, and problem JSON for programs that request a page as JSON."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import failures
 from openslot.entrypoints.failures import Problem, as_json
-from openslot.identity.errors import MustChangePassword
+from openslot.identity.errors import MustChangePassword, ProofNeeded
 
 
 def install(app: Flask) -> None:
@@ -42,6 +42,8 @@ def show(problem: Problem) -> BaseResponse:
         return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
     if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
         return redirect(url_for("profile_security.password"), 303)
+    if isinstance(problem.cause, ProofNeeded):
+        return redirect(url_for("profile_security.prove", next=_way_back()), 303)
     headings = {
         403: _("You don’t have access to this page"),
         404: _("Page not found"),
@@ -57,6 +59,14 @@ def show(problem: Problem) -> BaseResponse:
         next_label=_("Go to the start page"),
     )
     return Response(page, problem.status)
+
+
+def _way_back() -> str:
+    """Return the page to continue with: this one, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    came_from = urlsplit(request.referrer or "")
+    return came_from.path if came_from.netloc == request.host else url_for("dashboard.show")
 
 
 def _is_page() -> bool:
