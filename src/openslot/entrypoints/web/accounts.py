@@ -284,6 +284,7 @@ def _send_reset(work: Work, email: str) -> None:
         audit.record(work, "account.reset-asked", identity.subject_of(account.id))
         account_mail.send_reset(work, account)
     else:
+        audit.record(work, "account.reset-asked", "account:none")
         account_mail.send_no_reset(work, email)
 
 
