@@ -81,11 +81,12 @@ def test_who_has_signed_up_cannot_be_told_by_signing_in(
 def test_a_forgotten_password_does_the_same_for_known_and_unknown(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
+    rows = select(func.count()).select_from(OutboxMessage)
+    before = network.read(lambda session: session.scalar(rows)) or 0
     known = cost(client_for(None), "/forgot", email=world.emails["patient-owner"])
     unknown = cost(client_for(None), "/forgot", email="nobody@example.org")
     assert known == unknown
-    rows = select(func.count()).select_from(OutboxMessage)
-    assert network.read(lambda session: session.scalar(rows)) == 2
+    assert network.read(lambda session: session.scalar(rows)) == before + 2
     assert [mail["to"] for mail in mails(network)] == [world.emails["patient-owner"]]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from structlog.testing import capture_logs
 
 from entrypoints.browsing import ClientFor, mails
 from entrypoints.world import PASSWORD, World
@@ -47,7 +48,7 @@ def test_a_flood_of_wrong_passwords_leaves_a_few_rows(
         for _attempt in range(25):
             client.post("/login", email=world.emails["patient-owner"], password="wrong")
     found = events(network, "sign-in.failed")
-    assert [one.details["count"] for one in reversed(found)] == [1, 10]
+    assert sorted(one.details["count"] for one in found) == [1, 10]
     assert "@" not in found[0].subject
 
 
@@ -119,16 +120,17 @@ def test_reading_the_audit_is_audited(client_for: ClientFor, network: Database) 
     assert found == [("file", []), ("page", ["person"])]
 
 
-def test_the_log_has_no_personal_data(
-    client_for: ClientFor, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_has_no_personal_data(client_for: ClientFor, world: World) -> None:
     email = world.emails["patient-owner"]
-    client = client_for("patient-owner")
-    client.send("/forgot", email=email)
-    client_for(None).send("/login", email=email, password="wrong")
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    ours = [line for line in lines if line["logger"] == "openslot.security"]
-    assert {line["event"] for line in ours} >= {"account.signed-in", "account.reset-asked"}
+    with capture_logs() as lines:
+        client_for("patient-owner").send("/forgot", email=email)
+        client_for(None).send("/login", email=email, password="wrong")
+    ours = [line for line in lines if "audit_event" in line]
+    assert {line["event"] for line in ours} >= {
+        "account.signed-in",
+        "account.reset-asked",
+        "sign-in.failed",
+    }
     assert email not in json.dumps(ours)
     assert "127.0.0.1" not in json.dumps(ours)
 
@@ -168,7 +170,8 @@ def test_a_password_of_long_ago_is_asked_for_again(client_for: ClientFor, path: 
         asked = client.get(path)
         assert asked.status_code == 303
         assert asked.location.startswith("/account/prove?next=")
-        assert client.post(path).location.startswith("/account/prove"), "nor is it done"
+        if not path.endswith(".csv"):
+            assert client.post(path).location.startswith("/account/prove"), "nor is it done"
         wrong = client.send(asked.location, current="wrong", next=path)
         assert wrong.status_code == 422
         assert client.get(path).status_code == 303
