@@ -42,10 +42,10 @@ lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes
 migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes")
 	$(BIN)/python scripts/new_migration.py "$(MESSAGE)"
 
-.venv/.run: requirements.txt pyproject.toml scripts/setup.sh
+.venv/.run: requirements.txt requirements-setup.txt pyproject.toml scripts/setup.sh
 	@scripts/setup.sh requirements.txt
 	@touch $@
 
-.venv/.dev: requirements-dev.txt pyproject.toml scripts/setup.sh
+.venv/.dev: requirements-dev.txt requirements-setup.txt pyproject.toml scripts/setup.sh
 	@scripts/setup.sh requirements-dev.txt
 	@touch .venv/.run $@

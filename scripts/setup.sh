@@ -5,11 +5,11 @@
 #   scripts/setup.sh requirements-dev.txt    that, and what testing needs
 #
 # PYTHON names the interpreter; without it the first of python3, python3.13 ... that is new
-# enough is taken. uv installs; where it cannot be had, pip does, more slowly.
+# enough is taken. uv installs; where it does not work, pip does, more slowly. Both, and setuptools,
+# are pinned by hash in requirements-setup.txt, and are removed where only running is wanted.
 set -eu
 
 lock=$1
-uv_version=0.13.8
 
 fail() {
     printf '%s\n' "$@" >&2
@@ -44,16 +44,28 @@ make_environment() {
 }
 
 install() {
-    if .venv/bin/python -m pip install --quiet "uv==$uv_version"; then
+    if ! .venv/bin/python -m pip install --quiet --require-hashes -r requirements-setup.txt; then
+        sed '/^uv==/,$d' requirements-setup.txt >.venv/requirements-setup.txt # no uv for this machine
+        .venv/bin/python -m pip install --quiet --require-hashes -r .venv/requirements-setup.txt
+    fi
+    if .venv/bin/uv --version >/dev/null 2>&1 &&
         .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" &&
-            .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . && return
+        .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
+            --no-build-isolation -e .; then
+        return
     fi
     echo "uv did not work here; pip goes on, which takes longer."
     .venv/bin/python -m pip install --quiet --require-hashes -r "$lock"
-    .venv/bin/python -m pip install --quiet --no-deps -e .
+    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+}
+
+remove_installers() {
+    # What only installs would be one more thing to keep up to date.
+    .venv/bin/python -m pip uninstall --quiet --yes uv setuptools pip
 }
 
 cd "$(dirname "$0")/.."
-.venv/bin/python -c '' 2>/dev/null || make_environment
+.venv/bin/python -m pip --version >/dev/null 2>&1 || make_environment
 echo "Installing $lock into .venv"
 install
+[ "$lock" != requirements.txt ] || remove_installers

@@ -29,13 +29,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Ruled("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),
+        SECRET_KEY_FALLBACKS=list(settings.signing_keys()[:-1]),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
-        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
-        SESSION_COOKIE_NAME="openslot",
+        TRUSTED_HOSTS=list(settings.hosts) or None,
+        SESSION_COOKIE_NAME=settings.cookie("openslot"),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_SECURE=settings.hides_cookies,
     )
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())

@@ -1,7 +1,7 @@
 """All tables in one place, for migrations and for tests that need an empty schema."""
 
 from openslot.booking import models as booking
-from openslot.core import audit, idempotency, limits, locks, outbox
+from openslot.core import audit, facts, idempotency, limits, locks, outbox
 from openslot.core.db import Base
 from openslot.department_requests import models as requests
 from openslot.directory import models as directory
@@ -18,6 +18,7 @@ TABLES = (
     audit,
     booking,
     directory,
+    facts,
     feedback,
     idempotency,
     identity,

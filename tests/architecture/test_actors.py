@@ -42,7 +42,7 @@ BOUND = {
         directory.queries.dependents_of directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
-        identity.queries.by_id identity.queries.sessions_of notifications.feeds.feed_of
+        identity.credentials.credentials_of identity.queries.by_id notifications.feeds.feed_of
         notifications.preferences.preferences notifications.preferences.wants
         waiting_list.queries.open_offers waiting_list.search.entries_for
         records.queries.self_made
@@ -72,16 +72,19 @@ BOUND = {
         directory.commands.actor_of directory.dependents.invited
         directory.registration.is_waiting
         directory.registration.register identity.assertions.client_named identity.assertions.grant
-        identity.commands.account_of_token identity.commands.end_session
-        identity.commands.touch_session
-        identity.links.account_to_confirm identity.links.account_to_reset
+        identity.sessions.account_of_token identity.sessions.end_session
+        identity.sessions.is_proved identity.sessions.note_proof identity.sessions.touch_session
+        identity.links.account_to_change identity.links.account_to_confirm
+        identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email
         identity.keys.issue_pair identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop waiting_list.answers.by_link""",
     "written, not read; recorded with who did it": """
         directory.staff.record_link identity.commands.confirm_email
-        identity.commands.set_password identity.keys.revoke_key identity.own.end_one_session
-        identity.own.end_other_sessions notifications.feeds.end_feed notifications.feeds.make_feed
+        directory.commands.check_sign_up directory.registration.check_place
+        identity.commands.set_password identity.credentials.end_all identity.credentials.end_one
+        identity.keys.note_use identity.keys.revoke_key identity.pending.begin_sign_up
+        identity.pending.end_sign_ups notifications.feeds.end_feed notifications.feeds.make_feed
         notifications.preferences.choose records.access.note_refusal
         notifications.dispatch.queue_account_mail notifications.dispatch.queue_mail""",
 }

@@ -63,6 +63,7 @@ def settings(network: Database, tmp_path: Path) -> Settings:
         data_dir=tmp_path,
         database_url=str(network.engine.url),
         secret_key="a key for tests, the same for all of them",
+        public_url="http://localhost",
         rate_limits=False,
         password_iterations=1,
     )

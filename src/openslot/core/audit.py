@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from openslot.core import keyset
+from openslot.core import keyset, security
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -64,10 +64,12 @@ class AuditEvent(Base):
 
 def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
     """Add an audit event by the actor to the transaction that it describes."""
-    actor = work.actor
+    actor, event_id = work.actor, new_id()
+    if security.is_security(action):
+        security.log_when_committed(work.session, event_id, action, actor.account_id)
     work.session.add(
         AuditEvent(
-            id=new_id(),
+            id=event_id,
             at=work.now,
             action=action,
             subject=subject,

@@ -8,6 +8,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -44,6 +45,11 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 
 _ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
 
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SMTPS = 465
+"""Port on which mail servers expect TLS from the start (RFC 8314)."""
+
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
 
 
@@ -67,12 +73,22 @@ class Settings(BaseSettings):
         description="Key that signs cookies and links. If empty, one is generated and stored in "
         "the data folder.",
     )
+    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
+        Field(
+            (),
+            description="Earlier secret keys, separated by commas. What they signed stays "
+            "valid, so that the key can be replaced. Remove them after a year.",
+        )
+    )
     public_url: str = Field(
-        "", description="Public address of this server, used for links in emails."
+        "",
+        description="Public address of this server, for links in emails. Without it, no email with "
+        "a link is sent. With https://, cookies are sent over HTTPS only.",
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
-        description="Host names that this server answers to, separated by commas. If empty, any.",
+        description="Host names that this server answers to, separated by commas. If empty, that "
+        "of the public address; without one, any.",
     )
     trusted_proxies: int = Field(
         0, ge=0, le=5, description="Number of reverse proxies in front of this server to trust."
@@ -84,8 +100,10 @@ class Settings(BaseSettings):
         description="Seconds within which the whole body of a request must arrive. The largest "
         "body, 2 MiB, needs 70 KB/s to arrive within 30 seconds.",
     )
-    secure_cookies: bool = Field(
-        False, description="Send cookies over HTTPS only. Set this wherever HTTPS is used."
+    secure_cookies: bool | None = Field(
+        None,
+        description="Send cookies over HTTPS only. If empty, this is done if the public address "
+        "has https://.",
     )
 
     network_name: str = Field(
@@ -200,10 +218,49 @@ class Settings(BaseSettings):
         "on the privacy page.",
     )
 
-    session_hours: int = Field(12, ge=1, description="Hours without use until a sign-in ends.")
+    session_hours: int = Field(
+        12, ge=1, description="Hours without use until a patient's sign-in ends."
+    )
+    staff_session_minutes: int = Field(
+        30,
+        ge=10,
+        le=1440,
+        description="Minutes without use until the sign-in of a practitioner, staff member or "
+        "administrator ends.",
+    )
     session_days: int = Field(14, ge=1, description="Days until a sign-in ends, used or not.")
-    confirm_email: bool = Field(
-        False, description="Require people to confirm their email address before they sign in."
+    token_days: int = Field(
+        90,
+        ge=1,
+        le=366,
+        description="Days until a program has to ask a person for the password again, used or not.",
+    )
+    key_days: int = Field(
+        365,
+        ge=0,
+        le=3660,
+        description="Days until a new API key ends. 0 means never.",
+    )
+    proof_minutes: int = Field(
+        10,
+        ge=1,
+        le=720,
+        description="Minutes for which a password counts before it is asked again for what could "
+        "do great harm, such as creating API keys.",
+    )
+    sign_up: Literal["open", "staff-only", "closed"] = Field(
+        "open",
+        description="Who can register on the pages: everybody, only staff (with approval), or "
+        "nobody.",
+    )
+    public_directory: bool = Field(
+        True,
+        description="Show centres, practitioners and free times to people who have not signed in.",
+    )
+    confirm_email: bool | None = Field(
+        None,
+        description="Create an account only after the link in an email was opened. If empty, this "
+        "is done if there is a mail server and a public address.",
     )
     rate_limits: bool = Field(
         True,
@@ -226,8 +283,10 @@ class Settings(BaseSettings):
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str = Field("", description="User name at the mail server, if it needs one.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
-    smtp_security: Literal["none", "starttls", "tls"] = Field(
-        "none", description="Encryption of the connection to the mail server."
+    smtp_security: Literal["none", "starttls", "tls"] | None = Field(
+        None,
+        description="Encryption of the connection to the mail server. If empty: none on this "
+        "machine, TLS on port 465, else STARTTLS.",
     )
     smtp_timeout: float = Field(
         10.0,
@@ -259,8 +318,8 @@ class Settings(BaseSettings):
         tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
     ] = Field(
         (),
-        description="Address ranges, for example 10.0.0.0/8, that can use the doctor-schedule "
-        "service without a key, separated by commas.",
+        description="Address ranges, for example 10.0.0.0/8, separated by commas. If not empty, "
+        "the doctor-schedule service can be used only from these, with a key.",
     )
 
     webhook_networks: Annotated[
@@ -299,12 +358,54 @@ class Settings(BaseSettings):
                 return driver + url.removeprefix(plain)
         return url
 
+    @property
+    def is_https(self) -> bool:
+        """Return whether people reach this server over HTTPS."""
+        return self.public_url.casefold().startswith("https://")
+
+    @property
+    def hides_cookies(self) -> bool:
+        """Return whether cookies are sent over HTTPS only."""
+        return self.is_https if self.secure_cookies is None else self.secure_cookies
+
+    def cookie(self, name: str) -> str:
+        """Return the name of a cookie, which over HTTPS no other host can set (RFC 6265bis)."""
+        return f"__Host-{name}" if self.hides_cookies else name
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the host names that are answered to; none means any. This machine's own are for
+        its health checks."""
+        public = urlsplit(self.public_url).hostname
+        return self.trusted_hosts or ((public, *_LOOPBACK) if public else ())
+
+    @property
+    def confirms_email(self) -> bool:
+        """Return whether an account is created only after the link in an email was opened."""
+        if self.confirm_email is None:
+            return bool(self.smtp_host and self.public_url)
+        return self.confirm_email
+
+    @property
+    def mail_security(self) -> str:
+        """Return the encryption of the connection to the mail server."""
+        if self.smtp_security is not None:
+            return self.smtp_security
+        if self.smtp_host in _LOOPBACK:
+            return "none"
+        return "tls" if self.smtp_port == _SMTPS else "starttls"
+
+    def signing_keys(self) -> tuple[str, ...]:
+        """Return the keys whose signatures are valid, oldest first; the last one signs."""
+        earlier = (key.get_secret_value() for key in self.secret_key_fallbacks)
+        return (*earlier, self.key())
+
     def key(self) -> str:
         """Return the secret key; on first use generate one and store it for its owner only."""
         if self.secret_key.get_secret_value():
             return self.secret_key.get_secret_value()
         file = self.data_dir / "secret_key"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
             _write_once(file, secrets.token_urlsafe(48))
         return file.read_text(encoding="ascii")

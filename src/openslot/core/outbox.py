@@ -40,6 +40,8 @@ ATTEMPTS = 12
 
 MAIL = "mail"
 """The topic of mails, the only messages with names and texts in them; the others have ids."""
+NOTHING = "nothing"
+"""The topic of messages that only take the time of others."""
 
 ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
 """Namespace (RFC 9562, 5.5) of the ids of messages that are sent only once."""
@@ -109,6 +111,22 @@ def kind_of(topic: str) -> str:
     return topic.partition(":")[0]
 
 
+def send_nothing(work: Work) -> UUID:
+    """Store a message that is finished already: the work of :func:`send`, and nothing else."""
+    message = OutboxMessage(
+        id=new_id(),
+        topic=NOTHING,
+        payload={},
+        state=State.DONE,
+        created_at=work.now,
+        due_at=work.now,
+        finished_at=work.now,
+        attempts=0,
+    )
+    work.session.add(message)
+    return message.id
+
+
 def lease(
     session: Session, *, now: datetime, only: str | None = None, but: Sequence[str] = ()
 ) -> OutboxMessage | None:
@@ -144,13 +162,23 @@ def _is_of(name: str) -> ColumnElement[bool]:
     return or_(topic == name, topic.startswith(f"{name}:", autoescape=True))
 
 
-def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
-    """Mark a message as finished, in the transaction of the work.
+def finish(
+    session: Session,
+    message: OutboxMessage,
+    state: State,
+    *,
+    now: datetime,
+    left: dict[str, Any] | None = None,
+) -> None:
+    """Mark a message as finished, in the transaction of the work. ``left`` replaces its payload,
+    which is no longer needed.
 
     Raises LeaseLost if the lease expired and another worker took the message. That rolls back
     the work, so that it is not done twice.
     """
-    if not _mark(session, message, state=state, finished_at=now, error=None, leased_until=None):
+    values: dict[str, Any] = {} if left is None else {"payload": left}
+    values |= {"state": state, "finished_at": now, "error": None, "leased_until": None}
+    if not _mark(session, message, **values):
         raise LeaseLost
 
 

@@ -19,6 +19,7 @@ from openslot.core.work import Work
 from openslot.demo.appointments import write_appointments
 from openslot.demo.network import open_to_patients, read_invented, write_network
 from openslot.demo.people import open_logins, write_patients
+from openslot.identity import queries as identities
 from openslot.identity.passwords import hash_patiently
 from openslot.importers import queries
 from openslot.importers.batch import Batch
@@ -114,3 +115,7 @@ def _write_invented(work: Work, password_hash: str, *, progress: Progress) -> No
     write_patients(work, invented, password_hash)
     write_appointments(work, invented, progress=progress)
     queries.settle_outbox(work)
+    for login in LOGINS:  # everybody knows these on purpose
+        account = identities.by_email(work.session, login.email)
+        if account is not None:
+            account.must_change_password = False

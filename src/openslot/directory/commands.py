@@ -199,7 +199,7 @@ def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
     A patient whom staff registered with the same e-mail stays a separate record: knowing an
     e-mail address must not give access to that patient's appointments.
     """
-    check_born(new.born, queries.today(work))
+    check_sign_up(work, new)
     account = identity.create_account(
         work,
         NewAccount(new.email, new.name, password_hash, Role.PATIENT),
@@ -208,6 +208,11 @@ def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
     actor = Actor(role=Role.PATIENT, account_id=account.id, address=work.actor.address)
     add_patient(work.by(actor), details, account_id=account.id)
     return account
+
+
+def check_sign_up(work: Work, new: SignUp) -> None:
+    """Raise Invalid for details that no patient can have."""
+    check_born(new.born, queries.today(work))
 
 
 def add_patient(work: Work, details: PatientDetails, *, account_id: UUID | None = None) -> Patient:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import Forbidden, NotFound
+from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, Email
 from openslot.core.folding import same_name
 from openslot.core.locks import lock
@@ -16,6 +16,7 @@ from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.errors import DependentKnown, OwnAddress, RecordNotEmpty, TooManyDependents
 from openslot.directory.models import Dependent, Patient
 from openslot.identity import commands as identity
+from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
 from openslot.identity.errors import LinkExpired
 from openslot.identity.models import Account
@@ -75,6 +76,9 @@ def invite(work: Work, patient_id: UUID, details: HandOverDetails) -> Patient:
     carer = queries.patient(work.session, link.carer_id)
     if details.email == carer.email:
         raise OwnAddress(field="email")
+    account = identities.by_id(work.session, carer.account_id) if carer.account_id else None
+    if account is not None and account.confirmed_at is None:
+        raise Conflict("Confirm your own email address first, with the link that we sent you.")
     link.invited, link.invited_at = details.email, work.now
     _record(work, patient_id, "invited")
     return patient

@@ -9,6 +9,7 @@ from openslot.directory.editing import NotYoursToChange, check_changes, editor_o
 from openslot.directory.models import Patient
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
+from openslot.identity.errors import EmailTaken, LinkExpired
 from openslot.identity.models import Account
 
 
@@ -21,7 +22,7 @@ class NewEmail(Details):
 def change_own_patient(work: Work, details: PatientDetails) -> Patient:
     """Replace the actor's own details as a patient, and the name and time zone of the account.
 
-    Raises NotYoursToChange for another e-mail, which change_own_email changes.
+    Raises NotYoursToChange for another e-mail, which take_email changes.
     """
     if work.actor.patient_id is None or work.actor.account_id is None:
         raise Forbidden
@@ -65,17 +66,26 @@ def _own_account(work: Work) -> Account:
     return account
 
 
-def change_own_email(work: Work, email: str) -> Account:
-    """Change the address for sign-in, which must then be confirmed. Raises EmailTaken.
-
-    A patient's record gets the new address too if it had the old one.
-    """
+def ask_for_email(work: Work, email: str) -> Account:
+    """Remember a new address for sign-in, which :func:`take_email` takes once it is confirmed."""
     if work.actor.account_id is None:
         raise Forbidden
-    before = identities.by_id(work.session, work.actor.account_id)
-    old = before.email if before else None
-    account = identity.change_account(work, work.actor.account_id, email=email)
-    patient = queries.patient_of(work.session, work.actor.account_id)
+    return identity.ask_for_email(work, work.actor.account_id, email)
+
+
+def take_email(work: Work, account: Account, *, keep_session: str | None) -> str:
+    """Take the address that its owner has just confirmed, and return the old one.
+
+    A patient's record gets the new address too if it had the old one. Raises LinkExpired if
+    another account has it by now.
+    """
+    old, email = account.email, account.pending_email or account.email
+    try:
+        identity.change_email(work, account, email, keep_session=keep_session)
+    except EmailTaken:
+        raise LinkExpired from None
+    identity.confirm_email(work, account.id)
+    patient = queries.patient_of(work.session, account.id)
     if patient is not None and patient.email == old:
         patient.email = email
-    return account
+    return old

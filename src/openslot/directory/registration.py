@@ -16,7 +16,7 @@ from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Centre, Department, StaffMember
 from openslot.directory.moving import MoveDetails, add_wish
 from openslot.directory.rules import runs_centre
-from openslot.directory.staff import AlreadyPlaced, OptionalKey
+from openslot.directory.staff import AlreadyPlaced, OptionalKey, check_confirmed
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
@@ -47,11 +47,7 @@ def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
     if new.centre_id is None:
         return _register_elsewhere(work, new, password_hash)
-    centre = queries.centre(work.session, new.centre_id)
-    if new.department_id is not None:
-        department = queries.department(work.session, new.department_id)
-        if department.centre_id != centre.id:
-            raise Invalid("Choose a department of this centre.", field="place")
+    check_place(work, new)
     account = identity.create_account(
         work, NewAccount(new.email, new.name, password_hash, Role.STAFF)
     )
@@ -59,7 +55,10 @@ def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     queries.add_member(
         work.session,
         StaffMember(
-            account_id=account.id, centre_id=centre.id, department_id=new.department_id, waits=True
+            account_id=account.id,
+            centre_id=new.centre_id,
+            department_id=new.department_id,
+            waits=True,
         ),
     )
     return account
@@ -75,6 +74,17 @@ def _register_elsewhere(work: Work, new: StaffSignUp, password_hash: str) -> Acc
     account.active = False
     add_wish(work, account.id, MoveDetails(place=new.facility))
     return account
+
+
+def check_place(work: Work, new: StaffSignUp) -> None:
+    """Raise NotFound or Invalid unless the centre has the department."""
+    if new.centre_id is None:
+        return
+    centre = queries.centre(work.session, new.centre_id)
+    if new.department_id is not None:
+        department = queries.department(work.session, new.department_id)
+        if department.centre_id != centre.id:
+            raise Invalid("Choose a department of this centre.", field="place")
 
 
 def is_waiting(session: Session, email: str) -> bool:
@@ -99,8 +109,10 @@ def waiting(work: Work) -> list[Waiting]:
 
 
 def admit(work: Work, account_id: UUID) -> Account:
-    """Approve an account. Raises NotFound unless it waits at a centre that the actor runs."""
+    """Approve an account. Raises NotFound unless it waits at a centre that the actor runs, and
+    AddressNotConfirmed."""
     account, member = _waiting_account(work, account_id)
+    check_confirmed(account)
     member.waits = False
     identity.set_active(work, account_id, True)
     return account

@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
@@ -17,7 +18,7 @@ from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
 
-OptionalKey = Annotated[int | None, Blank]
+OptionalKey = Annotated[Annotated[int, Field(ge=1, le=10**9 - 1)] | None, Blank]
 
 PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
 """Roles that belong to a centre."""
@@ -47,6 +48,10 @@ class OwnAccount(Conflict):
 
     code = "own-account"
     sentence = "This is your own account. Ask another administrator to deactivate it."
+
+
+class AddressNotConfirmed(Conflict):
+    """{name} has not confirmed their email address yet. Let them in after that."""
 
 
 class AlreadyPlaced(Conflict):
@@ -152,8 +157,16 @@ def set_account_active(work: Work, account_id: UUID, *, active: bool) -> None:
         raise OwnAccount
     member = queries.staff_member(work.session, account_id)
     if member is not None and active:
+        if member.waits:
+            check_confirmed(managed_account(work, account_id))
         member.waits = False
     identity.set_active(work, account_id, active)
+
+
+def check_confirmed(account: Account) -> None:
+    """Raise AddressNotConfirmed unless the account's owner has shown that the address is theirs."""
+    if account.confirmed_at is None:
+        raise AddressNotConfirmed(name=account.name)
 
 
 def record_link(work: Work, account_id: UUID) -> None:

@@ -2,35 +2,49 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
+import structlog
 from flask import g, request
 
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import Unauthenticated
-from openslot.core.work import Work
+from openslot.core.errors import Busy, Unauthenticated
+from openslot.core.work import Work, doing
 from openslot.directory.commands import actor_of
 from openslot.entrypoints import limits
-from openslot.entrypoints.request import reader, reading_by, settings, visitor, write_by
-from openslot.identity.keys import BadToken, is_inside, prove
-from openslot.identity.scopes import EVERYTHING, ScopeMissing, check_scope
+from openslot.entrypoints.request import (
+    database,
+    now,
+    reader,
+    reading_by,
+    settings,
+    visitor,
+    write_by,
+)
+from openslot.identity.keys import BadToken, is_inside, note_use, prove
+from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The caller of a request, with the scopes of the key or token.
 
-    ``program_id`` is the id of a key or client; a key works only from its ``networks``.
+    ``program_id`` is the id of a key or client; a key works only from its ``networks``, and until
+    ``ends_at``.
     """
 
     actor: Actor
     scopes: frozenset[str]
     program_id: UUID | None = None
     networks: tuple[str, ...] = ()
+    ends_at: datetime | None = None
 
 
 def caller() -> Caller:
@@ -86,7 +100,7 @@ def challenge(refusal: Exception | None) -> dict[str, str]:
 def _caller() -> Caller:
     header = request.headers.get("Authorization", "")
     if not header:
-        return _anonymous()
+        return Caller(visitor(), frozenset())
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
@@ -96,14 +110,27 @@ def _caller() -> Caller:
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
     limits.by_program(proof.program_id)
     program = _program(proof.program or "program")
-    return Caller(program, proof.scopes, proof.program_id, proof.networks)
+    if proof.is_new and proof.program_id is not None:
+        _note_use(program, proof.program_id)
+    return Caller(program, _narrowed(proof.scopes), proof.program_id, proof.networks, proof.ends_at)
 
 
-def _anonymous() -> Caller:
-    """Return an anonymous caller, or a program from a network of the doctor-schedule service."""
-    if is_inside(request.remote_addr, settings().doctor_networks):
-        return Caller(_program("trusted network"), frozenset({"doctors"}))
-    return Caller(visitor(), frozenset())
+def _note_use(program: Actor, key_id: UUID) -> None:
+    try:
+        database().run(doing(program, now(), settings(), note_use, key_id))
+    except Busy:
+        log.warning("key.use-not-noted", key=str(key_id))
+
+
+def _narrowed(scopes: frozenset[str]) -> frozenset[str]:
+    """Return the scopes without that of the doctor-schedule service, unless the program is in one
+    of its networks."""
+    networks = settings().doctor_networks
+    if not networks or is_inside(request.remote_addr, networks):
+        return scopes
+    if EVERYTHING in scopes:
+        scopes = scopes - {EVERYTHING} | frozenset(SCOPES) | {"system/*.cruds"}
+    return scopes - {"doctors"}
 
 
 def _program(name: str) -> Actor:

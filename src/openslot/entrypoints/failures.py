@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from openslot.core.errors import Failure, Invalid, Unavailable
 from openslot.core.fields import problems
+from openslot.entrypoints import watching
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.request import close_reader, do_without_database
 
@@ -79,6 +80,7 @@ def register(app: Flask, answers_for: Callable[[], bool], renderer: Renderer) ->
 def render(problem: Problem) -> Response:
     """Return the problem as a response to this request."""
     close_reader()
+    watching.refused(problem.cause)
     renderers: list[tuple[Callable[[], bool], Renderer]] = current_app.extensions[RENDERERS]
     chosen = next(renderer for answers_for, renderer in renderers if answers_for())
     response = chosen(problem)

@@ -1,20 +1,23 @@
 """Settings, database and time of the current request, for all entry points."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import structlog
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
-from openslot.core import clock
+from openslot.core import audit, clock
 from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Failure
 from openslot.core.limits import Counts
-from openslot.core.work import Work
+from openslot.core.security import Counter, Seen
+from openslot.core.work import Work, doing
 from openslot.search.bookable import Offered
 from openslot.search.results import Directory
 
@@ -22,6 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EXTENSION = "openslot"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,11 @@ class Services:
     network: Directory
     offered: Offered = field(default_factory=Offered)
     counts: Counts = field(init=False)
+    security: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", Counts(_write_apart))  # the class is frozen
+        object.__setattr__(self, "security", Counter(_note_apart))
 
 
 def services() -> Services:
@@ -98,6 +105,22 @@ def database() -> Database:
 
 def _write_apart(work: Callable[[Session], int]) -> int:
     return database().run(work)
+
+
+def _note_apart(seen: Seen, details: Mapping[str, Any]) -> None:
+    work = doing(
+        reader_actor(), now(), settings(), audit.record, seen.action, seen.subject, **details
+    )
+    try:
+        database().run(work)
+    except Failure as error:  # noting a refusal must not change the answer
+        log.warning("security.not-noted", action=seen.action, reason=error.code)
+
+
+def reader_actor() -> Actor:
+    """Return who this request is known to come from, so far."""
+    caller = g.get("caller")
+    return cast(Actor, g.get("actor") or (caller.actor if caller else None) or visitor())
 
 
 def visitor() -> Actor:

@@ -16,9 +16,9 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Dependent, Patient, Practitioner
 from openslot.exports import history
 from openslot.feedback import queries as feedback
-from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
+from openslot.identity.sessions import unused_since
 from openslot.waiting_list import search as waiting
 from openslot.waiting_list.search import Listed
 
@@ -88,7 +88,7 @@ def _account(account: Account) -> Document:
 
 
 def _sessions(work: Work, account_id: UUID) -> list[Document]:
-    unused = identity.unused_since(work.settings, work.now)
+    unused = unused_since(work)
     return [
         {
             "signed_in_at": one.created_at.isoformat(),

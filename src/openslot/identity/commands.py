@@ -1,6 +1,5 @@
 """Commands on accounts: create, sign in, sessions, password, e-mail address, delete."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,14 +12,21 @@ from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database, remove
-from openslot.core.errors import NotFound, RateLimited
+from openslot.core.errors import NotFound
 from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work, doing
 from openslot.identity import passwords, queries
-from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongCredentials
-from openslot.identity.models import Account, AccountSession, SignInFailure
+from openslot.identity.credentials import end_all
+from openslot.identity.errors import (
+    EmailTaken,
+    NotActive,
+    NotConfirmed,
+    SignInLocked,
+    WrongCredentials,
+)
+from openslot.identity.models import Account, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
 """Time for which a wrong password counts against its e-mail and its source."""
@@ -31,9 +37,6 @@ FAILURES_PER_SOURCE = 5
 FAILURES_PER_EMAIL = 10
 """Limit for one e-mail from all addresses, as a multiple of ``sign_in_attempts``. Beyond it only
 known browsers can sign in: that bounds guessing from many addresses and lets the owner in."""
-
-SEEN_EVERY = timedelta(minutes=5)
-"""Shortest time between two updates of a session's last use."""
 
 
 class Source(NamedTuple):
@@ -116,18 +119,27 @@ def sign_in(
     if not is_right or account is None or not account.active:
         database.run(doing(SYSTEM, now, settings, note_failure, email, source))
         raise NotActive if is_right and account else WrongCredentials
-    if settings.confirm_email and account.confirmed_at is None:
+    if settings.confirms_email and account.confirmed_at is None:
         raise NotConfirmed
-    new_hash = (
+    checked = _Checked(
         passwords.hash_password(password, time_cost=cost)
         if passwords.wants_upgrade(account.password, time_cost=cost)
-        else None
+        else None,
+        passwords.is_imported(account.password)
+        and passwords.is_weak(password, account.name, account.email),
     )
     return database.run(
         doing(
-            SYSTEM, now, settings, _complete_sign_in, account.id, new_hash, source, address=address
+            SYSTEM, now, settings, _complete_sign_in, account.id, checked, source, address=address
         )
     )
+
+
+class _Checked(NamedTuple):
+    """What a right password calls for: a stronger hash, or another password."""
+
+    new_hash: str | None
+    is_weak: bool
 
 
 def _may_try(work: Work, email: str, source: Source) -> Account | None:
@@ -144,7 +156,7 @@ def check_failures(work: Work, email: str, source: Source) -> None:
         by_source >= allowed * FAILURES_PER_SOURCE or by_email >= allowed * FAILURES_PER_EMAIL
     )
     if by_both >= allowed or (is_flooded and not source.is_known):
-        raise RateLimited(retry_after=int(FAILURES_COUNT.total_seconds()))
+        raise SignInLocked(retry_after=int(FAILURES_COUNT.total_seconds()))
 
 
 def note_failure(work: Work, email: str, source: Source) -> None:
@@ -153,11 +165,13 @@ def note_failure(work: Work, email: str, source: Source) -> None:
 
 
 def _complete_sign_in(
-    work: Work, account_id: UUID, new_hash: str | None, source: Source, *, address: str | None
+    work: Work, account_id: UUID, checked: _Checked, source: Source, *, address: str | None
 ) -> Account:
     account = _existing(work.session, account_id)
-    if new_hash:
-        account.password = new_hash
+    if checked.new_hash:
+        account.password = checked.new_hash
+    if checked.is_weak:
+        account.must_change_password = True
     queries.forget_failures(
         work.session, email=account.email, address=source.name, before=work.now - FAILURES_COUNT
     )
@@ -166,70 +180,16 @@ def _complete_sign_in(
     return account
 
 
-def start_session(work: Work, account: Account, *, agent: str | None) -> str:
-    """Start a session for a browser and return its random token; only its hash is stored."""
-    token = secrets.token_urlsafe(32)
-    work.session.add(
-        AccountSession(
-            token_hash=token_hash(token),
-            account_id=account.id,
-            created_at=work.now,
-            seen_at=work.now,
-            ends_at=work.now + timedelta(days=work.settings.session_days),
-            address=work.actor.address,
-            agent=agent[:200] if agent else None,
-        )
-    )
-    return token
-
-
-def token_hash(token: str) -> bytes:
-    """Return the hash under which a token is stored."""
-    return hashlib.sha256(token.encode()).digest()
-
-
-def account_of_token(work: Work, token: str) -> tuple[Account, AccountSession] | None:
-    """Return the account and session of ``token``, or None if the session has ended."""
-    return queries.account_of_token(
-        work, token_hash(token), unused_since=unused_since(work.settings, work.now)
-    )
-
-
-def unused_since(settings: Settings, now: datetime) -> datetime:
-    """Return the time since which a session must have been used to be valid."""
-    return now - timedelta(hours=settings.session_hours)
-
-
-def is_stale(row: AccountSession, *, now: datetime) -> bool:
-    """Return whether the session's last use is due to be updated."""
-    return now - row.seen_at > SEEN_EVERY
-
-
-def touch_session(work: Work, token: str) -> None:
-    """Update a session's last use."""
-    row = work.session.get(AccountSession, token_hash(token))
-    if row is not None:
-        row.seen_at = work.now
-
-
-def end_session(session: Session, token: str) -> None:
-    """Sign out one browser; its cookie is no longer valid."""
-    row = session.get(AccountSession, token_hash(token))
-    if row is not None:
-        remove(session, row)
-
-
 def set_password(
     work: Work, account_id: UUID, password_hash: str, *, keep_session: str | None = None
 ) -> None:
-    """Set a new password; end all other sessions and tokens, and invalidate all links in mails."""
+    """Set a new password, end all credentials but the browser with ``keep_session``, and
+    invalidate all links in mails."""
     account = _existing(work.session, account_id)
     account.password = password_hash
     account.must_change_password = False
     account.fs_uniquifier = secrets.token_hex(16)
-    keep = token_hash(keep_session) if keep_session else None
-    queries.end_sessions(work.session, account_id, keep=keep)
-    queries.end_tokens(work.session, account_id)
+    end_all(work, account_id, keep_session=keep_session)
     audit.record(work, "account.password-changed", subject_of(account_id))
 
 
@@ -242,29 +202,53 @@ def confirm_email(work: Work, account_id: UUID) -> None:
 
 
 def change_account(work: Work, /, account_id: UUID, **values: object) -> Account:
-    """Set ``email``, ``name``, ``locale``, ``time_zone`` or ``theme``.
-
-    A new e-mail must be confirmed again. Raises EmailTaken if another account has it.
-    """
+    """Set ``name``, ``locale``, ``time_zone`` or ``theme``, or an ``email`` that whoever runs the
+    network vouches for. Raises EmailTaken."""
     account = _existing(work.session, account_id)
-    email = values.get("email", account.email)
+    email = values.pop("email", account.email)
     if email != account.email:
-        if queries.by_email(work.session, str(email)):
-            raise EmailTaken(field="email")
-        account.confirmed_at = None
+        change_email(work, account, str(email))
+        account.confirmed_at = work.now
     for name, value in values.items():
         setattr(account, name, value)
-    audit.record(work, "account.changed", subject_of(account_id), fields=sorted(values))
+    if values:
+        audit.record(work, "account.changed", subject_of(account_id), fields=sorted(values))
+    return account
+
+
+def change_email(
+    work: Work, account: Account, email: str, *, keep_session: str | None = None
+) -> None:
+    """Set a new e-mail, which is not confirmed; end all credentials but the browser with
+    ``keep_session``, and invalidate all links in mails.
+
+    Raises EmailTaken if another account has the e-mail.
+    """
+    if queries.by_email(work.session, email):
+        raise EmailTaken(field="email")
+    account.email, account.pending_email, account.confirmed_at = email, None, None
+    account.fs_uniquifier = secrets.token_hex(16)
+    end_all(work, account.id, keep_session=keep_session)
+    audit.record(work, "account.email-changed", subject_of(account.id))
+
+
+def ask_for_email(work: Work, account_id: UUID, email: str) -> Account:
+    """Remember the e-mail that replaces the account's own once its owner has confirmed it.
+
+    Nothing tells whether another account has it.
+    """
+    account = _existing(work.session, account_id)
+    account.pending_email = email
+    audit.record(work, "account.email-asked", subject_of(account_id))
     return account
 
 
 def set_active(work: Work, account_id: UUID, active: bool) -> None:
-    """Activate or deactivate an account; deactivating ends its sessions and tokens."""
+    """Activate or deactivate an account; deactivating ends its credentials."""
     account = _existing(work.session, account_id)
     account.active = active
     if not active:
-        queries.end_sessions(work.session, account_id)
-        queries.end_tokens(work.session, account_id)
+        end_all(work, account_id)
     action = "account.activated" if active else "account.deactivated"
     audit.record(work, action, subject_of(account_id))
 
@@ -272,7 +256,7 @@ def set_active(work: Work, account_id: UUID, active: bool) -> None:
 def delete_account(work: Work, account_id: UUID) -> None:
     """Delete an account for good; its audit events stay, with its id."""
     account = _existing(work.session, account_id)
-    queries.end_sessions(work.session, account_id)
+    end_all(work, account_id)
     audit.record(work, "account.deleted", subject_of(account_id))
     remove(work.session, account)
 

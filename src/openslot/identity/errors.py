@@ -1,6 +1,14 @@
 """Why somebody cannot sign in or have an account."""
 
-from openslot.core.errors import Busy, Conflict, Expired, Invalid, Unauthenticated
+from openslot.core.errors import (
+    Busy,
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    Unauthenticated,
+)
 
 
 class WrongCredentials(Unauthenticated):
@@ -20,10 +28,34 @@ class NotActive(WrongCredentials):
     sentence = WrongCredentials.sentence
 
 
+class SignInLocked(RateLimited):
+    """Too many attempts. Try again in {minutes} minutes.
+
+    Too many wrong passwords were given for the account, or from the address.
+    """
+
+    code = RateLimited.code
+
+
+class ProofNeeded(Forbidden):
+    """Enter your password again to continue.
+
+    It was last given too long ago for something that could do great harm.
+    """
+
+
 class NotConfirmed(Unauthenticated):
     """Follow the link in the mail that we sent you, then sign in.
 
     The password is right; the e-mail address is still to be confirmed.
+    """
+
+
+class MustChangePassword(Forbidden):
+    """Choose a new password on the pages of OpenSlot first.
+
+    Others may know the password, since it came from another system or from an administrator. So
+    it opens nothing but the page that replaces it.
     """
 
 

@@ -3,26 +3,36 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 from uuid import UUID
 
 from openslot.core import audit
+from openslot.core.actor import Actor
 from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
+from openslot.core.limits import network_of
 from openslot.core.work import Work
 from openslot.identity import queries
-from openslot.identity.commands import token_hash
+from openslot.identity.errors import MustChangePassword
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
 from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
+from openslot.identity.sessions import token_hash
 
 KEY, ACCESS, REFRESH = "osk_", "ost_", "osr_"
 """Prefixes of keys, access tokens and refresh tokens, so that a leaked one is recognised."""
 
 ACCESS_LASTS = timedelta(minutes=15)
 REFRESH_LASTS = timedelta(days=30)
+"""Time without use until a program has to ask the person for the password again."""
+
 NETWORKS_LETTERS = 500
-SEEN_EVERY = timedelta(minutes=5)
+USED_EVERY = timedelta(hours=1)
+"""Shortest time between two updates of a key's last use."""
+
+MOST_NETWORKS = 40
+"""Networks remembered of a key's uses; the oldest are dropped."""
 
 
 Network = IPv4Network | IPv6Network
@@ -40,7 +50,8 @@ class Proof:
     """The holder of a bearer token: an account, or a program by the name of its key or client.
 
     ``program_id`` is the id of the key or client, since names are not unique. A key works from
-    ``networks`` only, if there are any.
+    ``networks`` only, if there are any, and until ``ends_at``. A use ``is_new`` if it is to be
+    noted with :func:`note_use`.
     """
 
     scopes: frozenset[str]
@@ -48,6 +59,8 @@ class Proof:
     program: str | None = None
     program_id: UUID | None = None
     networks: tuple[str, ...] = ()
+    ends_at: datetime | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +72,20 @@ class Pair:
 
 
 def create_key(
-    work: Work, name: str, scopes: Iterable[str], networks: Iterable[str]
+    work: Work,
+    name: str,
+    scopes: Iterable[str],
+    networks: Iterable[str],
+    *,
+    until: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key and return it with its text, which is not stored. Raises UnknownScope and
-    Invalid."""
+    """Create a key and return it with its text, which is not stored.
+
+    It ends after ``key_days`` of the settings, and at ``until`` at the latest. Raises UnknownScope
+    and Invalid.
+    """
+    days = work.settings.key_days
+    ends = [end for end in (until, work.now + timedelta(days=days) if days else None) if end]
     text = KEY + secrets.token_urlsafe(32)
     key = ApiKey(
         id=new_id(),
@@ -72,6 +95,7 @@ def create_key(
         networks=check_networks(networks),
         created_at=work.now,
         created_by=work.actor.account_id,
+        ends_at=min(ends, default=None),
     )
     work.session.add(key)
     audit.record(work, "key.created", f"key:{key.id}", scopes=key.scopes)
@@ -134,14 +158,15 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
 
 
 def prove(work: Work, text: str) -> Proof:
-    """Return the holder of a bearer token, in one statement. Raises BadToken.
+    """Return the holder of a bearer token, in one statement. Raises BadToken, and
+    MustChangePassword for the token of a person.
 
     A key with networks is valid from inside them only.
     """
     digest = token_hash(text)
     if text.startswith(KEY):
         key = queries.key_of(work.session, digest)
-        if key is None:
+        if key is None or (key.ends_at is not None and key.ends_at <= work.now):
             raise BadToken
         networks = tuple(key.networks.split(",")) if key.networks else ()
         if networks and not is_inside(work.actor.address, networks):
@@ -151,6 +176,8 @@ def prove(work: Work, text: str) -> Proof:
             program=f"key {key.name}",
             program_id=key.id,
             networks=networks,
+            ends_at=key.ends_at,
+            is_new=_is_new_use(work, key),
         )
     holder = queries.holder_of(work, digest) if text.startswith(ACCESS) else None
     if holder is None:
@@ -158,15 +185,39 @@ def prove(work: Work, text: str) -> Proof:
     token, account, client = holder
     scopes = frozenset(token.scopes.split())
     if account is not None:
+        if account.must_change_password:
+            raise MustChangePassword
         return Proof(for_person(scopes), account=account)
     if client is None:
         raise BadToken
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 
-def issue_pair(work: Work, account: Account) -> Pair:
+def _is_new_use(work: Work, key: ApiKey) -> bool:
+    is_due = key.used_at is None or work.now - key.used_at >= USED_EVERY
+    return is_due or network_of(work.actor.address) not in (key.used_from or "").split(",")
+
+
+def note_use(work: Work, key_id: UUID) -> None:
+    """Note when and from which network a key was used; its first use, and each from a network that
+    it was not used from before, is an audit event."""
+    key = work.session.get(ApiKey, key_id)
+    if key is None:
+        return
+    network, known = network_of(work.actor.address), (key.used_from or "").split(",")
+    if network not in known:
+        act = "key.first-used" if key.used_at is None else "key.new-network"
+        audit.record(work, act, f"key:{key_id}", network=network)
+        latest = [name for name in known if name][1 - MOST_NETWORKS :]
+        key.used_from = ",".join([*latest, network])
+    key.used_at = work.now
+
+
+def issue_pair(work: Work, account: Account, *, agent: str | None = None) -> Pair:
     """Issue a pair of tokens to a person who has signed in, with all rights of the account."""
-    return _pair(work, account.id, new_id())
+    work = work.by(Actor(account_id=account.id, address=work.actor.address))
+    audit.record(work, "token.issued", f"account:{account.id}")
+    return _pair(work, account.id, _Family(new_id(), work.now, agent[:200] if agent else None))
 
 
 def refresh(work: Work, text: str) -> Pair | None:
@@ -181,15 +232,30 @@ def refresh(work: Work, text: str) -> Pair | None:
         return None
     holder = queries.by_id(work.session, token.account_id)
     spent = token.used_at is not None or token.ends_at <= work.now
-    if spent or holder is None or not holder.active or not queries.spend(work, digest):
+    may_go_on = holder is not None and holder.active and not holder.must_change_password
+    if spent or not may_go_on or not queries.spend(work, digest):
         queries.end_family(work.session, token.family)
+        if token.used_at is not None:
+            audit.record(work, "token.reused", f"account:{token.account_id}")
         return None
-    return _pair(work, token.account_id, token.family)
+    work = work.by(Actor(account_id=token.account_id, address=work.actor.address))
+    audit.record(work, "token.refreshed", f"account:{token.account_id}")
+    began = token.family_began_at or token.created_at
+    return _pair(work, token.account_id, _Family(token.family, began, token.agent))
+
+
+class _Family(NamedTuple):
+    """All tokens that go back to one sign-in, which was at ``began``."""
+
+    id: UUID
+    began: datetime
+    agent: str | None
 
 
 def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts: timedelta) -> str:
     """Issue an access token to an authenticated program."""
     text = ACCESS + secrets.token_urlsafe(32)
+    audit.record(work, "token.issued", f"client:{client.id}")
     work.session.add(
         ApiToken(
             token_hash=token_hash(text),
@@ -204,7 +270,8 @@ def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts
     return text
 
 
-def _pair(work: Work, account_id: UUID, family: UUID) -> Pair:
+def _pair(work: Work, account_id: UUID, family: _Family) -> Pair:
+    last = family.began + timedelta(days=work.settings.token_days)
     pair = Pair(ACCESS + secrets.token_urlsafe(32), REFRESH + secrets.token_urlsafe(32))
     for text, lasts in ((pair.access, ACCESS_LASTS), (pair.refresh, REFRESH_LASTS)):
         work.session.add(
@@ -213,9 +280,11 @@ def _pair(work: Work, account_id: UUID, family: UUID) -> Pair:
                 account_id=account_id,
                 scopes=EVERYTHING,
                 is_refresh=text == pair.refresh,
-                family=family,
+                family=family.id,
+                family_began_at=family.began,
+                agent=family.agent,
                 created_at=work.now,
-                ends_at=work.now + lasts,
+                ends_at=min(work.now + lasts, last),
             )
         )
     return pair

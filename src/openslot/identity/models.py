@@ -19,6 +19,7 @@ class Account(Base):
     """A login. ``email`` is stored in lower case; ``password`` is an argon2id hash.
 
     ``fs_uniquifier`` names the account in signed links; a new one invalidates all earlier links.
+    ``pending_email`` replaces ``email`` once the link that was sent there is opened.
     """
 
     __tablename__ = "account"
@@ -30,6 +31,7 @@ class Account(Base):
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    pending_email: Mapped[str | None] = mapped_column(String(254))
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     locale: Mapped[str | None] = mapped_column(String(20))
@@ -41,7 +43,10 @@ class Account(Base):
 
 
 class AccountSession(Base):
-    """A signed-in browser. The cookie has a random token, this row its SHA-256."""
+    """A signed-in browser. The cookie has a random token, this row its SHA-256.
+
+    ``proved_at`` is when the password was last given there.
+    """
 
     __tablename__ = "account_session"
     __table_args__ = (Index(None, "account_id"),)
@@ -51,8 +56,42 @@ class AccountSession(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     seen_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
     address: Mapped[str | None] = mapped_column(String(45))
     agent: Mapped[str | None] = mapped_column(String(200))
+
+
+class CalendarFeed(Base):
+    """The address at which an account's calendar can be read without signing in.
+
+    It contains a random token, this row the token's SHA-256; a new token ends the old address.
+    """
+
+    __tablename__ = "calendar_feed"
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    token_hash: Mapped[bytes] = mapped_column(Digest, unique=True)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PendingSignUp(Base):
+    """What somebody registered with, until the link in the mail to that address is opened.
+
+    It is no account: nobody can sign in with it. ``details`` are those of the form.
+    """
+
+    __tablename__ = "pending_sign_up"
+    __table_args__ = (Index(None, "ends_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(20))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    password: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class SignInFailure(Base):
@@ -71,7 +110,8 @@ class ApiKey(Base):
     """The secret key of a trusted program, shown once and stored as its SHA-256.
 
     ``scopes`` are separated by spaces. ``networks`` are address ranges separated by commas; empty
-    means any.
+    means any. ``used_at`` is exact to an hour; ``used_from`` are the networks it was used from,
+    separated by commas.
     """
 
     __tablename__ = "api_key"
@@ -87,6 +127,8 @@ class ApiKey(Base):
     )
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_from: Mapped[str | None] = mapped_column(String(2000))
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ApiClient(Base):
@@ -120,7 +162,8 @@ class ApiToken(Base):
     """A token of an account or a client, stored as its SHA-256.
 
     A refresh token works once and is replaced by another of its ``family``. If it is used again,
-    the whole family ends, since the token has been copied.
+    the whole family ends, since the token has been copied. ``family_began_at`` is when the person
+    gave the password, and ``agent`` the program that sent it.
     """
 
     __tablename__ = "api_token"
@@ -136,6 +179,8 @@ class ApiToken(Base):
     scopes: Mapped[str] = mapped_column(Text)
     is_refresh: Mapped[bool] = mapped_column(Boolean, default=False)
     family: Mapped[UUID] = mapped_column(Uuid)
+    family_began_at: Mapped[datetime | None] = mapped_column(Instant)
+    agent: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)

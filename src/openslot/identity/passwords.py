@@ -116,7 +116,21 @@ def proves(stored: str | None, password: str, *, time_cost: int) -> bool:
 
 def wants_upgrade(stored: str, *, time_cost: int) -> bool:
     """Return whether the hash should be replaced by a stronger one at sign-in."""
-    return stored.startswith("pbkdf2:") or _hasher(time_cost).check_needs_rehash(stored)
+    return is_imported(stored) or _hasher(time_cost).check_needs_rehash(stored)
+
+
+def is_imported(stored: str) -> bool:
+    """Return whether the hash was made by another system, which had its own rules."""
+    return stored.startswith("pbkdf2:")
+
+
+def is_weak(password: str, *known: str) -> bool:
+    """Return whether :func:`check_new` refuses the password."""
+    try:
+        check_new(password, *known)
+    except WeakPassword:
+        return True
+    return False
 
 
 def check_new(password: str, *known: str) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from openslot.core.actor import Role
 from openslot.core.db import changed
 from openslot.core.fields import address_key
 from openslot.core.folding import has_words
@@ -18,9 +19,23 @@ from openslot.identity.models import (
     ApiClient,
     ApiKey,
     ApiToken,
+    CalendarFeed,
+    PendingSignUp,
     SignInFailure,
     UsedAssertion,
 )
+
+
+class Unused(NamedTuple):
+    """The times since which a session must have been used to be valid: a patient's, and that of
+    everybody who works with patients, often at a shared desk."""
+
+    patients: datetime
+    staff: datetime
+
+    def of(self, role: str) -> datetime:
+        """Return the time for a role."""
+        return self.patients if role == Role.PATIENT else self.staff
 
 
 def by_email(session: Session, email: str) -> Account | None:
@@ -48,32 +63,34 @@ def by_uniquifier(session: Session, uniquifier: str) -> Account | None:
 
 
 def account_of_token(
-    work: Work, token_hash: bytes, *, unused_since: datetime
+    work: Work, token_hash: bytes, *, unused_since: Unused
 ) -> tuple[Account, AccountSession] | None:
     """Return the account and session of this token while it lasts, in one statement."""
+    is_patient = Account.role == Role.PATIENT
     row = work.session.execute(
         select(Account, AccountSession)
         .join(AccountSession, AccountSession.account_id == Account.id)
         .where(
             AccountSession.token_hash == token_hash,
             AccountSession.ends_at > work.now,
-            AccountSession.seen_at > unused_since,
+            AccountSession.seen_at
+            > case((is_patient, unused_since.patients), else_=unused_since.staff),
             Account.active,
         )
     ).first()
     return (row[0], row[1]) if row else None
 
 
-def sessions_of(
-    work: Work, account_id: UUID, *, unused_since: datetime
-) -> Sequence[AccountSession]:
+def sessions_of(work: Work, account_id: UUID, *, unused_since: Unused) -> Sequence[AccountSession]:
     """Return the signed-in browsers of an account, last used first."""
+    account = by_id(work.session, account_id)
+    since = unused_since.of(account.role) if account else work.now
     return work.session.scalars(
         select(AccountSession)
         .where(
             AccountSession.account_id == account_id,
             AccountSession.ends_at > work.now,
-            AccountSession.seen_at > unused_since,
+            AccountSession.seen_at > since,
         )
         .order_by(AccountSession.seen_at.desc())
     ).all()
@@ -113,6 +130,14 @@ def forget_failures(session: Session, *, email: str, address: str, before: datet
     failures from before ``before``. Failures from other addresses stay."""
     own = (SignInFailure.email == email) & (SignInFailure.address == address)
     session.execute(delete(SignInFailure).where(or_(own, SignInFailure.at < before)))
+
+
+def network_administrators(session: Session) -> Sequence[Account]:
+    """Return the active administrators of the network whose address is confirmed."""
+    query = select(Account).where(
+        Account.role == Role.NETWORK_ADMIN, Account.active, Account.confirmed_at.isnot(None)
+    )
+    return session.scalars(query.order_by(Account.email)).all()
 
 
 def accounts(
@@ -173,9 +198,29 @@ def end_family(session: Session, family: UUID) -> None:
     session.execute(delete(ApiToken).where(ApiToken.family == family))
 
 
-def end_tokens(session: Session, account_id: UUID) -> None:
-    """Delete all tokens of an account."""
-    session.execute(delete(ApiToken).where(ApiToken.account_id == account_id))
+def end_tokens(session: Session, account_id: UUID, **only: UUID | None) -> None:
+    """Delete all tokens of an account, or those of one ``family``."""
+    query = delete(ApiToken).where(ApiToken.account_id == account_id)
+    if "family" in only:
+        query = query.where(ApiToken.family == only["family"])
+    session.execute(query)
+
+
+def refresh_tokens_of(work: Work, account_id: UUID) -> Sequence[ApiToken]:
+    """Return the refresh tokens that an account's programs can still use, newest first."""
+    valid = (ApiToken.is_refresh, ApiToken.used_at.is_(None), ApiToken.ends_at > work.now)
+    query = select(ApiToken).where(ApiToken.account_id == account_id, *valid)
+    return work.session.scalars(query.order_by(ApiToken.created_at.desc())).all()
+
+
+def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
+    """Return the calendar address of an account, if it has one."""
+    return session.get(CalendarFeed, account_id)
+
+
+def end_feed(session: Session, account_id: UUID) -> None:
+    """Delete the calendar address of an account."""
+    session.execute(delete(CalendarFeed).where(CalendarFeed.account_id == account_id))
 
 
 def purge_sessions(
@@ -205,6 +250,16 @@ def purge_failures(session: Session, *, before: datetime, limit: int) -> int:
 def remove_failures(session: Session, email: str) -> None:
     """Delete the failed sign-ins of an address."""
     session.execute(delete(SignInFailure).where(SignInFailure.email == address_key(email)))
+
+
+def end_pending(session: Session, email: str) -> None:
+    """Delete the pending sign-ups with an address."""
+    session.execute(delete(PendingSignUp).where(PendingSignUp.email == email))
+
+
+def purge_pending(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` sign-ups whose link has expired; return the number."""
+    return _purge(session, PendingSignUp.id, PendingSignUp.ends_at <= before, limit)
 
 
 def _purge(

@@ -100,7 +100,7 @@ def referral(event: ReferralEvent, to: Recipient) -> Values:
 def offer(event: OfferEvent, to: Recipient) -> Values:
     """Return what is said of a time that is held for the reader, with the link that answers."""
     appointment, replaced = event.appointment, event.replaced
-    link = f"offers/{token_of(event.work.settings.key(), event.offer.id)}"
+    link = f"offers/{token_of(event.work.settings.signing_keys(), event.offer.id)}"
     return {
         **_when(appointment, to),
         **_with_and_where(appointment, to, event.work.settings),

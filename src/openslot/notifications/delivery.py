@@ -160,7 +160,7 @@ def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
     """Yield a connection to the mail server, secured and signed in as the settings say."""
     server = _connect(settings)
     try:
-        if settings.smtp_security == "starttls":
+        if settings.mail_security == "starttls":
             server.starttls(context=ssl.create_default_context())
         if settings.smtp_user:
             server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
@@ -174,7 +174,7 @@ def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
 
 def _connect(settings: Settings) -> smtplib.SMTP:
     where, patience = (settings.smtp_host, settings.smtp_port), settings.smtp_timeout
-    if settings.smtp_security == "tls":
+    if settings.mail_security == "tls":
         return smtplib.SMTP_SSL(*where, timeout=patience, context=ssl.create_default_context())
     return smtplib.SMTP(*where, timeout=patience)
 

@@ -74,18 +74,28 @@ def account_mail(
 
 
 def queue_account_mail(
-    work: Work, kind: str, account: Account, link: str, *, to: str | None = None
+    work: Work,
+    kind: str,
+    account: Account,
+    link: str,
+    *,
+    to: str | None = None,
+    is_decoy: bool = False,
+    once: str | None = None,
 ) -> UUID:
     """Write to the owner of an account, in its language; ``kind`` is an :class:`AccountMail`.
 
-    ``to`` may be another address than the account's, such as the one that it has just left.
+    ``to`` may be another address than the account's, such as the one that it has just left. A
+    decoy takes the same work, and is never sent.
     """
     reader_language = language(account.locale, work.settings.locale)
     address = to or account.email
     mail = account_mail(
         AccountMail(kind), address, account.name, link, reader_language, work.settings
     )
-    return queue_mail(work, mail)
+    if is_decoy:
+        return outbox.send_nothing(work)
+    return queue_mail(work, mail, once=once)
 
 
 def queue_mail(
@@ -94,12 +104,13 @@ def queue_mail(
     *,
     about: Mapping[str, Any] | None = None,
     due: datetime | None = None,
+    once: str | None = None,
 ) -> UUID:
     """Have the worker send a mail once this transaction is committed; return its id there.
 
     ``about`` is the event that it is about, and ``due`` when it is sent at the earliest.
     """
-    return outbox.send(work, MAIL, {**mail.packed(), "about": about}, due=due)
+    return outbox.send(work, MAIL, {**mail.packed(), "about": about}, due=due, once=once)
 
 
 def _message(

@@ -13,10 +13,11 @@ from openslot.core.errors import NotFound
 from openslot.core.language import language
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.identity.commands import subject_of, token_hash
+from openslot.identity.commands import subject_of
+from openslot.identity.models import CalendarFeed
+from openslot.identity.sessions import token_hash
 from openslot.notifications import ics, queries
 from openslot.notifications.calendar_titles import side_of, title
-from openslot.notifications.models import CalendarFeed
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
 """The roles that have appointments which a calendar can show."""

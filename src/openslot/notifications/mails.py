@@ -185,3 +185,4 @@ class AccountMail(StrEnum):
     HAND_OVER = "account_hand_over"
     STAFF_WELCOME = "account_staff_welcome"
     STAFF_DECLINED = "account_staff_declined"
+    ALARM = "account_alarm"

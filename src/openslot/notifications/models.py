@@ -1,13 +1,14 @@
-"""Mail preferences and private calendar addresses."""
+"""Mail preferences."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
-from openslot.identity.models import Digest
+from openslot.core.db import Base
+from openslot.identity.models import CalendarFeed
+
+__all__ = ["CalendarFeed", "Preference"]
 
 
 class Preference(Base):
@@ -26,18 +27,3 @@ class Preference(Base):
     offers: Mapped[bool] = mapped_column(Boolean, default=True)
     referrals: Mapped[bool] = mapped_column(Boolean, default=True)
     requests: Mapped[bool] = mapped_column(Boolean, default=True)
-
-
-class CalendarFeed(Base):
-    """The address at which an account's calendar can be read without signing in.
-
-    It contains a random token, this row the token's SHA-256; a new token ends the old address.
-    """
-
-    __tablename__ = "calendar_feed"
-
-    account_id: Mapped[UUID] = mapped_column(
-        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
-    )
-    token_hash: Mapped[bytes] = mapped_column(Digest, unique=True)
-    made_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,6 +1,7 @@
 """The kinds of mail that an account wants, and the links that stop one."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -38,6 +39,9 @@ KINDS: Mapping[Role, tuple[Kind, ...]] = {
 """The kinds that each role gets. Nobody can stop mail about the account itself or about emergency
 access."""
 
+STOP_WITHIN = timedelta(days=365)
+"""Time for which the link in a mail stops a kind of mail; later, the account's page does."""
+
 _PURPOSE = "stop mail"
 """Prevents links for other purposes, signed with the same key, from stopping mail."""
 
@@ -72,7 +76,7 @@ def choose(work: Work, account_id: UUID, choices: Mapping[Kind, bool]) -> None:
 def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | None:
     """Return the address that stops a kind without signing in; None if there can be none.
 
-    It does not expire, since mails are kept for years, and it can do nothing else.
+    It lasts for STOP_WITHIN, and can do nothing else.
     """
     if account_id is None or not settings.public_url:
         return None
@@ -81,13 +85,16 @@ def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | 
 
 def stop_token(settings: Settings, account_id: UUID, kind: Kind) -> str:
     """Return the token of the link: account and kind, signed."""
-    return signing.sign(settings.key(), _PURPOSE, [account_id.hex, kind])
+    return signing.sign_dated(settings.signing_keys(), _PURPOSE, [account_id.hex, kind])
 
 
 def account_to_stop(work: Work, token: str) -> tuple[Account, Kind]:
-    """Return the account and kind that a link names. Raises NotFound if we did not sign it."""
+    """Return the account and kind that a link names. Raises NotFound if we did not sign it,
+    or too long ago."""
     try:
-        account_id, kind = signing.read(work.settings.key(), _PURPOSE, token)
+        account_id, kind = signing.read_dated(
+            work.settings.signing_keys(), _PURPOSE, token, lasts=STOP_WITHIN
+        )
     except NotSigned:
         raise NotFound from None
     account = accounts.by_id(work.session, UUID(account_id))

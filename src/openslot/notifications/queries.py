@@ -13,8 +13,7 @@ from openslot.core.actor import Role
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import StaffMember
 from openslot.directory.queries import Standing
-from openslot.identity.models import Account
-from openslot.notifications.models import CalendarFeed
+from openslot.identity.models import Account, CalendarFeed
 from openslot.schedules.models import Schedule
 
 SHOWN = (Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW)
@@ -37,6 +36,7 @@ def staff_of(session: Session, department_id: int) -> Sequence[Account]:
             StaffMember.department_id == department_id,
             StaffMember.waits.is_(False),
             Account.active.is_(True),
+            Account.confirmed_at.isnot(None),
         )
         .order_by(Account.email)
     ).all()

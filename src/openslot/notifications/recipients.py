@@ -78,6 +78,8 @@ def patient(event: PatientEvent) -> list[Recipient]:
 def practice(event: AppointmentEvent) -> list[Recipient]:
     """Return the practitioner, or the department of the service except the person who acted."""
     appointment = event.appointment
+    if event.patient is not None and not _is_confirmed(event.work, event.patient):
+        return []
     if appointment.practitioner:
         return _only(_person(event.work, Side.PRACTICE, appointment.practitioner, None))
     if appointment.department is None:
@@ -225,6 +227,12 @@ def _account(
     )
 
 
+def _is_confirmed(work: Work, patient: Patient) -> bool:
+    """Return whether a patient's account, if there is one, may cause mail to others."""
+    account = accounts.by_id(work.session, patient.account_id) if patient.account_id else None
+    return account is None or account.confirmed_at is not None
+
+
 def _person(
     work: Work,
     side: Side,
@@ -234,6 +242,8 @@ def _person(
     dependent: str | None = None,
 ) -> Recipient | None:
     account = accounts.by_id(work.session, person.account_id) if person.account_id else None
+    if account is not None and account.confirmed_at is None:
+        return None  # the address may be somebody else's
     email = person.email or (account.email if account else None)
     if not email:
         return None

@@ -7,18 +7,18 @@ from uuid import UUID
 
 from openslot.core import signing
 from openslot.core.errors import NotFound
-from openslot.core.signing import NotSigned
+from openslot.core.signing import Keys, NotSigned
 
 PURPOSE = "offer"
 """The purpose under which the links are signed, so that no other signed link opens an offer."""
 
 
-def token_of(key: str, offer_id: UUID) -> str:
+def token_of(key: Keys, offer_id: UUID) -> str:
     """Return the signed token for the link to an offer."""
     return signing.sign(key, PURPOSE, offer_id.hex)
 
 
-def read_token(key: str, token: str) -> UUID:
+def read_token(key: Keys, token: str) -> UUID:
     """Return the id of the offer in a token; raise NotFound if the signature is not valid."""
     try:
         return UUID(signing.read(key, PURPOSE, token))

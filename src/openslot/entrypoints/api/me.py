@@ -8,7 +8,7 @@ from flask import request
 from pydantic import AwareDatetime, Field
 
 from openslot.core.actor import Role
-from openslot.core.errors import Forbidden
+from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Line
 from openslot.core.work import Work
 from openslot.directory import own
@@ -22,7 +22,8 @@ from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.tokens import Secret
 from openslot.entrypoints.request import database, now, reader, settings
 from openslot.entrypoints.rules import Rule
-from openslot.identity import keys, queries
+from openslot.identity import credentials, keys, queries
+from openslot.identity.credentials import CredentialKind
 from openslot.identity.models import Account as AccountRow
 from openslot.identity.models import ApiKey
 from openslot.identity.own import prove
@@ -32,6 +33,7 @@ service = Service("me", "Own account", "The account that the token belongs to.")
 key_service = Service("keys", "Keys", "API keys of trusted programs.")
 
 KEYS = "/api/v1/keys"
+CREDENTIALS = "/api/v1/me/credentials"
 
 
 class Account(Shown):
@@ -67,6 +69,8 @@ class Key(Shown):
     scopes: list[str]
     networks: list[str]
     created: AwareDatetime
+    ends: AwareDatetime | None
+    used: Annotated[AwareDatetime | None, Field(description="Last use, exact to an hour.")]
 
 
 class NewKey(Given):
@@ -81,6 +85,22 @@ class MadeKey(Key):
     """A new API key, with the key itself, which is not shown again."""
 
     key: str
+
+
+class Credential(Shown):
+    """A browser, program or calendar address that opens the account; the id opens nothing."""
+
+    kind: CredentialKind
+    id: str
+    made: AwareDatetime
+    used: AwareDatetime | None
+    ends: AwareDatetime | None
+    agent: str | None
+    address: str | None
+
+
+class CredentialList(Listing[Credential]):
+    """Everything that opens the account besides the password."""
 
 
 class KeyList(Listing[Key]):
@@ -143,6 +163,33 @@ def delete_me(body: Proof) -> None:
     bearer.write(delete_own_account)
 
 
+@service.operation("GET", CREDENTIALS, scope="account:read", rule=Rule.OWN, answer=CredentialList)
+def list_credentials() -> CredentialList:
+    """List everything that opens your account besides your password."""
+    items = credentials.credentials_of(bearer.work(), _account().id)
+    return CredentialList(items=[_credential(item) for item in items], next=None)
+
+
+@service.operation("DELETE", CREDENTIALS, scope="account:write", rule=Rule.OWN, status=204)
+def end_credentials() -> None:
+    """Sign out everywhere: end all browsers, programs and the calendar address, also this token."""
+    bearer.write(credentials.end_all, _account().id)
+
+
+@service.operation(
+    "DELETE",
+    f"{CREDENTIALS}/<kind>/<credential_id>",
+    scope="account:write",
+    rule=Rule.OWN,
+    status=204,
+)
+def end_credential(kind: str, credential_id: str) -> None:
+    """End one browser, program or calendar address."""
+    if kind not in frozenset(CredentialKind):
+        raise NotFound
+    bearer.write(credentials.end_one, _account().id, CredentialKind(kind), credential_id)
+
+
 @key_service.operation("GET", KEYS, scope="manage", rule=Rule.PROGRAMS, answer=KeyList)
 def list_keys() -> KeyList:
     """List the active keys, newest first."""
@@ -161,11 +208,14 @@ def list_keys() -> KeyList:
     secret=True,
 )
 def create_key(body: NewKey) -> MadeKey:
-    """Create a key; its scopes and networks may not exceed those of the key that creates it."""
+    """Create a key; it has no more scopes and networks than the key that creates it, and ends with
+    it."""
     may_run_network(bearer.actor())
     creator = bearer.caller()
     keys.check_hands_on(creator.scopes, creator.networks, body.scopes, body.networks)
-    row, text = bearer.write(keys.create_key, body.name, body.scopes, body.networks)
+    row, text = bearer.write(
+        keys.create_key, body.name, body.scopes, body.networks, until=creator.ends_at
+    )
     return MadeKey(**_key(row).model_dump(), key=text)
 
 
@@ -184,6 +234,18 @@ def _account() -> AccountRow:
     if account is None:
         raise Forbidden("A key has no account. Use an access token.")
     return account
+
+
+def _credential(item: credentials.Credential) -> Credential:
+    return Credential(
+        kind=item.kind,
+        id=item.id,
+        made=item.made_at,
+        used=item.used_at,
+        ends=item.ends_at,
+        agent=item.agent,
+        address=item.address,
+    )
 
 
 def _shown(row: AccountRow) -> Account:
@@ -210,4 +272,6 @@ def _key(row: ApiKey) -> Key:
         scopes=row.scopes.split(),
         networks=[network for network in row.networks.split(",") if network],
         created=row.created_at,
+        ends=row.ends_at,
+        used=row.used_at,
     )

@@ -11,6 +11,7 @@ from openslot.entrypoints.request import database, now, settings, visitor, write
 from openslot.entrypoints.rules import Rule
 from openslot.identity import keys
 from openslot.identity.commands import sign_in, source_of
+from openslot.identity.errors import MustChangePassword
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
 
 service = Service("tokens", "Tokens", "Sign in as a person, and stay signed in.")
@@ -55,7 +56,8 @@ def create(body: SignIn) -> Tokens:
     """Sign in with an email address and password.
 
     The answer is the same for an unknown address and a wrong password. After several wrong
-    passwords the account has to wait, as on the sign-in page.
+    passwords the account has to wait, as on the sign-in page. A password that others may know
+    has to be changed on the pages first.
     """
     account = sign_in(
         database(),
@@ -66,8 +68,10 @@ def create(body: SignIn) -> Tokens:
         address=request.remote_addr,
         now=now(),
     )
+    if account.must_change_password:
+        raise MustChangePassword
     limits.sign_in(account.id)
-    return _shown(write_by(visitor(), keys.issue_pair, account))
+    return _shown(write_by(visitor(), keys.issue_pair, account, agent=request.user_agent.string))
 
 
 @service.operation(

@@ -17,6 +17,10 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
+MOST_DIGITS = 18
+"""Digits of the longest number that is a version; int() refuses thousands."""
+
+
 def sent_version(newest: Callable[[], int]) -> int | None:
     """Return the version in If-Match, or None if any version will do.
 
@@ -28,7 +32,8 @@ def sent_version(newest: Callable[[], int]) -> int | None:
         return None
     if not re.fullmatch(ETAGS_PATTERN, header):
         raise Malformed('Send a version in If-Match, for example "3".', field="If-Match")
-    versions = [int(digits) for digits in re.findall(r'(?<!W/)"([0-9]+)"', header)]
+    written = re.findall(r'(?<!W/)"([0-9]+)"', header)
+    versions = [int(digits) for digits in written if len(digits) <= MOST_DIGITS]
     if not versions:
         return NO_VERSION
     if len(versions) > 1 and (now := newest()) in versions:

@@ -1,30 +1,38 @@
-"""Checks of the diaries and the audit log, and repair of diaries."""
+"""Checks of the diaries, the audit log and the settings, and repair of diaries."""
 
 from datetime import datetime
 
 import click
 
 from openslot.booking import check, queries
-from openslot.core import clock, sealing
+from openslot.core import clock, facts, sealing
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.files import open_files
 from openslot.core.sealing import Sealed
 from openslot.core.work import doing
 from openslot.entrypoints.cli.deployment import check_file
+from openslot.entrypoints.cli.serving import OTHER_KEY
 from openslot.usecases import retention
 
 
 def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
-    """Print each fault of the file, the diaries and the audit log, and what is due to be removed;
-    raise ClickException if faults remain."""
+    """Print each fault of the file, the diaries, the audit log and the secret key, what is due to
+    be removed, and what the settings leave open; raise ClickException if any fault remains."""
     check_file(database)
-    advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
+    advice = [
+        *_check_diaries(database, repair=repair),
+        *_check_audit(database),
+        *_check_key(database, settings, repair=repair),
+    ]
     due = database.read(doing(SYSTEM, clock.now(), settings, retention.due))
     click.echo(
         f"Due to be removed by the worker: {due.records} health records, "
         f"{due.audit_events} audit events."
     )
+    for sentence in left_open(settings):
+        click.echo(f"Open: {sentence}")
     if advice:
         raise click.ClickException(" ".join(advice))
 
@@ -81,6 +89,35 @@ def _intact(state: Sealed) -> str:
         f"All seals of the audit log are intact. The newest is number {seal.number} from "
         f"{_minute(seal.sealed_at)}: {seal.digest}"
     )
+
+
+def _check_key(database: Database, settings: Settings, *, repair: bool) -> list[str]:
+    """Compare the secret key with that of the other machines; with ``repair``, take this one."""
+    if repair:
+        database.run(lambda session: facts.take_key(session, settings))
+    if database.run(lambda session: facts.is_our_key(session, settings)):
+        return []
+    click.echo("The secret key differs from the one that this database was last used with.")
+    return [OTHER_KEY]
+
+
+def left_open(settings: Settings) -> list[str]:
+    """Return a sentence for each setting that a public server should have otherwise."""
+    is_mailed = bool(settings.smtp_host)
+    found = {
+        "OPENSLOT_PUBLIC_URL has no https:// address, so passwords and cookies cross the network "
+        "in clear unless only this machine is served.": not settings.is_https,
+        "Cookies are sent without HTTPS too (OPENSLOT_SECURE_COOKIES).": not settings.hides_cookies,
+        "Any host name is answered to (OPENSLOT_TRUSTED_HOSTS).": not settings.hosts,
+        "Mail goes to the mail server in clear (OPENSLOT_SMTP_SECURITY).": is_mailed
+        and settings.mail_security == "none",
+        "Accounts are created without a confirmed email address (OPENSLOT_CONFIRM_EMAIL).": (
+            settings.sign_up != "closed" and not settings.confirms_email
+        ),
+        "Requests are not limited (OPENSLOT_RATE_LIMITS).": not settings.rate_limits,
+        "API keys never end (OPENSLOT_KEY_DAYS).": not settings.key_days,
+    }
+    return [*(sentence for sentence, is_open in found.items() if is_open), *open_files(settings)]
 
 
 def _minute(when: datetime) -> str:

@@ -13,6 +13,7 @@ from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, Unavailable
+from openslot.core.files import close_files, open_files
 from openslot.core.work import Work, doing
 from openslot.migrations import run as migrations
 
@@ -35,6 +36,7 @@ class Deployment:
     def database(self) -> Database:
         """Return the database, with or without tables; raise ClickException if it is away."""
         url = self.settings.url
+        self._close_files()
         try:
             database = Database(url, hurried=False)
         except Exception as error:
@@ -48,6 +50,15 @@ class Deployment:
             raise _no_answer(error) from None
         click.get_current_context().call_on_close(database.close)
         return database
+
+    def _close_files(self) -> None:
+        """Keep the embedded database to its owner, or raise ClickException if it cannot be."""
+        if self.settings.database_url:
+            return
+        with suppress(PermissionError):
+            close_files(self.settings)
+        if found := open_files(self.settings):
+            raise click.ClickException("\n".join(found))
 
     @property
     def ready_database(self) -> Database:

@@ -89,6 +89,7 @@ def cli() -> None:
     Settings are environment variables that start with OPENSLOT_, or lines in a file called
     .env. docs/settings.md lists them. By default, all data is stored in the folder data/.
     """
+    os.umask(0o077)  # what is written here is for its owner only
 
 
 @cli.command()
@@ -98,16 +99,23 @@ def cli() -> None:
 @click.option(
     "--no-worker", is_flag=True, help="Do not start the worker; run `openslot worker` instead."
 )
+@click.option(
+    "--insecure", is_flag=True, help="Listen on other addresses than this machine's without HTTPS."
+)
 @pass_deployment
-def serve(deployment: Deployment, host: str, port: int, workers: int, no_worker: bool) -> None:
+def serve(
+    deployment: Deployment, host: str, port: int, workers: int, no_worker: bool, insecure: bool
+) -> None:
     """Start the server. Stop it with Ctrl-C or SIGTERM.
 
     Running requests are finished first. The worker, which sends mail, runs next to the
     server and is restarted if it fails. Behind a reverse proxy, set
-    OPENSLOT_TRUSTED_PROXIES and OPENSLOT_SECURE_COOKIES.
+    OPENSLOT_TRUSTED_PROXIES and OPENSLOT_PUBLIC_URL.
     """
+    serving.check_exposed(host, deployment.settings, insecure=insecure)
     with serving.claim_address(host, port):
-        deployment.ready_database.close()
+        serving.warn_of_another_key(deployment.ready_database, deployment.settings)
+        deployment.database.close()
         serving.serve(host, port, workers=workers, beside=not no_worker)
 
 
@@ -129,6 +137,8 @@ def worker(deployment: Deployment, once: bool, until_stdin_closes: bool) -> None
     You only need this with `openslot serve --no-worker`, for example on another machine. Any
     number of workers can run at once; each message is handled by one of them.
     """
+    if not until_stdin_closes:
+        serving.warn_of_another_key(deployment.ready_database, deployment.settings)
     deployment.ready_database.close()
     serving.work(
         Database(deployment.settings.url),
@@ -233,11 +243,12 @@ def import_(
 )
 @pass_deployment
 def check(deployment: Deployment, repair: bool) -> None:
-    """Check that the diaries match the bookings, and that nobody changed the audit log.
+    """Check the diaries, the audit log and the settings.
 
     Compares every diary with its appointments, holds and absences, and recomputes every seal
     of the audit log. Exit code 1 if faults remain. Store the printed digest of the newest seal
-    in another place: it can prove later that nothing before it was changed.
+    in another place: it can prove later that nothing before it was changed. What the settings
+    leave open is listed, and is no fault.
     """
     checking.run_check(deployment.ready_database, deployment.settings, repair=repair)
 

@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 from logging import ERROR, getLogger
 
 import click
 import uvicorn
 
-from openslot.core import logging
+from openslot.core import facts, logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
@@ -45,6 +46,13 @@ FREED_WITHIN = 3.0
 SWITCHES_AFTER = 0.0005
 """Seconds after which a busy thread yields to the event loop: a tenth of Python's default, as the
 loop serves hundreds of connections."""
+
+OTHER_KEY = (
+    "This machine's secret key is not the one that this database was last used with: links and "
+    "sign-ins of one machine fail on another. Set the same OPENSLOT_SECRET_KEY everywhere. If you "
+    "have changed the key, list the old one in OPENSLOT_SECRET_KEY_FALLBACKS, or run: openslot "
+    "check --repair"
+)
 
 MOST_FILES = 65_536
 """Limit of open files that a process requests; each connection is one."""
@@ -105,10 +113,35 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposed(host: str, settings: Settings, *, insecure: bool) -> None:
+    """Raise ClickException before data is served to others without HTTPS."""
+    if insecure or is_loopback(host) or settings.is_https:
+        return
+    raise click.ClickException(
+        f"With --host {host}, others could reach this server, and passwords would cross the "
+        "network in clear. Set OPENSLOT_PUBLIC_URL to the https:// address of your proxy, or add "
+        "--insecure."
+    )
+
+
+def warn_of_another_key(database: Database, settings: Settings) -> None:
+    """Say so if other machines of this deployment sign with another secret key."""
+    if not database.run(lambda session: facts.is_our_key(session, settings)):
+        click.echo(OTHER_KEY, err=True)
+
+
 def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Run the web processes until SIGTERM or SIGINT; with ``beside``, run the worker too."""
-    if not Settings().public_url:
-        # Links in mails need an address.
+    if not Settings().public_url and is_loopback(host):
+        # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     command = [*OURSELVES, "web", "--host", host, "--port", str(port)]
     attendants = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -11,6 +12,7 @@ from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
 from openslot.identity import queries as identities
+from openslot.identity.errors import MustChangePassword, ProofNeeded
 from openslot.identity.models import Account
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,11 +32,36 @@ NETWORK_ADMINS = frozenset({Role.NETWORK_ADMIN})
 EDITORS = frozenset({Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 """Roles that may edit departments and services; the commands decide which ones."""
 
+DIRECTORY = frozenset({"booking", "profiles", "search"})
+"""Blueprints that visitors can use if the directory is public."""
 
-def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], View]:
-    """Declare the roles that may use a view; the commands check ownership."""
+WITH_OLD_PASSWORD = frozenset(
+    {
+        "accounts.confirm",
+        "accounts.reset",
+        "accounts.sign_out",
+        "notifications.feed",
+        "notifications.stop",
+        "profile.theme",
+        "profile_security.password",
+        "system.alive",
+        "system.ready",
+    }
+)
+"""Views that work before a password that others may know is replaced: those that replace it, sign
+out, or have nothing to do with the account."""
+
+
+def allow(
+    roles: frozenset[Role | None] | frozenset[Role], *, fresh: bool = False
+) -> Callable[[View], View]:
+    """Declare the roles that may use a view; the commands check ownership.
+
+    A ``fresh`` view needs the password again, unless it was given a short time ago.
+    """
 
     def mark(view: View) -> View:
+        view.fresh = fresh  # type: ignore[attr-defined] # read by check()
         view.allowed = roles  # type: ignore[attr-defined] # read by check() and by a guard test
         return view
 
@@ -59,7 +86,8 @@ def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
 def check() -> None:
     """Refuse a request unless the view allows the reader's role.
 
-    Raise Unauthenticated or Forbidden; a view without a declaration raises Forbidden.
+    Raise Unauthenticated, MustChangePassword, ProofNeeded or Forbidden; a view without a
+    declaration raises Forbidden.
     """
     if request.endpoint is None or request.endpoint in STATIC:
         return
@@ -69,18 +97,25 @@ def check() -> None:
     allowed = allowed_roles(view)
     if allowed is None:
         raise Forbidden
+    _check_origin()
     scope = getattr(view, "token_scope", None)
     if scope and request.headers.get("Authorization"):
         context.set_account(_account_of_token(scope))
-    elif account := context.account_or_none():
+    account = context.account_or_none()
+    if account is not None:
         limits.by_account(account.id)
+        if account.must_change_password and request.endpoint not in WITH_OLD_PASSWORD:
+            raise MustChangePassword
     if None in allowed:
+        _check_directory(account)
         return
     role = context.actor().role
     if role is None:
         raise Unauthenticated
     if role not in allowed:
         raise Forbidden
+    if getattr(view, "fresh", False) and not context.is_proved():
+        raise ProofNeeded
 
 
 def _account_of_token(scope: str) -> Account:
@@ -91,3 +126,23 @@ def _account_of_token(scope: str) -> Account:
     if account is None:
         raise Forbidden("A key has no account. Use an access token.")
     return account
+
+
+def _check_origin() -> None:
+    """Raise Forbidden for a change that another site had the browser send.
+
+    Forms have a token as well; the requests without forms have only this.
+    """
+    if request.method not in ("PUT", "DELETE", "PATCH"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_foreign = site not in (None, "same-origin", "none")
+    if is_foreign or (origin is not None and urlsplit(origin).netloc != request.host):
+        raise Forbidden
+
+
+def _check_directory(account: Account | None) -> None:
+    """Raise Unauthenticated for visitors to the directory, if it is not public."""
+    is_public = context.settings().public_directory or request.blueprint not in DIRECTORY
+    if account is None and not is_public:
+        raise Unauthenticated

@@ -2,22 +2,47 @@
 
 from typing import Any
 
+import structlog
 from flask import request, url_for
 
 from openslot.core.language import language
 from openslot.core.work import Work
 from openslot.entrypoints.web import context
-from openslot.identity import links
-from openslot.identity.models import Account
+from openslot.identity import links, queries
+from openslot.identity.models import Account, PendingSignUp
 from openslot.notifications.dispatch import account_mail, queue_account_mail, queue_mail
 from openslot.notifications.mails import AccountMail
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def send_confirmation(work: Work, account: Account) -> None:
     """Send the link that confirms an account's email address."""
-    token = links.confirmation_token(context.settings().key(), account)
+    token = links.confirmation_token(context.settings().signing_keys(), account)
     link = absolute("accounts.confirm", token=token)
     _queue(work, AccountMail.CONFIRM, account, link)
+
+
+def send_sign_up(work: Work, pending: PendingSignUp, name: str) -> None:
+    """Send the link that creates the account of a sign-up, in the network's language."""
+    token = links.sign_up_token(context.settings().signing_keys(), pending.id)
+    link = absolute("accounts.confirm", token=token)
+    _queue_to(work, AccountMail.CONFIRM, pending.email, name, link)
+
+
+def send_change(work: Work, account: Account) -> None:
+    """Send the link that takes a new address to that address. If another account has it, do the
+    same work and send nothing: nobody learns which addresses are known."""
+    token = links.change_token(context.settings().signing_keys(), account)
+    link, to = absolute("accounts.confirm", token=token), account.pending_email or account.email
+    is_free = queries.by_email(work.session, to) is None
+    _queue(work, AccountMail.CONFIRM, account, link, to, is_decoy=not is_free)
+
+
+def send_no_reset(work: Work, email: str) -> None:
+    """Do the work of :func:`send_reset` for an address without an account, and send nothing."""
+    nobody = Account(email=email, name=email, password="", fs_uniquifier="0" * 32, locale=None)
+    _queue(work, AccountMail.RESET, nobody, reset_link(nobody), is_decoy=True)
 
 
 def send_known(work: Work, account: Account) -> None:
@@ -46,7 +71,10 @@ def send_welcome(work: Work, account: Account) -> None:
 
 
 def send_declined(work: Work, account: Account) -> None:
-    """Tell someone that their staff registration is declined."""
+    """Tell someone that their staff registration is declined, unless the address may not be
+    theirs."""
+    if account.confirmed_at is None:
+        return
     _queue(work, AccountMail.STAFF_DECLINED, account, absolute("registration.sign_up"))
 
 
@@ -58,28 +86,51 @@ def send_email_changed(work: Work, account: Account, old: str) -> None:
 def send_hand_over(work: Work, name: str, email: str, token: str) -> None:
     """Send the link that hands a record over, in the network's language: the recipient has no
     account yet."""
-    settings = context.settings()
     link = absolute("hand_over.take_over", token=token)
-    tongue = language(None, settings.locale)
-    mail = account_mail(AccountMail.HAND_OVER, email, name, link, tongue, settings)
-    queue_mail(work, mail)
+    _queue_to(work, AccountMail.HAND_OVER, email, name, link)
 
 
 def reset_link(account: Account) -> str:
     """Return the address where an account's owner sets a password."""
-    return absolute("accounts.reset", token=links.reset_token(context.settings().key(), account))
+    return absolute(
+        "accounts.reset", token=links.reset_token(context.settings().signing_keys(), account)
+    )
 
 
 def absolute(endpoint: str, **values: Any) -> str:
-    """Return the full address of a page, for use in mails.
+    """Return the full address of a page.
 
-    The configured address takes precedence: the Host header of a request can be forged.
+    The configured address takes precedence: the Host header of a request can be forged. So without
+    one, no mail gets an address.
     """
     root = context.settings().public_url or request.url_root
     return root.rstrip("/") + url_for(endpoint, **values)
 
 
 def _queue(
-    work: Work, kind: AccountMail, account: Account, link: str, to: str | None = None
+    work: Work,
+    kind: AccountMail,
+    account: Account,
+    link: str,
+    to: str | None = None,
+    *,
+    is_decoy: bool = False,
 ) -> None:
-    queue_account_mail(work, kind, account, link, to=to)
+    if may_link():
+        queue_account_mail(work, kind, account, link, to=to, is_decoy=is_decoy)
+
+
+def _queue_to(work: Work, kind: AccountMail, email: str, name: str, link: str) -> None:
+    """Write to somebody who has no account, in the network's language."""
+    settings = context.settings()
+    tongue = language(None, settings.locale)
+    if may_link():
+        queue_mail(work, account_mail(kind, email, name, link, tongue, settings))
+
+
+def may_link() -> bool:
+    """Return whether mails can have links, which needs a public address."""
+    if not context.settings().public_url:
+        log.warning("mail.no-public-url")
+        return False
+    return True

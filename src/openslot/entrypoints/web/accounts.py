@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import ClassVar
+from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,24 +11,33 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField, StringField, TelField
 
-from openslot.core.actor import Actor
+from openslot.core import audit
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import DomainError
 from openslot.core.work import Work
-from openslot.directory import commands as directory
+from openslot.directory import own
 from openslot.directory.details import SignUp
 from openslot.directory.errors import AwaitingApproval
 from openslot.directory.registration import is_waiting
-from openslot.entrypoints import limits
+from openslot.entrypoints import limits, watching
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.request import visitor, write_by
-from openslot.entrypoints.web import access, account_mail, context, known_device, reading, unsent
+from openslot.entrypoints.web import (
+    access,
+    account_mail,
+    context,
+    known_device,
+    reading,
+    signing_up,
+    unsent,
+)
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked, see_other
 from openslot.identity import commands as identity
-from openslot.identity import links, passwords, queries
-from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConfirmed
+from openslot.identity import links, passwords, pending, queries
+from openslot.identity.errors import LinkExpired, NotActive, NotConfirmed
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
@@ -130,6 +140,7 @@ def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> Response
         context.write(_confirm_again, email)
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
         error = AwaitingApproval()
+    watching.refused(error, email=email)
     form.refuse(error)
     page, _status = _sign_in_page(form)
     return page, status_of(error)
@@ -170,7 +181,10 @@ def sign_out() -> ResponseReturnValue:
     carried = unsent.carried()
     if carried is not None:
         return sign_in_to_send(carried, 200)
-    return see_other(url_for("search.home"), _("You are signed out."))
+    response = see_other(url_for("search.home"), _("You are signed out."))
+    # Not "cookies": that of a known browser stays, and of this session nothing is left to end.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 @pages.route("/sign-up", methods=["GET", "POST"])
@@ -179,6 +193,7 @@ def sign_up() -> ResponseReturnValue:
     """Register a patient; the answer does not reveal whether the email address is known."""
     if context.account_or_none():
         return redirect(_target(), 303)
+    signing_up.check_open(Role.PATIENT)
     form = SignUpForm(email=reading.text("email"))
     if request.method == "GET":
         return _sign_up_page(form)
@@ -186,35 +201,20 @@ def sign_up() -> ResponseReturnValue:
     if details is None:
         return _sign_up_page(form, 422)
     try:
-        _register(details)
+        signing_up.register(Role.PATIENT, details)
     except DomainError as error:
         form.refuse(error)
         return _sign_up_page(form, status_of(error))
-    return see_other(
-        url_for("accounts.sign_in", email=details.email, next=_next() or None),
-        _("We have emailed %(email)s. Sign in with the password you chose.", email=details.email),
+    sentence = (
+        _("Open the link that we emailed to %(email)s, then sign in.", email=details.email)
+        if context.settings().confirms_email
+        else _(
+            "We have emailed %(email)s. Sign in with the password you chose.", email=details.email
+        )
     )
-
-
-def _register(details: SignUp) -> None:
-    """Create the account or notify its owner; both paths take equally long."""
-    hashed = _hash(details.password, details.name, details.email)
-    try:
-        write_by(visitor(), _sign_up, details, hashed)
-    except EmailTaken:
-        if limits.may_mail(details.email):
-            context.write(_tell_owner, details.email)
-
-
-def _sign_up(work: Work, details: SignUp, hashed: str) -> None:
-    account = directory.sign_up(work, details, hashed)
-    account_mail.send_confirmation(work, account)
-
-
-def _tell_owner(work: Work, email: str) -> None:
-    account = queries.by_email(work.session, email)
-    if account:
-        account_mail.send_known(work, account)
+    return see_other(
+        url_for("accounts.sign_in", email=details.email, next=_next() or None), sentence
+    )
 
 
 def _hash(password: str, *personal_words: str) -> str:
@@ -239,7 +239,20 @@ def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
 @access.allow(access.ANYONE)
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm an email address; needs a POST, because mail scanners follow links."""
-    account = links.account_to_confirm(context.reader(), context.settings().key(), token)
+    keys = context.settings().signing_keys()
+    if (pending_id := links.sign_up_of(keys, token)) is not None:
+        return _finish_sign_up(pending_id)
+    try:
+        account = links.account_to_change(context.reader(), keys, token)
+    except LinkExpired:
+        return _confirm(links.account_to_confirm(context.reader(), keys, token))
+    if request.method == "GET":
+        return render_template("accounts/confirm.html", email=account.pending_email)
+    context.write(_take_email, token, signing.current_token())
+    return see_other(_after_link(account), _("Your email address is changed."))
+
+
+def _confirm(account: Account) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/confirm.html", email=account.email)
     account_id = account.id
@@ -247,12 +260,42 @@ def confirm(token: str) -> ResponseReturnValue:
     return see_other(_after_link(account), _("Your email address is confirmed."))
 
 
+def _finish_sign_up(pending_id: UUID) -> ResponseReturnValue:
+    begun = pending.pending_sign_up(context.work(), pending_id)
+    if request.method == "GET":
+        return render_template("accounts/confirm.html", email=begun.email)
+    account = write_by(visitor(), _create_account, pending_id)
+    if not account.active:
+        return render_template("registration/confirmed.html")
+    return see_other(
+        url_for("accounts.sign_in", email=account.email),
+        _("Your email address is confirmed. Sign in with the password you chose."),
+    )
+
+
+def _create_account(work: Work, pending_id: UUID) -> Account:
+    account = signing_up.finish(work, pending.pending_sign_up(work, pending_id))
+    identity.confirm_email(work.by(_owner(account)), account.id)
+    return account
+
+
+def _take_email(work: Work, token: str, session_token: str | None) -> None:
+    account = links.account_to_change(work.session, work.settings.signing_keys(), token)
+    reader = work.actor.account_id
+    keep = session_token if reader == account.id else None
+    old = own.take_email(work.by(_owner(account)), account, keep_session=keep)
+    account_mail.send_email_changed(work, account, old)
+
+
 @pages.post("/confirm/send")
 @access.allow(access.SIGNED_IN)
 def send_confirmation() -> Response:
     """Send the confirmation mail again."""
     account = context.account()
-    if account.confirmed_at is None:
+    if account.pending_email is not None:
+        context.write(lambda work: account_mail.send_change(work, account))
+        flash(_("We have emailed %(email)s.", email=account.pending_email), "good")
+    elif account.confirmed_at is None:
         context.write(lambda work: account_mail.send_confirmation(work, account))
         flash(_("We have emailed %(email)s.", email=account.email), "good")
     return redirect(url_for("profile.show"), 303)
@@ -277,7 +320,11 @@ def forgot() -> ResponseReturnValue:
 def _send_reset(work: Work, email: str) -> None:
     account = queries.by_email(work.session, email)
     if account and account.active:
+        audit.record(work, "account.reset-asked", identity.subject_of(account.id))
         account_mail.send_reset(work, account)
+    else:
+        audit.record(work, "account.reset-asked", "account:none")
+        account_mail.send_no_reset(work, email)
 
 
 @pages.route("/reset/<token>", methods=["GET", "POST"])
@@ -285,7 +332,7 @@ def _send_reset(work: Work, email: str) -> None:
 def reset(token: str) -> ResponseReturnValue:
     """Set a new password with a link from a mail; this ends all sessions of the account."""
     try:
-        account = links.account_to_reset(context.reader(), context.settings().key(), token)
+        account = links.account_to_reset(context.reader(), context.settings().signing_keys(), token)
     except LinkExpired as error:
         return render_template("accounts/link_expired.html"), status_of(error)
     form = NewPasswordForm()
@@ -306,8 +353,9 @@ def reset(token: str) -> ResponseReturnValue:
 def _reset(work: Work, token: str, hashed: str) -> None:
     """Set the password and confirm the address: using the link proves access to it. A link that is
     used twice at once works only for the first."""
-    account = links.account_to_reset(work.session, context.settings().key(), token)
+    account = links.account_to_reset(work.session, context.settings().signing_keys(), token)
     work = work.by(_owner(account))
+    audit.record(work, "account.reset-used", identity.subject_of(account.id))
     identity.set_password(work, account.id, hashed)
     identity.confirm_email(work, account.id)
 

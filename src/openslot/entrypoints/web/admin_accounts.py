@@ -105,7 +105,7 @@ def show(account_id: UUID) -> str:
 
 
 @pages.route("/admin/accounts/new", methods=["GET", "POST"])
-@access.allow(access.ADMINS)
+@access.allow(access.ADMINS, fresh=True)
 def new() -> ResponseReturnValue:
     """Create an account; its owner sets the password with a link."""
     names = ("role", "email", "practitioner_id")
@@ -164,7 +164,7 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
 
 
 @pages.post("/admin/accounts/<uuid:account_id>/link")
-@access.allow(access.ADMINS)
+@access.allow(access.ADMINS, fresh=True)
 def send_link(account_id: UUID) -> ResponseReturnValue:
     """Send a password reset link."""
     account = staff.managed_account(context.work(), account_id)

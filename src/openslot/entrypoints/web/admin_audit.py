@@ -87,7 +87,9 @@ class Row:
 @access.allow(access.ADMINS)
 def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
-    session, chosen = context.reader(), _filter()
+    chosen = _filter()
+    _note_reading(chosen, "page")
+    session = context.reader()
     scope = oversight.scope_of(context.work(), chosen.subject or None)
     events = audit.events(
         session, _search_terms(chosen, scope), after=_cursor(), limit=PAGE_SIZE + 1
@@ -111,10 +113,11 @@ def listing() -> str:
 
 
 @pages.get("/admin/audit.csv")
-@access.allow(access.ADMINS)
+@access.allow(access.ADMINS, fresh=True)
 def download() -> Response:
     """Return the matching events as CSV, at most MOST_ROWS."""
     chosen = _filter()
+    _note_reading(chosen, "file")
     scope = oversight.scope_of(context.work(), chosen.subject or None)
     rows = _file(_search_terms(chosen, scope))
     context.close_reader()  # none is held open while the file is carried away
@@ -122,6 +125,13 @@ def download() -> Response:
     day = context.now().astimezone(own_zone()).date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="audit-{day}.csv"'
     return response
+
+
+def _note_reading(chosen: Filter, how: str) -> None:
+    """Note who read the audit, and which filter they used, without what they typed."""
+    names = sorted(name for name in chosen.arguments() if name != "subject")
+    subject = chosen.subject if ":" in chosen.subject else "audit:all"
+    context.write(audit.record, "audit.read", subject, how=how, fields=names)
 
 
 def _filter() -> Filter:

@@ -41,7 +41,7 @@ class ImportForm(Form):
 
 
 @pages.route("/admin/import", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 def upload() -> ResponseReturnValue:
     """Import files, and show the outcome or every problem with its file, line and column."""
     form = ImportForm(time_zone=context.settings().time_zone)

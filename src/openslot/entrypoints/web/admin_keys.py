@@ -59,7 +59,7 @@ def scope_names() -> dict[str, str]:
 
 
 @pages.route("/admin/keys/new", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 def new() -> ResponseReturnValue:
     """Create a key, and show it once."""
     form = KeyForm()

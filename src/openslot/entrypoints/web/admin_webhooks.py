@@ -58,7 +58,7 @@ def listing() -> str:
 
 
 @pages.route("/admin/webhooks/new", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 def new() -> ResponseReturnValue:
     """Add a webhook, and show its secret once."""
     form = WebhookForm()
@@ -126,7 +126,7 @@ def _deliveries(endpoint_id: UUID) -> list[Delivery]:
 
 
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/secret", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 def rotate(endpoint_id: UUID) -> ResponseReturnValue:
     """Create a new secret and show it once, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)

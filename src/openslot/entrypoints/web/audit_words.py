@@ -22,6 +22,7 @@ class Group(StrEnum):
     REQUESTS = "requests"
     OFFERS = "offers"
     ACCOUNTS = "accounts"
+    SECURITY = "security"
     DIRECTORY = "directory"
     OTHER = "other"
 
@@ -35,6 +36,7 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.REQUESTS: ("request.",),
     Group.OFFERS: ("offer.", "waiting.", "absence."),
     Group.ACCOUNTS: ("account.", "key.", "client.", "webhook."),
+    Group.SECURITY: ("access.", "audit.", "data.", "limit.", "sign-in.", "token."),
     Group.DIRECTORY: ("centre.", "department.", "service.", "practitioner.", "schedule."),
     Group.OTHER: ("mail.", "rating.", "import.", "report."),
 }
@@ -127,6 +129,25 @@ TITLES: Mapping[str, str] = {
     "account.confirmed": _l("Confirmed an email address"),
     "account.signed-in": _l("Signed in"),
     "account.password-changed": _l("Set a new password"),
+    "account.credentials-ended": _l("Signed out browsers, programs or a calendar address"),
+    "account.email-asked": _l("Asked for another email address"),
+    "account.email-changed": _l("Changed the email address"),
+    "account.reset-asked": _l("Asked for a link to set a password"),
+    "account.reset-used": _l("Used a link to set a password"),
+    "account.signed-out": _l("Signed out"),
+    "access.forbidden": _l("Was refused a page or operation"),
+    "access.not-found": _l("Asked for something that is hidden or does not exist"),
+    "access.unauthenticated": _l("Sent a key or token that is not valid"),
+    "audit.read": _l("Read the audit log"),
+    "data.exported": _l("Downloaded their data"),
+    "key.first-used": _l("Used an API key for the first time"),
+    "key.new-network": _l("Used an API key from another network"),
+    "limit.hit": _l("Sent too many requests"),
+    "sign-in.failed": _l("Gave a wrong password"),
+    "sign-in.locked": _l("Gave too many wrong passwords"),
+    "token.issued": _l("Signed in with a program"),
+    "token.refreshed": _l("Stayed signed in with a program"),
+    "token.reused": _l("Used a refresh token twice"),
     "account.session-ended": _l("Signed out another browser"),
     "account.sessions-ended": _l("Signed out all other browsers"),
     "account.link-made": _l("Sent a link to set a password"),
@@ -186,6 +207,7 @@ def group_names() -> dict[Group, str]:
         Group.REQUESTS: _("Requests"),
         Group.OFFERS: _("Offers and absences"),
         Group.ACCOUNTS: _("Accounts"),
+        Group.SECURITY: _("Security"),
         Group.DIRECTORY: _("Directory"),
         Group.OTHER: _("Other"),
     }
@@ -213,7 +235,7 @@ def kind_names() -> dict[str, str]:
     }
 
 
-SHOWN = ("role", "fields", "count", "choice", "kind")
+SHOWN = ("role", "fields", "count", "choice", "kind", "kinds", "network", "how")
 """Details that are shown. Free text is left out: the reason of a cancellation may reveal health
 data."""
 

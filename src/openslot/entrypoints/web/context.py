@@ -24,7 +24,7 @@ from openslot.entrypoints.request import (
     write_by,
 )
 from openslot.entrypoints.rules import STATIC
-from openslot.identity import commands as identity
+from openslot.identity import sessions
 from openslot.identity.models import Account
 
 P = ParamSpec("P")
@@ -39,6 +39,7 @@ __all__ = [
     "close_reader",
     "database",
     "does_without_database",
+    "is_proved",
     "now",
     "reader",
     "reader_zone",
@@ -79,7 +80,7 @@ def account_or_none() -> Account | None:
 
 def set_account(account: Account | None) -> None:
     """Set the account for the rest of the request, after signing in or out."""
-    g.account = account
+    g.account, g.is_proved = account, account is not None
     g.pop("actor", None)
 
 
@@ -88,13 +89,19 @@ def _account_of_session() -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str) or request.endpoint in STATIC:
         return None
-    account_and_session = identity.account_of_token(reading_by(visitor()), token)
+    account_and_session = sessions.account_of_token(reading_by(visitor()), token)
     if account_and_session is None:
         return None
     account, row = account_and_session
-    if identity.is_stale(row, now=now()):
-        write_by(visitor(), identity.touch_session, token)
+    g.is_proved = sessions.is_proved(reading_by(visitor()), row)
+    if sessions.is_stale(row, now=now()):
+        write_by(visitor(), sessions.touch_session, token)
     return account
+
+
+def is_proved() -> bool:
+    """Return whether the password was given in this browser a short time ago."""
+    return account_or_none() is not None and bool(g.get("is_proved"))
 
 
 def account() -> Account:

@@ -1,6 +1,6 @@
 """Error pages, and problem JSON for programs that request a page as JSON."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flask import (
     Flask,
@@ -22,6 +22,7 @@ from openslot.entrypoints import failures
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import close_reader
 from openslot.entrypoints.web import access, accounts, context, unsent
+from openslot.identity.errors import MustChangePassword, ProofNeeded
 
 FINAL = frozenset({403, 404, 405, 410})
 """Statuses of refusals that sending the form again does not change."""
@@ -69,6 +70,10 @@ def show(problem: Problem) -> BaseResponse:
         if request.method == "GET":
             target = request.full_path.rstrip("?")
             return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
+    if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
+        return redirect(url_for("profile_security.password"), 303)
+    if isinstance(problem.cause, ProofNeeded):
+        return redirect(url_for("profile_security.prove", next=_way_back()), 303)
     return _page(problem, form)
 
 
@@ -96,6 +101,14 @@ def _is_for_visitors() -> bool:
     """Return whether the page that the request is for needs no signing in."""
     view = current_app.view_functions.get(request.endpoint or "")
     return view is None or None in (access.allowed_roles(view) or ())
+
+
+def _way_back() -> str:
+    """Return the page to continue with: this one, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    came_from = urlsplit(request.referrer or "")
+    return came_from.path if came_from.netloc == request.host else url_for("dashboard.show")
 
 
 def _is_page() -> bool:

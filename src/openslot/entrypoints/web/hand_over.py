@@ -47,14 +47,14 @@ class PasswordForm(Form):
 def token_for(patient_id: UUID, carer_id: UUID, email: str) -> str:
     """Return the signed token of a hand-over link."""
     content = [patient_id.hex, carer_id.hex, email]
-    return signing.sign_dated(context.settings().key(), _PURPOSE, content)
+    return signing.sign_dated(context.settings().signing_keys(), _PURPOSE, content)
 
 
 def _offer_in(token: str) -> Offer:
     """Return the content of a link; raise LinkExpired if it is invalid or too old."""
     try:
         patient, carer, email = signing.read_dated(
-            context.settings().key(), _PURPOSE, token, lasts=LASTS
+            context.settings().signing_keys(), _PURPOSE, token, lasts=LASTS
         )
     except NotSigned:
         raise LinkExpired from None

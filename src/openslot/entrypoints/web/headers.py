@@ -4,6 +4,7 @@ import secrets
 
 from flask import Response, g, request
 
+from openslot.entrypoints.request import settings
 from openslot.entrypoints.rules import STATIC
 
 STATIC_SECONDS = 365 * 24 * 3600
@@ -24,7 +25,7 @@ def add_headers(response: Response) -> Response:
         "default-src": "'self'",
         "script-src": f"'self' {nonce}",
         "style-src": f"'self' {nonce}",
-        "img-src": "'self' data: https:",
+        "img-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'self'",
@@ -39,8 +40,9 @@ def add_headers(response: Response) -> Response:
     headers["Referrer-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    if request.is_secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    if settings().is_https or request.is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint not in STATIC:
         headers.setdefault("Cache-Control", "private, no-store")
     return response

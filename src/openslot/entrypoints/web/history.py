@@ -159,7 +159,7 @@ def _by_day(looks: Sequence[Look]) -> list[Reading]:
 
 
 @pages.get("/<uuid:patient_id>/export.json")
-@access.allow(access.PATIENTS)
+@access.allow(access.PATIENTS, fresh=True)
 def as_json(patient_id: UUID) -> Response:
     """Return the whole health record as JSON, in the shape of docs/history.md."""
     document = exports.document(_full_history(patient_id))
@@ -167,7 +167,7 @@ def as_json(patient_id: UUID) -> Response:
 
 
 @pages.get("/<uuid:patient_id>/export.pdf")
-@access.allow(access.PATIENTS)
+@access.allow(access.PATIENTS, fresh=True)
 def as_pdf(patient_id: UUID) -> Response:
     """Return the whole health record as PDF."""
     language = Language(settled(get_locale()), get_translations())

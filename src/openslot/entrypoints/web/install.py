@@ -112,8 +112,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Register all pages, filters and hooks."""
     app.config.update(
         BABEL_DEFAULT_LOCALE=settings.locale,
-        # Forms of other sites cannot send PUT or DELETE, and browsers stop their scripts
-        # because no preflight request is allowed.
+        # Forms cannot send PUT or DELETE; access.check refuses those of other sites.
         WTF_CSRF_METHODS={"POST", "PATCH"},
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
@@ -174,16 +173,19 @@ def _locale(settings: Settings) -> str:
 def _page_context() -> dict[str, object]:
     settings = context.settings()
     account = context.account_or_none()
+    has_old_password = account is not None and account.must_change_password
     language = get_locale()
     return {
         "current_account": account,
         "actor": context.actor(),
-        "nav": navigation(context.actor()),
+        "nav": [] if has_old_password else navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
         "theme_choice": account.theme if account else request.cookies.get("theme", "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "footer_links": privacy.footer_links(),
+        "may_sign_up": settings.sign_up == "open",
+        "may_staff_sign_up": settings.sign_up != "closed",
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),

@@ -38,14 +38,14 @@ def remember(email: str) -> None:
     device, emails = _read()
     own = _digest(email)
     remembered = [*(digest for digest in emails if digest != own), own][-MOST:]
-    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, remembered])
+    text = signing.sign_dated(context.settings().signing_keys(), _PURPOSE, [device, remembered])
 
     def add(response: Response) -> Response:
         response.set_cookie(
-            COOKIE,
+            context.settings().cookie(COOKIE),
             text,
             max_age=LASTS,
-            secure=context.settings().secure_cookies,
+            secure=context.settings().hides_cookies,
             httponly=True,
             samesite="Lax",
         )
@@ -57,11 +57,15 @@ def remember(email: str) -> None:
 def _read() -> tuple[str, list[str]]:
     try:
         device, emails = signing.read_dated(
-            context.settings().key(), _PURPOSE, request.cookies.get(COOKIE, ""), lasts=LASTS
+            context.settings().signing_keys(), _PURPOSE, _cookie(), lasts=LASTS
         )
     except NotSigned:
         return secrets.token_hex(12), []
     return device, emails
+
+
+def _cookie() -> str:
+    return request.cookies.get(context.settings().cookie(COOKIE), "")
 
 
 def _digest(email: str) -> str:

@@ -68,12 +68,12 @@ def offered_to_reader() -> list[Offer]:
 
 def token(offer: Offer) -> str:
     """Return the signed token of an offer's address."""
-    return token_of(context.settings().key(), offer.id)
+    return token_of(context.settings().signing_keys(), offer.id)
 
 
 def _offer_of(token: str) -> Offer:
     """Return the offer of a signed link; raise NotFound for an invalid one."""
-    offer_id = read_token(context.settings().key(), token)
+    offer_id = read_token(context.settings().signing_keys(), token)
     return answers.by_link(context.reader(), offer_id)
 
 

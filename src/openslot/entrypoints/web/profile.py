@@ -184,7 +184,7 @@ def theme(choice: str) -> Response:
         max_age=YEAR,
         samesite="Lax",
         httponly=True,
-        secure=context.settings().secure_cookies,
+        secure=context.settings().hides_cookies,
     )
     return response
 

@@ -11,6 +11,7 @@ from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import count_for
+from openslot.core import audit
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.work import Work
 from openslot.directory import own
@@ -20,14 +21,12 @@ from openslot.entrypoints.web import access, account_mail, context, proof, readi
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do, save, see_other
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
 from openslot.identity import commands as identity
-from openslot.identity import own as identity_own
-from openslot.identity import passwords
-from openslot.identity import queries as identities
-from openslot.identity.commands import token_hash
+from openslot.identity import credentials, passwords, sessions
+from openslot.identity.credentials import CredentialKind
 from openslot.records.access import open_histories
 from openslot.usecases.account_deletion import delete_own_account
 
@@ -73,6 +72,9 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
     account = context.account()
     if refused := _password_refusal(form):
         return refused
+    if form.password.data and form.password.data == form.current.data:
+        form.refuse(_("Choose a password that is different from your current one."), "password")
+        return NOT_UNDERSTOOD
     try:
         hashed = passwords.hash_new(
             form.password.data or "",
@@ -104,10 +106,10 @@ def _password_refusal(form: Form) -> int | None:
 @pages.route("/account/email", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def email() -> ResponseReturnValue:
-    """Change the email address for sign-in; it has to be confirmed."""
+    """Ask for another email address for sign-in, which is taken once it is confirmed."""
     form = EmailForm()
     status = (
-        _password_refusal(form) or save(form, NewEmail, _change_email)
+        _password_refusal(form) or save(form, NewEmail, _ask_for_email)
         if request.method == "POST"
         else SHOWN
     )
@@ -115,37 +117,42 @@ def email() -> ResponseReturnValue:
         return see_other(
             url_for("profile.show"),
             _(
-                "Your email address is changed. Follow the link in the email we sent "
-                "there to confirm it."
+                "Open the link that we emailed to the new address. Until then you sign in with "
+                "the old one."
             ),
         )
     now = context.account().email
     return render_template("profile/email.html", form=form, now_email=now), status
 
 
-def _change_email(work: Work, details: NewEmail) -> None:
-    old = context.account().email
-    account = own.change_own_email(work, details.email)
-    if account.email != old:
-        account_mail.send_confirmation(work, account)
-        account_mail.send_email_changed(work, account, old)
+def _ask_for_email(work: Work, details: NewEmail) -> None:
+    account = own.ask_for_email(work, details.email)
+    account_mail.send_change(work, account)
 
 
-@pages.get("/account/sessions")
+@pages.route("/account/prove", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
-def sessions() -> str:
-    """List the signed-in browsers."""
-    now = context.now()
-    browser_sessions = identities.sessions_of(
-        context.work(),
-        context.account().id,
-        unused_since=identity.unused_since(context.settings(), now),
-    )
+def prove() -> ResponseReturnValue:
+    """Ask for the password again, and continue to the page that needs it."""
+    form, target = ProofForm(), reading.own_path("next", url_for("dashboard.show"))
+    status = SHOWN
+    if request.method == "POST":
+        status = _password_refusal(form) or SHOWN
+        if status == SHOWN:
+            context.write(sessions.note_proof, signing.current_token() or "")
+            return redirect(target, 303)
+    return render_template("profile/prove.html", form=form, next_path=target), status
+
+
+@pages.get("/account/sessions", endpoint="sessions")
+@access.allow(access.SIGNED_IN)
+def signed_in() -> str:
+    """List everything that opens the account besides the password."""
     token = signing.current_token()
     return render_template(
         "profile/sessions.html",
-        sessions=browser_sessions,
-        current=token_hash(token) if token else None,
+        credentials=credentials.credentials_of(context.work(), context.account().id),
+        current=sessions.token_hash(token).hex() if token else None,
         device=device,
         zone=own_zone(),
     )
@@ -154,32 +161,30 @@ def sessions() -> str:
 @pages.post("/account/sessions/end")
 @access.allow(access.SIGNED_IN)
 def end_session() -> BaseResponse:
-    """Sign out one other browser, or all others."""
-    account_id = context.account().id
-    if reading.text("session") == "others":
+    """End one credential, or all but this browser of the kinds that were chosen."""
+    account_id, chosen = context.account().id, reading.text("session")
+    kind, _colon, credential_id = chosen.partition(":")
+    if chosen == "others":
+        names = request.form.getlist("kinds") or list(CredentialKind)
+        kinds = frozenset(CredentialKind(name) for name in names if name in set(CredentialKind))
         token = signing.current_token()
-        context.write(identity_own.end_other_sessions, account_id, token)
-        flash(_("All other browsers are signed out."), "good")
+        context.write(credentials.end_all, account_id, kinds=kinds, keep_session=token)
+        flash(_("Everything you chose is signed out."), "good")
+    elif kind in set(CredentialKind):
+        context.write(credentials.end_one, account_id, CredentialKind(kind), credential_id)
+        flash(_("That is signed out."), "good")
     else:
-        hashed = _session_hash()
-        context.write(identity_own.end_one_session, account_id, hashed)
-        flash(_("That browser is signed out."), "good")
+        raise NotFound
     return redirect(url_for("profile_security.sessions"), 303)
 
 
-def _session_hash() -> bytes:
-    try:
-        return bytes.fromhex(reading.text("session"))
-    except ValueError:
-        raise NotFound from None
-
-
 @pages.get("/account/export")
-@access.allow(access.SIGNED_IN)
+@access.allow(access.SIGNED_IN, fresh=True)
 def export() -> Response:
     """Return all data of the account as JSON; health records in it count as read."""
     owner = context.account()
     context.write(_note_export)
+    context.write(audit.record, "data.exported", identity.subject_of(owner.id))
     text = json.dumps(own_data.document(context.work(), owner), ensure_ascii=False, indent=2)
     response = Response(f"{text}\n", mimetype="application/json")
     day = context.now().astimezone(own_zone()).date().isoformat()

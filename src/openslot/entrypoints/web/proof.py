@@ -2,6 +2,8 @@
 
 from flask import request
 
+from openslot.core.errors import DomainError
+from openslot.entrypoints import watching
 from openslot.entrypoints.web import context
 from openslot.identity import own
 
@@ -11,12 +13,16 @@ def prove(password: str, *, field: str) -> None:
     attempts."""
     account = context.account()
     context.actor()  # read before the reader is closed, which asking the database does
-    own.prove(
-        context.database(),
-        context.settings(),
-        account,
-        password,
-        field=field,
-        address=request.remote_addr,
-        now=context.now(),
-    )
+    try:
+        own.prove(
+            context.database(),
+            context.settings(),
+            account,
+            password,
+            field=field,
+            address=request.remote_addr,
+            now=context.now(),
+        )
+    except DomainError as error:
+        watching.refused(error, email=account.email)
+        raise

@@ -13,6 +13,7 @@ from openslot.core.errors import Invalid, Malformed
 E = TypeVar("E", bound=StrEnum)
 
 LARGEST_NUMBER = 2**31 - 1
+MOST_DIGITS = len(str(LARGEST_NUMBER))
 LAST_PAGE = 1000
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 
@@ -42,9 +43,11 @@ def number(name: str, default: int) -> int:
     value = text(name)
     if not value:
         return default
-    if not (value.isascii() and value.isdigit()) or int(value[:12]) > LARGEST_NUMBER:
+    digits = value.lstrip("0") or "0"  # int() refuses thousands of digits
+    is_number = value.isascii() and value.isdigit() and len(digits) <= MOST_DIGITS
+    if not is_number or int(digits) > LARGEST_NUMBER:
         raise Malformed("{name} must be a whole number.", field=name, name=name)
-    return int(value)
+    return int(digits)
 
 
 def page_number(name: str = "page") -> int:

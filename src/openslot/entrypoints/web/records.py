@@ -256,7 +256,7 @@ def _history(patient_id: UUID) -> str:
 
 
 @pages.route("/emergency", methods=["GET", "POST"])
-@access.allow(access.PRACTITIONERS)
+@access.allow(access.PRACTITIONERS, fresh=True)
 def emergency(patient_id: UUID) -> ResponseReturnValue:
     """Explain emergency access, and open the health record when a reason is given.
 
@@ -306,13 +306,13 @@ def found_token(patient_id: UUID) -> str:
     """Return a token that proves for an hour that the reader found this patient by name and date of
     birth."""
     content = [patient_id.hex, str(context.actor().practitioner_id)]
-    return signing.sign_dated(context.settings().key(), _FOUND, content)
+    return signing.sign_dated(context.settings().signing_keys(), _FOUND, content)
 
 
 def _was_found(patient_id: UUID) -> bool:
     try:
         content = signing.read_dated(
-            context.settings().key(), _FOUND, reading.text("found"), lasts=FOUND_FOR
+            context.settings().signing_keys(), _FOUND, reading.text("found"), lasts=FOUND_FOR
         )
     except NotSigned:
         return False

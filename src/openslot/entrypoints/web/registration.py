@@ -11,19 +11,16 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import EmailField, PasswordField, SelectField, StringField
 
+from openslot.core.actor import Role
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.work import Work
 from openslot.directory import queries, registration
 from openslot.directory.registration import StaffSignUp
-from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.request import visitor, write_by
-from openslot.entrypoints.web import access, account_mail, context
+from openslot.entrypoints.web import access, account_mail, context, signing_up
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked, see_other
 from openslot.identity import passwords
-from openslot.identity import queries as identities
-from openslot.identity.errors import EmailTaken
 
 pages = Blueprint("registration", __name__)
 
@@ -58,6 +55,7 @@ def sign_up() -> ResponseReturnValue:
     """Register as department staff; the answer does not reveal known addresses."""
     if context.account_or_none():
         return redirect(url_for("dashboard.show"), 303)
+    signing_up.check_open(Role.STAFF)
     form = StaffSignUpForm()
     form.offer(context.reader())
     if request.method == "GET":
@@ -66,7 +64,7 @@ def sign_up() -> ResponseReturnValue:
     if details is None:
         return _page(form, 422)
     try:
-        _register(details)
+        signing_up.register(Role.STAFF, details)
     except NotFound:
         form.refuse(_("Choose your department."), "place")
         return _page(form, 422)
@@ -103,32 +101,6 @@ def _is_key(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def _register(details: StaffSignUp) -> None:
-    """Create the account or notify its owner; both paths take equally long."""
-    hashed = passwords.hash_new(
-        details.password,
-        details.name,
-        details.email,
-        time_cost=context.settings().password_iterations,
-    )
-    try:
-        write_by(visitor(), _make, details, hashed)
-    except EmailTaken:
-        if limits.may_mail(details.email):
-            context.write(_tell_owner, details.email)
-
-
-def _make(work: Work, details: StaffSignUp, hashed: str) -> None:
-    account = registration.register(work, details, hashed)
-    account_mail.send_confirmation(work, account)
-
-
-def _tell_owner(work: Work, email: str) -> None:
-    account = identities.by_email(work.session, email)
-    if account:
-        account_mail.send_known(work, account)
-
-
 def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
     page = render_template("registration/sign_up.html", form=form, shortest=passwords.SHORTEST)
     return page, status
@@ -138,7 +110,7 @@ def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
 
 
 @pages.post("/admin/accounts/<uuid:account_id>/admit")
-@access.allow(access.ADMINS)
+@access.allow(access.ADMINS, fresh=True)
 def admit(account_id: UUID) -> ResponseReturnValue:
     """Approve a registration."""
 

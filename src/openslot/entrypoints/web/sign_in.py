@@ -8,9 +8,11 @@ import secrets
 
 from flask import g, session
 
+from openslot.core import audit
+from openslot.core.work import Work
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.context import TOKEN
-from openslot.identity import commands as identity
+from openslot.identity import sessions
 from openslot.identity.models import Account
 
 CSRF = "csrf_token"
@@ -19,7 +21,7 @@ CSRF = "csrf_token"
 
 def begin(account: Account, *, agent: str | None) -> None:
     """Start a session for an account, and set its cookie."""
-    token = context.write(identity.start_session, account, agent=agent)
+    token = context.write(sessions.start_session, account, agent=agent)
     session.clear()
     session[TOKEN] = token
     _begin_forms(account)
@@ -37,8 +39,14 @@ def end() -> None:
     """End this browser's session, on the server too."""
     token = session.get(TOKEN)
     if isinstance(token, str):
-        context.write(lambda work: identity.end_session(work.session, token))
+        context.write(_end, token)
     forget()
+
+
+def _end(work: Work, token: str) -> None:
+    sessions.end_session(work.session, token)
+    if work.actor.account_id is not None:
+        audit.record(work, "account.signed-out", f"account:{work.actor.account_id}")
 
 
 def forget() -> None:

@@ -1,13 +1,15 @@
 """Health checks for operators."""
 
 import structlog
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from openslot.core import outbox
+from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.locks import lock
+from openslot.entrypoints import bearer
 from openslot.entrypoints.web import access, context
 from openslot.migrations import run
 
@@ -28,7 +30,8 @@ def alive() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Answer 200 if the database can be read and written and its schema is current, else 503.
 
-    The outbox lag is reported but not decisive: pages work while mail is late.
+    Programs with a key for ``manage``, and network administrators, also learn why, and the outbox
+    lag, which is not decisive: pages work while mail is late.
     """
     database = context.services().database
     try:
@@ -37,13 +40,14 @@ def ready() -> ResponseReturnValue:
         writable = current and _can_write(database)
     except Exception as error:  # whatever the driver says, the answer is the same
         log.warning("not ready", kind=type(error).__name__)
-        return jsonify(status="not ready", database="unreachable"), 503
-    answer = {
-        "status": "ready" if writable else "not ready",
-        "database": "reachable" if writable or not current else "not writable",
-        "migrations": "current" if current else "behind",
-        "outbox_lag_seconds": int(lag.total_seconds()),
-    }
+        return jsonify(status="not ready"), 503
+    answer: dict[str, object] = {"status": "ready" if writable else "not ready"}
+    if _may_know_more():
+        answer |= {
+            "database": "reachable" if writable or not current else "not writable",
+            "migrations": "current" if current else "behind",
+            "outbox_lag_seconds": int(lag.total_seconds()),
+        }
     return jsonify(answer), 200 if writable else 503
 
 
@@ -57,3 +61,9 @@ def _can_write(database: Database) -> bool:
         log.warning("not writable", error=error.reason)
         return False
     return True
+
+
+def _may_know_more() -> bool:
+    if request.headers.get("Authorization"):
+        return bearer.holds("manage")
+    return context.actor().is_a(Role.NETWORK_ADMIN)

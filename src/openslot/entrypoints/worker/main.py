@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -34,12 +35,12 @@ from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
-from openslot.identity.commands import FAILURES_COUNT, unused_since
+from openslot.identity.commands import FAILURES_COUNT
 from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import growing_up, merging, rebooking, retention
+from openslot.usecases import alarms, growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
@@ -90,13 +91,13 @@ class Job:
         """Return the work of handling the message."""
         return Work(session, SYSTEM, self.now(), self.settings)
 
-    def finish(self, state: State) -> None:
-        """Mark the message in its own transaction."""
-        self.database.run(lambda session: self.mark(session, state))
+    def finish(self, state: State, *, left: dict[str, Any] | None = None) -> None:
+        """Mark the message in its own transaction; ``left`` replaces its payload."""
+        self.database.run(lambda session: self.mark(session, state, left=left))
 
-    def mark(self, session: Session, state: State) -> None:
+    def mark(self, session: Session, state: State, *, left: dict[str, Any] | None = None) -> None:
         """Mark the message in the transaction that did its work."""
-        outbox.finish(session, self.message, state, now=self.now())
+        outbox.finish(session, self.message, state, now=self.now(), left=left)
 
     def put_back(self, reason: str) -> None:
         """Have the message tried again later."""
@@ -172,7 +173,8 @@ def deliver(job: Job) -> None:
     else:
         mail = MailMessage.unpack(packed)
         delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
-    job.finish(State.DONE)
+    # Its text may have a link to an account, and its end is no reason to keep what it says.
+    job.finish(State.DONE, left={name: packed.get(name) for name in ("to", "subject")})
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -323,11 +325,14 @@ def purge_run_out(database: Database, settings: Settings, now: Callable[[], date
     These are answers for retries, sessions, tokens, ids of assertions, and counted failures.
     """
     at = now()
-    unused = unused_since(settings, at)
+    unused = at - max(
+        timedelta(hours=settings.session_hours), timedelta(minutes=settings.staff_session_minutes)
+    )
     _purge(database, partial(idempotency.purge, before=at - idempotency.LASTS))
     _purge(database, partial(identities.purge_sessions, before=at, unused_since=unused))
     _purge(database, partial(identities.purge_tokens, before=at))
     _purge(database, partial(identities.purge_assertions, before=at))
+    _purge(database, partial(identities.purge_pending, before=at))
     _purge(database, partial(identities.purge_failures, before=at - FAILURES_COUNT))
     _purge(database, partial(limits.purge, before=at))
 
@@ -376,11 +381,18 @@ def remove_due(database: Database, settings: Settings, now: Callable[[], datetim
         log.info("audit.removed", events=events)
 
 
+def watch_security(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Tell the network's administrators of what looks like an attack."""
+    for action in database.run(doing(SYSTEM, now(), settings, alarms.raise_alarms)):
+        log.warning("security.alarm", action=action)
+
+
 DUTIES: tuple[Duty, ...] = (
     expire_holds,
     offer_free_times,
     follow_merges,
     seal_audit,
+    watch_security,
     purge_outbox,
     purge_run_out,
     plan_day,

@@ -1,0 +1,46 @@
+"""Facts that all machines of a deployment share, such as the fingerprint of the secret key."""
+
+import hashlib
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from openslot.core.config import Settings
+from openslot.core.db import Base
+
+_KEY = "secret-key"
+
+
+class DeploymentFact(Base):
+    """One fact by its name."""
+
+    __tablename__ = "deployment_fact"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+
+
+def is_our_key(session: Session, settings: Settings) -> bool:
+    """Return whether the secret key is the one that the other machines use; the first one to ask
+    decides. A key that replaces one of ``secret_key_fallbacks`` takes its place."""
+    fact = session.get(DeploymentFact, _KEY)
+    prints = [_print_of(key) for key in settings.signing_keys()]
+    if fact is None:
+        session.add(DeploymentFact(name=_KEY, value=prints[-1]))
+        return True
+    if fact.value not in prints:
+        return False
+    fact.value = prints[-1]
+    return True
+
+
+def take_key(session: Session, settings: Settings) -> None:
+    """Make this machine's secret key the one to compare with."""
+    session.merge(DeploymentFact(name=_KEY, value=_print_of(settings.key())))
+
+
+def _print_of(key: str) -> str:
+    """Return a text that differs for different keys, and from which none can be computed."""
+    return hashlib.scrypt(
+        key.encode(), salt=b"openslot fingerprint", n=2**12, r=8, p=1, dklen=16
+    ).hex()

@@ -1,0 +1,132 @@
+"""Everything that opens an account besides its password: browsers, programs, a calendar address.
+
+One list and one way to end them, so that nothing outlives "sign out everywhere".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from openslot.core import audit
+from openslot.core.work import Work
+from openslot.identity import queries
+from openslot.identity.sessions import token_hash, unused_since
+
+
+class CredentialKind(StrEnum):
+    """A kind of credential."""
+
+    BROWSER = "browser"
+    PROGRAM = "program"
+    CALENDAR = "calendar"
+
+
+ALL_KINDS = frozenset(CredentialKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One credential; ``id`` opens nothing. ``agent`` is what the browser or program calls
+    itself."""
+
+    kind: CredentialKind
+    id: str
+    made_at: datetime
+    used_at: datetime | None = None
+    ends_at: datetime | None = None
+    agent: str | None = None
+    address: str | None = None
+
+
+def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
+    """Return the credentials of an account: browsers, then programs, then the calendar address."""
+    return [
+        *_browsers(work, account_id),
+        *_programs(work, account_id),
+        *_calendars(work, account_id),
+    ]
+
+
+def _browsers(work: Work, account_id: UUID) -> list[Credential]:
+    rows = queries.sessions_of(work, account_id, unused_since=unused_since(work))
+    return [
+        Credential(
+            CredentialKind.BROWSER,
+            row.token_hash.hex(),
+            row.created_at,
+            row.seen_at,
+            row.ends_at,
+            row.agent,
+            row.address,
+        )
+        for row in rows
+    ]
+
+
+def _programs(work: Work, account_id: UUID) -> list[Credential]:
+    return [
+        Credential(
+            CredentialKind.PROGRAM,
+            token.family.hex,
+            token.family_began_at or token.created_at,
+            token.created_at,
+            token.ends_at,
+            token.agent,
+        )
+        for token in queries.refresh_tokens_of(work, account_id)
+    ]
+
+
+def _calendars(work: Work, account_id: UUID) -> list[Credential]:
+    feed = queries.feed_of(work.session, account_id)
+    return [Credential(CredentialKind.CALENDAR, "calendar", feed.made_at)] if feed else []
+
+
+def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
+    """End one credential of the account; one of another account stays."""
+    if kind is CredentialKind.CALENDAR:
+        queries.end_feed(work.session, account_id)
+    elif kind is CredentialKind.PROGRAM:
+        queries.end_tokens(work.session, account_id, family=_uuid(credential_id))
+    else:
+        queries.end_sessions(work.session, account_id, only=_digest(credential_id))
+    _record(work, account_id, {kind})
+
+
+def end_all(
+    work: Work,
+    account_id: UUID,
+    *,
+    kinds: frozenset[CredentialKind] = ALL_KINDS,
+    keep_session: str | None = None,
+) -> None:
+    """End the credentials of the account of some ``kinds``, except the browser whose token is
+    ``keep_session``."""
+    if CredentialKind.BROWSER in kinds:
+        keep = token_hash(keep_session) if keep_session else None
+        queries.end_sessions(work.session, account_id, keep=keep)
+    if CredentialKind.PROGRAM in kinds:
+        queries.end_tokens(work.session, account_id)
+    if CredentialKind.CALENDAR in kinds:
+        queries.end_feed(work.session, account_id)
+    _record(work, account_id, kinds)
+
+
+def _record(work: Work, account_id: UUID, kinds: Sequence[str] | frozenset[str] | set[str]) -> None:
+    audit.record(work, "account.credentials-ended", f"account:{account_id}", kinds=sorted(kinds))
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _digest(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""

@@ -1,0 +1,85 @@
+"""Signed-in browsers: started, found by their token, used, proved again, ended."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from openslot.core.db import remove
+from openslot.core.work import Work
+from openslot.identity import queries
+from openslot.identity.models import Account, AccountSession
+from openslot.identity.queries import Unused
+
+SEEN_EVERY = timedelta(minutes=5)
+"""Shortest time between two updates of a session's last use."""
+
+
+def unused_since(work: Work) -> Unused:
+    """Return the times since which a session must have been used."""
+    settings = work.settings
+    return Unused(
+        work.now - timedelta(hours=settings.session_hours),
+        work.now - timedelta(minutes=settings.staff_session_minutes),
+    )
+
+
+def start_session(work: Work, account: Account, *, agent: str | None) -> str:
+    """Start a session for a browser and return its random token; only its hash is stored."""
+    token = secrets.token_urlsafe(32)
+    work.session.add(
+        AccountSession(
+            token_hash=token_hash(token),
+            account_id=account.id,
+            created_at=work.now,
+            seen_at=work.now,
+            proved_at=work.now,
+            ends_at=work.now + timedelta(days=work.settings.session_days),
+            address=work.actor.address,
+            agent=agent[:200] if agent else None,
+        )
+    )
+    return token
+
+
+def token_hash(token: str) -> bytes:
+    """Return the hash under which a token is stored."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def account_of_token(work: Work, token: str) -> tuple[Account, AccountSession] | None:
+    """Return the account and session of ``token``, or None if the session has ended."""
+    return queries.account_of_token(work, token_hash(token), unused_since=unused_since(work))
+
+
+def is_stale(row: AccountSession, *, now: datetime) -> bool:
+    """Return whether the session's last use is due to be updated."""
+    return now - row.seen_at > SEEN_EVERY
+
+
+def is_proved(work: Work, row: AccountSession) -> bool:
+    """Return whether the password was given in this browser a short time ago."""
+    lasts = timedelta(minutes=work.settings.proof_minutes)
+    return row.proved_at is not None and work.now - row.proved_at <= lasts
+
+
+def touch_session(work: Work, token: str) -> None:
+    """Update a session's last use."""
+    row = work.session.get(AccountSession, token_hash(token))
+    if row is not None:
+        row.seen_at = work.now
+
+
+def note_proof(work: Work, token: str) -> None:
+    """Note that the password was given again."""
+    row = work.session.get(AccountSession, token_hash(token))
+    if row is not None:
+        row.proved_at = work.now
+
+
+def end_session(session: Session, token: str) -> None:
+    """Sign out one browser; its cookie is no longer valid."""
+    row = session.get(AccountSession, token_hash(token))
+    if row is not None:
+        remove(session, row)

@@ -1,0 +1,130 @@
+"""What the public address says is what cookies, hosts, mail and headers go by."""
+
+import pytest
+from flask import Flask
+
+from entrypoints.browsing import Client, ClientFor, mails
+from entrypoints.world import World
+from openslot.app import create_app
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.entrypoints.cli.checking import left_open
+
+HTTPS = "https://care.example.org"
+
+
+def secure(settings: Settings) -> Flask:
+    return create_app(settings.model_copy(update={"public_url": HTTPS}))
+
+
+def test_https_hides_cookies_names_the_host_and_stays(settings: Settings) -> None:
+    app = secure(settings)
+    answer = app.test_client().get("/login", base_url=HTTPS)
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-openslot=")
+    assert "Secure" in cookie
+    assert "Path=/" in cookie
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert app.test_client().get("/login", base_url="https://evil.example").status_code == 400
+    assert app.test_client().get("/login", base_url="http://localhost").status_code == 200
+
+
+def test_headers_shut_other_sites_out(client_for: ClientFor) -> None:
+    headers = client_for(None).get("/").headers
+    assert "img-src 'self' data:;" in headers["Content-Security-Policy"]
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_signing_out_clears_what_the_browser_kept(client_for: ClientFor) -> None:
+    answer = client_for("patient-owner").send("/logout")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}],
+)
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_another_site_changes_nothing(
+    client_for: ClientFor, method: str, headers: dict[str, str]
+) -> None:
+    http = client_for("patient-owner").http
+    sent = {"phone": "0400 111 222"}
+    foreign = http.open("/dashboard", method=method, json=sent, headers=headers)
+    assert foreign.status_code == 403
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert http.put("/dashboard", json=sent, headers=own).status_code == 200
+
+
+def test_without_a_public_address_no_mail_has_a_link(
+    client_for: ClientFor, settings: Settings, network: Database, world: World
+) -> None:
+    app = create_app(settings.model_copy(update={"public_url": ""}))
+    client = Client(app)
+    assert client.send("/forgot", email=world.emails["patient-owner"]).status_code == 200
+    assert mails(network) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"smtp_host": "mail.example.org"}, "starttls"),
+        ({"smtp_host": "mail.example.org", "smtp_port": 465}, "tls"),
+        ({"smtp_host": "127.0.0.1"}, "none"),
+        ({"smtp_host": "mail.example.org", "smtp_security": "none"}, "none"),
+    ],
+)
+def test_mail_is_encrypted_by_default(given: dict[str, object], expected: str) -> None:
+    assert Settings(_env_file=None, **given).mail_security == expected  # type: ignore[arg-type]
+
+
+def test_check_lists_what_is_open(tmp_path: object) -> None:
+    folder = tmp_path
+    bare = left_open(Settings(_env_file=None, data_dir=folder, database_url="sqlite://"))  # type: ignore[arg-type]
+    assert len([line for line in bare if "OPENSLOT_" in line]) == 4
+    shut = Settings(
+        _env_file=None,
+        data_dir=folder,  # type: ignore[arg-type]
+        database_url="sqlite://",
+        public_url=HTTPS,
+        smtp_host="mail.example.org",
+    )
+    assert [line for line in left_open(shut) if "OPENSLOT_" in line] == []
+
+
+@pytest.mark.parametrize("sign_up", ["staff-only", "closed"])
+def test_signing_up_can_be_closed(settings: Settings, sign_up: str) -> None:
+    client = Client(create_app(settings.model_copy(update={"sign_up": sign_up})))
+    assert client.get("/sign-up").status_code == 403
+    assert client.post("/sign-up").status_code == 403
+    assert client.get("/sign-up/staff").status_code == (200 if sign_up == "staff-only" else 403)
+    assert 'href="/sign-up"' not in client.get("/").text
+
+
+def test_the_directory_can_be_closed_to_visitors(settings: Settings, world: World) -> None:
+    client = Client(create_app(settings.model_copy(update={"public_directory": False})))
+    paths = ("/", "/search", f"/practitioners/{world.practitioners['owner']}")
+    assert {client.get(path).status_code for path in paths} == {303}
+    assert client.get("/login").status_code == 200
+    assert client.http.get("/api/v1/centres").status_code == 401
+
+
+@pytest.mark.parametrize("value", ["9" * 25, "0" * 5000 + "9" * 20, "9" * 5000, "0" * 20 + "5"])
+def test_a_long_number_is_refused_or_read(client_for: ClientFor, value: str) -> None:
+    client = client_for("patient-owner")
+    for path in ("/waiting/new", "/search", "/dashboard/past", "/waiting", "/referrals"):
+        for name in ("schedule", "practitioner", "page", "centre", "department"):
+            answer = client.get(f"{path}?{name}={value}")
+            assert answer.status_code < 500, (path, name)
+    admin = client_for("network-admin")
+    for name in ("centre_id", "department_id", "practitioner_id"):
+        sent = {"role": "staff", "email": "a@example.org", "name": "A B", name: value}
+        assert admin.post("/admin/accounts/new", **sent).status_code < 500
+    stale = client.http.patch("/api/v1/me", json={}, headers={"If-Match": f'"{value}"'})
+    assert stale.status_code < 500
+
+
+def test_strangers_learn_only_whether_the_server_is_ready(client_for: ClientFor) -> None:
+    assert set(client_for(None).get("/readyz").get_json()) == {"status"}
+    assert set(client_for("patient-owner").get("/readyz").get_json()) == {"status"}
+    assert "migrations" in client_for("network-admin").get("/readyz").get_json()
