@@ -29,7 +29,7 @@ def nora(sqlite_database: Database, town: Town) -> Actor:
     """Staff of Radiology at the hospital."""
 
     def write(session: Any) -> Actor:
-        account = factories.staff(session, "nora@example.org", town.hospital, town.department)
+        account = factories.staff(session, town.hospital, town.department, email="nora@example.org")
         return actor_of(session, account, None)
 
     return sqlite_database.run(write)
