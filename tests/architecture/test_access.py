@@ -31,6 +31,7 @@ OPEN = frozenset(
         "accounts.sign_up",
         "booking.week_page",
         "hand_over.take_over",
+        "privacy.show",
         "notifications.feed",
         "notifications.stop",
         "offers.decline",

@@ -16,7 +16,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.work import Work
 from openslot.identity import keys
-from openslot.usecases.alarms import raise_alarms
+from openslot.notifications.alarms import raise_alarms
 
 BEARER = "Authorization"
 

@@ -9,8 +9,7 @@ and a patient without an account, whom nobody cares for, is erased with it.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement
-
+from openslot.booking.queries import Condition
 from openslot.core import audit, sealing
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -73,7 +72,7 @@ def _remove(work: Work, patient: Patient) -> None:
     audit.record(work, "patient.record-removed", f"patient:{patient.id}")
 
 
-def _is_due(work: Work) -> ColumnElement[bool] | None:
+def _is_due(work: Work) -> Condition | None:
     settings = work.settings
     if not settings.record_years:
         return None

@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import false, or_
-
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
 from openslot.core.fields import address_key
@@ -13,7 +11,7 @@ from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, 
 from openslot.entrypoints.fhir import dates
 from openslot.entrypoints.fhir.codes import Codes, names_of
 from openslot.entrypoints.fhir.elements import target_of
-from openslot.entrypoints.fhir.queries import birth_days
+from openslot.entrypoints.fhir.queries import any_of, birth_days, never
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
 LONGEST = 500
@@ -68,7 +66,8 @@ class PartOfName(Text):
             where, words = column.key, column.make(text)
             start = "" if modifier == "contains" else "(^| )"
         if not words.strip():
-            return false()
+            never_matches: Condition = never()
+            return never_matches
         rest = "" if modifier == "exact" else "[^ ]*"
         end = f"{rest}$" if self.family else f"{rest} [^ ]"
         found: Condition = where.regexp_match(f"{start}{re.escape(words)}{end}")
@@ -163,7 +162,8 @@ class Code(Parameter):
             for name in names_of(code, codes)
             for column in columns
         ]
-        return or_(*conditions) if conditions else None
+        found: Condition | None = any_of(conditions)
+        return found
 
     def cost(self, text: str) -> int:
         """Return the cost: each row is compared character by character, in each column."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition, patients_seen_by
@@ -36,6 +35,7 @@ from openslot.entrypoints.fhir.parameters import (
     Text,
     flag,
 )
+from openslot.entrypoints.fhir.queries import merged_into
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 
@@ -107,8 +107,8 @@ def _identified(system: str | None, number: str) -> Condition | None:
 def _seen(actor: Actor, now: datetime) -> Condition:
     """Match patients that the actor may see, and duplicates that were merged into one of them."""
     seen = patients_seen_by(actor, now) | histories.seen_by(Patient.id)(actor, now)
-    merged = Patient.merged_into.in_(select(Patient.id).where(seen).correlate(None))
-    return seen | merged
+    either: Condition = seen | merged_into(Patient.merged_into, seen)
+    return either
 
 
 RESOURCE = Resource(

@@ -1,5 +1,6 @@
 """Joined tables from which resources are read."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -9,8 +10,10 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
     null,
+    or_,
     select,
     type_coerce,
     union_all,
@@ -30,6 +33,21 @@ def latest(first: Any, *others: Any) -> Any:
     for other in others:
         newest = case((other > newest, other), else_=newest)
     return newest
+
+
+def never() -> Any:
+    """Match no row."""
+    return false()
+
+
+def any_of(conditions: Sequence[Any]) -> Any:
+    """Match rows that fulfil one of the conditions; None for no condition."""
+    return or_(*conditions) if conditions else None
+
+
+def merged_into(column: Any, condition: Any) -> Any:
+    """Match rows whose ``column`` is the id of a patient that fulfils the condition."""
+    return column.in_(select(Patient.id).where(condition).correlate(None))
 
 
 def birth_days(column: Any) -> tuple[Any, Any, Any]:

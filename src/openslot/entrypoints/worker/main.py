@@ -36,11 +36,11 @@ from openslot.entrypoints.worker import webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT
-from openslot.notifications import delivery, dispatch
+from openslot.notifications import alarms, delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.usecases import alarms, growing_up, merging, rebooking, retention
+from openslot.usecases import growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
