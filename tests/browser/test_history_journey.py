@@ -47,7 +47,7 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     page.goto(f"{live_server.url}/patients?q=aroha+own")
     expect(page.get_by_text("No match among your patients")).to_be_visible()
     page.get_by_label("Full name").fill("Aroha Owner")
-    page.get_by_label("Date of birth", exact=True).fill("31 March 1980")
+    page.get_by_label("Date of birth or other detail").fill("31 March 1980")
     page.get_by_role("button", name="Find patient").click()
     checked(page)
     page.get_by_role("link", name="Emergency access").click()

@@ -24,7 +24,7 @@ from serving import app_on
 
 RACERS = 6
 PATH = "/api/v1/patients"
-ANN = {"name": "Ann Lee"}
+ANN = {"name": "Ann Lee", "anyway": True}
 LONG = timedelta(minutes=2)
 
 

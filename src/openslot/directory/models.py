@@ -213,6 +213,7 @@ class Patient(Base, Dated):
         Index(None, "name"),
         Index(None, "email"),
         Index(None, "born"),
+        Index(None, "name_key"),
         Index(None, "phone_key"),
         Index(None, "medicare_key"),
         Index(None, "merged_into"),

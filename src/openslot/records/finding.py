@@ -139,10 +139,11 @@ def register(work: Work, details: PatientDetails, *, anyway: bool) -> Patient:
     TooFewDetails if nothing but a name is given, which many people share.
     """
     check_may_find(work.actor)
-    identifying = [name for name in IDENTIFYING if getattr(details, name)]
-    for name in identifying:
-        # Without the locks, two people could register the same patient at the same moment.
-        lock(work.session, f"patient {name} {getattr(details, name)}")
+    identifying = _identifying(details)
+    for name, key in identifying.items():
+        # Without the locks, two people could register the same patient at the same moment. A birth
+        # that is known by its year may be that of any day in it.
+        lock(work.session, f"patient {name} {key[:4] if name == 'born' else key}")
     if not anyway:
         if matches := alike(work, details):
             raise PatientKnown(matches)
@@ -180,13 +181,27 @@ def may_be_same(patient: Patient, details: PatientDetails, *, exact: bool) -> bo
 
 def agreeing(patient: Patient, details: PatientDetails) -> frozenset[str]:
     """Return which of IDENTIFYING are given, and the patient's, however they are written."""
-    is_patients = {
-        "born": bool(patient.born and details.born and patient.born.may_be(details.born)),
-        "email": patient.email == details.email,
-        "medicare_number": patient.medicare_key == compact(details.medicare_number or ""),
-        "phone": patient.phone_key == phone_key(details.phone or ""),
+    given = _identifying(details)
+    known = {
+        "email": patient.email,
+        "medicare_number": patient.medicare_key,
+        "phone": patient.phone_key,
     }
-    return frozenset(name for name in IDENTIFYING if getattr(details, name) and is_patients[name])
+    agree = {name for name, key in known.items() if key is not None and given.get(name) == key}
+    if patient.born and details.born and patient.born.may_be(details.born):
+        agree.add("born")
+    return frozenset(agree)
+
+
+def _identifying(details: PatientDetails) -> dict[str, str]:
+    """Return the details that are given of IDENTIFYING, in its order, as they are compared."""
+    keys = {
+        "born": details.born,
+        "email": details.email,
+        "medicare_number": compact(details.medicare_number or ""),
+        "phone": phone_key(details.phone or ""),
+    }
+    return {name: key for name in IDENTIFYING if (key := keys[name])}
 
 
 def has_lately(work: Work, action: str, patient_id: UUID) -> bool:

@@ -34,7 +34,7 @@ _KEYS: dict[str, tuple[tuple[str, str, Callable[[str], str], int], ...]] = {
         ("medicare_number", "medicare_key", compact, 40),
     ),
 }
-_INDEXED = ("born", "phone_key", "medicare_key")
+_INDEXED = ("born", "name_key", "phone_key", "medicare_key")
 
 
 def upgrade() -> None:
