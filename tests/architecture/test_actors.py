@@ -26,9 +26,8 @@ FEATURES = (
 
 BOUND = {
     "public: no row about a patient": """
-        booking.cells.free_board booking.cells.full_board usecases.doctors.doctor
-        usecases.doctors.doctors usecases.doctors.schedule_at booking.slots.free_starts
-        booking.slots.is_free booking.slots.nearest booking.slots.slots
+        booking.cells.full_board usecases.doctors.doctor
+        usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
         directory.queries.departments_of_all directory.queries.figures directory.queries.listed
@@ -39,7 +38,7 @@ BOUND = {
         department_requests.queries.consultations department_requests.commands.place_for
         department_requests.queries.services_in""",
     "one's own: the id is that of the actor, or of whom it cares for": """
-        directory.queries.dependents_of directory.queries.patient_of
+        directory.queries.dependents_of directory.queries.staff_request directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
         identity.credentials.credentials_of identity.queries.by_id notifications.feeds.feed_of
@@ -48,23 +47,25 @@ BOUND = {
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
-        booking.commands.identify booking.queries.for_whom booking.queries.appointment
-        directory.queries.patient
+        booking.commands.identify booking.queries.appointment
+        directory.queries.carer_of directory.queries.dependent directory.queries.merged_into
+        directory.queries.patient usecases.growing_up.ends_on
         exports.history.looks exports.history.whole notifications.recipients.patient_or_carer
         waiting_list.queries.open_for_appointment waiting_list.queries.open_of_absences
-        waiting_list.queries.open_of_entries usecases.rebooking.suggestions
+        waiting_list.queries.open_of_entries
         waiting_list.search.centres_of
-        waiting_list.search.entries_with waiting_list.waiting.free_for records.queries.emergencies
+        waiting_list.search.entries_with records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment
         records.queries.appointments referrals.queries.referral_to referrals.queries.of_patient
         department_requests.queries.of_appointment""",
     "conditions that are made of the actor": """
-        referrals.queries.count referrals.queries.referrals reports.answers.answers
+        referrals.queries.count referrals.queries.referrals
         reports.queries.offers department_requests.queries.closed department_requests.queries.count
         department_requests.queries.figures department_requests.queries.figures_at
         department_requests.queries.newest
         department_requests.queries.page""",
     "an administrator's": """
+        directory.queries.merge directory.queries.merges_of directory.queries.names
         reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
@@ -76,14 +77,13 @@ BOUND = {
         identity.sessions.is_proved identity.sessions.note_proof identity.sessions.touch_session
         identity.links.account_to_change identity.links.account_to_confirm
         identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email
-        identity.keys.issue_pair identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop waiting_list.answers.by_link""",
     "written, not read; recorded with who did it": """
         directory.staff.record_link identity.commands.confirm_email
-        directory.commands.check_sign_up directory.registration.check_place
+        directory.registration.check_place
         identity.commands.set_password identity.credentials.end_all identity.credentials.end_one
-        identity.keys.note_use identity.keys.revoke_key identity.pending.begin_sign_up
+        identity.keys.revoke_key identity.pending.begin_sign_up
         identity.pending.end_sign_ups notifications.feeds.end_feed notifications.feeds.make_feed
         notifications.preferences.choose records.access.note_refusal
         notifications.dispatch.queue_account_mail notifications.dispatch.queue_mail""",

@@ -17,6 +17,7 @@ SHARED_CODES = {
     "invalid": {"Invalid", "InvalidFields"},
     "malformed": {"Malformed", "MalformedFields"},
     "slot-taken": {"SlotTaken", "DiaryTaken"},
+    "rate-limited": {"RateLimited", "SignInLocked"},
     "works-elsewhere": {"WorksElsewhere", "BlocksElsewhere"},
     "wrong-credentials": {"WrongCredentials", "NotActive"},
 }

@@ -302,11 +302,11 @@ class StaffMember(Base):
     waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
-class StaffWish(Base):
+class StaffRequest(Base):
     """Where a staff account asks to work: a centre with or without a department, or a ``place``
     that is not in the directory. It waits for an administrator."""
 
-    __tablename__ = "staff_wish"
+    __tablename__ = "staff_request"
 
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("account.id", ondelete="CASCADE"), primary_key=True

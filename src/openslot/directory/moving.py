@@ -16,7 +16,7 @@ from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Details, OptionalName
 from openslot.core.work import Work
 from openslot.directory import commands, queries
-from openslot.directory.models import Centre, Department, StaffMember, StaffWish
+from openslot.directory.models import Centre, Department, StaffMember, StaffRequest
 from openslot.directory.rules import runs_centre
 from openslot.directory.staff import OptionalKey
 from openslot.identity import commands as identity
@@ -32,49 +32,49 @@ class MoveDetails(Details):
     place: OptionalName = None
 
 
-class Wish(NamedTuple):
+class Applicant(NamedTuple):
     """An account that asks to work somewhere else, and where."""
 
     account: Account
-    wish: StaffWish
+    request: StaffRequest
     centre: Centre | None
     department: Department | None
 
 
-def ask(work: Work, details: MoveDetails) -> StaffWish:
+def ask(work: Work, details: MoveDetails) -> StaffRequest:
     """Ask to work somewhere else; this replaces what was asked before. Raises Invalid without a
     place, or for the one where the actor works."""
     member = _own_member(work)
     now_at = (member.centre_id, member.department_id)
     if details.place is None and (details.centre_id, details.department_id) == now_at:
         raise Invalid("You work there already. Choose another place.", field="workplace")
-    wish = queries.staff_wish(work.session, member.account_id)
-    if wish is not None:
-        remove(work.session, wish)
-        work.session.expunge(wish)
-    return add_wish(work, member.account_id, details)
+    request = queries.staff_request(work.session, member.account_id)
+    if request is not None:
+        remove(work.session, request)
+        work.session.expunge(request)
+    return add_request(work, member.account_id, details)
 
 
-def add_wish(work: Work, account_id: UUID, details: MoveDetails) -> StaffWish:
+def add_request(work: Work, account_id: UUID, details: MoveDetails) -> StaffRequest:
     """Add where an account asks to work."""
     _check_place(work.session, details)
-    wish = StaffWish(account_id=account_id, asked_at=work.now, **details.model_dump())
-    queries.add_wish(work.session, wish)
+    request = StaffRequest(account_id=account_id, asked_at=work.now, **details.model_dump())
+    queries.add_request(work.session, request)
     audit.record(work, "account.move-asked", identity.subject_of(account_id))
-    return wish
+    return request
 
 
 def withdraw(work: Work) -> None:
     """Take back what the actor asked; nothing happens if there is nothing."""
-    wish = queries.staff_wish(work.session, _own_member(work).account_id)
-    if wish is not None:
-        remove(work.session, wish)
+    request = queries.staff_request(work.session, _own_member(work).account_id)
+    if request is not None:
+        remove(work.session, request)
 
 
-def waiting(work: Work) -> list[Wish]:
+def waiting(work: Work) -> list[Applicant]:
     """Return what staff ask that the actor decides, longest waiting first."""
-    wishes = (Wish(*row) for row in queries.staff_wishes(work.session))
-    return [one for one in wishes if _decides(work.actor, one.wish)]
+    rows = (Applicant(*row) for row in queries.staff_requests(work.session))
+    return [one for one in rows if _decides(work.actor, one.request)]
 
 
 def admit(work: Work, account_id: UUID, *, centre_id: int | None = None) -> Account:
@@ -83,14 +83,14 @@ def admit(work: Work, account_id: UUID, *, centre_id: int | None = None) -> Acco
     ``centre_id`` is the centre of a place that was not listed. Raises NotFound unless the actor
     decides it.
     """
-    account, wish = _decided(work, account_id)
-    chosen = wish.centre_id or centre_id
+    account, request = _decided(work, account_id)
+    chosen = request.centre_id or centre_id
     if chosen is None:
         raise Invalid("Choose the centre. Add it first if it is new.", field="centre_id")
     queries.centre(work.session, chosen)
     is_new = queries.staff_member(work.session, account_id) is None
-    commands.place_staff(work, account_id, chosen, wish.department_id)
-    remove(work.session, wish)
+    commands.place_staff(work, account_id, chosen, request.department_id)
+    remove(work.session, request)
     audit.record(work, "account.moved", identity.subject_of(account_id))
     if is_new:
         identity.set_active(work, account_id, True)
@@ -100,8 +100,8 @@ def admit(work: Work, account_id: UUID, *, centre_id: int | None = None) -> Acco
 def decline(work: Work, account_id: UUID) -> Account:
     """Decline what somebody asked; an account that registered with it is deleted. Raises NotFound
     as :func:`admit` does."""
-    account, wish = _decided(work, account_id)
-    remove(work.session, wish)
+    account, request = _decided(work, account_id)
+    remove(work.session, request)
     audit.record(work, "account.move-declined", identity.subject_of(account_id))
     if queries.staff_member(work.session, account_id) is None:
         identity.delete_account(work, account_id)
@@ -127,15 +127,15 @@ def _check_place(session: Session, details: MoveDetails) -> None:
             raise Invalid("Choose a department of this centre.", field="workplace")
 
 
-def _decided(work: Work, account_id: UUID) -> tuple[Account, StaffWish]:
+def _decided(work: Work, account_id: UUID) -> tuple[Account, StaffRequest]:
     account = identities.by_id(work.session, account_id)
-    wish = queries.staff_wish(work.session, account_id)
-    if account is None or wish is None or not _decides(work.actor, wish):
+    request = queries.staff_request(work.session, account_id)
+    if account is None or request is None or not _decides(work.actor, request):
         raise NotFound
-    return account, wish
+    return account, request
 
 
-def _decides(actor: Actor, wish: StaffWish) -> bool:
-    if wish.centre_id is None:
+def _decides(actor: Actor, request: StaffRequest) -> bool:
+    if request.centre_id is None:
         return actor.is_a(Role.NETWORK_ADMIN)
-    return runs_centre(actor, wish.centre_id)
+    return runs_centre(actor, request.centre_id)

@@ -27,7 +27,7 @@ from openslot.directory.models import (
     Practitioner,
     Service,
     StaffMember,
-    StaffWish,
+    StaffRequest,
 )
 from openslot.identity.models import Account
 
@@ -480,31 +480,31 @@ def waiting_staff(
     return [(account, centre, department) for account, centre, department in session.execute(query)]
 
 
-def staff_wish(session: Session, account_id: UUID) -> StaffWish | None:
+def staff_request(session: Session, account_id: UUID) -> StaffRequest | None:
     """Return where a staff account asks to work, or None."""
-    return session.get(StaffWish, account_id)
+    return session.get(StaffRequest, account_id)
 
 
-def add_wish(session: Session, wish: StaffWish) -> None:
+def add_request(session: Session, request: StaffRequest) -> None:
     """Add where a staff account asks to work."""
-    session.add(wish)
+    session.add(request)
     session.flush()
 
 
-def staff_wishes(
+def staff_requests(
     session: Session,
-) -> list[tuple[Account, StaffWish, Centre | None, Department | None]]:
+) -> list[tuple[Account, StaffRequest, Centre | None, Department | None]]:
     """Return where staff ask to work, longest waiting first, in one statement."""
     query = (
-        select(Account, StaffWish, Centre, Department)
-        .join(StaffWish, StaffWish.account_id == Account.id)
-        .outerjoin(Centre, Centre.id == StaffWish.centre_id)
-        .outerjoin(Department, Department.id == StaffWish.department_id)
-        .order_by(StaffWish.asked_at, Account.email)
+        select(Account, StaffRequest, Centre, Department)
+        .join(StaffRequest, StaffRequest.account_id == Account.id)
+        .outerjoin(Centre, Centre.id == StaffRequest.centre_id)
+        .outerjoin(Department, Department.id == StaffRequest.department_id)
+        .order_by(StaffRequest.asked_at, Account.email)
     )
     return [
-        (account, wish, centre, department)
-        for account, wish, centre, department in session.execute(query)
+        (account, request, centre, department)
+        for account, request, centre, department in session.execute(query)
     ]
 
 

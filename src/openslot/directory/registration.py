@@ -14,7 +14,7 @@ from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Centre, Department, StaffMember
-from openslot.directory.moving import MoveDetails, add_wish
+from openslot.directory.moving import MoveDetails, add_request
 from openslot.directory.rules import runs_centre
 from openslot.directory.staff import AlreadyPlaced, OptionalKey, check_confirmed
 from openslot.identity import commands as identity
@@ -72,7 +72,7 @@ def _register_elsewhere(work: Work, new: StaffSignUp, password_hash: str) -> Acc
         work, NewAccount(new.email, new.name, password_hash, Role.STAFF)
     )
     account.active = False
-    add_wish(work, account.id, MoveDetails(place=new.facility))
+    add_request(work, account.id, MoveDetails(place=new.facility))
     return account
 
 
@@ -93,7 +93,7 @@ def is_waiting(session: Session, email: str) -> bool:
     account = identities.by_email(session, email)
     member = queries.staff_member(session, account.id) if account else None
     if account is not None and member is None:
-        return queries.staff_wish(session, account.id) is not None
+        return queries.staff_request(session, account.id) is not None
     return member is not None and member.waits
 
 

@@ -14,7 +14,6 @@ from openslot.core import audit, clock
 from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import Failure
 from openslot.core.limits import Counts
 from openslot.core.security import Counter, Seen
 from openslot.core.work import Work, doing
@@ -113,8 +112,8 @@ def _note_apart(seen: Seen, details: Mapping[str, Any]) -> None:
     )
     try:
         database().run(work)
-    except Failure as error:  # noting a refusal must not change the answer
-        log.warning("security.not-noted", action=seen.action, reason=error.code)
+    except Exception:  # noting a refusal must not change the answer, whatever fails
+        log.exception("security.not-noted", action=seen.action)
 
 
 def reader_actor() -> Actor:

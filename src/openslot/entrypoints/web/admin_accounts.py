@@ -67,7 +67,7 @@ def listing() -> str:
         role=role,
         roles=role_names(),
         waiting=waiting(context.work()),
-        wishes=moving.waiting(context.work()),
+        applicants=moving.waiting(context.work()),
         centres=own_centres(),
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,

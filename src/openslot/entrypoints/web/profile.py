@@ -78,7 +78,7 @@ def _record() -> dict[str, Any]:
     if actor.centre_id is not None:
         entries["centre"] = queries.centre(session, actor.centre_id, inactive=True)
         entries["member"] = queries.staff_member(session, context.account().id)
-        entries["wish"] = queries.staff_wish(session, context.account().id)
+        entries["staff_request"] = queries.staff_request(session, context.account().id)
     if actor.department_id is not None:
         entries["department"] = queries.department(session, actor.department_id, inactive=True)
     return entries

@@ -17,7 +17,7 @@ def upgrade() -> None:
     column = sa.Column("bookable_by", sa.String(20), server_default="public", nullable=False)
     op.add_column("service", column)
     op.create_table(
-        "staff_wish",
+        "staff_request",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("centre_id", sa.Integer(), nullable=True),
         sa.Column("department_id", sa.Integer(), nullable=True),
@@ -26,23 +26,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.id"],
-            name=op.f("fk_staff_wish_account_id_account"),
+            name=op.f("fk_staff_request_account_id_account"),
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["centre_id"], ["centre.id"], name=op.f("fk_staff_wish_centre_id_centre")
+            ["centre_id"], ["centre.id"], name=op.f("fk_staff_request_centre_id_centre")
         ),
         sa.ForeignKeyConstraint(
             ["department_id"],
             ["department.id"],
-            name=op.f("fk_staff_wish_department_id_department"),
+            name=op.f("fk_staff_request_department_id_department"),
         ),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_staff_wish")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_staff_request")),
     )
 
 
 def downgrade() -> None:
     """Remove both."""
-    op.drop_table("staff_wish")
+    op.drop_table("staff_request")
     with op.batch_alter_table("service") as service:
         service.drop_column("bookable_by")
