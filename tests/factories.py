@@ -138,8 +138,8 @@ def staff(
     now: datetime = NOW,
     **more: Any,
 ) -> Account:
-    """Create an account that works at a centre; ``more`` is as for :func:`account`."""
-    member = account(session, email, role, now=now, **more)
+    """Create a confirmed account that works at a centre; ``more`` is as for :func:`account`."""
+    member = account(session, email, role, now=now, **{"confirmed_at": now, **more})
     directory.place_staff(work(session, SYSTEM, now), member.id, centre_id, department_id)
     return member
 

@@ -331,7 +331,9 @@ def test_who_cancels_a_request_is_not_told_of_it(
 
 def _staff(database: Database, email: str, department_id: int) -> StaffMember:
     account = database.run(
-        lambda session: factories.account(session, email, Role.STAFF, name="Lou", now=NOW)
+        lambda session: factories.account(
+            session, email, Role.STAFF, name="Lou", now=NOW, confirmed_at=NOW
+        )
     )
     return StaffMember(account_id=account.id, centre_id=1, department_id=department_id)
 

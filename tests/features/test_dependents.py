@@ -20,8 +20,15 @@ from openslot.directory import commands as directory
 from openslot.directory import dependents, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails, SignUp
-from openslot.directory.errors import BirthInFuture, DependentKnown, OwnAddress, TooManyDependents
+from openslot.directory.errors import (
+    BirthInFuture,
+    DependentKnown,
+    OwnAddress,
+    OwnEmailNotConfirmed,
+    TooManyDependents,
+)
 from openslot.directory.models import Dependent, Patient
+from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.errors import EmailTaken, LinkExpired
 from openslot.identity.models import Account
@@ -35,13 +42,15 @@ CHILD = DependentDetails(name="Tama Ngata", born=date(2015, 4, 2))
 EMAIL = "tama@example.net"
 
 
-def signed_up(database: Database, name: str = "Aroha Ngata") -> Actor:
+def signed_up(database: Database, name: str = "Aroha Ngata", *, confirmed: bool = True) -> Actor:
     """A patient with an account."""
 
     def act(session: Session) -> Actor:
         email = f"{name.split()[0].lower()}@example.net"
         new = SignUp(name=name, born=date(1985, 1, 2), email=email, password="-" * 12)
         account = directory.sign_up(work(session, now=NOW), new, "-")
+        if confirmed:
+            identity.confirm_email(work(session, now=NOW), account.id)
         return directory.actor_of(session, account, None)
 
     return database.run(act)
@@ -249,6 +258,15 @@ def test_an_address_with_an_account_takes_no_second_record(
     with pytest.raises(EmailTaken):
         take_over(sqlite_database, carer, child)
     assert as_now(sqlite_database, carer).dependents == {child}
+
+
+def test_who_has_not_confirmed_their_address_hands_nothing_over(
+    sqlite_database: Database, town: Town
+) -> None:
+    carer = signed_up(sqlite_database, confirmed=False)
+    child = add(sqlite_database, carer)
+    with pytest.raises(OwnEmailNotConfirmed):
+        invite(sqlite_database, carer, child)
 
 
 def test_only_the_carer_hands_over_and_not_to_themselves(

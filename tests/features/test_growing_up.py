@@ -1,5 +1,6 @@
 """A carer's access ends when a child is of age, with warning, unless it is confirmed."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,8 @@ from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.models import Dependent
 from openslot.entrypoints.worker.main import handle_next
 from openslot.usecases import growing_up
-from town import Town, build_town
+from openslot.usecases.booking import book
+from town import MONDAY_9, Town, build_town
 from waitroom import SETTINGS
 from working import work
 
@@ -141,6 +143,8 @@ def test_never_means_never(database: Database) -> None:
 def test_what_the_care_team_confirms_goes_on(database: Database, town: Town) -> None:
     young, carer = child(database, "2006-06-15")
     day(database, date(2026, 7, 1))
+    theirs = replace(town.booking_request(schedule=town.physio_at_hospital), patient_id=young)
+    database.run(lambda s: book(work(s, SYSTEM, MONDAY_9 - timedelta(days=7)), theirs))
     database.run(lambda s: growing_up.continue_caring(work(s, town.clerk), young))
     day(database, date(2026, 9, 1))
     assert is_cared_for(database, young)

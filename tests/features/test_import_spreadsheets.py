@@ -330,6 +330,16 @@ def test_what_is_no_clear_time(sqlite_database: Database, folder: Path, time: st
     ]
 
 
+def test_a_start_and_end_that_are_swapped_are_no_night_duty(
+    sqlite_database: Database, folder: Path
+) -> None:
+    write(folder, {"p.csv": f"{PROVIDERS}gil@example.com,x,GP,17:00,09:00\n"})
+    assert problems_of(sqlite_database, folder) == [
+        "p.csv, line 2, column endWorkingHours: These hours would go on over midnight, for more "
+        "than 15 hours. Enter the start first, then the end."
+    ]
+
+
 @pytest.mark.parametrize(
     ("starts", "ends", "meant"),
     [
@@ -337,7 +347,7 @@ def test_what_is_no_clear_time(sqlite_database: Database, folder: Path, time: st
         ("18:00", "00:00", (1080, 0)),
         ("18:00", "24:00", (1080, 1440)),
         ("00:00", "24:00", (0, 1440)),
-        ("17:00", "09:00", (1020, 540)),
+        ("18:00", "09:00", (1080, 540)),
         ("10:00 PM", "12:00 AM", (1320, 0)),
     ],
 )

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.core.actor import SYSTEM
+from openslot.core.actor import SYSTEM, Role
 from openslot.core.births import BirthDate
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.identity.models import Account
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
     AppointmentEvent,
@@ -49,6 +50,7 @@ SETTINGS = Settings(
 )
 
 SUBJECTS = {
+    "account_alarm": ["Unusual sign-ins or requests"],
     "account_confirm": ["Confirm your email address"],
     "account_email_changed": ["Your email address has changed"],
     "account_hand_over": ["Manage your own appointments"],
@@ -175,6 +177,8 @@ def event_of(topic: str, **kept: Any) -> Any:
     }[id(about)]()
     known = {
         "request": request() if about is mails.APPOINTMENT else None,
+        "acting_account": Account(id=ID, name="Kit Example", role=Role.STAFF),
+        "acting_centre": CENTRE,
         "acting_department": SURGERY,
         "appointment": appointment() if about is mails.OFFER else None,
         "replaced": None,

@@ -6,14 +6,20 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import Conflict, Forbidden, NotFound
+from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Details, Email
 from openslot.core.folding import same_name
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DependentDetails, PatientDetails
-from openslot.directory.errors import DependentKnown, OwnAddress, RecordNotEmpty, TooManyDependents
+from openslot.directory.errors import (
+    DependentKnown,
+    OwnAddress,
+    OwnEmailNotConfirmed,
+    RecordNotEmpty,
+    TooManyDependents,
+)
 from openslot.directory.models import Dependent, Patient
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
@@ -70,7 +76,8 @@ def one_of(work: Work, patient_id: UUID) -> tuple[Patient, Dependent]:
 def invite(work: Work, patient_id: UUID, details: HandOverDetails) -> Patient:
     """Invite an address to take over the record, in place of an earlier invitation.
 
-    The carer does not learn whether the address has an account already.
+    The carer does not learn whether the address has an account already. Raises OwnAddress, and
+    OwnEmailNotConfirmed for a carer whose address may be somebody else's.
     """
     patient, link = one_of(work, patient_id)
     carer = queries.patient(work.session, link.carer_id)
@@ -78,7 +85,7 @@ def invite(work: Work, patient_id: UUID, details: HandOverDetails) -> Patient:
         raise OwnAddress(field="email")
     account = identities.by_id(work.session, carer.account_id) if carer.account_id else None
     if account is not None and account.confirmed_at is None:
-        raise Conflict("Confirm your own email address first, with the link that we sent you.")
+        raise OwnEmailNotConfirmed
     link.invited, link.invited_at = details.email, work.now
     _record(work, patient_id, "invited")
     return patient

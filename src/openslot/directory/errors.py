@@ -56,6 +56,11 @@ class OwnAddress(Conflict):
     """This is your own address. Enter the address of the person whose record it is."""
 
 
+class OwnEmailNotConfirmed(Conflict):
+    """Confirm your own email address first, with the link that we sent you. You can have it sent
+    again in your account."""
+
+
 class AwaitingApproval(Unauthenticated):
     """An administrator of your centre has not let you in yet. We write to you when they have.
 

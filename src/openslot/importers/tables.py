@@ -24,7 +24,7 @@ from openslot.importers.cells import (
 from openslot.importers.problems import Problems
 from openslot.importers.reading import Row, Table
 from openslot.schedules.availability import Weekly
-from openslot.schedules.errors import BadHours, HoursOverlap
+from openslot.schedules.errors import BadHours, HoursOverlap, LongNight
 from openslot.schedules.rules import check_hours
 
 LONGEST_NAME = 200
@@ -90,7 +90,7 @@ class ProviderRow(PersonRow):
 
     @property
     def weekly(self) -> tuple[Weekly, ...]:
-        """The hours of the week. Raises BadHours and HoursOverlap."""
+        """The hours of the week. Raises BadHours, LongNight and HoursOverlap."""
         return check_hours(Weekly(day, *period) for day in range(7) for period in self.hours)
 
 
@@ -237,7 +237,7 @@ def _check_hours(row: ProviderRow) -> Iterator[tuple[str, str]]:
         _ = row.weekly
     except BadHours:
         yield column, "Enter a start before 24:00 and another end. A whole day is 00:00 to 24:00."
-    except HoursOverlap as error:
+    except (HoursOverlap, LongNight) as error:
         yield column, str(error)
 
 
