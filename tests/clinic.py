@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -181,6 +182,14 @@ def both(mail: dict[str, Any]) -> Iterator[str]:
     """The words of both parts."""
     yield mail["text"]
     yield words(mail)
+
+
+def parts_of(message: EmailMessage) -> Iterator[str]:
+    """The words of both parts of a mail that was sent."""
+    text, shown = (message.get_body([kind]) for kind in ("plain", "html"))
+    assert text
+    assert shown
+    return both({"text": text.get_content(), "html": shown.get_content()})
 
 
 def event_of(mail: dict[str, Any]) -> Any:

@@ -16,9 +16,9 @@ from openslot.directory.commands import actor_of
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import Department, Service, StaffMember
 from openslot.directory.registration import StaffSignUp
-from openslot.directory.staff import AlreadyPlaced
+from openslot.directory.staff import AddressNotConfirmed, AlreadyPlaced
 from openslot.directory.templates import TEMPLATES
-from openslot.identity.commands import sign_in, source_of
+from openslot.identity.commands import confirm_email, sign_in, source_of
 from openslot.identity.errors import EmailTaken, NotActive, WrongCredentials
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
@@ -146,6 +146,21 @@ def test_nobody_is_let_in_twice_or_sent_away_afterwards(
             sqlite_database.run(
                 lambda session, act=act: act(work(session, SYSTEM, NOW), account.id)
             )
+
+
+def test_where_mail_is_sent_the_address_is_confirmed_first(
+    sqlite_database: Database, town: Town
+) -> None:
+    account_id = register(sqlite_database, town).id
+    mailed = {"smtp_host": "mail.example.org", "public_url": "https://book.example.org"}
+
+    def let_in(session: Session) -> None:
+        registration.admit(work(session, admin(town), NOW, **mailed), account_id)
+
+    with pytest.raises(AddressNotConfirmed):
+        sqlite_database.run(let_in)
+    sqlite_database.run(lambda s: confirm_email(work(s, now=NOW), account_id))
+    sqlite_database.run(let_in)
 
 
 def test_switching_a_waiting_account_on_lets_it_in(sqlite_database: Database, town: Town) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import NOW, REASON, START, Clinic, book, both, cancel, move, open_clinic
+from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic, parts_of
 from factories import change
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
@@ -61,18 +61,16 @@ def test_it_says_when_and_where_and_never_why(
     book(sqlite_database, clinic, schedule=clinic.service_schedule)
     run_worker(sqlite_database, settings)
     run_worker(sqlite_database, settings, at=DAY_BEFORE)
-    (mail,) = [one for one in rows(sqlite_database, MAIL) if "Reminder" in one.payload["subject"]]
-    assert (
-        mail.payload["subject"] == "Reminder of your appointment: Monday 23 November 2026, 10:30 am"
-    )
-    for part in both(mail.payload):
+    (mail,) = [one for one in post.taken if "Reminder" in one["Subject"]]
+    assert mail["Subject"] == "Reminder of your appointment: Monday 23 November 2026, 10:30 am"
+    for part in parts_of(mail):
         assert "Your appointment is coming up" in part
         assert "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)" in part
         assert "Royal Randwick Hospital, Barker St, Randwick" in part
         assert "until 2 hours before it starts" in part
         assert "Stop reminders" in part
         assert REASON not in part
-    assert mail.payload["calendar"] is None
+    assert "text/calendar" not in {part.get_content_type() for part in mail.walk()}
 
 
 def test_an_appointment_that_moved_is_reminded_of_at_its_new_time_only(

@@ -16,7 +16,7 @@ from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
-from openslot.directory.search import Index, Text, lay_words, words
+from openslot.directory.search import Index, Text, said_of, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
 from openslot.search.results import Directory, Order, Results, Search, When, find
@@ -78,12 +78,20 @@ def test_near_matches_find_what_is_meant(
 )
 def test_areas_are_found_by_what_people_say(area: str, said: list[str]) -> None:
     index: Index[str] = Index()
-    index.add("area", [Text("expertise", f"{area} {lay_words(area)}")])
+    index.add("area", [Text("expertise", area, said=said_of(area))])
     index.add("other", [Text("expertise", "Something else")])
     for typed in said:
         matches = index.search({"": typed})
         assert [match.key for match in matches.found] == ["area"], typed
         assert matches.corrected is None, typed
+
+
+def test_a_part_of_what_people_say_is_there_by_chance() -> None:
+    index: Index[str] = Index()
+    index.add("gp", [Text("service", "GP", said=said_of("GP"))])
+    index.add("brian", [Text("name", "Brian May")])
+    assert [match.key for match in index.search({"": "ian"}).found] == ["brian"]
+    assert [match.key for match in index.search({"": "physici"}).found] == ["gp"]
 
 
 def test_misspelt_words_are_said(sqlite_database: Database, town: Town) -> None:

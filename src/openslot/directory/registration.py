@@ -112,7 +112,7 @@ def admit(work: Work, account_id: UUID) -> Account:
     """Approve an account. Raises NotFound unless it waits at a centre that the actor runs, and
     AddressNotConfirmed."""
     account, member = _waiting_account(work, account_id)
-    check_confirmed(account)
+    check_confirmed(work, account)
     member.waits = False
     identity.set_active(work, account_id, True)
     return account

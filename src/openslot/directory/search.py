@@ -85,10 +85,11 @@ def words(query: str) -> list[str]:
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
-def lay_words(text: str) -> str:
+def said_of(text: str) -> str:
     """Return what people say for what a text names: "Cardiology" is also "heart"."""
     own = f" {folded(text)} "
-    return " ".join(said for begins, said in LAY_WORDS.items() if f" {begins}" in own)
+    lay = (said for begins, said in LAY_WORDS.items() if f" {begins}" in own)
+    return " ".join([OTHER_WORDS.get(text, ""), *lay])
 
 
 def _singular(word: str) -> str:
@@ -98,11 +99,13 @@ def _singular(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text of one field of an entry, with the weight of a match in it."""
+    """The text of one field of an entry, with the weight of a match in it. ``said`` has other words
+    for it, which a query meets whole or from their start: "ian" is in "physician" by chance."""
 
     field: str
     text: str
     weight: float = 1.0
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,15 @@ class Index(Generic[Key]):
         default_factory=lambda: defaultdict(dict)
     )
     _keys: dict[Key, None] = field(default_factory=dict)
+    _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
         """Add an entry with its texts."""
         self._keys[key] = None
         for text in texts:
-            for word in folded(text.text).split():
+            written = folded(text.text).split()
+            self._written.update(written)
+            for word in (*written, *folded(text.said).split()):
                 fields = self._places[word].setdefault(key, {})
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
 
@@ -191,12 +197,13 @@ class Index(Generic[Key]):
     def _matching_words(self, word: str) -> dict[str, float]:
         """Return the indexed words that match ``word``, with the score of each."""
         worths: dict[str, float] = {}
+        is_part = len(word) >= 3 or not word.isascii()
         for indexed in self._places:
             if indexed == word:
                 worths[indexed] = EXACT
             elif indexed.startswith(word):
                 worths[indexed] = PREFIX
-            elif (len(word) >= 3 or not word.isascii()) and word in indexed:
+            elif is_part and word in indexed and indexed in self._written:
                 worths[indexed] = PART
         if worths and max(worths.values()) > PART:
             return worths

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from openslot.directory.search import OTHER_WORDS, Index, Matches, Text, lay_words
+from openslot.directory.search import Index, Matches, Text, said_of
 from openslot.search.queries import Entry, EntryKey, Where
 
 
@@ -113,11 +113,11 @@ class Wanted:
 
 def _own(place: Where) -> Iterable[Text]:
     if place.practitioner_id is None:
-        return [Text("service", f"{place.name} {lay_words(place.name)}")]
+        return [Text("service", place.name, said=said_of(place.name))]
     return [
         Text("name", place.name),
-        Text("service", f"{place.about} {OTHER_WORDS.get(place.about, '')}"),
-        Text("expertise", f"{place.expertise} {lay_words(place.expertise)}"),
+        Text("service", place.about, said=said_of(place.about)),
+        Text("expertise", place.expertise, said=said_of(place.expertise)),
     ]
 
 
@@ -128,5 +128,5 @@ def _around(place: Where) -> Iterable[Text]:
         Text("centre", place.centre),
         Text("suburb", place.suburb),
         Text("type", place.centre_type),
-        Text("service", f"{department} {lay_words(department)}"),
+        Text("service", department, said=said_of(department)),
     ]

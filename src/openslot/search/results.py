@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.slots import Booker, Slot
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.search import OTHER_WORDS, Index, Text, lay_words
+from openslot.directory.search import Index, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
 from openslot.search.asked import Asked, NoTimes, Schedules
 from openslot.search.queries import Entry, EntryKey, Kind, entries
@@ -220,15 +220,15 @@ def _texts(entry: Entry) -> Iterator[Text]:
         yield Text("centre", entry.name)
     if entry.kind == "department":
         yield Text("centre", entry.centre, 0.7)
-        yield Text("service", f"{entry.name} {lay_words(entry.name)}")
+        yield Text("service", entry.name, said=said_of(entry.name))
     if entry.kind == "practitioner":
-        yield Text("service", f"{entry.subtitle} {OTHER_WORDS.get(entry.subtitle, '')}")
+        yield Text("service", entry.subtitle, said=said_of(entry.subtitle))
     elif entry.kind == "centre":
         yield Text("type", entry.subtitle, 0.8)
-    yield Text("expertise", f"{entry.expertise} {lay_words(entry.expertise)}")
+    yield Text("expertise", entry.expertise, said=said_of(entry.expertise))
     yield Text("suburb", entry.suburb)
     for offer in entry.offers:
-        yield Text("service", f"{offer} {OTHER_WORDS.get(offer, '')} {lay_words(offer)}", 0.6)
+        yield Text("service", offer, 0.6, said=said_of(offer))
     if entry.kind == "practitioner":
         for place in entry.places:
             yield Text("centre", place.centre, 0.7)
