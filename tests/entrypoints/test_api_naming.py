@@ -38,6 +38,7 @@ BEHIND_OTHER_DOORS = frozenset(
         "template",
         "place",
         "role",
+        "workplace",
         "department_id",  # pages of administrators
     }
 )

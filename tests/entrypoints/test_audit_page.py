@@ -403,12 +403,21 @@ def test_an_act_without_a_title_is_shown_as_it_is(client_for: ClientFor, network
     assert "mail.sung" in rows(client_for, "network-admin", "?subject=mail:7")[0]
 
 
-def test_events_are_never_changed_by_looking(client_for: ClientFor, network: Database) -> None:
-    def count() -> int:
-        return network.read(lambda session: session.query(AuditEvent).count())
+def test_looking_is_an_event_of_its_own_and_changes_none(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    def events() -> list[tuple[str, str]]:
+        return network.read(
+            lambda session: [
+                (one.action, one.subject)
+                for one in session.query(AuditEvent).order_by(AuditEvent.id)
+            ]
+        )
 
     client = client_for("network-admin")
-    before = count()
-    client.get("/admin/audit")
+    before = events()
+    subject = f"centre:{world.centres['own']}"
+    page = client.get(f"/admin/audit?subject={subject}").text
+    assert "Read the audit log" not in page
     client.get("/admin/audit.csv")
-    assert count() == before
+    assert events() == [*before, ("audit.read", "audit:all"), ("audit.read", "audit:all")]

@@ -88,7 +88,6 @@ class Row:
 def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
     chosen = _filter()
-    _note_reading(chosen, "page")
     session = context.reader()
     scope = oversight.scope_of(context.work(), chosen.subject or None)
     events = audit.events(
@@ -96,7 +95,7 @@ def listing() -> str:
     )
     rows = list(_rows(session, events[:PAGE_SIZE], scope))
     last = rows[-1].event if len(events) > PAGE_SIZE else None
-    return render_template(
+    page = render_template(
         "admin/audit.html",
         rows=rows,
         wanted=chosen,
@@ -110,6 +109,8 @@ def listing() -> str:
         state=sealing.state(session),
         is_network=scope is None,
     )
+    _note_reading(chosen, "page")  # not before, or the page would always begin with itself
+    return page
 
 
 @pages.get("/admin/audit.csv")
@@ -130,8 +131,8 @@ def download() -> Response:
 def _note_reading(chosen: Filter, how: str) -> None:
     """Note who read the audit, and which filter they used, without what they typed."""
     names = sorted(name for name in chosen.arguments() if name != "subject")
-    subject = chosen.subject if ":" in chosen.subject else "audit:all"
-    context.write(audit.record, "audit.read", subject, how=how, fields=names)
+    about = chosen.subject if ":" in chosen.subject else None
+    context.write(audit.record, "audit.read", "audit:all", how=how, about=about, fields=names)
 
 
 def _filter() -> Filter:

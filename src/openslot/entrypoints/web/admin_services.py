@@ -1,6 +1,6 @@
 """Services of a department and their opening hours."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -33,27 +33,28 @@ pages = Blueprint("admin_services", __name__)
 SERVICE_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 75, 90, 120, 180, 240, 300, 360, 420, 480)
 
 
+BOOKABLE_BY: Mapping[BookableBy, object] = {
+    BookableBy.PUBLIC: _l("Patients and colleagues"),
+    BookableBy.COLLEAGUES: _l("Colleagues at the centre"),
+    BookableBy.REQUEST: _l("Only this department; others send a request"),
+}
+"""Who can book a service, in words."""
+
+
 class ServiceForm(ScheduleFields):
     """Form for ServiceDetails and ScheduleDetails."""
 
     name = StringField(_l("Name"))
     category = StringField(_l("Group"))
     minutes = SelectField(_l("Usual length"), validate_choice=False)
-    bookable_by = SelectField(
-        _l("Who can book it"),
-        choices=[
-            (BookableBy.PUBLIC.value, _l("Patients and colleagues")),
-            (BookableBy.COLLEAGUES.value, _l("Colleagues at the centre")),
-            (BookableBy.REQUEST.value, _l("Only this department; others send a request")),
-        ],
-        validate_choice=False,
-    )
+    bookable_by = SelectField(_l("Who can book it"), validate_choice=False)
     description = TextAreaField(_l("About the service"))
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email"))
 
-    def offer_minutes(self, now: int) -> None:
-        """Set the choices for the usual length."""
+    def offer_service(self, now: int) -> None:
+        """Set the choices; ``now`` is the usual length in minutes so far."""
+        self.bookable_by.choices = {one.value: str(words) for one, words in BOOKABLE_BY.items()}
         usual = sorted({*SERVICE_MINUTES, now})
         self.minutes.choices = {str(value): duration(value) for value in usual}
         self.minutes.data = self.minutes.data or str(now)
@@ -66,7 +67,7 @@ def new(department_id: int) -> ResponseReturnValue:
     department = editable(department_id)
     form, hours = ServiceForm(), _hours(TYPICAL)
     form.offer()
-    form.offer_minutes(30)
+    form.offer_service(30)
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
         status = _save(
@@ -89,7 +90,7 @@ def edit(service_id: int) -> ResponseReturnValue:
     schedule = _schedule_of(context.reader(), service_id)
     form = ServiceForm(obj=service)
     form.offer(schedule, room_name(context.reader(), schedule))
-    form.offer_minutes(service.minutes)
+    form.offer_service(service.minutes)
     hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
