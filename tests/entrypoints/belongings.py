@@ -43,6 +43,7 @@ from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
+from openslot.usecases import merging
 from openslot.waiting_list import waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.links import token_of
@@ -239,8 +240,12 @@ def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
         state="failed",
     )
     session.add(delivery)
+    duplicate = factories.patient(session, f"Olive {SECRET}")
     session.flush()
+    administrator = _actor(session, world, "network-admin")
+    merge = merging.merge(work(session, administrator, now), world.patients["owner"], duplicate.id)
     return {
+        "merge_id": merge.id,
         "key_id": key.id,
         "endpoint_id": endpoint.id,
         "webhook_id": endpoint.id,
@@ -332,6 +337,8 @@ def _others(endpoint: str, parts: Parts) -> Parts:
         return {"entry_id": parts["waiting_id"]}
     if endpoint.startswith("admin_accounts."):
         return {"account_id": parts["staff_id"]}
+    if endpoint == "api_me.end_credential":
+        return {"kind": "calendar", "credential_id": "calendar"}
     return {
         "choice": "dark",
         "kind": "practitioners" if "rating" in endpoint else "practitioner",

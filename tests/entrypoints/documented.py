@@ -77,6 +77,7 @@ def documented(app: Flask, network: Database, world: World, folder: Path) -> Ite
     (folder / ".curlrc").write_text("fail-with-body\n")  # a refusal fails the script
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with serving(app) as address:
+        app.extensions["openslot"].settings.public_url = address  # as links between pages begin
         environment = {
             "PATH": tools,
             "HOME": str(folder),

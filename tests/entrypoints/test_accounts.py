@@ -253,9 +253,9 @@ def test_links_in_mail_bear_the_configured_address(
 def test_where_addresses_must_be_confirmed_signing_in_sends_the_mail_again(
     client_for: ClientFor, settings: Settings, network: Database
 ) -> None:
-    settings.confirm_email = True
     client = client_for(None)
     client.send("/sign-up", **PERSON)
+    settings.confirm_email = True
     answer = client.send("/login", email=PERSON["email"], password=NEW)
     assert answer.status_code == 401
     assert "Follow the link" in answer.text

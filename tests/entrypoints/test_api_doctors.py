@@ -108,11 +108,14 @@ def test_what_cannot_be_booked_is_refused_and_named(
     assert answer.json["errors"][0]["field"]
 
 
-def test_a_trusted_network_needs_no_key(settings: Settings, world: World) -> None:
-    app = made(settings.model_copy(update={"doctor_networks": ("127.0.0.0/8",)}))
-    assert Program(app).send("GET", "/doctors").status_code == 200
-    assert Program(app).send("GET", "/api/v1/centres").status_code == 403
-    app.extensions["openslot"].database.close()
+def test_networks_are_a_bar_besides_the_key(
+    settings: Settings, world: World, network: Database
+) -> None:
+    for networks, status in ((("127.0.0.0/8",), 200), (("10.0.0.0/8",), 403)):
+        app = made(settings.model_copy(update={"doctor_networks": networks}))
+        assert Program(app).send("GET", "/doctors").status_code == 401
+        assert with_key(app, network, "doctors").send("GET", "/doctors").status_code == status
+        app.extensions["openslot"].database.close()
 
 
 def test_nobody_says_that_they_come_from_a_trusted_network(

@@ -90,6 +90,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "import",
         "check",
         "account",
+        "patient",
         "key",
         "client",
     ]
@@ -281,20 +282,21 @@ def test_import_takes_the_address_of_a_database(run: Run, database: Database) ->
 def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) -> None:
     assert run("import", DOCUMENTS).exit_code == 0
     good = run("check")
-    diaries, seals, unsealed = good.stdout.splitlines()
+    diaries, seals, unsealed, *left_open = good.stdout.splitlines()
     assert (good.exit_code, diaries) == (
         0,
         "All diaries match their appointments, holds and absences.",
     )
     assert seals == "The audit log has no seal yet. The worker will seal it."
     assert re.fullmatch(r"Audit events not sealed yet: \d+, the oldest from .*", unsealed)
+    assert any("OPENSLOT_PUBLIC_URL" in sentence for sentence in left_open)
     database.run(lambda session: session.execute(delete(DiaryPage)))
     diary = database.read(lambda session: session.scalars(select(Centre.diary_id)).first())
     page = {"diary_id": diary, "day": 20_000, "taken": b"\x01" + bytes(35)}
     database.run(lambda session: session.execute(insert(DiaryPage), [page]))
     bad = run("check")
     assert bad.exit_code == 1
-    assert len(bad.stdout.splitlines()) == 3 + len([seals, unsealed])
+    assert len(bad.stdout.splitlines()) == 3 + len([seals, unsealed, *left_open])
     assert f"centre (diary {diary}): diary {diary}: 2024-10-04 00:00 to 00:05 UTC" in bad.stdout
     assert bad.stderr == "Error: Remaining faults: 3. Run: openslot check --repair\n"
     repaired = run("check", "--repair")
@@ -597,7 +599,7 @@ def test_of_two_servers_that_start_at_once_one_has_the_port(
 
 
 def test_an_unknown_host_is_a_sentence(run: Run) -> None:
-    result = run("serve", "--host", "no.such.host.invalid")
+    result = run("serve", "--insecure", "--host", "no.such.host.invalid")
     assert result.exit_code == 1
     assert "Choose another one with --host." in result.stderr
 

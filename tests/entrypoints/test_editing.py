@@ -71,6 +71,7 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
         "name": "Elsewhere",
         "category": "Others",
         "minutes": 45,
+        "bookable_by": "colleagues",
         "description": "Another.",
         **CONTACT,
     },

@@ -38,7 +38,7 @@ from working import work
 PROGRAMS = ("api_", "fhir.", "fhir_publish.", "smart.")
 """How the endpoints of programs begin; all others are pages."""
 
-SIGNING = frozenset({"accounts.sign_out", "system.ready"})
+SIGNING = frozenset({"accounts.sign_out", "api_me.end_credentials", "system.ready"})
 """What would end the walk, and what says that a test's database bears no migration."""
 
 FORMS = frozenset({"fhir.search_by_post", "smart.token"})
@@ -146,6 +146,7 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
         "api_appointments.change_appointment": {"reason": "Mine"},
         "api_patients.create_patient": {"name": "Pat New", "born": "1970-01-01"},
         "api_patients.change_patient": {"phone": "0400 999 999"},
+        "api_merges.create_merge": {"duplicate_id": patient},
         "api_records.create_note": {"text": "Mine"},
         "api_records.create_prescription": {"medication": "Mine", "dose": "1"},
         "api_records.correct_entry": {"text": "Mine"},
