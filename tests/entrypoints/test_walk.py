@@ -53,6 +53,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "hold_id": world.appointments[who],
         "absence_id": uuid4(),
         "entry_id": uuid4(),
+        "merge_id": uuid4(),
         "message_id": uuid4(),
         "referral_id": uuid4(),
         "closure_id": 1,

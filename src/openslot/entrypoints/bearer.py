@@ -10,7 +10,7 @@ import structlog
 from flask import g, request
 
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import Busy, Unauthenticated
+from openslot.core.errors import Busy, Unauthenticated, Unavailable
 from openslot.core.work import Work, doing
 from openslot.directory.commands import actor_of
 from openslot.entrypoints import limits
@@ -118,7 +118,7 @@ def _caller() -> Caller:
 def _note_use(program: Actor, key_id: UUID) -> None:
     try:
         database().run(doing(program, now(), settings(), note_use, key_id))
-    except Busy:
+    except (Busy, Unavailable):
         log.warning("key.use-not-noted", key=str(key_id))
 
 
