@@ -1,6 +1,6 @@
 """Merging, undoing and erasing on pages, by the API, FHIR and the command line."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in, with_key
 from entrypoints.world import PASSWORD, World
 from factories import NOW
+from openslot.booking.models import Status
 from openslot.core.db import Database
 from openslot.directory.models import Dependent, Patient, PatientMerge
 from openslot.feedback.models import Rating
@@ -157,6 +158,11 @@ def test_staff_confirm_that_a_carer_goes_on(
     link = {"patient_id": child, "carer_id": owner, "since": NOW}
     network.run(lambda s: s.add(Dependent(**link)))
     staff = client_for("staff-owner")
+    assert staff.get(f"/patients/{child}").status_code == 404, "nobody's patient here"
+    schedule, over = world.schedules["owner"], NOW - timedelta(days=9)
+    network.run(
+        lambda s: factories.appointment_row(s, schedule, child, Status.FULFILLED, over, now=NOW)
+    )
     assert f"/patients/{child}/carer" in staff.get(f"/patients/{child}").text
     assert "1 January 2033" in staff.get(f"/patients/{child}/carer").text
     assert staff.send(f"/patients/{child}/carer").status_code == 303

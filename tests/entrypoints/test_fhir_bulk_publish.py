@@ -18,7 +18,7 @@ from entrypoints.programs import Program, demonstration, with_key
 from entrypoints.published import MANIFEST, REGISTRY, Json, lines, link_of
 from factories import NOW
 from openslot.booking.models import Appointment
-from openslot.directory.models import Patient, Practitioner, Profession
+from openslot.directory.models import BookableBy, Patient, Practitioner, Profession, Service
 from openslot.entrypoints.fhir.elements import references
 from openslot.schedules.models import Schedule
 
@@ -148,6 +148,14 @@ def test_all_is_published_that_can_be_booked_without_a_referral(
                 .where(Practitioner.profession == Profession.SPECIALIST)
             )
         }
+        kept = {
+            str(key)
+            for key in session.scalars(
+                select(Schedule.id)
+                .join(Service, Service.id == Schedule.service_id)
+                .where(Service.bookable_by != BookableBy.PUBLIC)
+            )
+        }
     program = with_key(demo, database, "system/*.rs")
     bookable = {
         one["resource"]["id"]
@@ -155,7 +163,8 @@ def test_all_is_published_that_can_be_booked_without_a_referral(
         if one["resource"]["active"]
     }
     assert specialists & bookable
-    assert {one["id"] for one in published["Schedule"]} == bookable - specialists
+    assert kept & bookable
+    assert {one["id"] for one in published["Schedule"]} == bookable - specialists - kept
     asked = "status=free&start=ge2026-11-23T00:00:00Z&start=lt2026-11-24T00:00:00Z&_count=200"
     free, address = set(), f"/fhir/Slot?{asked}"
     while address:
@@ -163,7 +172,7 @@ def test_all_is_published_that_can_be_booked_without_a_referral(
         free |= {one["resource"]["id"] for one in page["entry"]}
         links = {link["relation"]: link["url"] for link in page["link"]}
         address = links.get("next", "").removeprefix(PLACE)
-    wanted = {one for one in free if one.partition("-")[0] not in specialists}
+    wanted = {one for one in free if one.partition("-")[0] not in specialists | kept}
     assert set() < wanted < free
     assert {one["id"] for one in published["Slot"]} == wanted
     assert {one["status"] for one in published["Slot"]} == {"free"}

@@ -57,6 +57,7 @@ CODES = {
         "entered-in-error",
         "unknown",
     },
+    "CodeSystem": {"draft", "active", "retired", "unknown"},
     "Encounter": {"arrived", "finished"},
     "DocumentReference": {"current", "superseded"},
     "MedicationRequest": {"active", "entered-in-error"},

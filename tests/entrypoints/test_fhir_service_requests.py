@@ -586,15 +586,15 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
         (ward, appointment(time, world, draft["id"]), 403, "referral-required"),
         (ward, appointment(time, world, ended["id"]), 409, "referral-spent"),
         (ward, appointment(time, world, over["id"]), 409, "referral-spent"),
-        (ward, appointment(time, world, "nothing"), 422, "unprocessable-resource"),
-        (ward, body | {"basedOn": [link("CarePlan", mine["id"])]}, 422, "unprocessable-resource"),
-        (ward, body | {"basedOn": body["basedOn"] * 2}, 422, "unprocessable-resource"),
+        (ward, appointment(time, world, "nothing"), 422, None),
+        (ward, body | {"basedOn": [link("CarePlan", mine["id"])]}, 422, None),
+        (ward, body | {"basedOn": body["basedOn"] * 2}, 422, None),
     ):
         for status_wanted in ("booked", "pending"):
             refused = book(program, booking_request | {"status": status_wanted})
             assert refused.status_code == status, refused.text
             assert issue(refused)["expression"] == ["Appointment.basedOn"]
-            assert code in issue(refused)["diagnostics"]
+            assert issue(refused).get("diagnostics") == code
     assert book(ward, body | {"basedOn": "me"}).status_code == 400
     made = book(ward, body)
     assert made.status_code == 201, made.text

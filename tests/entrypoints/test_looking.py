@@ -22,6 +22,10 @@ from openslot.identity.models import AccountSession
 from openslot.schema import metadata
 
 LOOKS = (
+    "access.forbidden",
+    "access.not-found",
+    "access.unauthenticated",
+    "audit.read",
     "record.read",
     "record.refused",
     "referral.read",
@@ -31,7 +35,7 @@ LOOKS = (
     "patient.found",
     "patient.not-found",
 )
-"""What the audit says of readings: that somebody looked is written down, on purpose."""
+"""What the audit says of readings and refusals: they are written down, on purpose."""
 
 MARKS = {"account_session": {"seen_at"}}
 """Columns that a look may change: a session ends when it was not used for some hours."""

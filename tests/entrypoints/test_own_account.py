@@ -142,7 +142,7 @@ def test_the_dashboard_changes_details_and_own_appointments_by_session_or_token(
 def test_a_put_changes_everything_or_nothing(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    stranger = str(world.appointments["other"])
+    stranger = str(world.appointments["stranger"])
     sent = {"name": "Ann Other", "appointments": [{"id": stranger, "reason": "A cough"}]}
     browser = client_for("patient-owner")
     assert browser.http.put("/dashboard", json=sent).status_code == 404

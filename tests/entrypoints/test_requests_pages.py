@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from engines import counting
-from entrypoints.browsing import Client, ClientFor, mails
+from entrypoints.browsing import Client, ClientFor, link_in, mails
 from entrypoints.world import World
 from factories import SYDNEY
 from openslot.booking.models import Appointment
@@ -356,8 +356,9 @@ def test_staff_register_wait_are_let_in_and_sign_in(
 def test_who_is_declined_is_told_and_forgotten(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
-    register(client_for(None), world)
-    admin = client_for("network-admin")
+    ned, admin = client_for(None), client_for("network-admin")
+    register(ned, world)
+    ned.send(link_in(mails(network)[0]))
     page = admin.get("/admin/accounts").text
     decline = page.partition("/decline")[0].rpartition('"')[2] + "/decline"
     assert "ned@example.org" in admin.get(decline).text

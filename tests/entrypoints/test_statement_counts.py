@@ -119,4 +119,4 @@ def test_booking_takes_as_many_statements_in_a_full_diary(busy: Busy) -> None:
         with busy.statements(busy.database) as counted:
             answer = busy.program.send("POST", "/api/v1/appointments", body)
         assert answer.status_code == 201, answer.text
-        assert counted.count <= PROOF + 8 + 2, counted.texts
+        assert counted.count <= PROOF + 9 + 2, counted.texts

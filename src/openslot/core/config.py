@@ -380,15 +380,10 @@ class Settings(BaseSettings):
         return self.trusted_hosts or ((public, *_LOOPBACK) if public else ())
 
     @property
-    def mails_links(self) -> bool:
-        """Return whether mails with links are sent, so that people can confirm their address."""
-        return bool(self.smtp_host and self.public_url)
-
-    @property
     def confirms_email(self) -> bool:
         """Return whether an account is created only after the link in an email was opened."""
         if self.confirm_email is None:
-            return self.mails_links
+            return bool(self.smtp_host and self.public_url)
         return self.confirm_email
 
     @property

@@ -163,10 +163,15 @@ def set_account_active(work: Work, account_id: UUID, *, active: bool) -> None:
     identity.set_active(work, account_id, active)
 
 
+def is_confirmed(work: Work, account: Account) -> bool:
+    """Whether the account's owner has shown that the address is theirs; where nobody is asked to,
+    the administrator vouches for them."""
+    return account.confirmed_at is not None or not work.settings.confirms_email
+
+
 def check_confirmed(work: Work, account: Account) -> None:
-    """Raise AddressNotConfirmed unless the account's owner has shown that the address is theirs.
-    Where no mail is sent nobody can, and the administrator vouches for them."""
-    if work.settings.mails_links and account.confirmed_at is None:
+    """Raise AddressNotConfirmed unless :func:`is_confirmed`."""
+    if not is_confirmed(work, account):
         raise AddressNotConfirmed(name=account.name)
 
 

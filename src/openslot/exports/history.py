@@ -1,8 +1,9 @@
 """A patient's whole health record for download: the contents, and a JSON document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,13 +29,24 @@ VERSION = 1
 
 REFERRAL_READ = "referral.read"
 MERGED = "patient.merged"
-WHAT = {
-    READ: "history",
-    Topic.EMERGENCY.value: "emergency-access",
-    REFERRAL_READ: "referral",
-    MERGED: "merge",
+
+
+class What(StrEnum):
+    """What somebody did with a health record or its referrals, in the words of documents."""
+
+    HISTORY = "history"
+    EMERGENCY = "emergency-access"
+    REFERRAL = "referral"
+    MERGE = "merge"
+
+
+WHAT: Mapping[str, What] = {
+    READ: What.HISTORY,
+    Topic.EMERGENCY.value: What.EMERGENCY,
+    REFERRAL_READ: What.REFERRAL,
+    MERGED: What.MERGE,
 }
-"""The document's word for each audit action on a health record or its referrals."""
+"""The word for each audit action."""
 
 Document = dict[str, Any]
 

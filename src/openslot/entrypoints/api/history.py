@@ -18,6 +18,7 @@ from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.timeline import Item, Kind, Place, timeline
 from openslot.exports import history as exports
+from openslot.exports.history import What
 from openslot.records import access
 from openslot.records.access import Access
 from openslot.records.models import EntryKind
@@ -134,7 +135,7 @@ class HistoryRead(Shown):
     """An access event: a person read the health record, or a referral in it."""
 
     at: AwareDatetime
-    what: Literal["history", "emergency-access", "referral"]
+    what: What
     how: Access | None
     name: str | None
     profession: str | None

@@ -67,6 +67,7 @@ def listing() -> str:
         role=role,
         roles=role_names(),
         waiting=waiting(context.work()),
+        is_confirmed=lambda account: staff.is_confirmed(context.work(), account),
         applicants=moving.waiting(context.work()),
         centres=own_centres(),
         number=number,
