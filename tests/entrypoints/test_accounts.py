@@ -158,6 +158,7 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
         ("phone", "abc", "Enter a telephone number"),
         ("password", "short", "at least 12 characters"),
         ("password", "password1234", "too easy to guess"),
+        ("password", "Q1w2e3r4t5y6u7i8o9p0", "too easy to guess"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(

@@ -1,5 +1,6 @@
 """Signed assertions: each a way to be wrong, and all of them refused."""
 
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,13 @@ from working import work
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 URL = "https://openslot.example/oauth/token"
 EC = ECKey.generate_key("P-384", {"kid": "ec"}, private=True)
+SHORT = {
+    "kty": "RSA",
+    "kid": "short",
+    "n": urlsafe_b64encode(bytes([0x81] * 128)).decode().rstrip("="),
+    "e": "AQAB",
+}
+"""A public key of 1,024 bits, as libraries no longer make any."""
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"}, private=True)
 OTHER = ECKey.generate_key("P-384", {"kid": "ec"}, private=True)
 PUBLIC = {"keys": [EC.as_dict(private=False), RSA.as_dict(private=False)]}
@@ -187,6 +195,7 @@ def test_of_scopes_what_is_asked_for_and_registered(
         {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]},
         {"keys": [EC.as_dict(private=True)]},
         {"keys": [{"kty": "EC"}]},
+        {"keys": [SHORT]},
         {"keys": "x"},
     ],
 )

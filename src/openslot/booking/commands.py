@@ -418,11 +418,11 @@ def _priority(booking_request: BookingRequest) -> Priority:
 
 
 def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
-    """Record and publish a booking; of an emergency also the reason."""
+    """Record and publish a booking, and that it took time kept free; the appointment has the
+    reason, where erasing reaches it."""
     record_and_publish(work, appointment, Topic.BOOKED)
     if place.in_emergency:
-        subject = subject_of(appointment.id)
-        audit.record(work, "appointment.emergency", subject, why=appointment.reason)
+        audit.record(work, "appointment.emergency", subject_of(appointment.id))
 
 
 def place_of(session: Session, schedule_id: int) -> Place:

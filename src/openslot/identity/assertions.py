@@ -26,6 +26,9 @@ from openslot.identity.scopes import UnknownScope, check_scopes, narrowed
 ALGORITHMS = ["RS384", "ES384"]
 """The algorithms that SMART requires of servers."""
 
+SHORTEST_RSA = 2048
+"""Bits of the shortest RSA key that is accepted."""
+
 LONGEST = timedelta(minutes=5)
 """Longest validity of an assertion, and lifetime of the token."""
 
@@ -44,7 +47,9 @@ class BadKeys(Invalid):
     """The public keys cannot be read."""
 
     code = "bad-keys"
-    sentence = "Enter a JWK set with public keys for RS384 or ES384, each with a kid."
+    sentence = (
+        "Enter a JWK set with public keys for RS384 (2048 bits or more) or ES384, each with a kid."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ def create_client(
 
 
 def read_keys(jwks: Mapping[str, Any]) -> KeySet:
-    """Return the keys of a JWK set. Raises BadKeys if one is private, symmetric or has no kid."""
+    """Return the keys of a JWK set. Raises BadKeys if one is private, symmetric or too short, or
+    has no kid."""
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not keys:
         raise BadKeys(field="jwks")
@@ -92,9 +98,16 @@ def read_keys(jwks: Mapping[str, Any]) -> KeySet:
         if not is_named or "d" in key:
             raise BadKeys(field="jwks")
     try:
+        if any(key["kty"] == "RSA" and _bits(key["n"]) < SHORTEST_RSA for key in keys):
+            raise BadKeys(field="jwks")
         return KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, KeyError, TypeError):
         raise BadKeys(field="jwks") from None
+
+
+def _bits(number: str) -> int:
+    """Return the length of a number in base64url."""
+    return int.from_bytes(base64.urlsafe_b64decode(number + "==")).bit_length()
 
 
 def client_named(session: Session, assertion: str) -> ApiClient:

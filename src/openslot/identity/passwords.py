@@ -15,6 +15,7 @@ from functools import cache
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
+from zxcvbn.matching import RANKED_DICTIONARIES
 
 from openslot.core.errors import Invalid
 from openslot.identity.errors import HashingBusy, WeakPassword
@@ -144,9 +145,13 @@ def check_new(password: str, *known: str) -> str:
         raise WeakPassword(
             "Choose a password of at most {longest} characters.", field="password", longest=LONGEST
         )
-    if _score(password, known) < _WEAKEST_SCORE:
+    if _is_common(password) or _score(password, known) < _WEAKEST_SCORE:
         raise WeakPassword("This password is too easy to guess. Choose another.", field="password")
     return password
+
+
+def _is_common(password: str) -> bool:
+    return password.lower() in RANKED_DICTIONARIES["passwords"]
 
 
 def _score(password: str, known: tuple[str, ...]) -> int:

@@ -144,7 +144,7 @@ def _checked(kind: TypeAdapter[str], value: str, option: str) -> str:
 def _password(from_stdin: bool, *known: str) -> str:
     """Return a checked password from standard input, or a random one."""
     if not from_stdin:
-        return secrets.token_urlsafe(15)
+        return secrets.token_urlsafe(16)
     return check_new(sys.stdin.readline().rstrip("\r\n"), *known)
 
 
