@@ -26,6 +26,8 @@ LOOKS = (
     "access.not-found",
     "access.unauthenticated",
     "audit.read",
+    "data.exported",
+    "key.first-used",
     "record.read",
     "record.refused",
     "referral.read",
@@ -37,8 +39,9 @@ LOOKS = (
 )
 """What the audit says of readings and refusals: they are written down, on purpose."""
 
-MARKS = {"account_session": {"seen_at"}}
-"""Columns that a look may change: a session ends when it was not used for some hours."""
+MARKS = {"account_session": {"seen_at"}, "api_key": {"used_at", "used_from"}}
+"""Columns that a look may change: a session ends when it was not used for some hours, and of a key
+one sees when and from where it was last used."""
 
 LEADING = "email=patient-owner@example.com&name=X&yes=1&confirm=1&_method=DELETE&method=POST"
 """Parameters that forms send, and those by which some frameworks take another method."""

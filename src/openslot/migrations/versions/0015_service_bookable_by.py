@@ -38,6 +38,10 @@ def upgrade() -> None:
             name=op.f("fk_staff_request_department_id_department"),
         ),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_staff_request")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_nopad_bin",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_nopad_bin",
     )
 
 
