@@ -48,6 +48,7 @@ GET admin.own_department                      401 403 403 403 200 200 303 303
 GET admin.deactivate                          401 403 403 403 403 403 403 200
 POST admin.deactivate                         401 403 403 403 403 403 403   -
 GET admin_accounts.listing                    401 403 403 403 403 403 200 200
+POST admin_accounts.listing                   401 403 403 403 403 403 200   -
 GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
@@ -56,6 +57,7 @@ GET admin_accounts.switch                     401 403 403 403 403 403 404 200
 POST admin_accounts.switch                    401 403 403 403 403 403 404   -
 GET admin_audit.download                      401 403 403 403 403 403 200 200
 GET admin_audit.listing                       401 403 403 403 403 403 200 200
+POST admin_audit.listing                      401 403 403 403 403 403 200   -
 POST admin_closures.end                       401 403 403 403 403 403 403   -
 GET admin_closures.listing                    401 403 403 403 403 403 403 200
 POST admin_closures.listing                   401 403 403 403 403 403 403   -
@@ -77,6 +79,7 @@ POST admin_keys.new                           401 403 403 403 403 403 403   -
 GET admin_practitioners.edit                  401 403 403 403 403 403 403 200
 POST admin_practitioners.edit                 401 403 403 403 403 403 403   -
 GET admin_practitioners.listing               401 403 403 403 403 403 200 200
+POST admin_practitioners.listing              401 403 403 403 403 403 200   -
 GET admin_practitioners.new                   401 403 403 403 403 403 200 200
 POST admin_practitioners.new                  401 403 403 403 403 403 422   -
 GET admin_practitioners.deactivate            401 403 403 403 403 403 403 200
@@ -371,6 +374,7 @@ POST offers.take                                -   -   -   -   -   -   -   -
 GET patients.edit                             401 403 403 404 404 200 404 200
 POST patients.edit                            401 403 403 404 404 303 404   -
 GET patients.find                             401 403 403 200 200 200 200 200
+POST patients.find                            401 403 403 303 303 303 303   -
 GET patients.new                              401 403 403 200 200 200 200 200
 POST patients.new                             401 403 403 303 303 303 303   -
 GET patients.show                             401 404 404 404 404 200 404 200
