@@ -25,6 +25,7 @@ from openslot.directory.models import Centre, Department, Patient, Practitioner,
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
     AppointmentEvent,
+    ContactEvent,
     DependentEvent,
     EmergencyEvent,
     OfferEvent,
@@ -33,7 +34,15 @@ from openslot.notifications.events import (
 )
 from openslot.notifications.mails import MAILS, AccountMail
 from openslot.notifications.preferences import Kind
-from openslot.notifications.recipients import Recipient, Side, carer, patient, rebooked, waiting
+from openslot.notifications.recipients import (
+    Recipient,
+    Side,
+    carer,
+    contact_changed,
+    patient,
+    rebooked,
+    waiting,
+)
 from openslot.notifications.rendering import TEMPLATES, Rendered, render
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
@@ -76,6 +85,7 @@ SUBJECTS = {
         f"Reminder of your appointment: {WHEN}",
         f"Reminder of an appointment: {WHEN}",
     ],
+    "contact_changed": ["An email address was changed"] * 2,
     "dependent_ended": ["", "Your access to a record has ended"],
     "dependent_told": ["", "Somebody you care for can manage their own record"],
     "dependent_warned": ["", "Your access to a record ends soon"],
@@ -170,6 +180,7 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
+        id(mails.CONTACT): lambda: ContactEvent(unit, topic, "", ANN, True, False, None),
         id(mails.GROWING_UP): lambda: DependentEvent(unit, topic, "", KID, ANN),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
@@ -194,7 +205,8 @@ def sides(to: Any) -> tuple[Side, ...]:
     """For whom a mail may be."""
     if to is carer:
         return (Side.CARER,)
-    return (Side.PATIENT, Side.CARER) if to in (patient, waiting, rebooked) else (Side.PRACTICE,)
+    to_both = to in (patient, waiting, rebooked, contact_changed)
+    return (Side.PATIENT, Side.CARER) if to_both else (Side.PRACTICE,)
 
 
 EVERY_MAIL = [
