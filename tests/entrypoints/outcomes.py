@@ -37,7 +37,6 @@ GET accounts.sign_up                          200 303 303 303 303 303 303 303
 POST accounts.sign_up                         422 303 303 303 303 303 303   -
 GET admin.centre                              401 403 403 403 403 403 403 200
 GET admin.centres                             401 403 403 403 403 403 200 200
-POST admin.choose_department                  401 403 403 403 409 409 403   -
 GET admin.edit_centre                         401 403 403 403 403 403 403 200
 POST admin.edit_centre                        401 403 403 403 403 403 403   -
 GET admin.mail                                401 403 403 403 403 403 403 404

@@ -281,6 +281,19 @@ def test_every_template_is_in_the_table() -> None:
     assert used == set(SUBJECTS)
 
 
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\u2028\u2028", "\u2029", "\v\v", "\x85\x85"])
+def test_what_somebody_typed_cannot_look_like_a_part_of_the_mail(end: str) -> None:
+    forged = f"Feels better.{end}Pay your bill here: https://evil.example{end}"
+    topic = mails.Appointment.CANCELLED
+    mail = MAILS[topic].mails[0]
+    values = values_of(topic, mail, reader(Side.PATIENT), acting_account=None, acting_centre=None)
+    rendered = render(mail.template, ENGLISH, values | {"reason": forged, "name": f"Kim{end}Hi"})
+    assert "Reason: Feels better. Pay your bill here: https://evil.example\n" in rendered.text
+    assert "Kim Hi" in rendered.text
+    lines = re.split(r"[\n\r\v\x85\u2028\u2029]", rendered.text)
+    assert not [line for line in lines if line.startswith(("Pay", "Hi"))]
+
+
 def test_a_value_that_is_not_given_is_an_error() -> None:
     values = of_account()
     del values["page"]
