@@ -51,7 +51,6 @@ def ask(work: Work, details: MoveDetails) -> StaffRequest:
     request = queries.staff_request(work.session, member.account_id)
     if request is not None:
         remove(work.session, request)
-        work.session.expunge(request)
     return add_request(work, member.account_id, details)
 
 

@@ -55,6 +55,7 @@ pages = Blueprint("patients", __name__)
 
 PAGE_SIZE = 20
 PAST_SHOWN = 10
+COMING_SHOWN = 100
 CONFLICT = 409
 CLOSED = 403
 
@@ -216,7 +217,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         "patients/show.html",
         patient=patient,
         carer=queries.carer_of(context.reader(), patient_id),
-        coming=appointments_for(context.work(), own, booking.to_come(now)),
+        coming=appointments_for(context.work(), own, booking.to_come(now), limit=COMING_SHOWN),
         past=past,
     )
 
