@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,6 +10,8 @@ from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
+
+from openslot.core import clock
 
 Keys = str | Sequence[str]
 """A key, or several, oldest first: all of them are valid, and the last one signs."""
@@ -57,7 +58,7 @@ def read_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any:
 def hide_dated(key: Keys, purpose: str, content: Any) -> str:
     """Return ``content``, which must be JSON, as an encrypted text that includes its date, for
     :func:`reveal_dated`."""
-    text = json.dumps([time.time(), content], separators=(",", ":"))
+    text = json.dumps([clock.now().timestamp(), content], separators=(",", ":"))
     return str(jwe.encrypt_compact(_JWE, text, _own_key(_all(key)[-1], purpose)))
 
 
@@ -69,7 +70,7 @@ def reveal_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any
             hidden_at, content = json.loads(found.plaintext or b"")
         except (JoseError, ValueError):
             continue
-        if 0 <= time.time() - hidden_at <= lasts.total_seconds():
+        if 0 <= clock.now().timestamp() - hidden_at <= lasts.total_seconds():
             return content
     raise NotSigned
 
