@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from openslot.core import audit, clock
@@ -15,10 +16,12 @@ from openslot.core.work import Work
 from openslot.records import finding
 from openslot.records.access import subject_of
 
+KEY = "a key for tests"
+
 
 @cache
 def _usual() -> Settings:
-    return Settings()
+    return Settings(secret_key=SecretStr(KEY))
 
 
 def work(

@@ -44,7 +44,9 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     response = page.goto(history)
     assert response is not None
     assert response.status == 404
-    page.goto(f"{live_server.url}/patients?q=aroha+own")
+    page.goto(f"{live_server.url}/patients")
+    page.get_by_label("Your patients: name, date of birth").fill("aroha own")
+    page.get_by_role("button", name="Find", exact=True).click()
     expect(page.get_by_text("No match among your patients")).to_be_visible()
     page.get_by_label("Full name").fill("Aroha Owner")
     page.get_by_label("Date of birth or other detail").fill("31 March 1980")

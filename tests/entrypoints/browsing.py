@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from html import unescape
+from urllib.parse import parse_qsl
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -35,6 +36,17 @@ class Client:
         if self.token is None:
             self.token_of("/forgot")
         return self.http.post(path, data={"csrf_token": self.token, **fields})
+
+    def search(self, address: str) -> TestResponse:
+        """The results of a form with the fields of ``address``, which is sent by POST; a page
+        without a form, if that is what the reader gets."""
+        path, _, fields = address.partition("?")
+        page = self.get(path)
+        token = TOKEN.search(page.text)
+        if not fields or not token:
+            return page
+        data = {"csrf_token": unescape(token[1]), **dict(parse_qsl(fields))}
+        return self.http.post(path, data=data, follow_redirects=True, buffered=True)
 
     def token_of(self, path: str) -> str:
         """The token in the forms of a page."""

@@ -37,7 +37,6 @@ GET accounts.sign_up                          200 303 303 303 303 303 303 303
 POST accounts.sign_up                         422 303 303 303 303 303 303   -
 GET admin.centre                              401 403 403 403 403 403 403 200
 GET admin.centres                             401 403 403 403 403 403 200 200
-POST admin.choose_department                  401 403 403 403 409 409 403   -
 GET admin.edit_centre                         401 403 403 403 403 403 403 200
 POST admin.edit_centre                        401 403 403 403 403 403 403   -
 GET admin.mail                                401 403 403 403 403 403 403 404
@@ -48,6 +47,7 @@ GET admin.own_department                      401 403 403 403 200 200 303 303
 GET admin.deactivate                          401 403 403 403 403 403 403 200
 POST admin.deactivate                         401 403 403 403 403 403 403   -
 GET admin_accounts.listing                    401 403 403 403 403 403 200 200
+POST admin_accounts.listing                   401 403 403 403 403 403 200   -
 GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
@@ -56,6 +56,7 @@ GET admin_accounts.switch                     401 403 403 403 403 403 404 200
 POST admin_accounts.switch                    401 403 403 403 403 403 404   -
 GET admin_audit.download                      401 403 403 403 403 403 200 200
 GET admin_audit.listing                       401 403 403 403 403 403 200 200
+POST admin_audit.listing                      401 403 403 403 403 403 200   -
 POST admin_closures.end                       401 403 403 403 403 403 403   -
 GET admin_closures.listing                    401 403 403 403 403 403 403 200
 POST admin_closures.listing                   401 403 403 403 403 403 403   -
@@ -84,6 +85,7 @@ POST admin_patients.undo                      401 403 403 403 403 403 403   -
 GET admin_practitioners.edit                  401 403 403 403 403 403 403 200
 POST admin_practitioners.edit                 401 403 403 403 403 403 403   -
 GET admin_practitioners.listing               401 403 403 403 403 403 200 200
+POST admin_practitioners.listing              401 403 403 403 403 403 200   -
 GET admin_practitioners.new                   401 403 403 403 403 403 200 200
 POST admin_practitioners.new                  401 403 403 403 403 403 422   -
 GET admin_practitioners.deactivate            401 403 403 403 403 403 403 200
@@ -385,6 +387,7 @@ POST patients.carer                           401 403 403 404 404 404 404 404
 GET patients.edit                             401 403 403 404 404 200 404 200
 POST patients.edit                            401 403 403 404 404 303 404   -
 GET patients.find                             401 403 403 200 200 200 200 200
+POST patients.find                            401 403 403 303 303 303 303   -
 GET patients.new                              401 403 403 200 200 200 200 200
 POST patients.new                             401 403 403 303 303 303 303   -
 GET patients.show                             401 404 404 404 404 200 404 200

@@ -42,7 +42,7 @@ def test_an_administrator_merges_and_undoes(
     kept, duplicate = world.patients["owner"], second_record(network, world)
     page = admin.get(f"/patients/{kept}").text
     assert f"/admin/patients/{kept}/merge" in page
-    found = admin.get(f"/admin/patients/{kept}/merge?q={patient(network, duplicate).name}").text
+    found = admin.search(f"/admin/patients/{kept}/merge?q={patient(network, duplicate).name}").text
     assert str(duplicate) in found
     compared = admin.get(f"/admin/patients/{kept}/merge?duplicate={duplicate}")
     assert compared.status_code == 200

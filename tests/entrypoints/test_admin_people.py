@@ -34,7 +34,7 @@ def test_a_practitioner_is_added_with_the_first_centre(
         lambda session: schedules.practitioner_places(session, practitioner_id)
     ).values()
     assert place.hours == (Weekly(0, 540, 1020),)
-    assert "Daniel Okoye" in client.get("/admin/practitioners?q=okoye").text
+    assert "Daniel Okoye" in client.search("/admin/practitioners?q=okoye").text
 
 
 @pytest.mark.parametrize(

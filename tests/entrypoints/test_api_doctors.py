@@ -1,5 +1,6 @@
 """The doctor-schedule service as its users call it, on the diaries of everything else."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -49,6 +50,29 @@ def test_a_doctor_comes_back_as_given(program: Program, doctor: Any) -> None:
     assert {key: doctor[key] for key in GIVEN} == GIVEN
     assert program.get(f"/doctors/{doctor['id']}") == doctor
     assert doctor in program.get("/doctors")
+
+
+def test_lists_are_paged(program: Program, doctor: Any) -> None:
+    more = [program.send("POST", "/doctors", GIVEN | {"name": f"Dr {one}"}).json for one in "AB"]
+    for time in ("11:00", "11:15", "11:30"):
+        assert program.send("POST", "/appointment", appointment(doctor, time)).status_code == 201
+    for path, wanted in (
+        ("/doctors", [doctor["id"], *(one["id"] for one in more)]),
+        (f"/appointments/{doctor['id']}", ["11:00", "11:15", "11:30"]),
+    ):
+        found, address = [], f"{path}?limit=1"
+        while address:
+            answer = program.send("GET", address)
+            assert len(answer.json) <= 1
+            found += [one.get("time") or one["id"] for one in answer.json]
+            link = re.fullmatch(
+                r'<http://localhost(/.*)>; rel="next"', answer.headers.get("Link", "")
+            )
+            address = link[1] if link else ""
+        assert [one for one in found if one in wanted] == wanted
+        assert "Link" not in program.send("GET", path).headers
+    for wrong in ("limit=501", "limit=0", "after=x"):
+        assert program.send("GET", f"/doctors?{wrong}").status_code in (400, 404, 422)
 
 
 def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any) -> None:

@@ -101,7 +101,6 @@ LEFT_OUT = {
         "accounts.send_confirmation",
         "accounts.sign_out",
         "accounts.sign_up",
-        "admin.choose_department",
         "admin_accounts.new",
         "admin_accounts.send_link",
         "admin_accounts.switch",

@@ -55,7 +55,7 @@ def test_patients_are_found_at_the_desk(
 ) -> None:
     found = program.get(f"/api/v1/patients?q={quote(text)}")["items"]
     assert [patient["name"] for patient in found] == [name]
-    page = client_for("network-admin").get(f"/patients?q={quote(text)}").text
+    page = client_for("network-admin").search(f"/patients?q={quote(text)}").text
     assert "1 patient" in page
 
 

@@ -51,7 +51,7 @@ def record(
 
 def rows(client_for: ClientFor, person: str, query: str = "") -> list[str]:
     """The rows of the page, as words."""
-    page = client_for(person).get(f"/admin/audit{query}")
+    page = client_for(person).search(f"/admin/audit{query}")
     assert page.status_code == 200, page.text
     found = re.findall(r"<tr role=\"row\">\s*<td.*?</tr>", page.text, re.S)
     return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in found]

@@ -28,6 +28,7 @@ from mongoserver import address, running
 from openslot.booking import check
 from openslot.core import clock, sealing
 from openslot.core.audit import AuditEvent
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.demo.load import LOGINS, MARKER
 from openslot.directory.models import (
@@ -308,13 +309,15 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
 def test_check_finds_an_audit_that_was_changed(run: Run, database: Database) -> None:
     assert run("import", DOCUMENTS).exit_code == 0
     later = datetime.now(UTC) + timedelta(hours=1)
-    sealed = database.run(lambda session: sealing.seal_next(session, now=later))
+    keys = Settings().seal_keys()
+    sealed = database.run(lambda session: sealing.seal_next(session, now=later, keys=keys))
     assert sealed
     good = run("check")
     assert good.exit_code == 0
     newest = f"The newest is number 1 from {later:%Y-%m-%d %H:%M} UTC: "
     assert f"All seals of the audit log are intact. {newest}" in good.stdout
     assert sealed.digest in good.stdout
+    assert "Seals are made with the secret key from number 1 on." in good.stdout
     database.run(lambda session: session.execute(update(AuditEvent).values(address="192.0.2.7")))
     bad = run("check", "--repair")
     assert bad.exit_code == 1

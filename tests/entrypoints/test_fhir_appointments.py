@@ -71,6 +71,40 @@ def test_a_condition_may_be_a_whole_address(program: Program, world: World, addr
     assert (first.status_code, again.status_code) == (201, 200), first.text
 
 
+def test_an_identifier_of_a_patient_takes_none_from_others_and_tells_nothing(
+    app: Flask, world: World, program: Program
+) -> None:
+    number = {"system": "urn:example:pas", "value": "A-1"}
+    squatter, owner = (signed_in(app, world, f"patient-{who}") for who in ("teammate", "owner"))
+    taken = create(squatter, wanted_appointment(world, who="teammate", identifier=[number]))
+    assert taken.status_code == 201, taken.text
+    desk = create(program, wanted_appointment(world, identifier=[number]))
+    assert desk.status_code == 201, desk.text
+    mine = wanted_appointment(world, hour=15, who="owner", identifier=[number])
+    mine["participant"][1]["actor"]["reference"] = f"Practitioner/{world.practitioners['teammate']}"
+    made = create(owner, mine)
+    assert made.status_code == 201, "the same answer whoever else has it"
+    assert number in made.json["identifier"]  # type: ignore[index] # an object
+    query = "/fhir/Appointment?identifier=urn:example:pas|A-1"
+    found = [one["resource"]["id"] for one in squatter.get(query)["entry"]]
+    assert found == [taken.json["id"]]  # type: ignore[index] # an object
+    for text in ("A-1", "urn:example:pas|", "urn:example:pas|A-1"):
+        assert program.get(f"/fhir/Appointment?identifier={text}")["total"] == 3
+    assert program.get("/fhir/Appointment?identifier=urn:example:pas|a-1")["total"] == 0
+    again = create(
+        owner,
+        mine,
+        If_None_Exist="identifier=urn:example:pas|A-1&practitioner="
+        f"{world.practitioners['teammate']}",
+    )
+    assert again.status_code == 200, again.text
+    path = f"/fhir/Appointment/{made.json['id']}"  # type: ignore[index] # an object
+    kept = owner.send("PUT", path, made.json)
+    assert kept.status_code == 200, "what GET returns can be sent back"
+    twice = create(owner, mine | {"start": at(16).isoformat(), "end": at(17).isoformat()})
+    assert twice.status_code == 409, "for oneself it is unique"
+
+
 @pytest.mark.parametrize(
     ("condition", "word"),
     [

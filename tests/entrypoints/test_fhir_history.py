@@ -409,7 +409,7 @@ def test_an_emergency_of_the_pages_is_one_here(
 ) -> None:
     ids = care.whole()
     client = client_for(TEAMMATE)
-    looked = client.get(LOOKED_UP).text
+    looked = client.search(LOOKED_UP).text
     form = re.search(r'href="(/patients/[^"]+/emergency\?found=[^"]+)"', looked)
     assert form
     program = signed_in(app, care.world, TEAMMATE)

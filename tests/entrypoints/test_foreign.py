@@ -78,6 +78,8 @@ REGISTER = frozenset(
     }
 )
 """Where who works at a desk finds any patient of the network."""
+SEARCHED = frozenset({"patients.find"})
+"""Pages whose searches are sent by POST."""
 DESKS = frozenset({"staff", "department", "admin"})
 
 
@@ -319,7 +321,8 @@ class Walk:
             body = self.bodies.get(one.name, {})
             return self.program.send(one.method, path, None if one.method == "GET" else body)
         if one.method == "GET":
-            return self.browser.get(path)
+            is_search = one.endpoint in SEARCHED and bool(query)
+            return self.browser.search(path) if is_search else self.browser.get(path)
         if one.method == "POST":
             return self.browser.post(path, **self.form)
         return self.browser.http.open(path, method=one.method, json={})

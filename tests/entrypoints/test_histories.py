@@ -252,7 +252,7 @@ def test_practitioners_find_their_own_patients_by_a_part_of_the_name(
     client_for: ClientFor, page: str
 ) -> None:
     client = client_for("practitioner-owner")
-    found = client.get("/patients?q=aroha").text
+    found = client.search("/patients?q=aroha").text
     assert "1 patient" in found
     assert page in found
     assert "Teammate" not in found
@@ -276,7 +276,7 @@ def test_practitioners_find_their_own_patients_by_a_part_of_the_name(
     ],
 )
 def test_nobody_else_is_hinted_at(client_for: ClientFor, world: World, query: str) -> None:
-    shown = client_for("practitioner-stranger").get(f"/patients?{query}").text
+    shown = client_for("practitioner-stranger").search(f"/patients?{query}").text
     assert "Aroha Owner" not in shown
     assert str(world.patients["owner"]) not in shown
     assert "2 patients" not in shown
@@ -285,7 +285,7 @@ def test_nobody_else_is_hinted_at(client_for: ClientFor, world: World, query: st
 def test_whole_name_and_birth_find_somebody_and_open_nothing(
     client_for: ClientFor, page: str
 ) -> None:
-    shown = client_for("practitioner-stranger").get(LOOKED_UP).text
+    shown = client_for("practitioner-stranger").search(LOOKED_UP).text
     assert "Aroha Owner" in shown
     assert f'href="{page}"' not in shown
     assert "0400" not in shown
@@ -314,7 +314,7 @@ def test_practitioners_change_details_of_their_own_patients_only(
 
 
 def emergency_form(client: Client, query: str = LOOKED_UP) -> str:
-    found = re.search(r'href="(/patients/[^"]+/emergency\?found=[^"]+)"', client.get(query).text)
+    found = re.search(r'href="(/patients/[^"]+/emergency\?found=[^"]+)"', client.search(query).text)
     assert found
     return unescape(found[1])
 

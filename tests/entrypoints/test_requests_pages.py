@@ -241,7 +241,7 @@ def test_a_patient_goes_with_the_request_and_must_be_known(
     assert of(network, str(answer.location)).patient_id == world.patients["owner"]
     unknown = f"{path}?patient={new_id()}"
     assert surgery.get(unknown).status_code == 404
-    found = surgery.get(f"/patients?q=aroha&service={world.services['owner']}").text
+    found = surgery.search(f"/patients?q=aroha&service={world.services['owner']}").text
     assert f"{path}?patient={world.patients['owner']}" in found
 
 

@@ -33,7 +33,7 @@ from openslot.usecases import erasing, merging
 from referring import Dentists
 from town import Town, build_town
 from waitroom import SETTINGS
-from working import work
+from working import KEY, work
 
 NAME, PHONE, NUMBER = "Zephyrine O’Quillfeather", "0491 570 156", "2953 91837 1"
 EMAIL, ACCOUNT = "zephyrine@quill.example", "quillfeather@home.example"
@@ -81,7 +81,7 @@ def plant(database: Database, town: Town) -> None:
         pass
     database.run(lambda s: _traces(s, town))
     for _ in range(3):
-        database.run(lambda s: sealing.seal_next(s, now=NOW + timedelta(days=1)))
+        database.run(lambda s: sealing.seal_next(s, now=NOW + timedelta(days=1), keys=[KEY]))
 
 
 def _care(session: Session, town: Town) -> None:
@@ -182,7 +182,7 @@ def test_no_word_of_a_person_is_left(database: Database, town: Town) -> None:
     assert words_in(after, PLANTED) - {GLASS.split()[0]} == set()
     assert NOTE in after
     assert check.faults(database) == []
-    assert database.read(lambda s: list(sealing.broken(s))) == []
+    assert database.read(lambda s: list(sealing.broken(s, [KEY]))) == []
 
 
 def test_the_record_goes_too_if_it_is_asked(database: Database, town: Town) -> None:

@@ -52,7 +52,10 @@ CANCEL = Decided(Choice.CANCEL)
 
 def leave(days: int = 1, starts: datetime = MONDAY_9) -> AbsenceDetails:
     return AbsenceDetails(
-        kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=starts + timedelta(days=days)
+        kind=AbsenceKind.LEAVE,
+        starts_at=starts,
+        ends_at=starts + timedelta(days=days),
+        reason="An operation of my own",
     )
 
 
@@ -213,6 +216,7 @@ def test_appointments_are_kept_moved_and_cancelled_as_decided(database: Database
     assert {one.progress for one in decisions(database)} == {Progress.DONE}
     statuses = [appointment(database, one.id).status for one in (kept, moves, ends)]
     assert statuses == [Status.BOOKED, Status.BOOKED, Status.CANCELLED]
+    assert appointment(database, ends.id).status_reason is None, "why is no affair of patients"
     [offer] = offers(database)
     assert offer.expires_at == MONDAY_9 + HALF_HOUR - timedelta(hours=1)
     assert undecided(database, town) == []

@@ -21,7 +21,7 @@ from openslot.records.models import Entry
 from openslot.usecases import erasing, retention
 from town import Town, build_town
 from waitroom import SETTINGS
-from working import work
+from working import KEY, work
 
 YEARS = {"record_years": 7, "child_record_age": 25, "audit_years": 7}
 LONG_AGO = NOW - timedelta(days=8 * 365)
@@ -137,7 +137,7 @@ def log(database: Database, at: datetime, count: int = 3) -> None:
             audit.record(work(session, SYSTEM, at), "test.done", f"test:{number}")
 
     database.run(act)
-    while database.run(lambda s: sealing.seal_next(s, now=at + timedelta(minutes=1))):
+    while database.run(lambda s: sealing.seal_next(s, now=at + timedelta(minutes=1), keys=[KEY])):
         pass
 
 
@@ -152,7 +152,7 @@ def test_old_audit_events_go_and_the_chain_stays_whole(database: Database) -> No
     assert drop(database, audit_years=0) == 0
     assert drop(database) == 3
     assert drop(database) == 0
-    assert database.read(lambda s: list(sealing.broken(s))) == []
+    assert database.read(lambda s: list(sealing.broken(s, [KEY]))) == []
     left = database.read(lambda s: [one.action for one in s.query(AuditEvent)])
     assert sorted(left) == ["audit.removed", *["test.done"] * 3]
     seals = database.read(lambda s: [one.removed_at for one in s.query(AuditSeal)])
@@ -171,7 +171,7 @@ def test_events_put_under_a_removed_seal_are_found(database: Database) -> None:
     database.run(
         lambda s: s.add(AuditEvent(at=LONG_AGO, action="x", subject="y", details={}, seal_number=1))
     )
-    assert [one.number for one in database.read(lambda s: list(sealing.broken(s)))] == [1]
+    assert [one.number for one in database.read(lambda s: list(sealing.broken(s, [KEY])))] == [1]
 
 
 def test_the_worker_does_it_once_a_day(database: Database, town: Town) -> None:

@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import structlog
+from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
@@ -17,11 +19,13 @@ from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.ids import new_id
-from openslot.core.sealing import BATCH, NOTHING_BEFORE, SETTLED, seal_next
+from openslot.core.sealing import BATCH, NOTHING_BEFORE, SETTLED, Checked, seal_next
 from openslot.entrypoints.worker.main import seal_audit
 from racing import barrier, race
 from working import work
 
+FORMER, CURRENT = "former-" * 6, "current-" * 6
+KEYS = (CURRENT,)
 LATER = NOW + timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
 
@@ -43,8 +47,12 @@ def record(database: Database, count: int, *, at: datetime = NOW) -> None:
     database.run(act)
 
 
-def seal_all(database: Database, *, at: datetime = LATER) -> None:
-    seal_audit(database, Settings(_env_file=None), lambda: at)
+def seal_all(database: Database, *, at: datetime = LATER, key: str = CURRENT) -> None:
+    seal_audit(database, Settings(_env_file=None, secret_key=SecretStr(key)), lambda: at)
+
+
+def seal_once(database: Database) -> None:
+    database.run(lambda session: seal_next(session, now=LATER, keys=KEYS))
 
 
 def seals(database: Database) -> list[AuditSeal]:
@@ -52,8 +60,10 @@ def seals(database: Database) -> list[AuditSeal]:
     return database.read(lambda session: list(session.scalars(query)))
 
 
-def faults(database: Database) -> list[str]:
-    return database.read(lambda session: [str(one) for one in sealing.broken(session)])
+def faults(database: Database, *keys: str) -> list[str]:
+    return database.read(
+        lambda session: [str(one) for one in sealing.broken(session, keys or KEYS)]
+    )
 
 
 def three_seals(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +208,28 @@ def write_a_seal_anew(session: Session) -> None:
     session.flush()
     second = seal(session, 2)
     own = session.scalars(select(AuditEvent).where(AuditEvent.seal_number == 2)).all()
-    second.digest = sealing.digest_of(second, own)
+    second.digest = sealing.digest_of(second, own, key=CURRENT)
+
+
+def write_the_last_seal_anew_without_the_key(session: Session) -> None:
+    """Change an event under the newest seal, and the seal, as who owns only the database could."""
+    event(session, 9).action = "patient.created"
+    session.flush()
+    third = seal(session, 3)
+    own = session.scalars(select(AuditEvent).where(AuditEvent.seal_number == 3)).all()
+    third.digest = sealing.digest_of(third, own, key=None)
+
+
+def write_the_last_seal_anew_with_another_key(session: Session) -> None:
+    write_the_last_seal_anew_without_the_key(session)
+    third = seal(session, 3)
+    own = session.scalars(select(AuditEvent).where(AuditEvent.seal_number == 3)).all()
+    third.digest = sealing.digest_of(third, own, key="guessed")
+
+
+def say_that_events_were_removed_as_old(session: Session) -> None:
+    session.execute(delete(AuditEvent).where(AuditEvent.seal_number == 2))
+    seal(session, 2).removed_at = LATER
 
 
 def forge_the_count(session: Session) -> None:
@@ -230,6 +261,9 @@ TAMPERINGS = [
     (drop_the_first_seal, [r"audit seal 1: was removed"]),
     (close_the_gap, [r"audit seal 2: it, or one of its 4 events"]),
     (write_a_seal_anew, [r"audit seal 3: does not follow the seal before it"]),
+    (write_the_last_seal_anew_without_the_key, [r"audit seal 3: it, or one of its 4 events"]),
+    (write_the_last_seal_anew_with_another_key, [r"audit seal 3: it, or one of its 4 events"]),
+    (say_that_events_were_removed_as_old, [r"seal 2: its events were removed, but not by"]),
 ]
 
 
@@ -260,6 +294,78 @@ def test_seals_are_proved_some_at_a_time(
     assert len(faults(sqlite_database)) == 1
 
 
+# Keys
+
+
+def seal_without_a_key(database: Database) -> None:
+    """Seal as the first versions did."""
+
+    def act(session: Session) -> None:
+        made = seal_next(session, now=LATER, keys=KEYS)
+        assert made
+        own = session.scalars(select(AuditEvent).where(AuditEvent.seal_number == made.number))
+        made.digest = sealing.digest_of(made, own.all(), key=None)
+
+    database.run(act)
+
+
+def keyed_from(database: Database, *keys: str) -> int | None:
+    checked = Checked()
+    found = database.read(lambda session: list(sealing.broken(session, keys, checked)))
+    assert found == []
+    return checked.keyed_from
+
+
+def test_seals_from_before_there_was_a_key_are_still_checked(sqlite_database: Database) -> None:
+    record(sqlite_database, 3)
+    seal_without_a_key(sqlite_database)
+    assert keyed_from(sqlite_database, CURRENT) is None
+    record(sqlite_database, 3)
+    seal_all(sqlite_database)
+    assert keyed_from(sqlite_database, CURRENT) == 2
+    sqlite_database.run(
+        lambda session: session.execute(
+            update(AuditEvent).where(AuditEvent.seal_number == 1).values(action="x")
+        )
+    )
+    assert [one[:14] for one in faults(sqlite_database)] == ["audit seal 1: "]
+
+
+def test_after_the_first_seal_with_a_key_none_is_without(sqlite_database: Database) -> None:
+    for seal_them in (seal_all, seal_without_a_key):
+        record(sqlite_database, 3)
+        seal_them(sqlite_database)
+    assert [one[:14] for one in faults(sqlite_database)] == ["audit seal 2: "]
+
+
+def test_seals_made_with_an_earlier_key_stay_valid(sqlite_database: Database) -> None:
+    record(sqlite_database, 3)
+    seal_all(sqlite_database, key=FORMER)
+    record(sqlite_database, 3)
+    seal_all(sqlite_database, key=CURRENT)
+    assert keyed_from(sqlite_database, FORMER, CURRENT) == 1
+    assert [one[:14] for one in faults(sqlite_database, CURRENT)] == ["audit seal 1: "]
+
+
+def test_keys_that_only_check_seals_sign_nothing() -> None:
+    settings = Settings(
+        _env_file=None,
+        secret_key=SecretStr(CURRENT),
+        secret_key_fallbacks=(SecretStr("newer"),),
+        audit_key_fallbacks=(SecretStr(FORMER),),
+    )
+    assert settings.seal_keys() == (FORMER, "newer", CURRENT)
+    assert settings.signing_keys() == ("newer", CURRENT)
+
+
+def test_each_seal_is_logged_for_a_copy_outside_the_database(sqlite_database: Database) -> None:
+    record(sqlite_database, BATCH + 1)
+    with structlog.testing.capture_logs() as lines:
+        seal_all(sqlite_database)
+    told = [(line["seal"], line["digest"]) for line in lines if line["event"] == "audit.sealed"]
+    assert told == [(one.number, one.digest) for one in seals(sqlite_database)]
+
+
 # Several workers
 
 
@@ -278,7 +384,10 @@ def test_of_two_workers_that_saw_the_same_events_each_event_gets_one_seal(
 ) -> None:
     if engine_name == "sqlite":
         record(database, 6)  # writers queue up there before they read
-        race(2, lambda _number: database.run(lambda session: seal_next(session, now=LATER)))
+        race(
+            2,
+            lambda _number: database.run(lambda session: seal_next(session, now=LATER, keys=KEYS)),
+        )
     else:
         record(database, 6)
         both_read, plain, seen = barrier(2), sealing._settled_events, []
@@ -291,7 +400,10 @@ def test_of_two_workers_that_saw_the_same_events_each_event_gets_one_seal(
             return found
 
         monkeypatch.setattr(sealing, "_settled_events", wait_after_reading)
-        race(2, lambda _number: database.run(lambda session: seal_next(session, now=LATER)))
+        race(
+            2,
+            lambda _number: database.run(lambda session: seal_next(session, now=LATER, keys=KEYS)),
+        )
         assert seen == [6, 6]
     assert [one.events for one in seals(database)] == [6]
     assert faults(database) == []

@@ -22,6 +22,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.outbox import ATTEMPTS, LEASE, State
 from openslot.department_requests import events as requests
+from openslot.directory import contacts
 from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import (
     DAILY,
@@ -233,6 +234,7 @@ def test_every_topic_has_a_handler() -> None:
         records.Topic,
         offers.Topic,
         growing_up.Topic,
+        contacts.Topic,
     )
     assert set(HANDLERS) == {MAIL, WEBHOOK, DAILY, *(topic for known in topics for topic in known)}
 

@@ -26,6 +26,7 @@ from openslot.identity.models import Account
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
     AppointmentEvent,
+    ContactEvent,
     DependentEvent,
     EmergencyEvent,
     OfferEvent,
@@ -34,7 +35,15 @@ from openslot.notifications.events import (
 )
 from openslot.notifications.mails import MAILS, AccountMail
 from openslot.notifications.preferences import Kind
-from openslot.notifications.recipients import Recipient, Side, carer, patient, rebooked, waiting
+from openslot.notifications.recipients import (
+    Recipient,
+    Side,
+    carer,
+    contact_changed,
+    patient,
+    rebooked,
+    waiting,
+)
 from openslot.notifications.rendering import TEMPLATES, Rendered, render
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
@@ -78,6 +87,7 @@ SUBJECTS = {
         f"Reminder of your appointment: {WHEN}",
         f"Reminder of an appointment: {WHEN}",
     ],
+    "contact_changed": ["An email address was changed"] * 2,
     "dependent_ended": ["", "Your access to a record has ended"],
     "dependent_told": ["", "Somebody you care for can manage their own record"],
     "dependent_warned": ["", "Your access to a record ends soon"],
@@ -172,6 +182,7 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
+        id(mails.CONTACT): lambda: ContactEvent(unit, topic, "", ANN, True, False, None),
         id(mails.GROWING_UP): lambda: DependentEvent(unit, topic, "", KID, ANN),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
@@ -198,7 +209,8 @@ def sides(to: Any) -> tuple[Side, ...]:
     """For whom a mail may be."""
     if to is carer:
         return (Side.CARER,)
-    return (Side.PATIENT, Side.CARER) if to in (patient, waiting, rebooked) else (Side.PRACTICE,)
+    to_both = to in (patient, waiting, rebooked, contact_changed)
+    return (Side.PATIENT, Side.CARER) if to_both else (Side.PRACTICE,)
 
 
 EVERY_MAIL = [
@@ -271,6 +283,19 @@ def test_every_template_is_in_the_table() -> None:
     used = {mail.template for group in MAILS.values() for mail in group.mails} | set(AccountMail)
     assert used == {file.stem for file in (TEMPLATES / "mail").iterdir()}
     assert used == set(SUBJECTS)
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\u2028\u2028", "\u2029", "\v\v", "\x85\x85"])
+def test_what_somebody_typed_cannot_look_like_a_part_of_the_mail(end: str) -> None:
+    forged = f"Feels better.{end}Pay your bill here: https://evil.example{end}"
+    topic = mails.Appointment.CANCELLED
+    mail = MAILS[topic].mails[0]
+    values = values_of(topic, mail, reader(Side.PATIENT), acting_account=None, acting_centre=None)
+    rendered = render(mail.template, ENGLISH, values | {"reason": forged, "name": f"Kim{end}Hi"})
+    assert "Reason: Feels better. Pay your bill here: https://evil.example\n" in rendered.text
+    assert "Kim Hi" in rendered.text
+    lines = re.split(r"[\n\r\v\x85\u2028\u2029]", rendered.text)
+    assert not [line for line in lines if line.startswith(("Pay", "Hi"))]
 
 
 def test_a_value_that_is_not_given_is_an_error() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, opening, queries
+from openslot.booking import claims, identifiers, opening, queries
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
@@ -59,8 +59,6 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, instant_of, span_between
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
-
-LONGEST_IDENTIFIER = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,14 +515,14 @@ def key_for_move(
     return key, holds
 
 
-def identify(session: Session, appointment: Appointment, external_id: str) -> None:
+def identify(work: Work, appointment: Appointment, external_id: str) -> None:
     """Set the external identifier of a new appointment. Raises IdentifierTaken, and Invalid if it
     is too long."""
-    if len(external_id) > LONGEST_IDENTIFIER:
-        raise Invalid(
-            "Shorten this to {longest} characters.", field="identifier", longest=LONGEST_IDENTIFIER
-        )
-    with session.no_autoflush:
-        if queries.external_id_exists(session, external_id):
+    kept = identifiers.kept(external_id, work.actor)
+    if len(kept) > identifiers.LONGEST:
+        most = identifiers.LONGEST - (len(kept) - len(external_id))
+        raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=most)
+    with work.session.no_autoflush:
+        if queries.external_id_exists(work.session, kept):
             raise IdentifierTaken(field="identifier")
-    appointment.external_id = external_id
+    appointment.external_id = kept

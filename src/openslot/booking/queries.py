@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, contains_eager
 
+from openslot.booking import identifiers
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.core import keyset
@@ -471,6 +472,25 @@ def appointments_for(
 def count_for(work: Work, *where: Condition) -> int:
     """Return the number of matching appointments that the actor can see."""
     return count(work.session, seen_by(work.actor, work.now), *where)
+
+
+def identifier_is(identifier: str) -> Condition:
+    """Match appointments with an external identifier, whoever gave it."""
+    return (Appointment.external_id == identifier) | (_IS_OWN & (identifier == _OWN_PART))
+
+
+def identifier_begins(start: str) -> Condition:
+    """Match appointments whose external identifier begins so, whoever gave it."""
+    plain: Condition = Appointment.external_id.startswith(start, autoescape=True)
+    return plain | (_IS_OWN & _OWN_PART.startswith(start, autoescape=True))
+
+
+_IS_OWN: Condition = (Appointment.external_id >= identifiers.MARK) & (
+    Appointment.external_id < chr(ord(identifiers.MARK) + 1)
+)
+"""Match identifiers that patients gave: a range, which the index finds."""
+
+_OWN_PART = func.substr(Appointment.external_id, identifiers.MARKED + 1)
 
 
 def external_id_exists(session: Session, external_id: str) -> bool:

@@ -27,9 +27,10 @@ from openslot.core.work import Work
 
 
 class AuditSeal(Base):
-    """A sealed batch of audit events. ``digest`` is the SHA-256, in hexadecimal, of the events
+    """A sealed batch of audit events. ``digest`` is a keyed SHA-256, in hexadecimal, of the events
     and of the previous seal's digest; see sealing.py. ``removed_at`` is when its events were
-    removed because they were older than the network keeps them; the seal itself stays."""
+    removed because they were older than the network keeps them; the seal itself stays, with a
+    keyed proof in ``removal``."""
 
     __tablename__ = "audit_seal"
 
@@ -39,6 +40,7 @@ class AuditSeal(Base):
     events: Mapped[int] = mapped_column(Integer)
     sealed_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    removal: Mapped[str | None] = mapped_column(String(64))
 
 
 class AuditEvent(Base):

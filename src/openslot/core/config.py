@@ -80,6 +80,13 @@ class Settings(BaseSettings):
             "valid, so that the key can be replaced. Remove them after a year.",
         )
     )
+    audit_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
+        Field(
+            (),
+            description="Earlier secret keys, separated by commas, that only check seals of the "
+            "audit log. Move keys here from the fallbacks, and keep them as long as the audit.",
+        )
+    )
     public_url: str = Field(
         "",
         description="Public address of this server, for links in emails. Without it, no email with "
@@ -399,6 +406,12 @@ class Settings(BaseSettings):
         """Return the keys whose signatures are valid, oldest first; the last one signs."""
         earlier = (key.get_secret_value() for key in self.secret_key_fallbacks)
         return (*earlier, self.key())
+
+    def seal_keys(self) -> tuple[str, ...]:
+        """Return the keys whose seals of the audit log are valid, oldest first; the last one
+        seals."""
+        earlier = (key.get_secret_value() for key in self.audit_key_fallbacks)
+        return (*earlier, *self.signing_keys())
 
     def key(self) -> str:
         """Return the secret key; on first use generate one and store it for its owner only."""

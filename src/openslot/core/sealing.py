@@ -1,11 +1,13 @@
 """Sealing the audit log in batches, and checking that sealed events are unchanged.
 
-The worker seals settled events, so that no booking waits for a shared chain. Someone who can
-write to the database could also rewrite the whole chain; a copy of the newest digest outside the
-database proves that too. So the worker logs it, and ``openslot check`` prints it.
+The worker seals settled events, so that no booking waits for a shared chain. A seal is made with a
+key that is not in the database, so that nobody makes one who can only write there. They could still
+remove the newest seals; a copy of the newest digest outside the database proves that too. So the
+worker logs it, and ``openslot check`` prints it.
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from sqlalchemy.orm import Session
 
 from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.db import LostRace, changed
+
+Keys = Sequence[str]
+"""Secret keys, oldest first: each may have made a seal, and the last one makes the next."""
 
 BATCH = 500
 """Largest number of events under one seal."""
@@ -52,7 +57,14 @@ class Sealed:
     oldest_unsealed: datetime | None
 
 
-def seal_next(session: Session, *, now: datetime) -> AuditSeal | None:
+@dataclass(slots=True)
+class Checked:
+    """What a check of all seals found out by the way: the first seal that was made with a key."""
+
+    keyed_from: int | None = None
+
+
+def seal_next(session: Session, *, now: datetime, keys: Keys) -> AuditSeal | None:
     """Seal up to BATCH settled events, oldest first; return None if there are none.
 
     The number is the primary key, so that of two workers at once one writes the seal and the
@@ -70,37 +82,39 @@ def seal_next(session: Session, *, now: datetime) -> AuditSeal | None:
         events=len(events),
         sealed_at=now,
     )
-    seal.digest = digest_of(seal, events)
+    seal.digest = digest_of(seal, events, key=keys[-1])
     session.add(seal)
     session.flush()
     _assign(session, seal, events)
     return seal
 
 
-def digest_of(seal: AuditSeal, events: Iterable[AuditEvent]) -> str:
-    """Return the SHA-256 of the seal's line, with the previous digest, and a line per event.
+def digest_of(seal: AuditSeal, events: Iterable[AuditEvent], *, key: str | None) -> str:
+    """Return the HMAC-SHA-256 of the seal's line, with the previous digest, and a line per event.
 
     A line is a JSON array in ASCII without spaces, its fields in a fixed order. Events are
-    sorted by time, then by the bytes of their id.
+    sorted by time, then by the bytes of their id. Without a key, as in the first versions, it is
+    the SHA-256 of these lines.
     """
-    lines = [[seal.number, seal.previous, seal.events, _instant(seal.sealed_at)]]
+    lines = [_heading(seal)]
     in_order = sorted(events, key=lambda event: (event.at, event.id.bytes))
     lines += [_fields(event) for event in in_order]
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
-    return digest.hexdigest()
+    return _digest(lines, key)
 
 
-def broken(session: Session) -> Iterator[Broken]:
-    """Yield the broken seals in order; only SEALS_AT_ONCE are in memory at a time."""
+def broken(session: Session, keys: Keys, checked: Checked | None = None) -> Iterator[Broken]:
+    """Yield the broken seals in order; only SEALS_AT_ONCE are in memory at a time.
+
+    ``checked`` is filled in on the way.
+    """
+    checked = checked or Checked()
     expected, previous = 1, NOTHING_BEFORE
     for seal, events in _every_seal(session):
         for number in range(expected, seal.number):
             yield Broken(number, "was removed")
         if expected == seal.number and seal.previous != previous:
             yield Broken(seal.number, "does not follow the seal before it")
-        problem = _problem(seal, events)
+        problem = _problem(seal, events, keys, checked)
         if problem:
             yield Broken(seal.number, problem)
         expected, previous = seal.number + 1, seal.digest
@@ -108,11 +122,13 @@ def broken(session: Session) -> Iterator[Broken]:
         yield Broken(number, "was removed")
 
 
-def remove_next(session: Session, *, before: datetime, now: datetime) -> AuditSeal | None:
+def remove_next(
+    session: Session, *, before: datetime, now: datetime, keys: Keys
+) -> AuditSeal | None:
     """Remove the events of the oldest seal that has some, if all are from before ``before``.
 
-    The seal stays, so that the chain can still be checked. Returns None if there is nothing to
-    remove.
+    The seal stays, with a proof that the events were removed with the key, so that the chain can
+    still be checked. Returns None if there is nothing to remove.
     """
     oldest = session.scalar(
         select(AuditSeal)
@@ -129,6 +145,7 @@ def remove_next(session: Session, *, before: datetime, now: datetime) -> AuditSe
         return None
     changed(session, delete(AuditEvent).where(own))
     oldest.removed_at = now
+    oldest.removal = _removal_of(oldest, keys[-1])
     session.flush()
     return oldest
 
@@ -203,19 +220,57 @@ def _events(session: Session, after: int, last: int) -> dict[int | None, list[Au
     return {number: list(sealed) for number, sealed in by_seal}
 
 
-def _problem(seal: AuditSeal, events: Sequence[AuditEvent]) -> str | None:
+def _problem(
+    seal: AuditSeal, events: Sequence[AuditEvent], keys: Keys, checked: Checked
+) -> str | None:
     if seal.removed_at is not None:
-        return "it has events, which were removed as too old" if events else None
+        return _problem_of_removal(seal, events, keys)
     missing = seal.events - len(events)
     if missing > 0:
         return f"{missing} of its {seal.events} events {'is' if missing == 1 else 'are'} missing"
     if missing < 0:
         return f"it has {-missing} more than its {seal.events} events"
-    if digest_of(seal, events) == seal.digest:
+    if any(_is(digest_of(seal, events, key=key), seal.digest) for key in reversed(keys)):
+        checked.keyed_from = checked.keyed_from or seal.number
+        return None
+    # Anybody can make a seal without a key, so there is none after the first one with a key.
+    if checked.keyed_from is None and _is(digest_of(seal, events, key=None), seal.digest):
         return None
     times = sorted(event.at for event in events)
     period = f" between {times[0]:%Y-%m-%d %H:%M:%S} and {times[-1]:%Y-%m-%d %H:%M:%S} UTC"
     return f"it, or one of its {seal.events} events{period}, was changed"
+
+
+def _problem_of_removal(seal: AuditSeal, events: Sequence[AuditEvent], keys: Keys) -> str | None:
+    if events:
+        return "it has events, which were removed as too old"
+    if not any(_is(_removal_of(seal, key), seal.removal or "") for key in keys):
+        return "its events were removed, but not by OpenSlot"
+    return None
+
+
+def _removal_of(seal: AuditSeal, key: str) -> str:
+    removed_at = _instant(seal.removed_at) if seal.removed_at else ""
+    return _digest([["removed", *_heading(seal), seal.digest, removed_at]], key)
+
+
+def _digest(lines: Iterable[Sequence[object]], key: str | None) -> str:
+    written = b"".join(
+        json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n" for line in lines
+    )
+    if key is None:
+        return hashlib.sha256(written).hexdigest()
+    # A key of its own, so that no other use of the secret key makes seals.
+    own = hmac.digest(key.encode(), b"audit seal", "sha256")
+    return hmac.new(own, written, "sha256").hexdigest()
+
+
+def _is(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _heading(seal: AuditSeal) -> list[object]:
+    return [seal.number, seal.previous, seal.events, _instant(seal.sealed_at)]
 
 
 def _highest_number(session: Session) -> int:

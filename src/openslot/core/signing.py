@@ -1,13 +1,23 @@
-"""Signed texts for links and forms."""
+"""Signed texts for links and forms, and encrypted ones for what nobody may read on the way."""
 
+import hmac
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from openslot.core import clock
 
 Keys = str | Sequence[str]
 """A key, or several, oldest first: all of them are valid, and the last one signs."""
+
+
+_JWE = {"alg": "dir", "enc": "A256GCM"}
 
 
 class NotSigned(Exception):
@@ -43,3 +53,31 @@ def read_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any:
         )
     except (BadData, ValueError):
         raise NotSigned from None
+
+
+def hide_dated(key: Keys, purpose: str, content: Any) -> str:
+    """Return ``content``, which must be JSON, as an encrypted text that includes its date, for
+    :func:`reveal_dated`."""
+    text = json.dumps([clock.now().timestamp(), content], separators=(",", ":"))
+    return str(jwe.encrypt_compact(_JWE, text, _own_key(_all(key)[-1], purpose)))
+
+
+def reveal_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any:
+    """Return content that was hidden no longer than ``lasts`` ago. Raises NotSigned."""
+    for one in reversed(_all(key)):
+        try:
+            found = jwe.decrypt_compact(text, _own_key(one, purpose), algorithms=[*_JWE.values()])
+            hidden_at, content = json.loads(found.plaintext or b"")
+        except (JoseError, ValueError):
+            continue
+        if 0 <= clock.now().timestamp() - hidden_at <= lasts.total_seconds():
+            return content
+    raise NotSigned
+
+
+def _all(key: Keys) -> Sequence[str]:
+    return (key,) if isinstance(key, str) else key
+
+
+def _own_key(key: str, purpose: str) -> OctKey:
+    return OctKey.import_key(hmac.digest(key.encode(), b"hide:" + purpose.encode(), "sha256"))

@@ -10,7 +10,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.folding import is_text
 from openslot.core.ids import new_id
 from openslot.core.work import Work
-from openslot.directory import queries
+from openslot.directory import contacts, queries
 from openslot.directory.details import (
     CentreDetails,
     DepartmentDetails,
@@ -238,7 +238,9 @@ def change_patient(work: Work, patient_id: UUID, details: PatientDetails) -> Pat
     patient = queries.patient(work.session, patient_id)
     check_changes(PatientDetails, editor_of_patient(work.actor, patient), patient, details)
     check_born(details.born, queries.today(work))
+    old = contacts.contact_of(patient)
     changed = _set(patient, details.model_dump())
+    contacts.note_change(work, patient, old)
     audit.record(work, "patient.changed", f"patient:{patient_id}", fields=changed)
     return patient
 

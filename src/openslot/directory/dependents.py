@@ -11,7 +11,7 @@ from openslot.core.fields import Details, Email
 from openslot.core.folding import same_name
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.directory import commands, queries
+from openslot.directory import commands, contacts, queries
 from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.errors import (
     DependentKnown,
@@ -123,6 +123,7 @@ def take_over(
     new = NewAccount(email, patient.name, password_hash, Role.PATIENT, confirmed_at=work.now)
     account = identity.create_account(work.by(Actor(address=work.actor.address)), new)
     patient.account_id, patient.email = account.id, email
+    contacts.note_email(work, patient, is_their_own=True)
     link = queries.dependent(work.session, patient_id)
     if link is not None:
         queries.remove_dependent(work.session, link)

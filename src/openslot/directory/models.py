@@ -204,8 +204,9 @@ class Patient(Base, Dated):
     """A person who receives care. ``born`` can be missing for imported patients.
 
     A duplicate that was merged is inactive, and ``merged_into`` is the patient who has its
-    appointments and entries now. ``erased_at`` is set once a patient is erased: the name and all
-    other details are gone for good.
+    appointments and entries now. ``email_changed_at`` is when somebody else than the patient or
+    their carer changed the address; see contacts.py. ``erased_at`` is set once a patient is erased:
+    the name and all other details are gone for good.
     """
 
     __tablename__ = "patient"
@@ -228,6 +229,7 @@ class Patient(Base, Dated):
     name: Mapped[str] = mapped_column(String(200))
     born: Mapped[BirthDate | None] = mapped_column(Birth)
     email: Mapped[str | None] = mapped_column(String(254))
+    email_changed_at: Mapped[datetime | None] = mapped_column(Instant)
     phone: Mapped[str | None] = mapped_column(String(40))
     medicare_number: Mapped[str | None] = mapped_column(String(40))
     time_zone: Mapped[str | None] = mapped_column(String(64))

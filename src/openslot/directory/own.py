@@ -3,7 +3,7 @@
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Details, Email
 from openslot.core.work import Work
-from openslot.directory import commands, queries
+from openslot.directory import commands, contacts, queries
 from openslot.directory.details import AccountDetails, PatientDetails, StaffOwnDetails
 from openslot.directory.editing import NotYoursToChange, check_changes, editor_of_account
 from openslot.directory.models import Patient
@@ -88,4 +88,5 @@ def take_email(work: Work, account: Account, *, keep_session: str | None) -> str
     patient = queries.patient_of(work.session, account.id)
     if patient is not None and patient.email == old:
         patient.email = email
+        contacts.note_email(work, patient, is_their_own=True)
     return old

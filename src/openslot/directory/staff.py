@@ -12,7 +12,7 @@ from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound
 from openslot.core.fields import Blank, Details, Email, OptionalName
 from openslot.core.work import Work
 from openslot.directory import commands, queries
-from openslot.directory.models import Practitioner, StaffMember
+from openslot.directory.models import Practitioner
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
@@ -114,20 +114,6 @@ def _place(work: Work, account_id: UUID, details: StaffDetails) -> None:
 def _check_inside(session: Session, department_id: int, centre_id: int) -> None:
     if queries.department(session, department_id).centre_id != centre_id:
         raise Invalid("Choose a department of this centre.", field="department_id")
-
-
-def choose_department(work: Work, department_id: int) -> StaffMember:
-    """Assign a staff member without a department to one of their centre. Raises AlreadyPlaced."""
-    member = (
-        queries.staff_member(work.session, work.actor.account_id) if work.actor.account_id else None
-    )
-    if member is None or not work.actor.is_a(Role.STAFF):
-        raise Forbidden
-    if member.department_id is not None:
-        raise AlreadyPlaced
-    _check_inside(work.session, department_id, member.centre_id)
-    member.department_id = department_id
-    return member
 
 
 def managed_account(work: Work, account_id: UUID) -> Account:

@@ -20,6 +20,7 @@ from openslot.identity.models import Account
 from openslot.notifications import ics
 from openslot.notifications.events import (
     AppointmentEvent,
+    ContactEvent,
     DependentEvent,
     EmergencyEvent,
     OfferEvent,
@@ -100,12 +101,15 @@ def referral(event: ReferralEvent, to: Recipient) -> Values:
 def offer(event: OfferEvent, to: Recipient) -> Values:
     """Return what is said of a time that is held for the reader, with the link that answers."""
     appointment, replaced = event.appointment, event.replaced
-    link = f"offers/{token_of(event.work.settings.signing_keys(), event.offer.id)}"
+    # Who has the link answers without signing in: not for an address that others just entered.
+    token = token_of(event.work.settings.signing_keys(), event.offer.id)
+    link = "offers" if to.is_new else f"offers/{token}"
     return {
         **_when(appointment, to),
         **_with_and_where(appointment, to, event.work.settings),
         "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
         "expires": _start(to.language, event.offer.expires_at, appointment),
+        "must_sign_in": to.is_new,
         "page": page(event.work.settings, link),
     }
 
@@ -138,6 +142,17 @@ def growing_up(event: DependentEvent, to: Recipient) -> Values:
         "ends_age": age,
         "ends": formats.day_long(to.language, max(ends, soonest)) if ends else None,
         "page": page(settings, "profile/dependents"),
+    }
+
+
+def contact(event: ContactEvent, to: Recipient) -> Values:
+    """Return what is said of a changed address or phone number: which of them, not what it is."""
+    return {
+        "has_email": event.has_email,
+        "has_phone": event.has_phone,
+        "page": page(
+            event.work.settings, "account" if to.side is Side.PATIENT else "profile/dependents"
+        ),
     }
 
 

@@ -235,6 +235,26 @@ class DependentEvent(Event):
         return cls(work, topic, f"{patient.id}.{topic}", patient, carer)
 
 
+@dataclass(frozen=True, eq=False)
+class ContactEvent(Event):
+    """Somebody else changed the address or the phone number of a patient."""
+
+    patient: Patient
+    has_email: bool
+    has_phone: bool
+    old_email: str | None
+
+    @classmethod
+    def load(cls, work: Work, topic: str, payload: Payload) -> "ContactEvent | None":
+        """Return the event; None if the patient does not exist or was erased."""
+        patient = work.session.get(Patient, UUID(payload["patient"]))
+        if patient is None or patient.erased_at:
+            return None
+        key = f"{patient.id}.{payload['at']}"
+        has_email, has_phone = bool(payload["email"]), bool(payload["phone"])
+        return cls(work, topic, key, patient, has_email, has_phone, payload["old_email"])
+
+
 def department_of(session: Session, account_id: UUID | None) -> Department | None:
     """Return the department that an account works for; None if it works for none."""
     staff = directory.staff_member(session, account_id) if account_id else None

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 from openslot.booking.events import Topic as Appointment
 from openslot.core.work import Work
 from openslot.department_requests.events import Topic as Request
+from openslot.directory.contacts import Topic as Contact
 from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
     AppointmentEvent,
+    ContactEvent,
     DependentEvent,
     EmergencyEvent,
     Event,
@@ -30,6 +32,7 @@ from openslot.notifications.recipients import (
     Recipient,
     administrators,
     carer,
+    contact_changed,
     gp,
     other_department,
     patient,
@@ -94,6 +97,7 @@ APPOINTMENT = About(AppointmentEvent.load, appointment_is_stale, contents.appoin
 REFERRAL = About(ReferralEvent.load, referral_is_stale, contents.referral)
 REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
 OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
+CONTACT = About(ContactEvent.load, None, contents.contact)
 GROWING_UP = About(DependentEvent.load, None, contents.growing_up)
 EMERGENCY = About(EmergencyEvent.load, None, contents.emergency)
 
@@ -161,6 +165,7 @@ MAILS: Mapping[str, Mails[Any]] = {
         Mail("emergency_access", patient, None),
         Mail("emergency_access_administrator", administrators, None),
     ),
+    Contact.CHANGED: _mails(CONTACT, Mail("contact_changed", contact_changed, None)),
     **{
         topic: _mails(GROWING_UP, Mail(topic.replace(".", "_"), carer, None)) for topic in GrowingUp
     },

@@ -11,12 +11,14 @@ from openslot.core.work import Work
 from openslot.department_requests.events import Topic as RequestTopic
 from openslot.department_requests.models import Kept
 from openslot.directory import queries as directory
+from openslot.directory.contacts import is_new
 from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
 from openslot.notifications import queries
 from openslot.notifications.events import (
     AppointmentEvent,
+    ContactEvent,
     DependentEvent,
     EmergencyEvent,
     OfferEvent,
@@ -44,6 +46,9 @@ class Side(StrEnum):
 class Recipient:
     """One address, with the language and, if known, the time zone of its reader.
 
+    ``is_new`` says that somebody else than the reader has entered the address a short time ago, and
+    ``copy`` tells several addresses of one reader apart.
+
     ``dependent`` is the patient's name if the reader is their carer. ``department_id`` is the
     department that is written to, at its own address or through an account of its staff.
     """
@@ -56,10 +61,14 @@ class Recipient:
     account_id: UUID | None = None
     dependent: str | None = None
     department_id: int | None = None
+    is_new: bool = False
+    copy: str = ""
 
     @property
     def key(self) -> str:
         """Return what distinguishes this recipient from others of the same event."""
+        if self.copy:
+            return self.copy
         if self.account_id:
             return self.account_id.hex
         return f"department-{self.department_id}" if self.department_id else self.side
@@ -164,6 +173,28 @@ def carer(event: DependentEvent) -> list[Recipient]:
     return _only(_person(event.work, Side.CARER, event.carer, zone, dependent=name))
 
 
+def contact_changed(event: ContactEvent) -> list[Recipient]:
+    """Return the new and the old address of a patient, their account, and their carer."""
+    work, patient = event.work, event.patient
+    if not _is_confirmed(work, patient):
+        return []
+    account = accounts.by_id(work.session, patient.account_id) if patient.account_id else None
+    carer = directory.carer_of(work.session, patient.id)
+    tongue = language(account.locale if account else None, work.settings.locale)
+    copies = {"former": event.old_email, "account": account.email if account else None}
+    found = [
+        _person(work, Side.PATIENT, patient, patient.time_zone),
+        *(
+            Recipient(Side.PATIENT, patient.name, email, tongue, patient.time_zone, copy=copy)
+            for copy, email in copies.items()
+            if email
+        ),
+        _person(work, Side.CARER, carer, None, dependent=patient.name) if carer else None,
+    ]
+    unique = {one.email.casefold(): one for one in reversed(found) if one}
+    return list(unique.values())
+
+
 # Addresses
 
 
@@ -255,4 +286,5 @@ def _person(
         zone or (account.time_zone if account else None),
         account.id if account else None,
         dependent,
+        is_new=isinstance(person, Patient) and bool(person.email) and is_new(person, work.now),
     )

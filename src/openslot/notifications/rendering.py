@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from openslot.core.formats import NO_BREAK_SPACE
 from openslot.core.language import Language
 
+_BREAKS = re.compile(r"[ \t]*[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
+
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -33,7 +35,8 @@ def render(template: str, language: Language, values: Mapping[str, object]) -> R
 
     Raises UndefinedError for a value that the template reads and that is not given.
     """
-    values = {**values, "locale": language.locale}
+    lines = {name: _on_one_line(value) for name, value in values.items()}
+    values = {**lines, "locale": language.locale}
     as_text, as_html = (
         _environment(language, layout).get_template(f"mail/{template}.txt")
         for layout in ("layout.txt", "layout.html")
@@ -81,6 +84,12 @@ def _paragraphs(markup: Markup) -> Markup:
     """Return HTML with a ``p`` for each part that blank lines set apart."""
     parts = (part.strip() for part in markup.split("\n\n"))
     return Markup("\n").join(Markup("<p>%s</p>") % part for part in parts if part)
+
+
+def _on_one_line(value: object) -> object:
+    """Return a text without line breaks: what somebody typed must not look like a part of the
+    mail's own words."""
+    return _BREAKS.sub(" ", value).strip() if isinstance(value, str) else value
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,8 @@ from openslot.directory.models import (
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import Absence, AbsenceKind, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
+
+T = TypeVar("T")
 
 
 def places(
@@ -119,6 +121,15 @@ def bookable_page(
     ).all()
     by_id = places(session, Schedule.id.in_([schedule.id for schedule in page]))
     return [(schedule, by_id[schedule.id]) for schedule in page if schedule.id in by_id]
+
+
+def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:
+    """Return the ids of practitioners with a schedule that can be booked, in order."""
+    query = _joined(select(Schedule.practitioner_id)).where(
+        *bookable(), Schedule.practitioner_id > after
+    )
+    page = query.distinct().order_by(Schedule.practitioner_id).limit(limit)
+    return [key for key in session.scalars(page) if key is not None]
 
 
 def room_name(session: Session, room_id: int | None) -> str | None:
@@ -298,13 +309,16 @@ LOADED = (
 
 
 def _subjects() -> Select[Schedule]:
+    return _joined(select(Schedule)).options(*LOADED)
+
+
+def _joined(query: Select[T]) -> Select[T]:
+    """Join a schedule's owner and centre."""
     return (
-        select(Schedule)
-        .join(Centre, Centre.id == Schedule.centre_id)
+        query.join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
-        .options(*LOADED)
     )
 
 

@@ -48,12 +48,15 @@ class Doctor:
     hours: tuple[Weekly, ...]
 
 
-def doctors(session: Session, *, after: int = 0, limit: int | None = None) -> list[Doctor]:
-    """Return the practitioners with the same hours at all locations, in order of id, in two
-    statements."""
-    return _doctors(
-        session, Schedule.practitioner_id.is_not(None), Schedule.practitioner_id > after
-    )[:limit]
+def doctors(session: Session, *, after: int, limit: int) -> tuple[list[Doctor], list[int] | None]:
+    """Return the doctors among the next ``limit`` practitioners after an id, in three statements,
+    and the last of these ids if there are more.
+
+    Doctors are those with the same hours at all locations, in order of id.
+    """
+    ids = schedule_queries.bookable_people(session, after=after, limit=limit + 1)
+    found = _doctors(session, Schedule.practitioner_id.in_(ids[:limit])) if ids else []
+    return found, [ids[limit - 1]] if len(ids) > limit else None
 
 
 def _doctors(session: Session, *of_people: Condition) -> list[Doctor]:

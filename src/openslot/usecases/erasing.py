@@ -30,7 +30,7 @@ from openslot.core.errors import NotFound
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.department_requests import queries as requests
-from openslot.directory import queries
+from openslot.directory import contacts, queries
 from openslot.directory.errors import MergedFurther, PatientErased
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
@@ -184,7 +184,7 @@ def _make_nameless(work: Work, patient: Patient) -> None:
     account_id, patient.account_id = patient.account_id, None
     patient.name = NAMELESS
     patient.born = BirthDate(patient.born[:4]) if patient.born else None
-    patient.email = patient.phone = patient.medicare_number = None
+    patient.email = patient.phone = patient.medicare_number = patient.email_changed_at = None
     patient.time_zone = patient.language = None
     patient.active, patient.erased_at = False, work.now
     work.session.flush()
@@ -226,9 +226,10 @@ def _forms(word: str) -> set[str]:
 
 def _messages(work: Work, names: frozenset[str]) -> Iterable[Callable[[], None]]:
     """Yield what removes each message, delivery and stored answer that is about the people."""
-    for message in outbox.all_messages(work.session, outbox.MAIL):
-        if _tells(message.payload, names):
-            yield partial(outbox.drop, work.session, message)
+    for topic in (outbox.MAIL, contacts.Topic.CHANGED):
+        for message in outbox.all_messages(work.session, topic):
+            if _tells(message.payload, names):
+                yield partial(outbox.drop, work.session, message)
     for answer in idempotency.all_answers(work.session):
         if _tells([answer.headers, answer.body], names):
             yield partial(idempotency.empty, answer)

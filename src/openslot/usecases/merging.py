@@ -23,7 +23,7 @@ from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.directory import queries
+from openslot.directory import contacts, queries
 from openslot.directory.errors import (
     AlreadyUndone,
     BothManaged,
@@ -150,8 +150,10 @@ def merge(
         moved.rows[name] = ids
     _move_ratings(work, patient_id, duplicate_id, moved)
     _move_people(work, patient, duplicate, moved, end_access=end_access)
+    old = contacts.contact_of(patient)
     for name in moved.filled:
         setattr(patient, name, getattr(duplicate, name))
+    contacts.note_change(work, patient, old)
     duplicate.active, duplicate.merged_into = False, patient_id
     merge_row = PatientMerge(
         id=new_id(),
@@ -184,9 +186,11 @@ def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
     work.session.flush()
     _give_back_people(work, patient, duplicate, moved)
     _give_back(work, patient.id, duplicate, rows, moved)
+    old = contacts.contact_of(patient)
     for name in moved.filled:
         if getattr(patient, name) == getattr(duplicate, name):
             setattr(patient, name, None)
+    contacts.note_change(work, patient, old)
     merge_row.undone_at, merge_row.undone_by = work.now, work.actor.account_id
     _record(work, merge_row, ("unmerged", "reopened"))
     return merge_row

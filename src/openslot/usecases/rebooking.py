@@ -175,12 +175,8 @@ def carry_out(work: Work, decision_id: UUID) -> None:
         return
     _check_not_arrived(appointment)
     if decision.choice == Choice.CANCEL:
-        change_status(
-            work.by(_decider(decision)),
-            decision.appointment_id,
-            Status.CANCELLED,
-            why=absence.reason,
-        )
+        # Why somebody is away is their own affair: patients are not told.
+        change_status(work.by(_decider(decision)), decision.appointment_id, Status.CANCELLED)
         _finish(work, decision, Progress.DONE, None)
     else:
         _propose(work, decision, appointment)

@@ -54,7 +54,8 @@ def remove_due_events(work: Work) -> int:
     if not work.settings.audit_years:
         return 0
     before = _years_ago(work.now, work.settings.audit_years)
-    seal = sealing.remove_next(work.session, before=before, now=work.now)
+    keys = work.settings.seal_keys()
+    seal = sealing.remove_next(work.session, before=before, now=work.now, keys=keys)
     if seal is None:
         return 0
     audit.record(work, "audit.removed", f"seal:{seal.number}", events=seal.events)

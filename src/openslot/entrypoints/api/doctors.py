@@ -18,8 +18,10 @@ from openslot.core.fields import Day, Name, refuse
 from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.paging import NEXT, Bounded, next_page, read_cursor
 from openslot.entrypoints.api.schedules import Clock
 from openslot.entrypoints.api.shapes import Id
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import Weekly
@@ -99,7 +101,7 @@ class Doctor(Shown):
 
 
 class DoctorList(RootModel[list[Doctor]]):
-    """All doctors."""
+    """Doctors, by id."""
 
 
 class AppointmentGiven(Given):
@@ -138,10 +140,20 @@ class DoctorAppointmentList(RootModel[list[DoctorAppointment]]):
     """Appointments, the earliest first."""
 
 
-@service.operation("GET", "/doctors", scope="doctors", rule=Rule.PROGRAMS, answer=DoctorList)
-def list_doctors() -> DoctorList:
-    """List all doctors who have the same hours at all their locations."""
-    return DoctorList([_doctor(doctor) for doctor in doctors.doctors(reader())])
+@service.operation(
+    "GET",
+    "/doctors",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    query=Bounded,
+    answer=DoctorList,
+    headers=NEXT,
+)
+def list_doctors(query: Bounded) -> Answer:
+    """List the doctors who have the same hours at all their locations, by id."""
+    after = read_cursor(query.after, int) or [0]
+    found, last = doctors.doctors(reader(), after=after[0], limit=query.limit)
+    return Answer(DoctorList([_doctor(doctor) for doctor in found]), headers=next_page(last))
 
 
 @service.operation(
@@ -228,15 +240,24 @@ def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
     "/appointments/<int:doctor_id>",
     scope="doctors",
     rule=Rule.PROGRAMS,
+    query=Bounded,
     answer=DoctorAppointmentList,
+    headers=NEXT,
 )
-def list_appointments(doctor_id: int) -> DoctorAppointmentList:
+def list_appointments(doctor_id: int, query: Bounded) -> Answer:
     """List a doctor's appointments that are not cancelled, however they were booked."""
     doctors.doctor(reader(), doctor_id)
     booked = appointments_for(
-        bearer.work(), appointments.of_practitioner(doctor_id), appointments.live_or_done()
+        bearer.work(),
+        appointments.of_practitioner(doctor_id),
+        appointments.live_or_done(),
+        after=read_cursor(query.after, instant, UUID),
+        limit=query.limit + 1,
     )
-    return DoctorAppointmentList([_appointment(appointment) for appointment in booked])
+    shown, more = booked[: query.limit], len(booked) > query.limit
+    answer = DoctorAppointmentList([_appointment(appointment) for appointment in shown])
+    last = (shown[-1].starts_at, shown[-1].id) if more else None
+    return Answer(answer, headers=next_page(last))
 
 
 @service.operation(

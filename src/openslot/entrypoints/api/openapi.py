@@ -11,7 +11,7 @@ from openslot.core.version import version
 from openslot.entrypoints import numbers
 from openslot.entrypoints.api import idempotency
 from openslot.entrypoints.api.operations import ETAGS_PATTERN, JSON, Operation, Service
-from openslot.entrypoints.api.paging import Paged
+from openslot.entrypoints.api.paging import Bounded, Paged
 from openslot.entrypoints.api.shapes import Alternative
 from openslot.identity.scopes import EVERYTHING, SCOPES
 
@@ -301,7 +301,7 @@ def _may_fail(operation: Operation) -> set[int]:
     if operation.scope is not None:
         statuses |= {403}
     if "<" in operation.path or (
-        operation.query is not None and issubclass(operation.query, Paged)
+        operation.query is not None and issubclass(operation.query, (Paged, Bounded))
     ):
         statuses |= {404}
     if operation.body is not None:

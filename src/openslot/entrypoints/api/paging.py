@@ -15,6 +15,8 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 MOST = 100
+MOST_BARE = 500
+NEXT = {"Link": 'The next page, if there is one (RFC 8288, `rel="next"`).'}
 
 
 class Paged(Given):
@@ -23,6 +25,17 @@ class Paged(Given):
     limit: Annotated[int, Field(ge=1, le=MOST, description="Maximum number of items.")] = 20
     after: Annotated[
         str | None, Field(max_length=500, description="Cursor of the next page, from `next`.")
+    ] = None
+
+
+class Bounded(Given):
+    """The parameters of a list that is answered without a frame; `Link` has its next page."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST_BARE, description="Maximum number of items.")] = (
+        MOST_BARE
+    )
+    after: Annotated[
+        str | None, Field(max_length=500, description="Cursor of the next page, from `Link`.")
     ] = None
 
 
@@ -45,6 +58,11 @@ def page(
     more = len(rows) > query.limit
     after = cursors.write(key(shown[-1])) if more else None
     return kind(items=[show(row) for row in shown], next=_address(after) if after else None)
+
+
+def next_page(after: Sequence[Any] | None) -> dict[str, str]:
+    """Return the header that leads to the page after a key; none if there is no key."""
+    return {} if after is None else {"Link": f'<{_address(cursors.write(after))}>; rel="next"'}
 
 
 def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:

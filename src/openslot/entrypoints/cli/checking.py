@@ -10,7 +10,7 @@ from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.files import open_files
-from openslot.core.sealing import Sealed
+from openslot.core.sealing import Checked, Sealed
 from openslot.core.work import doing
 from openslot.entrypoints.cli.deployment import check_file
 from openslot.entrypoints.cli.serving import OTHER_KEY
@@ -23,7 +23,7 @@ def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
     check_file(database)
     advice = [
         *_check_diaries(database, repair=repair),
-        *_check_audit(database),
+        *_check_audit(database, settings),
         *_check_key(database, settings, repair=repair),
     ]
     due = database.read(doing(SYSTEM, clock.now(), settings, retention.due))
@@ -58,16 +58,18 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
     return [f"Remaining faults: {len(faults)}. {advice}"]
 
 
-def _check_audit(database: Database) -> list[str]:
+def _check_audit(database: Database, settings: Settings) -> list[str]:
     """Print the broken seals and the state of sealing; return advice if any seal is broken."""
-    faults = 0
+    faults, checked = 0, Checked()
     with database.reading(snapshot=True) as session:
-        for fault in sealing.broken(session):
+        for fault in sealing.broken(session, settings.seal_keys(), checked):
             click.echo(fault)
             faults += 1
         state = sealing.state(session)
     if not faults:
         click.echo(_intact(state))
+    if state.newest is not None:
+        click.echo(_keyed(checked))
     if state.unsealed:
         since = (
             f", the oldest from {_minute(state.oldest_unsealed)}" if state.oldest_unsealed else ""
@@ -89,6 +91,12 @@ def _intact(state: Sealed) -> str:
         f"All seals of the audit log are intact. The newest is number {seal.number} from "
         f"{_minute(seal.sealed_at)}: {seal.digest}"
     )
+
+
+def _keyed(checked: Checked) -> str:
+    if checked.keyed_from is None:
+        return "No seal was made with the secret key."
+    return f"Seals are made with the secret key from number {checked.keyed_from} on."
 
 
 def _check_key(database: Database, settings: Settings, *, repair: bool) -> list[str]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import queries
+from openslot.booking import identifiers, queries
 from openslot.booking.cells import appointment_cells
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Condition, seen_by
@@ -81,7 +81,7 @@ def show(appointment: Appointment, site: Site) -> Json:
 
 
 def _foreign(external_id: str | None) -> Json | None:
-    system, _, value = (external_id or "").rpartition("|")
+    system, _, value = (identifiers.shown(external_id) or "").rpartition("|")
     return identifier(value, system=system or None)
 
 
@@ -125,15 +125,15 @@ def _identified(system: str | None, value: str) -> Condition | None:
         return (
             Appointment.id.is_not(None)
             if system == URN
-            else (Appointment.external_id.startswith(f"{system}|", autoescape=True))
+            else queries.identifier_begins(f"{system}|")
         )
     if system == URN or value.startswith("urn:uuid:"):
         key = read_uuid(value.removeprefix("urn:uuid:"))
         return None if key is None or system not in (None, URN) else Appointment.id == key
     if system is not None:
-        return Appointment.external_id == (f"{system}|{value}" if system else value)
+        return queries.identifier_is(f"{system}|{value}" if system else value)
     any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
-    return any_system | (Appointment.external_id == value)
+    return any_system | queries.identifier_is(value)
 
 
 class BySlot(Reference):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import commands, queries
+from openslot.booking import commands, identifiers, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
@@ -66,7 +66,7 @@ def create(work: Work, received: Received, base: str) -> Appointment:
         appointment = named(lambda: usecases.book(work, booking_request, referral_id=referral_id))
     external_id = _external_id(received)
     if external_id is not None:
-        commands.identify(work.session, appointment, external_id)
+        commands.identify(work, appointment, external_id)
     return _current_row(work.session, appointment.id)
 
 
@@ -204,7 +204,7 @@ def _hand_over(session: Session, hold: Appointment, booked: Appointment) -> None
     if booked.id != hold.id and external_id is not None:
         hold.external_id = None
         session.flush()
-        commands.identify(session, booked, external_id)
+        booked.external_id = external_id
 
 
 def _check_unchanged(appointment: Appointment, to: Status, received: Received, base: str) -> None:
@@ -228,7 +228,7 @@ def _check_unchanged(appointment: Appointment, to: Status, received: Received, b
             field="Appointment.basedOn",
         )
     external_id = _external_id(received)
-    if external_id not in (None, appointment.external_id):
+    if external_id not in (None, identifiers.shown(appointment.external_id)):
         raise UnprocessableResource(
             "The identifier of an appointment cannot change.", field="Appointment.identifier"
         )

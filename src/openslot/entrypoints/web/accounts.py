@@ -25,6 +25,7 @@ from openslot.entrypoints.request import visitor, write_by
 from openslot.entrypoints.web import (
     access,
     account_mail,
+    asked,
     context,
     known_device,
     reading,
@@ -82,11 +83,12 @@ class NewPasswordForm(Form):
 
 @pages.route("/login", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
+@asked.keeping("email")
 def sign_in() -> ResponseReturnValue:
     """Sign in, and continue to the page that the reader wanted."""
     if context.account_or_none():
         return _go_on()
-    form = SignInForm(email=reading.text("email"))
+    form = SignInForm(email=asked.text("email"))
     if request.method == "GET":
         return _sign_in_page(form)
     email, password = reading.text("email"), form.password.data or ""
@@ -189,12 +191,13 @@ def sign_out() -> ResponseReturnValue:
 
 @pages.route("/sign-up", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
+@asked.keeping("email", "name", "born", "phone")
 def sign_up() -> ResponseReturnValue:
     """Register a patient; the answer does not reveal whether the email address is known."""
     if context.account_or_none():
         return redirect(_target(), 303)
     signing_up.check_open(Role.PATIENT)
-    form = SignUpForm(email=reading.text("email"))
+    form = SignUpForm()
     if request.method == "GET":
         return _sign_up_page(form)
     details = checked(form, SignUp)
@@ -213,7 +216,7 @@ def sign_up() -> ResponseReturnValue:
         )
     )
     return see_other(
-        url_for("accounts.sign_in", email=details.email, next=_next() or None), sentence
+        asked.address("accounts.sign_in", {"email": details.email}, next=_next() or None), sentence
     )
 
 
@@ -268,7 +271,7 @@ def _finish_sign_up(pending_id: UUID) -> ResponseReturnValue:
     if not account.active:
         return render_template("registration/confirmed.html")
     return see_other(
-        url_for("accounts.sign_in", email=account.email),
+        asked.address("accounts.sign_in", {"email": account.email}),
         _("Your email address is confirmed. Sign in with the password you chose."),
     )
 
@@ -303,9 +306,10 @@ def send_confirmation() -> Response:
 
 @pages.route("/forgot", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
+@asked.keeping("email")
 def forgot() -> ResponseReturnValue:
     """Send a password reset link; the answer does not reveal whether the email address is known."""
-    form = ForgotForm(email=reading.text("email"))
+    form = ForgotForm(email=asked.text("email"))
     if request.method == "GET":
         return render_template("accounts/forgot.html", form=form)
     email = reading.text("email")
@@ -345,7 +349,7 @@ def reset(token: str) -> ResponseReturnValue:
         return _reset_page(form, account, status_of(error))
     context.write(_reset, token, hashed)
     return see_other(
-        url_for("accounts.sign_in", email=account.email),
+        asked.address("accounts.sign_in", {"email": account.email}),
         _("Your new password is set. Sign in with it."),
     )
 
@@ -376,4 +380,4 @@ def _after_link(account: Account) -> str:
     reader = context.account_or_none()
     if reader and reader.id == account.id:
         return url_for("profile.show")
-    return url_for("accounts.sign_in", email=account.email)
+    return asked.address("accounts.sign_in", {"email": account.email})

@@ -15,7 +15,7 @@ from openslot.core import outbox as messages
 from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.core.outbox import OutboxMessage, State
-from openslot.directory import commands, queries, staff
+from openslot.directory import commands, queries
 from openslot.directory.details import CentreDetails
 from openslot.directory.editing import editor_of_centre
 from openslot.directory.models import CentreType
@@ -147,22 +147,13 @@ def deactivate(centre_id: int) -> ResponseReturnValue:
 @pages.get("/admin/department")
 @access.allow(access.EDITORS)
 def own_department() -> ResponseReturnValue:
-    """Show the reader's department; staff without one choose it here."""
+    """Show the reader's department; staff without one ask for it here."""
     actor = context.actor()
     if actor.department_id is not None:
         return department_page(actor.department_id)
     if not actor.is_a(Role.STAFF) or actor.centre_id is None:
         return redirect(url_for("admin.centres"), 303)
     return choose_page()
-
-
-@pages.post("/admin/department")
-@access.allow(access.EDITORS)
-def choose_department() -> ResponseReturnValue:
-    """Set the department in which the reader works."""
-    department_id = reading.number("department_id", 0)
-    context.write(staff.choose_department, department_id)
-    return see_other(url_for("admin.own_department"), _("You now work in this department."))
 
 
 @pages.get("/admin/outbox")

@@ -15,7 +15,7 @@ from openslot.core.work import Work
 from openslot.directory import moving, queries, staff
 from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
-from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import access, account_mail, asked, context, reading
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
@@ -51,11 +51,12 @@ def role_names() -> dict[Role, str]:
     }
 
 
-@pages.get("/admin/accounts")
+@pages.route("/admin/accounts", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
+@asked.searching("q")
 def listing() -> str:
     """List accounts by name: all, or only staff of the reader's centre."""
-    text = reading.text("q")[:200]
+    text = asked.text("q")
     role = reading.text("role") if reading.text("role") in set(Role) else ""
     number = reading.page_number()
     accounts, total = _matching_accounts(text, role, (number - 1) * PAGE_SIZE)
@@ -107,10 +108,11 @@ def show(account_id: UUID) -> str:
 
 @pages.route("/admin/accounts/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS, fresh=True)
+@asked.keeping("email", "name")
 def new() -> ResponseReturnValue:
     """Create an account; its owner sets the password with a link."""
-    names = ("role", "email", "practitioner_id")
-    form = AccountForm(**{name: reading.text(name)[:254] for name in names})
+    given = {name: reading.text(name)[:254] for name in ("role", "practitioner_id")}
+    form = AccountForm(email=asked.text("email"), **given)
     _offer(form)
     status = _create(form) if request.method == "POST" else SHOWN
     if not isinstance(status, Done):

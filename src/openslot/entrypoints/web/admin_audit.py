@@ -1,7 +1,7 @@
 """The audit for administrators, as a page and as a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from openslot.core import audit, sealing
 from openslot.core.actor import Role
 from openslot.core.audit import AuditEvent, Place, Scope, Wanted
 from openslot.core.errors import Malformed
-from openslot.entrypoints.web import access, context, csv_file, reading
+from openslot.entrypoints.web import access, asked, context, csv_file, reading
 from openslot.entrypoints.web.admin_accounts import role_names
 from openslot.entrypoints.web.audit_words import (
     BEGINNINGS,
@@ -44,7 +44,7 @@ MOST_PEOPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Filter of the audit, as carried by the form and the address."""
+    """Filter of the audit, as carried by the form and the address, where the person is hidden."""
 
     person: str
     group: Group
@@ -58,7 +58,11 @@ class Filter:
         return any((self.person, self.group, self.subject, self.since, self.until))
 
     def arguments(self) -> dict[str, Any]:
-        """Return the filter as query arguments."""
+        """Return the filter as query arguments that anybody may read."""
+        return {name: value for name, value in self.values().items() if name != "person"}
+
+    def values(self) -> dict[str, str]:
+        """Return what is set, by name."""
         values = {
             "person": self.person,
             "group": self.group,
@@ -83,8 +87,9 @@ class Row:
     details: str
 
 
-@pages.get("/admin/audit")
+@pages.route("/admin/audit", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
+@asked.searching("person")
 def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
     chosen = _filter()
@@ -104,7 +109,8 @@ def listing() -> str:
         is_first=_cursor() is None,
         older=_href(chosen, before=_cursor_text(last)) if last else None,
         newest=_href(chosen),
-        file=url_for("admin_audit.download", **chosen.arguments()),
+        file=url_for("admin_audit.download", **chosen.arguments(), **asked.again()),
+        everything=_href(replace(chosen, subject="")),
         about=lambda subject: url_for("admin_audit.listing", subject=subject),
         state=sealing.state(session),
         is_network=scope is None,
@@ -115,6 +121,7 @@ def listing() -> str:
 
 @pages.get("/admin/audit.csv")
 @access.allow(access.ADMINS, fresh=True)
+@asked.searching("person")
 def download() -> Response:
     """Return the matching events as CSV, at most MOST_ROWS."""
     chosen = _filter()
@@ -130,7 +137,7 @@ def download() -> Response:
 
 def _note_reading(chosen: Filter, how: str) -> None:
     """Note who read the audit, and which filter they used, without what they typed."""
-    names = sorted(name for name in chosen.arguments() if name != "subject")
+    names = sorted(name for name in chosen.values() if name != "subject")
     about = chosen.subject if ":" in chosen.subject else None
     context.write(audit.record, "audit.read", "audit:all", how=how, about=about, fields=names)
 
@@ -140,7 +147,7 @@ def _filter() -> Filter:
     if since and until and until < since:
         raise Malformed("The last day must not be before the first.", field="until")
     return Filter(
-        person=reading.text("person")[:200],
+        person=asked.text("person"),
         group=reading.option("group", Group, Group.ALL),
         subject=reading.text("subject")[:80],
         since=since,
@@ -187,7 +194,7 @@ def _cursor_text(event: AuditEvent) -> str:
 
 
 def _href(chosen: Filter, **more: Any) -> str:
-    return url_for("admin_audit.listing", **chosen.arguments(), **more)
+    return url_for("admin_audit.listing", **chosen.arguments(), **asked.again(), **more)
 
 
 def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -> Iterator[Row]:

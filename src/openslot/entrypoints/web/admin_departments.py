@@ -147,14 +147,15 @@ class TemplateDetails(Details):
 
 
 def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> ResponseReturnValue:
-    """Render the page on which staff without a department choose or create theirs."""
-    centre_id = context.actor().centre_id or 0
+    """Render the page on which staff without a department ask for one, or create theirs."""
+    centre_id, account_id = context.actor().centre_id or 0, context.account().id
     form = form or TemplateForm()
     form.offer()
     page = render_template(
         "admin/choose_department.html",
         centre=queries.centre(context.reader(), centre_id, inactive=True),
         departments=queries.departments(context.reader(), centre_id),
+        waits_for=queries.staff_request(context.reader(), account_id),
         form=form,
     )
     return page, status

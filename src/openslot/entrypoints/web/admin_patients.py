@@ -17,7 +17,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, context, proof, reading
+from openslot.entrypoints.web import access, asked, context, proof, reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 from openslot.entrypoints.web.zones import own_zone
@@ -52,6 +52,7 @@ class EraseForm(Form):
 
 @pages.route("/admin/patients/<uuid:patient_id>/merge", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
+@asked.searching("q")
 def merge(patient_id: UUID) -> ResponseReturnValue:
     """Find a duplicate of the patient, compare the two, and merge after confirmation."""
     may_run_network(context.actor())
@@ -76,7 +77,7 @@ def merge(patient_id: UUID) -> ResponseReturnValue:
 
 def _choose_page(patient: Patient) -> str:
     """Suggest patients who may be the same person, or those that a search finds."""
-    text = reading.text("q")[:200]
+    text = asked.text("q")
     rows = (
         finding.found(context.work(), text=text, limit=FOUND)
         if text

@@ -15,7 +15,7 @@ from openslot.directory.details import PractitionerDetails
 from openslot.directory.editing import SENTENCES, Editor, NotYoursToChange, editor_of_practitioner
 from openslot.directory.models import Centre, Practitioner, Profession
 from openslot.directory.rules import runs_every
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, asked, context, reading
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
@@ -63,11 +63,12 @@ class NewPractitionerForm(PractitionerFields, ScheduleFields):
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
 
-@pages.get("/admin/practitioners")
+@pages.route("/admin/practitioners", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
+@asked.searching("q")
 def listing() -> str:
     """List practitioners by name: all, or only those of the reader's centre."""
-    text = reading.text("q")[:200]
+    text = asked.text("q")
     number = reading.page_number()
     practitioners, total = _matching_practitioners(text, number)
     return render_template(

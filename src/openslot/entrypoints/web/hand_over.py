@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,7 +16,7 @@ from openslot.core.signing import NotSigned
 from openslot.directory import dependents
 from openslot.directory.models import Patient
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web import access, asked, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 from openslot.identity import passwords, queries
@@ -76,7 +76,7 @@ def take_over(token: str) -> ResponseReturnValue:
     status: Done[object] | int = _take_over(form, offer, patient) if _posted() else SHOWN
     if isinstance(status, Done):
         return see_other(
-            url_for("accounts.sign_in", email=offer.email),
+            asked.address("accounts.sign_in", {"email": offer.email}),
             _("Your account is ready. Sign in with the password you chose."),
         )
     page = render_template(

@@ -29,6 +29,7 @@ from openslot.entrypoints.web import (
     admin_services,
     admin_webhooks,
     appointments,
+    asked,
     booking,
     calendar,
     context,
@@ -125,12 +126,16 @@ def install(app: Flask, settings: Settings) -> None:
     numbers.install(app)
     app.before_request(_name_request)
     limits.install(app)
+    app.before_request(asked.drop_readable)
     app.before_request(access.check)
     app.after_request(headers.add_headers)
     app.teardown_request(context.close_reader)
     app.context_processor(_page_context)
     app.jinja_env.globals.update(
-        static_url=static_url, csp_nonce=headers.csp_nonce, network_zone=settings.time_zone
+        static_url=static_url,
+        asked_url=asked.address,
+        csp_nonce=headers.csp_nonce,
+        network_zone=settings.time_zone,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for feature in FEATURES:

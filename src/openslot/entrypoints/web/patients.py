@@ -27,7 +27,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.entrypoints.timeline import Kind, timeline
-from openslot.entrypoints.web import access, context, reading, records
+from openslot.entrypoints.web import access, asked, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import PatientForm
@@ -55,6 +55,7 @@ pages = Blueprint("patients", __name__)
 
 PAGE_SIZE = 20
 PAST_SHOWN = 10
+COMING_SHOWN = 100
 CONFLICT = 409
 CLOSED = 403
 
@@ -62,15 +63,16 @@ CLOSED = 403
 # Finding
 
 
-@pages.get("/patients")
+@pages.route("/patients", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
+@asked.searching("q", "name", "identifier")
 def find() -> str:
     """Find patients by name, email, phone number, Medicare number or date of birth.
 
     Nothing is listed without a search. People find patients of their own, or of their centre, and
     others only by full name and a second detail.
     """
-    text, number = reading.text("q")[:200], reading.page_number()
+    text, number = asked.text("q"), reading.page_number()
     day = read_day(text, _locale())
     born = BirthDate(day) if day else None
     matches: Sequence[Patient] = ()
@@ -101,7 +103,7 @@ def find() -> str:
 
 def _exact_matches() -> dict[str, Any]:
     """Return exact matches of full name and a second detail, without hints about near matches."""
-    name, typed = reading.text("name")[:200], reading.text("identifier")[:100]
+    name, typed = asked.text("name"), asked.text("identifier")
     born = read_birth(typed, _locale())
     identifier = None if born else typed
     matches: Sequence[Patient] = ()
@@ -110,7 +112,7 @@ def _exact_matches() -> dict[str, Any]:
     return {
         "name": name,
         "identifier": typed,
-        "asked": bool(name or typed),
+        "looked_up": bool(name or typed),
         "known": matches,
         "known_readable": _readable(matches),
     }
@@ -134,9 +136,10 @@ def _locale() -> Locale:
 
 @pages.route("/patients/new", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
+@asked.keeping("name", "born", "phone", "email", "medicare_number")
 def new() -> ResponseReturnValue:
     """Register a patient; asks first if someone alike is registered, or too little is known."""
-    form = PatientForm(name=reading.text("name")[:200])
+    form = PatientForm(name=asked.text("name"))
     if request.method == "GET":
         return _form_page("patients/new.html", form, SHOWN)
     details = checked(form, PatientDetails)
@@ -214,7 +217,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         "patients/show.html",
         patient=patient,
         carer=queries.carer_of(context.reader(), patient_id),
-        coming=appointments_for(context.work(), own, booking.to_come(now)),
+        coming=appointments_for(context.work(), own, booking.to_come(now), limit=COMING_SHOWN),
         past=past,
     )
 

@@ -19,6 +19,9 @@ from openslot.search.times import FreeTimes
 pages = Blueprint("profiles", __name__)
 
 TIMES_SHOWN = 12
+PEOPLE_SHOWN = 100
+"""Practitioners shown on the page of a centre; the search has all."""
+
 TIMES_OF_EACH = 3
 """Times shown for each schedule, on pages with several."""
 
@@ -45,7 +48,8 @@ def centre(centre_id: int) -> str:
     """Show a centre with its departments, and its practitioners by profession."""
     place = directory.centre(context.reader(), centre_id)
     entries, _ = context.services().network.fresh(context.reader())
-    entries_here = [entry for entry in entries.values() if _works_at(entry, centre_id)]
+    everybody = [entry for entry in entries.values() if _works_at(entry, centre_id)]
+    entries_here = everybody[:PEOPLE_SHOWN]
     groups: dict[str, list[Entry]] = {}
     for entry in entries_here:
         groups.setdefault(entry.subtitle, []).append(entry)
@@ -54,6 +58,7 @@ def centre(centre_id: int) -> str:
         "profiles/centre.html",
         centre=place,
         groups=dict(sorted(groups.items())),
+        more=len(everybody) - len(entries_here),
         ratings=ratings,
         departments=directory.departments(context.reader(), centre_id),
         **_rated("centre", centre_id),

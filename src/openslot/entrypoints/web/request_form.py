@@ -165,7 +165,7 @@ def _chosen_patient_id() -> UUID | None:
 
 def _found_patients() -> Sequence[Patient] | None:
     """Return the patients that match the search; None without a search."""
-    text = reading.text("who")[:200]
+    text = request.form.get("who", "").strip()[:200]
     if not text:
         return None
     day = read_day(text, settled(get_locale()))
@@ -316,7 +316,7 @@ def _render(page: Page) -> str:
         lengths=[page.minutes] if page.kind == "propose" else lengths(page.place),
         end=page.start + timedelta(minutes=page.minutes) if page.start else None,
         version=_version(page),
-        who=reading.text("who"),
+        who=request.form.get("who", ""),
     )
 
 

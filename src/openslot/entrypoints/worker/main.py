@@ -306,9 +306,10 @@ def follow_merges(database: Database, settings: Settings, now: Callable[[], date
         log.info("merges.followed", count=count)
 
 
-def seal_audit(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+def seal_audit(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Seal settled audit events, and log each digest: the log is stored outside the database."""
-    while seal := database.run(lambda session: seal_next(session, now=now())):
+    keys = settings.seal_keys()
+    while seal := database.run(lambda session: seal_next(session, now=now(), keys=keys)):
         log.info("audit.sealed", seal=seal.number, events=seal.events, digest=seal.digest)
 
 
