@@ -241,23 +241,26 @@ def test_appointments_inside_a_closure_are_pointed_out(client_for: ClientFor, wo
     assert "Appointments in this time: 2" in client.get(path).text
 
 
-def test_staff_without_a_department_choose_one_of_their_centre(
+def test_staff_without_a_department_ask_for_one(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
+    account_id = world.accounts["staff-owner"]
+
     def unplace(session: Any) -> None:
-        member = directory.staff_member(session, world.accounts["staff-owner"])
+        member = directory.staff_member(session, account_id)
         assert member
         member.department_id = None
 
     network.run(unplace)
     client = client_for("staff-owner")
-    assert "Which department do you work in?" in client.get("/admin/department").text
-    path, elsewhere = "/admin/department", world.departments["stranger"]
-    assert client.send(path, department_id=elsewhere).status_code == 422
-    assert client.send(path, department_id=world.departments["teammate"]).status_code == 303
-    assert "Surgery" in client.get(path).text
-    again = client.post(path, department_id=world.departments["owner"])
-    assert again.status_code == 409, "only an administrator moves them later"
+    page = client.get("/admin/department").text
+    assert 'action="/account/workplace"' in page
+    chosen = f"{world.centres['own']}:{world.departments['teammate']}"
+    assert client.send("/account/workplace", workplace=chosen).status_code == 303
+    assert "You have asked already" in client.get("/admin/department").text
+    admitted = client_for("centre-admin-owner").post(f"/admin/workplaces/{account_id}/admit")
+    assert admitted.status_code == 303
+    assert "Surgery" in client.get("/admin/department").text
 
 
 def keep(session: Session, message_id: UUID) -> None:

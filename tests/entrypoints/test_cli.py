@@ -791,6 +791,16 @@ def test_a_key_is_made_shown_once_listed_and_ended(run: Run) -> None:
     assert run("key", "revoke", listed.split()[0]).exit_code == 1
 
 
+def test_a_client_is_registered_listed_and_revoked(run: Run) -> None:
+    address = ("--jwks-url", "https://ward.example/jwks.json")
+    made = run("client", "create", "Ward system", "--scope", "system/Slot.rs", *address)
+    assert "Ward system  system/Slot.rs" in run("client", "list").output
+    assert run("client", "revoke", made.output.strip()).exit_code == 0
+    assert run("client", "list").output == ""
+    for unknown in (made.output.strip(), "nothing"):
+        assert run("client", "revoke", unknown).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

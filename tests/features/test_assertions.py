@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from openslot.core.actor import Actor
 from openslot.core.db import Database
+from openslot.core.errors import NotFound, Unauthenticated
 from openslot.identity.assertions import (
     BadAssertion,
     BadKeys,
@@ -19,6 +20,7 @@ from openslot.identity.assertions import (
     create_client,
     grant,
     read_keys,
+    revoke_client,
 )
 from openslot.identity.keys import prove
 from openslot.identity.models import ApiClient
@@ -136,6 +138,18 @@ def test_an_assertion_works_once(database: Database, client: ApiClient) -> None:
     granted(database, assertion)
     with pytest.raises(BadAssertion):
         granted(database, assertion)
+
+
+def test_a_revoked_client_and_its_tokens_are_refused(database: Database, client: ApiClient) -> None:
+    token = granted(database, signed(client)).token
+    assert database.read(lambda session: prove(work(session, now=NOW), token))
+    database.run(lambda session: revoke_client(work(session, Actor(), NOW), client.id))
+    with pytest.raises(Unauthenticated):
+        database.read(lambda session: prove(work(session, now=NOW), token))
+    with pytest.raises(BadAssertion):
+        granted(database, signed(client))
+    with pytest.raises(NotFound):
+        database.run(lambda session: revoke_client(work(session, Actor(), NOW), client.id))
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "....", "a.W10.c", "é.é.é"])

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
+from openslot.core.config import Settings
 from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound
 from openslot.core.fields import Blank, Details, Email, OptionalName
 from openslot.core.work import Work
@@ -149,15 +150,15 @@ def set_account_active(work: Work, account_id: UUID, *, active: bool) -> None:
     identity.set_active(work, account_id, active)
 
 
-def is_confirmed(work: Work, account: Account) -> bool:
+def is_confirmed(settings: Settings, account: Account) -> bool:
     """Whether the account's owner has shown that the address is theirs; where nobody is asked to,
     the administrator vouches for them."""
-    return account.confirmed_at is not None or not work.settings.confirms_email
+    return account.confirmed_at is not None or not settings.confirms_email
 
 
 def check_confirmed(work: Work, account: Account) -> None:
     """Raise AddressNotConfirmed unless :func:`is_confirmed`."""
-    if not is_confirmed(work, account):
+    if not is_confirmed(work.settings, account):
         raise AddressNotConfirmed(name=account.name)
 
 

@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.errors import Invalid, Unauthenticated
+from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.identity.keys import issue_for_client
@@ -85,6 +85,16 @@ def create_client(
     work.session.add(client)
     audit.record(work, "client.created", f"client:{client.id}", scopes=client.scopes)
     return client
+
+
+def revoke_client(work: Work, client_id: UUID) -> None:
+    """Revoke a client, and with it its tokens. Raises NotFound if there is none, or it is revoked
+    already."""
+    client = work.session.get(ApiClient, client_id)
+    if client is None or client.revoked_at is not None:
+        raise NotFound
+    client.revoked_at = work.now
+    audit.record(work, "client.revoked", f"client:{client_id}")
 
 
 def read_keys(jwks: Mapping[str, Any]) -> KeySet:

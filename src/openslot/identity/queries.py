@@ -206,6 +206,12 @@ def end_tokens(session: Session, account_id: UUID, **only: UUID | None) -> None:
     session.execute(query)
 
 
+def clients(session: Session) -> Sequence[ApiClient]:
+    """Return the clients that are not revoked, newest first."""
+    query = select(ApiClient).where(ApiClient.revoked_at.is_(None))
+    return session.scalars(query.order_by(ApiClient.created_at.desc(), ApiClient.id)).all()
+
+
 def refresh_tokens_of(work: Work, account_id: UUID) -> Sequence[ApiToken]:
     """Return the refresh tokens that an account's programs can still use, newest first."""
     valid = (ApiToken.is_refresh, ApiToken.used_at.is_(None), ApiToken.ends_at > work.now)

@@ -432,5 +432,20 @@ def create_client(
     clients.create(deployment, name, scopes, jwks, jwks_url)
 
 
+@client.command("list")
+@pass_deployment
+def list_clients(deployment: Deployment) -> None:
+    """List the clients that are not revoked."""
+    clients.show_all(deployment)
+
+
+@client.command("revoke")
+@click.argument("client_id", metavar="ID")
+@pass_deployment
+def revoke_client(deployment: Deployment, client_id: str) -> None:
+    """Revoke a client and its tokens for good; `openslot client list` shows its ID."""
+    clients.revoke(deployment, client_id)
+
+
 if __name__ == "__main__":
     cli()

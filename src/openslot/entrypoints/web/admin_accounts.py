@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
@@ -68,7 +69,7 @@ def listing() -> str:
         role=role,
         roles=role_names(),
         waiting=waiting(context.work()),
-        is_confirmed=lambda account: staff.is_confirmed(context.work(), account),
+        is_confirmed=partial(staff.is_confirmed, context.settings()),
         applicants=moving.waiting(context.work()),
         centres=own_centres(),
         number=number,

@@ -116,6 +116,7 @@ TITLES: Mapping[str, str] = {
     "key.created": _l("Created an API key"),
     "key.revoked": _l("Revoked an API key"),
     "client.created": _l("Registered a program by its public keys"),
+    "client.revoked": _l("Revoked a program with its own keys"),
     "webhook.created": _l("Added a webhook"),
     "webhook.changed": _l("Changed a webhook"),
     "webhook.rotated": _l("Changed the secret of a webhook"),
