@@ -6,6 +6,7 @@ from flask import Flask
 from entrypoints.browsing import Client, ClientFor, mails
 from entrypoints.world import World
 from openslot.app import create_app
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.checking import left_open
@@ -26,6 +27,12 @@ def test_https_hides_cookies_names_the_host_and_stays(settings: Settings) -> Non
     assert "Path=/" in cookie
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert app.test_client().get("/login", base_url="https://evil.example").status_code == 400
+    seen = app.extensions["openslot"].database.read(
+        lambda session: [
+            one.subject for one in session.query(AuditEvent) if one.action == "access.unknown-host"
+        ]
+    )
+    assert seen == ["page:none"]
     assert app.test_client().get("/login", base_url="http://localhost").status_code == 200
 
 

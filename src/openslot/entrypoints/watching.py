@@ -5,14 +5,10 @@ import hmac
 from collections.abc import Mapping
 
 from flask import request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import BadHost, SecurityError
 
-from openslot.core.errors import (
-    Failure,
-    Forbidden,
-    NotFound,
-    RateLimited,
-    Unauthenticated,
-)
+from openslot.core.errors import Forbidden, NotFound, RateLimited, Unauthenticated
 from openslot.core.fields import address_key
 from openslot.core.limits import network_of
 from openslot.core.security import Seen
@@ -26,7 +22,7 @@ from openslot.entrypoints.request import (
 from openslot.identity.errors import NotActive, NotConfirmed, SignInLocked, WrongCredentials
 from openslot.identity.own import WrongPassword
 
-_ACTIONS: Mapping[type[Failure], str] = {
+_ACTIONS: Mapping[type[Exception], str] = {
     SignInLocked: "sign-in.locked",
     WrongCredentials: "sign-in.failed",
     NotActive: "sign-in.failed",
@@ -36,6 +32,9 @@ _ACTIONS: Mapping[type[Failure], str] = {
     Unauthenticated: "access.unauthenticated",
     Forbidden: "access.forbidden",
     NotFound: "access.not-found",
+    CSRFError: "access.forged-form",
+    BadHost: "access.unknown-host",
+    SecurityError: "access.unknown-host",
 }
 """Actions by class of refusal; a class also covers its subclasses that are not listed."""
 

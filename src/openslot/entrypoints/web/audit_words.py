@@ -137,6 +137,8 @@ TITLES: Mapping[str, str] = {
     "account.reset-used": _l("Used a link to set a password"),
     "account.signed-out": _l("Signed out"),
     "access.forbidden": _l("Was refused a page or operation"),
+    "access.forged-form": _l("Sent a form without its page"),
+    "access.unknown-host": _l("Asked for an unknown host"),
     "access.not-found": _l("Asked for something that is hidden or does not exist"),
     "access.unauthenticated": _l("Sent a key or token that is not valid"),
     "audit.read": _l("Read the audit log"),

@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadHost, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.core.errors import Unauthenticated
-from openslot.entrypoints import failures
+from openslot.entrypoints import failures, watching
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import close_reader
 from openslot.entrypoints.web import access, accounts, context, unsent
@@ -35,10 +35,11 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, csrf_error)
 
 
-def csrf_error(_error: CSRFError) -> BaseResponse:
+def csrf_error(error: CSRFError) -> BaseResponse:
     """Return a form with a missing or stale token to be sent again; usually the page was left open
     for too long, or its reader has signed in again."""
     if not request.form.get("csrf_token") and not request.headers.get("X-CSRFToken"):
+        watching.refused(error)
         sentence = _("This form was not sent from its page. Open the page, or use the API.")
         return failures.render(Problem(400, "no-form-token", sentence))
     sentence = _("This page was open for too long, so nothing was saved yet.")
