@@ -118,6 +118,7 @@ def live_server(tmp_path: Path) -> Iterator[LiveServer]:
     database: Database = app.extensions["openslot"].database
     run.upgrade(database.engine)
     with serving(app) as url:
+        app.extensions["openslot"].settings.public_url = url  # mails have links to it
         yield LiveServer(url, app, database)
     database.close()
 
