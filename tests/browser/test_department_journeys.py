@@ -123,7 +123,7 @@ def test_registering_as_staff_passes_axe(
     page = desktop_page
     page.goto(f"{live_server.url}/sign-up/staff")
     checked(page)
-    page.get_by_label("Name").fill("Ned New")
+    page.get_by_label("Full name").fill("Ned New")
     page.get_by_label("Work email").fill("ned@example.net")
     page.get_by_label("Where do you work?").select_option(label="Radiology")
     page.get_by_label("Password").fill("orchard lantern velvet seven")
