@@ -376,7 +376,7 @@ def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: D
     words = ["--role", "network-admin", "--email", "Ada@Example.org", "--name", "Ada Best"]
     result = run("account", "create", *words)
     assert result.exit_code == 0
-    password = re.search(r"^Password: (\S{20})$", result.stdout, re.MULTILINE)
+    password = re.search(r"^Password: (\S{22})$", result.stdout, re.MULTILINE)
     assert password
     account = sign_in(
         database,
