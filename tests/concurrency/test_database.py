@@ -101,6 +101,24 @@ def test_who_loses_a_unique_value_to_a_racer_looks_again(database: Database) -> 
     assert sorted(race(2, act)) == ["found", "made"]
 
 
+def test_many_rows_of_which_one_is_taken_are_tried_again(database: Database) -> None:
+    """The driver sends them together, and of those after the refused one it says only that."""
+    attempts = []
+
+    def add(session: Session) -> None:
+        attempts.append(session.connection().connection.dbapi_connection)
+        last = session.scalar(select(func.max(Diary.id))) or 0
+        first = last if len(attempts) == 1 else last + 1
+        session.execute(
+            insert(Diary), [{"id": first + number, "kind": "a"} for number in range(200)]
+        )
+
+    database.run(lambda session: session.add(Diary(kind="a")))
+    database.run(add)
+    assert len(attempts) == 2
+    assert attempts[0] is attempts[1], "the connection is whole"
+
+
 def test_writers_of_sqlite_wait_at_the_start_and_none_has_to_try_again(
     sqlite_database: Database,
 ) -> None:

@@ -72,6 +72,8 @@ class _Connection(psycopg.Connection[Any]):
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, self.silent_after)
+        except psycopg.errors.PipelineAborted:
+            raise  # the server answers: it has refused an earlier row
         except psycopg.OperationalError as error:
             if error.sqlstate is None:
                 self.pgconn.finish()
