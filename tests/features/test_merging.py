@@ -22,6 +22,7 @@ from openslot.directory.errors import (
     AlreadyUndone,
     BothManaged,
     CareForEachOther,
+    CarerCaredFor,
     MergedFurther,
     SamePatient,
 )
@@ -367,6 +368,76 @@ def test_those_who_care_for_each_other_are_two_people(database: Database, town: 
     for pair in ((0, 1), (1, 0)):
         with pytest.raises(CareForEachOther):
             merge(database, town.patients[pair[0]], town.patients[pair[1]])
+
+
+def test_who_has_a_carer_becomes_nobodys_carer(database: Database, town: Town) -> None:
+    """Or two children could end as each other's carer, and nobody could sign in for them."""
+    first, second, una, vera = town.patients
+    for child, of in ((first, una), (second, vera)):
+        with_carer(database, child, of)
+        with_account(database, of, f"{of.hex}@example.net")
+    with pytest.raises(CarerCaredFor):
+        merge(database, first, vera, end_access=True)
+    merge(database, vera, first, end_access=True)
+    assert carer(database, vera) is None
+
+
+@pytest.mark.parametrize("goes", ["account", "carer"])
+def test_what_a_moved_account_or_carer_entered_goes_back_with_it(
+    database: Database, town: Town, goes: str
+) -> None:
+    paula, victor = town.patients[0], town.patients[1]
+    if goes == "account":
+        with_account(database, victor, "victor@example.net")
+    else:
+        with_carer(database, victor, town.patients[2])
+    row = merge(database, paula, victor)
+    entered = {"email": "new@example.net", "phone": "0411 999 888", "medicare_number": "2428778132"}
+
+    def enter(session: Session) -> None:
+        for name, value in entered.items():
+            setattr(session.get_one(Patient, paula), name, value)
+
+    database.run(enter)
+    unmerge(database, row)
+    for patient_id, values in ((paula, (None, None, None)), (victor, tuple(entered.values()))):
+        one = database.read(lambda s, key=patient_id: s.get_one(Patient, key))
+        assert (one.email, one.phone, one.medicare_number) == values
+
+
+def test_an_address_to_sign_in_with_goes_back_with_its_account(
+    database: Database, town: Town
+) -> None:
+    paula, victor = town.patients[0], town.patients[1]
+    set_email(database, paula, "paula@example.net")
+    with_account(database, victor, "victor@example.net")
+    row = merge(database, paula, victor)
+    set_email(database, paula, "victor@example.net")
+    unmerge(database, row)
+    emails = database.read(lambda s: [s.get_one(Patient, one).email for one in (paula, victor)])
+    assert emails == [None, "victor@example.net"]
+
+
+def set_email(database: Database, patient_id: UUID, email: str) -> None:
+    database.run(lambda s: setattr(s.get_one(Patient, patient_id), "email", email))
+
+
+def test_a_merge_and_its_undoing_change_both_records(database: Database, town: Town) -> None:
+    """So that programs that keep them notice."""
+
+    def changed() -> list[Any]:
+        return database.read(
+            lambda s: [s.get_one(Patient, one).changed_at for one in town.patients[:2]]
+        )
+
+    before = changed()
+    row = merge(database, town.patients[0], town.patients[1])
+    merged = changed()
+    later = NOW + timedelta(hours=1)
+    database.run(lambda s: merging.unmerge(work(s, SYSTEM, later), row.id))
+    undone = changed()
+    for number in range(2):
+        assert len({before[number], merged[number], undone[number]}) == 3
 
 
 # Who, twice, and in a row

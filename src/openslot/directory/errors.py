@@ -76,6 +76,11 @@ class CareForEachOther(Conflict):
     """One of the two cares for the other, so they are two people and cannot be merged."""
 
 
+class CarerCaredFor(Conflict):
+    """One of the two cares for somebody, and the other has a carer, so nobody could sign in for
+    whom they care for. End one of these first."""
+
+
 class BothManaged(Conflict):
     """Both records have an account or a carer, and the merged record has only one. Choose whether
     the account or the carer of the duplicate loses access, or ask them first."""

@@ -20,6 +20,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.db import Base
 from openslot.core.errors import NotFound
+from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
 from openslot.core.work import Work
@@ -28,6 +29,7 @@ from openslot.directory.errors import (
     AlreadyUndone,
     BothManaged,
     CareForEachOther,
+    CarerCaredFor,
     MergedFurther,
     PatientErased,
     SamePatient,
@@ -65,7 +67,8 @@ class DroppedRating(BaseModel):
 class Moved(BaseModel):
     """What a merge moved and changed, as ``patient_merge.moved`` stores it.
 
-    ``rows`` has the ids by table, ``keyless`` the appointments without their daily key. The account
+    ``rows`` has the ids by table, ``keyless`` the appointments without their daily key. ``empty``
+    are the details that the patient did not have, ``filled`` those that it took. The account
     or the carer either moved (``account_id``, ``carer_id``) or lost access.
     """
 
@@ -73,6 +76,7 @@ class Moved(BaseModel):
     keyless: list[UUID] = []
     dropped_ratings: list[DroppedRating] = []
     filled: list[str] = []
+    empty: list[str] = []
     dependents: list[UUID] = []
     favourites: list[UUID] = []
     account_id: UUID | None = None
@@ -136,13 +140,14 @@ def merge(
 
     With ``end_access`` the account of the duplicate is deactivated, and its carer loses access, if
     the patient has an account or a carer as well. Raises Forbidden, SamePatient, NotFound for
-    inactive patients, CareForEachOther, BothManaged, and BothBusy with the appointments that are at
-    the same time.
+    inactive patients, CareForEachOther, CarerCaredFor, BothManaged, and BothBusy with the
+    appointments that are at the same time.
     """
     _pair(work, patient_id, duplicate_id)
     _lock(work, patient_id, duplicate_id)
     patient, duplicate = _pair(work, patient_id, duplicate_id)
-    moved = Moved(filled=_to_fill(patient, duplicate))
+    empty = [name for name in FILLED if not getattr(patient, name)]
+    moved = Moved(filled=_to_fill(patient, duplicate), empty=empty)
     _move_appointments(work, patient, duplicate, moved)
     for name, table in queries.tables_of_patients().items():
         ids = queries.rows_of(work.session, table, duplicate_id)
@@ -155,6 +160,7 @@ def merge(
         setattr(patient, name, getattr(duplicate, name))
     contacts.note_change(work, patient, old)
     duplicate.active, duplicate.merged_into = False, patient_id
+    patient.changed_at = duplicate.changed_at = work.now
     merge_row = PatientMerge(
         id=new_id(),
         patient_id=patient_id,
@@ -170,7 +176,8 @@ def merge(
 
 def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
     """Undo a merge: what was moved goes back as it is now, with what hangs on it since, such as the
-    correction of a moved note. What else was added since stays with the patient.
+    correction of a moved note. If an account or a carer goes back, so do the details that they may
+    have entered. What else was added since stays with the patient.
 
     Raises Forbidden, NotFound, AlreadyUndone, MergedFurther if the patient was merged into another
     since, and PatientErased.
@@ -186,11 +193,8 @@ def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
     work.session.flush()
     _give_back_people(work, patient, duplicate, moved)
     _give_back(work, patient.id, duplicate, rows, moved)
-    old = contacts.contact_of(patient)
-    for name in moved.filled:
-        if getattr(patient, name) == getattr(duplicate, name):
-            setattr(patient, name, None)
-    contacts.note_change(work, patient, old)
+    _give_back_details(work, patient, duplicate, moved)
+    patient.changed_at = duplicate.changed_at = work.now
     merge_row.undone_at, merge_row.undone_by = work.now, work.actor.account_id
     _record(work, merge_row, ("unmerged", "reopened"))
     return merge_row
@@ -232,6 +236,11 @@ def _pair(work: Work, patient_id: UUID, duplicate_id: UUID) -> tuple[Patient, Pa
         link = queries.dependent(work.session, one)
         if link is not None and link.carer_id == other:
             raise CareForEachOther(field="duplicate_id")
+    carers = _carers(work, patient, duplicate)
+    is_cared_for = carers[0] or (carers[1] and patient.account_id is None)
+    pair = (patient_id, duplicate_id)
+    if is_cared_for and any(queries.dependents_of(work.session, one) for one in pair):
+        raise CarerCaredFor(field="duplicate_id")
     return patient, duplicate
 
 
@@ -436,6 +445,24 @@ def _give_back_people(work: Work, patient: Patient, duplicate: Patient, moved: M
             return  # handed over since
         queries.remove_dependent(work.session, link_now)
     queries.add_dependent(work.session, _link(duplicate.id, carer_id, work.now))
+
+
+def _give_back_details(work: Work, patient: Patient, duplicate: Patient, moved: Moved) -> None:
+    """Give back the details that are not the patient's own. Nobody is written to about them: an
+    address that is of one of the two must not learn the name of the other."""
+    if moved.account_id is None and moved.carer_id is None:
+        for name in moved.filled:
+            if getattr(patient, name) == getattr(duplicate, name):
+                setattr(patient, name, None)
+        return
+    given_back = set(moved.empty)
+    account_id = duplicate.account_id
+    account = identities.by_id(work.session, account_id) if account_id else None
+    if account is not None and folded(patient.email or "") == folded(account.email):
+        given_back.add("email")  # the address with which its owner signs in
+    for name in given_back:
+        setattr(duplicate, name, getattr(patient, name) or getattr(duplicate, name))
+        setattr(patient, name, None)
 
 
 def _record(work: Work, merge_row: PatientMerge, actions: tuple[str, str], **counts: int) -> None:

@@ -173,6 +173,8 @@ def change_patient(patient_id: UUID, body: Partial) -> Patient:
     registered. Emergency access does not allow it. To change the email address with which you sign
     in, use the account page, which asks for your password.
     """
+    if not body.model_fields_set:
+        raise Invalid("Send at least one change.")
     bearer.write(_change, patient_id, body)
     return _patient(queries.patient(reader(), patient_id))
 

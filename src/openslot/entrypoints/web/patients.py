@@ -65,7 +65,7 @@ CLOSED = 403
 
 @pages.route("/patients", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
-@asked.searching("q", "name", "identifier")
+@asked.searching("q", "name", "identifier", "born")
 def find() -> str:
     """Find patients by name, email, phone number, Medicare number or date of birth.
 
