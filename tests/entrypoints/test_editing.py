@@ -157,6 +157,10 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
     assert WRITERS.keys() == {"Appointment", "ServiceRequest"}
 
 
+FOLLOWING = {"changed_at", "email_changed_at"}
+"""Columns that follow from a change."""
+
+
 class Stage:
     """Each object of the table, in the network."""
 
@@ -223,7 +227,7 @@ class Stage:
             found = session.get_one(*row)
             names = {one.key for one in found.__table__.columns if "key of" not in one.info}
             names -= kind.model_fields.keys()
-            return {name: getattr(found, name) for name in names - {"changed_at"}}
+            return {name: getattr(found, name) for name in names - FOLLOWING}
 
         return self.network.read(read)
 

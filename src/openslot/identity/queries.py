@@ -73,8 +73,10 @@ def account_of_token(
         .where(
             AccountSession.token_hash == token_hash,
             AccountSession.ends_at > work.now,
-            AccountSession.seen_at
-            > case((is_patient, unused_since.patients), else_=unused_since.staff),
+            or_(
+                is_patient & (AccountSession.seen_at > unused_since.patients),
+                ~is_patient & (AccountSession.seen_at > unused_since.staff),
+            ),
             Account.active,
         )
     ).first()
