@@ -27,7 +27,7 @@ def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Pa
         until_ready(port)
         assert server.poll() is None
         with create_connection(("127.0.0.1", port), timeout=20) as client:
-            client.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+            client.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na")
             server.send_signal(signal.SIGINT)
             until(lambda: status(port) is None)
             client.sendall(b"b")
@@ -81,7 +81,7 @@ def test_a_process_that_is_killed_is_never_given_up() -> None:
 def test_a_server_that_stops_answers_who_is_connected(tmp_path: Path) -> None:
     """Those who were not accepted yet, and those whose next request was on its way."""
     port = free_port()
-    request = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(tmp_path, port, "--workers", "1", "--no-worker") as server, ExitStack() as stack:
         until_ready(port)
         until(lambda: status(port, "/login") == 200)

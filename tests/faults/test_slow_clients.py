@@ -11,10 +11,13 @@ import pytest
 from faults.serving_process import free_port, serving, status, until, until_ready
 from openslot.app import LARGEST_REQUEST
 
-TOKENS = b"POST /api/v1/tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-LOGIN = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+TOKENS = b"POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+LOGIN = (
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n"
+)
 BODY = b"Content-Length: 1000\r\n\r\n"
-LARGE_ANSWER = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE_ANSWER = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 BEGINNINGS = {
     "nothing": (b"", b""),
@@ -25,8 +28,8 @@ BEGINNINGS = {
     "chunks": (TOKENS + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"1\r\n \r\n"),
     "after 100": (TOKENS + b"Expect: 100-continue\r\n" + BODY, b" "),
     "too much": (TOKENS + b"Content-Length: 99999999999\r\n\r\n{", b" "),
-    "a second request": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + TOKENS + BODY, b" "),
-    "a body to a page": (b"GET /login HTTP/1.1\r\nHost: x\r\n" + BODY, b" "),
+    "a second request": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" + TOKENS + BODY, b" "),
+    "a body to a page": (b"GET /login HTTP/1.1\r\nHost: localhost\r\n" + BODY, b" "),
 }
 """What a client sends at first, and what it adds now and then."""
 
@@ -119,7 +122,7 @@ def test_a_body_that_drips_is_refused_in_time(port: int) -> None:
 def test_headers_without_end_close_the_connection(port: int) -> None:
     with connected(port, 1) as [client]:
         with suppress(ConnectionError):
-            client.sendall(b"GET /login HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 2_000_000)
+            client.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 2_000_000)
         assert all_of(client) == b""
 
 
@@ -136,7 +139,7 @@ def test_too_large_a_body_is_answered_as_one(port: int, size: int, chunked: bool
 
 def test_who_asks_first_need_not_send_too_large_a_body(port: int) -> None:
     with connected(port, 1) as [client]:
-        client.sendall(TOKENS + b"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n")
+        client.sendall(TOKENS + b"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n")
         assert all_of(client).startswith(b"HTTP/1.1 413 ")
 
 
