@@ -13,6 +13,7 @@ from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
+from openslot.entrypoints.probes import ProbesFromAnywhere
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
@@ -46,6 +47,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_fhir(app)
     cors.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
+    if settings.hosts:
+        app.wsgi_app = ProbesFromAnywhere(  # type: ignore[method-assign] # Flask's documented way
+            app.wsgi_app, settings.hosts[0]
+        )
     hops = settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way

@@ -36,6 +36,12 @@ def test_https_hides_cookies_names_the_host_and_stays(settings: Settings) -> Non
     assert app.test_client().get("/login", base_url="http://localhost").status_code == 200
 
 
+def test_health_checks_ask_by_any_address(settings: Settings) -> None:
+    client = secure(settings).test_client()
+    for path, status in (("/healthz", 200), ("/readyz", 503), ("/", 400)):
+        assert client.get(path, base_url="http://10.1.2.3:8000").status_code == status
+
+
 def test_headers_shut_other_sites_out(client_for: ClientFor) -> None:
     headers = client_for(None).get("/").headers
     assert "img-src 'self' data:;" in headers["Content-Security-Policy"]
