@@ -360,7 +360,7 @@ def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, tow
 def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
     sqlite_database: Database, town: Town
 ) -> None:
-    assert enter(sqlite_database, town, {}, by=SYSTEM).reason is None
+    assert enter(sqlite_database, town, {}, by=SYSTEM).kind == AbsenceKind.LEAVE
     chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
     with pytest.raises(BlocksElsewhere):
         enter(sqlite_database, town, {}, by=chief)
