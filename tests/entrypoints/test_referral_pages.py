@@ -55,7 +55,8 @@ def sent(network: Database, client_for: ClientFor, world: World) -> str:
 
 def free_start(client: Client, world: World, who: str = "stranger", **more: object) -> str:
     query = "&".join(f"{name}={value}" for name, value in more.items())
-    page = client.get(f"/book/{world.schedules[who]}?{query}").text
+    week = (datetime.now(UTC) + timedelta(days=7)).date()  # of this one hours may be left
+    page = client.get(f"/book/{world.schedules[who]}?week={week}&{query}").text
     found = re.findall(r'name="start" value="([^"]+)"', page)
     assert found
     return found[-1]
