@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qsl
 
@@ -9,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from openslot.core import outbox
+from openslot.core import clock, outbox
 from openslot.core.db import Database
 
 TOKEN = re.compile(r'name="csrf_token" (?:type="hidden" )?value="([^"]+)"')
@@ -74,3 +75,8 @@ def link_in(mail: dict[str, str]) -> str:
     found = re.search(r"http://localhost(/\S+)", mail["text"])
     assert found, mail["text"]
     return found[1]
+
+
+def next_week() -> str:
+    """A day of next week: of this one only minutes may be left, too few to cancel."""
+    return (clock.now() + timedelta(days=7)).date().isoformat()

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 import factories
-from entrypoints.browsing import Client, ClientFor
+from entrypoints.browsing import Client, ClientFor, next_week
 from entrypoints.world import World
 from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
-from openslot.core import audit, clock
+from openslot.core import audit
 from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
@@ -35,13 +35,10 @@ def child(carer: Client, network: Database) -> UUID:
 
 
 def held(client: Client, schedule: int, **fields: object) -> tuple[str, dict[str, object]]:
-    """Press a free time, and give the page and what its form would send.
-
-    It is one of next week: of this week only hours may be left, too few to cancel.
-    """
-    path, week = f"/book/{schedule}", (clock.now() + timedelta(days=7)).date().isoformat()
+    """Press a free time of next week, and give the page and what its form would send."""
+    path = f"/book/{schedule}"
     whom = f"&patient={fields['patient']}" if fields else ""
-    page = client.get(f"{path}?week={week}{whom}").text
+    page = client.get(f"{path}?week={next_week()}{whom}").text
     start = re.findall(r'<button[^>]* name="start" value="([^"]+)"', page)[-1]
     kept = client.send(f"{path}/hold", page=path, start=start, minutes=30, **fields)
     assert kept.status_code == 303, kept.text

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
-from entrypoints.browsing import Client, ClientFor
+from entrypoints.browsing import Client, ClientFor, next_week
 from entrypoints.world import World, give_professions
 from openslot.booking.models import Appointment
 from openslot.core.actor import Actor
@@ -55,8 +55,7 @@ def sent(network: Database, client_for: ClientFor, world: World) -> str:
 
 def free_start(client: Client, world: World, who: str = "stranger", **more: object) -> str:
     query = "&".join(f"{name}={value}" for name, value in more.items())
-    week = (datetime.now(UTC) + timedelta(days=7)).date()  # of this one hours may be left
-    page = client.get(f"/book/{world.schedules[who]}?week={week}&{query}").text
+    page = client.get(f"/book/{world.schedules[who]}?week={next_week()}&{query}").text
     found = re.findall(r'name="start" value="([^"]+)"', page)
     assert found
     return found[-1]

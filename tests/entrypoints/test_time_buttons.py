@@ -15,7 +15,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 import factories
-from entrypoints.browsing import Client, ClientFor
+from entrypoints.browsing import Client, ClientFor, next_week
 from entrypoints.programs import signed_in, with_key
 from entrypoints.world import World
 from factories import SYDNEY
@@ -307,11 +307,6 @@ def test_what_cannot_be_booked_says_why_and_what_to_do(
 
 
 # Nothing that was chosen or typed is lost
-
-
-def next_week() -> str:
-    """A day of next week: this one may be over but for a few hours."""
-    return (clock.now() + timedelta(days=7)).date().isoformat()
 
 
 @pytest.fixture

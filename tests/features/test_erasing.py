@@ -144,7 +144,7 @@ def _traces(session: Session, town: Town) -> None:
 
 def erase(database: Database, patient: UUID, **more: Any) -> erasing.Erased:
     erased = database.run(lambda s: erasing.erase(work(s, SYSTEM, NOW), patient, **more))
-    erasing.scrub(database)
+    database.scrub()
     return erased
 
 

@@ -6,14 +6,14 @@ ids. The health record stays with the nameless
 patient until its time is over (usecases/retention.py), or goes at once. The audit log has ids only
 and is not touched, so that its seals stay whole.
 
-:func:`scrub` afterwards rewrites the file of the embedded database, where deleted text stays
+``Database.scrub`` afterwards rewrites the file of the embedded database, where deleted text stays
 otherwise until it is written over.
 """
 
 import html
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,6 @@ from openslot.booking.errors import HasDependents
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, idempotency, outbox
 from openslot.core.births import BirthDate
-from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.core.locks import lock
 from openslot.core.work import Work
@@ -66,7 +65,8 @@ class Erased:
 def preview(work: Work, patient_id: UUID, *, keep_record: bool = True) -> Erased:
     """Return what :func:`erase` would remove, and change nothing. Raises what it raises."""
     people = _people(work, patient_id)
-    return _counted(work, people, keep_record=keep_record)
+    messages = sum(1 for _ in _messages(work, _names(work, people)))
+    return replace(_counted(work, people, keep_record=keep_record), messages=messages)
 
 
 def erase(work: Work, patient_id: UUID, *, keep_record: bool = True) -> Erased:
@@ -86,18 +86,13 @@ def erase(work: Work, patient_id: UUID, *, keep_record: bool = True) -> Erased:
         remove_texts(work, person.id)
         if not keep_record:
             remove_record(work, person.id)
-    _clean_messages(work, names)
+    messages = _clean_messages(work, names)
     for person in people:
         _make_nameless(work, person)
     audit.record(
         work, "patient.erased", f"patient:{patient_id}", record="kept" if keep_record else "removed"
     )
-    return erased
-
-
-def scrub(database: Database) -> None:
-    """Have the embedded database write over what was deleted; others do so by themselves."""
-    database.scrub()
+    return replace(erased, messages=messages)
 
 
 def remove_texts(work: Work, patient_id: UUID) -> None:
@@ -140,6 +135,7 @@ def _people(work: Work, patient_id: UUID) -> list[Patient]:
 
 
 def _counted(work: Work, people: Iterable[Patient], *, keep_record: bool) -> Erased:
+    """Count all but the messages, of which each has to be read."""
     people = list(people)
     ids = [person.id for person in people]
     appointments = booking.whole(work.session, Appointment.patient_id.in_(ids))
@@ -153,7 +149,7 @@ def _counted(work: Work, people: Iterable[Patient], *, keep_record: bool) -> Era
         cancelled=sum(_is_ahead(one, work) for one in appointments),
         entries=0 if keep_record else entries,
         referrals=0 if keep_record else letters,
-        messages=sum(1 for _ in _messages(work, _names(work, people))),
+        messages=0,
         has_account=any(person.account_id for person in people),
         keeps_record=keep_record,
     )
@@ -235,10 +231,12 @@ def _messages(work: Work, names: frozenset[str]) -> Iterable[Callable[[], None]]
             yield partial(idempotency.empty, answer)
 
 
-def _clean_messages(work: Work, names: frozenset[str]) -> None:
-    for remove in list(_messages(work, names)):
+def _clean_messages(work: Work, names: frozenset[str]) -> int:
+    found = list(_messages(work, names))
+    for remove in found:
         remove()
     work.session.flush()
+    return len(found)
 
 
 def _tells(value: Any, names: frozenset[str]) -> bool:

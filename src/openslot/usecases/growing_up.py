@@ -12,6 +12,7 @@ from uuid import UUID
 
 from openslot.core import audit
 from openslot.core.births import BirthDate
+from openslot.core.clock import years_after
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.events import publish
 from openslot.core.work import Work
@@ -76,11 +77,7 @@ def continue_caring(work: Work, patient_id: UUID) -> None:
 
 def reaches(born: BirthDate, age: int) -> date:
     """Return the birthday of an age; of a birth that is not known to the day, the last possible."""
-    last = born.last
-    try:
-        return last.replace(year=last.year + age)
-    except ValueError:
-        return date(last.year + age, 3, 1)
+    return years_after(born.last, age)
 
 
 def _next_step(work: Work, patient: Patient, link: Dependent, today: date) -> Topic | None:

@@ -68,14 +68,13 @@ class Moved(BaseModel):
     """What a merge moved and changed, as ``patient_merge.moved`` stores it.
 
     ``rows`` has the ids by table, ``keyless`` the appointments without their daily key. ``empty``
-    are the details that the patient did not have, ``filled`` those that it took. The account
+    are the details that the patient did not have. The account
     or the carer either moved (``account_id``, ``carer_id``) or lost access.
     """
 
     rows: dict[str, list[UUID]] = {}
     keyless: list[UUID] = []
     dropped_ratings: list[DroppedRating] = []
-    filled: list[str] = []
     empty: list[str] = []
     dependents: list[UUID] = []
     favourites: list[UUID] = []
@@ -146,8 +145,7 @@ def merge(
     _pair(work, patient_id, duplicate_id)
     _lock(work, patient_id, duplicate_id)
     patient, duplicate = _pair(work, patient_id, duplicate_id)
-    empty = [name for name in FILLED if not getattr(patient, name)]
-    moved = Moved(filled=_to_fill(patient, duplicate), empty=empty)
+    moved = Moved(empty=[name for name in FILLED if not getattr(patient, name)])
     _move_appointments(work, patient, duplicate, moved)
     for name, table in queries.tables_of_patients().items():
         ids = queries.rows_of(work.session, table, duplicate_id)
@@ -156,7 +154,7 @@ def merge(
     _move_ratings(work, patient_id, duplicate_id, moved)
     _move_people(work, patient, duplicate, moved, end_access=end_access)
     old = contacts.contact_of(patient)
-    for name in moved.filled:
+    for name in _to_fill(patient, duplicate):
         setattr(patient, name, getattr(duplicate, name))
     contacts.note_change(work, patient, old)
     duplicate.active, duplicate.merged_into = False, patient_id
@@ -232,11 +230,9 @@ def _pair(work: Work, patient_id: UUID, duplicate_id: UUID) -> tuple[Patient, Pa
     if patient_id == duplicate_id:
         raise SamePatient(field="duplicate_id")
     patient, duplicate = (_fresh(work, one) for one in (patient_id, duplicate_id))
-    for one, other in ((patient_id, duplicate_id), (duplicate_id, patient_id)):
-        link = queries.dependent(work.session, one)
-        if link is not None and link.carer_id == other:
-            raise CareForEachOther(field="duplicate_id")
     carers = _carers(work, patient, duplicate)
+    if carers[0] == duplicate_id or carers[1] == patient_id:
+        raise CareForEachOther(field="duplicate_id")
     is_cared_for = carers[0] or (carers[1] and patient.account_id is None)
     pair = (patient_id, duplicate_id)
     if is_cared_for and any(queries.dependents_of(work.session, one) for one in pair):
@@ -451,7 +447,7 @@ def _give_back_details(work: Work, patient: Patient, duplicate: Patient, moved: 
     """Give back the details that are not the patient's own. Nobody is written to about them: an
     address that is of one of the two must not learn the name of the other."""
     if moved.account_id is None and moved.carer_id is None:
-        for name in moved.filled:
+        for name in moved.empty:
             if getattr(patient, name) == getattr(duplicate, name):
                 setattr(patient, name, None)
         return

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from openslot.booking.queries import Condition
 from openslot.core import audit, sealing
+from openslot.core.clock import years_after
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
@@ -86,9 +87,4 @@ def _is_due(work: Work) -> Condition | None:
 
 
 def _years_ago(now: datetime, years: int) -> datetime:
-    """Return the same day of an earlier year, or 1 March for 29 February."""
-    moment = now.astimezone(UTC)
-    try:
-        return moment.replace(year=moment.year - years)
-    except ValueError:
-        return moment.replace(year=moment.year - years, month=3, day=1)
+    return years_after(now.astimezone(UTC), -years)

@@ -58,7 +58,7 @@ def erase(
     if not is_sure:
         click.confirm("This cannot be undone. Erase this person?", abort=True)
     deployment.write(erasing.erase, patient_id, keep_record=keep_record)
-    erasing.scrub(deployment.database)
+    deployment.database.scrub()
     click.echo("The person is erased. Backups from before still have the data.")
 
 

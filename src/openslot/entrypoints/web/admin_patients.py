@@ -209,7 +209,7 @@ def erase(patient_id: UUID) -> ResponseReturnValue:
     form = EraseForm()
     status = _erase(form, patient_id) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
-        erasing.scrub(context.database())
+        context.database().scrub()
         return see_other(url_for("patients.find"), _("The person is erased."))
     return _erase_page(form, patient, status)
 
