@@ -10,7 +10,7 @@ from openslot.core.language import language
 from openslot.directory.models import Patient
 from openslot.exports.history import History
 from openslot.exports.history_pdf import BOX, pdf
-from town import NOW, SYDNEY
+from factories import NOW, SYDNEY
 
 LEFT_TO_RIGHT = {
     "Devanagari": "रोगी को तीन दिन से सिरदर्द है",
