@@ -158,8 +158,9 @@ def _first_known(users: tuple[str, ...]) -> pwd.struct_passwd:
     raise RuntimeError("there is no user to run a database server as")
 
 
-def start_postgresql(parent: Path) -> Server:
-    """A PostgreSQL that listens on a Unix socket in its own folder only.
+def start_postgresql(parent: Path, **durable: str) -> Server:
+    """A PostgreSQL that listens on a Unix socket in its own folder only, with fast settings
+    unless others are given.
 
     Its clock stands in another zone than UTC, so that a time sent without care is found out.
     """
@@ -175,6 +176,7 @@ def start_postgresql(parent: Path) -> Server:
         "full_page_writes": "off",
         "lock_timeout": "30s",
         "timezone": "Australia/Lord_Howe",
+        **durable,
     }
     home.run(
         program("initdb") or "initdb",

@@ -5,6 +5,7 @@ stop a wait on a silent connection, after a network failure or on a frozen machi
 waits a little longer than the server would, and then closes the connection.
 """
 
+import time
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
 
@@ -37,6 +40,15 @@ IDLE_WITHIN = 30
 FREE_WITHIN = 8
 """Seconds that a request waits for a free connection of the pool."""
 
+TRUSTED_FOR = 1.0
+"""Seconds without use after which a connection is tried before it is used again."""
+
+PREPARED_FROM = 2
+"""Number of a statement's uses on one connection from which it is prepared."""
+
+MOST_PREPARED = 300
+"""Statements that one connection keeps prepared; the least used is dropped."""
+
 
 def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     """Return an engine for PostgreSQL or MariaDB at READ COMMITTED. One that is not ``hurried``
@@ -45,11 +57,13 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
+        skip_autocommit_rollback=True,
         pool_size=20,
         pool_timeout=FREE_WITHIN,
         hide_parameters=True,
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_try_if_idle, engine.dialect))
     if is_postgresql:
         event.listen(engine, "do_connect", partial(_connect_postgresql, hurried=hurried))
         if hurried:
@@ -60,11 +74,29 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     return engine
 
 
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _try_if_idle(
+    dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any
+) -> None:
+    """Have the pool replace a connection that broke while nobody used it."""
+    used = record.info.get("used")
+    if used is None or time.monotonic() - used < TRUSTED_FOR:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
+
+
 class _Connection(psycopg.Connection[Any]):
     """A connection that is closed after ``silent_after`` seconds without an answer; psycopg
-    itself waits for ever."""
+    itself waits for ever. ``is_shared`` if a pooler lends it to others between transactions."""
 
     silent_after: float | None = None
+    is_shared: bool = False
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for the server. If it is silent, close the connection and raise OperationalError."""
@@ -83,25 +115,46 @@ class _Connection(psycopg.Connection[Any]):
 def _connect_postgresql(
     _dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any], *, hurried: bool
 ) -> _Connection:
-    # A pooler may lead each transaction to another connection of the server, which does not know
-    # the statements that were prepared on this one. A URL can ask for them; 0 means never.
-    named["prepare_threshold"] = int(named.get("prepare_threshold", 0)) or None
+    prepared_from = named.pop("prepare_threshold", None)
     connection = _Connection.connect(*positional, **{"connect_timeout": CONNECTS_WITHIN, **named})
     connection.silent_after = SILENT_AFTER if hurried else None
+    connection.autocommit = True
+    # A pooler tells its clients a process of its own, as it has none of the server's to tell.
+    process = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.is_shared = process != (connection.info.backend_pid,)
+    if not connection.is_shared and hurried:
+        connection.execute(_limits(of_transaction=False))
+    connection.autocommit = False
+    if prepared_from is None:
+        # The next connection of the server would not know what was prepared on this one.
+        prepared_from = 0 if connection.is_shared else PREPARED_FROM
+    connection.prepare_threshold = int(prepared_from) or None
+    connection.prepared_max = MOST_PREPARED
     return connection
 
 
+def is_shared(connection: Connection) -> bool:
+    """Return whether a pooler lends the connection to others between transactions."""
+    return getattr(connection.connection.driver_connection, "is_shared", False)
+
+
 def _limit_transaction(connection: Connection) -> None:
-    """Set the limits for this transaction only: behind a pooler, others would get them too."""
+    """Set the limits for this transaction only, if others would get them too."""
+    if is_shared(connection):
+        connection.exec_driver_sql(_limits(of_transaction=True))
+
+
+def _limits(*, of_transaction: bool) -> str:
+    """Return the statement that sets the limits of a transaction or of the connection."""
     limits = {
         "lock_timeout": GETS_LOCK_WITHIN,
         "statement_timeout": ANSWERS_WITHIN,
         "idle_in_transaction_session_timeout": IDLE_WITHIN,
     }
     settings = ", ".join(
-        f"set_config('{name}', '{limit}s', true)" for name, limit in limits.items()
+        f"set_config('{name}', '{limit}s', {of_transaction})" for name, limit in limits.items()
     )
-    connection.exec_driver_sql(f"SELECT {settings}")
+    return f"SELECT {settings}"
 
 
 def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:
