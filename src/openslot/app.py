@@ -1,13 +1,12 @@
 """Builds the application from its parts."""
 
 from flask import Flask
-from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import cors
+from openslot.entrypoints import compression, cors
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -41,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
-    Bootstrap5(app)
+    compression.install(app)
     install_web(app, settings)
     install_api(app)
     install_fhir(app)

@@ -18,7 +18,7 @@ from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import NoRule, Rule
 from openslot.entrypoints.web.access import ANYONE, allow, allowed_roles
 
-NOT_OURS = frozenset({"static", "bootstrap.static"})
+NOT_OURS = frozenset({"static"})
 """Files that Flask serves by itself; access.check() lets them through by name."""
 
 OPEN = frozenset(

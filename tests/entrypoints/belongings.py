@@ -271,7 +271,7 @@ def _made_meanwhile(session: Session) -> dict[str, object]:
 
 # Addresses
 
-STATIC = frozenset({"static", "bootstrap.static"})
+STATIC = frozenset({"static"})
 """Files that are the same for everybody."""
 
 

@@ -22,7 +22,7 @@ PEOPLE = {
     "centre-admin-owner": Role.CENTRE_ADMIN,
     "network-admin": Role.NETWORK_ADMIN,
 }
-SKIPPED = frozenset({"static", "bootstrap.static", "accounts.sign_out", "system.ready"})
+SKIPPED = frozenset({"static", "accounts.sign_out", "system.ready"})
 """Files; what would end the walk; and what says that a test's database bears no migration."""
 BY_PROFESSION = frozenset({"referrals.new"})
 """For practitioners of one profession, which no role says."""

@@ -52,7 +52,7 @@ POSTS: Mapping[str, Limit] = {
 }
 """Posts of one address to these endpoints; a whole office may share an address."""
 
-UNCOUNTED = frozenset({"static", "bootstrap.static", "system.alive", "system.ready"})
+UNCOUNTED = frozenset({"static", "system.alive", "system.ready"})
 
 
 def install(app: Flask) -> None:

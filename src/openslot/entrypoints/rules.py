@@ -13,7 +13,7 @@ from flask import Flask
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-STATIC = frozenset({"static", "bootstrap.static"})
+STATIC = frozenset({"static"})
 """Endpoints of static files."""
 
 

@@ -43,6 +43,8 @@ def add_headers(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if settings().is_https or request.is_secure:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint not in STATIC:
+    if request.endpoint in STATIC:
+        response.cache_control.immutable = True
+    else:
         headers.setdefault("Cache-Control", "private, no-store")
     return response

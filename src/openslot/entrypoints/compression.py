@@ -1,0 +1,44 @@
+"""Compressed responses for clients that accept them."""
+
+from flask import Flask, Response, request
+from flask_compress import Compress
+
+from openslot.entrypoints.rules import STATIC
+
+COMPRESSED = (
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "text/calendar",
+    "text/csv",
+    "text/plain",
+    "image/svg+xml",
+    "application/json",
+    "application/problem+json",
+    "application/fhir+json",
+    "application/fhir+ndjson",
+)
+
+SMALLEST = 800
+"""Bytes; a shorter response fits into one packet anyway."""
+
+
+def install(app: Flask) -> None:
+    """Compress what the application answers."""
+    app.config.update(
+        COMPRESS_REGISTER=False,
+        COMPRESS_MIMETYPES=list(COMPRESSED),
+        COMPRESS_MIN_SIZE=SMALLEST,
+        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # views do that themselves
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_ALGORITHM_STREAMING=["br", "gzip"],
+    )
+    compress = Compress(app)
+
+    @app.after_request
+    def shorten(response: Response) -> Response:
+        tag, is_weak = response.get_etag()
+        if tag and not is_weak and request.endpoint not in STATIC:
+            # Programs send it back as If-Match, so it stands for the object, however it was sent.
+            return response
+        return compress.after_request(response)
