@@ -28,6 +28,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.entrypoints.worker.main import HANDLERS, handle_next
+from openslot.notifications import delivery
 from openslot.notifications.delivery import MailMessage
 from openslot.notifications.dispatch import queue_mail
 from working import work
@@ -56,7 +57,9 @@ class PostOffice:
     taken: list[EmailMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     tries: int = 0
+    connections: int = 0
     slow_down: threading.Event = field(default_factory=threading.Event)
+    open: list[SMTP] = field(default_factory=list)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -93,6 +96,13 @@ class PostOffice:
         while not self.slow_down.is_set():
             await asyncio.sleep(0.01)
 
+    def close_connections(self) -> None:
+        """Close every connection, as servers do with those that say nothing."""
+        for connection in self.open:
+            if isinstance(connection.transport, asyncio.Transport):
+                connection.transport.abort()
+        self.open.clear()
+
     @property
     def recipients(self) -> list[str]:
         """To whom mail was taken, in order."""
@@ -120,6 +130,7 @@ def post_office(door: Door | None = None) -> Iterator[PostOffice]:
         yield post
     finally:
         post.slow_down.set()
+        delivery.hang_up()
         asyncio.run_coroutine_threadsafe(_close(listening), loop).result(PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(PATIENCE)
@@ -136,6 +147,11 @@ async def _listen(
         return AuthResult(success=given.password.decode() == door.password, handled=False)
 
     def connection() -> SMTP:
+        post.connections += 1
+        post.open.append(made())
+        return post.open[-1]
+
+    def made() -> SMTP:
         return SMTP(
             post,
             hostname="post.example",

@@ -1,19 +1,16 @@
 """Rules of core/outbox.py: at least once, by one worker at a time, never lost."""
 
 from datetime import UTC, datetime, timedelta
-from threading import local
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 import engines
 from openslot.core import outbox
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, LEASE, OutboxMessage, State
-from racing import barrier, race
+from racing import race
 from working import work
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -25,7 +22,8 @@ def send(database: Database, *, at: datetime = NOW) -> UUID:
 
 
 def lease(database: Database, *, at: datetime = NOW) -> OutboxMessage | None:
-    return database.run(lambda session: outbox.lease(session, now=at))
+    leased = database.run(lambda session: outbox.lease(session, now=at))
+    return leased[0] if leased else None
 
 
 def stored(database: Database, message_id: UUID) -> OutboxMessage:
@@ -57,20 +55,16 @@ def test_workers_share_the_messages_and_lease_none_twice(database: Database) -> 
 @pytest.mark.parametrize(
     "engine_name", [name for name in engines.engine_names() if name != "sqlite"], indirect=True
 )
-def test_of_two_workers_that_saw_the_same_message_one_gets_it(database: Database) -> None:
-    sent = send(database)
-    both_saw_it, thread = barrier(2), local()
+def test_what_another_worker_is_leasing_is_passed_over(database: Database) -> None:
+    first, second = send(database), send(database, at=NOW + MOMENT)
 
-    def wait_before_writing(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("UPDATE") and not getattr(thread, "waited", False):
-            thread.waited = True
-            both_saw_it.wait()
+    def act(session: Session) -> list[OutboxMessage | None]:
+        [mine] = outbox.lease(session, now=NOW + LEASE)
+        session.flush()
+        return [mine, lease(database, at=NOW + LEASE)]
 
-    event.listen(database.engine, "before_cursor_execute", wait_before_writing)
-    leased = race(2, lambda _number: lease(database))
-    event.remove(database.engine, "before_cursor_execute", wait_before_writing)
-    assert [message.id for message in leased if message] == [sent]
-    assert stored(database, sent).attempts == 1
+    leased = database.run(act)
+    assert [message and message.id for message in leased] == [first, second]
 
 
 def test_the_oldest_due_message_comes_first_and_none_before_its_time(database: Database) -> None:
@@ -79,6 +73,32 @@ def test_the_oldest_due_message_comes_first_and_none_before_its_time(database: D
     assert lease(database, at=NOW - MOMENT) is None
     both = [lease(database, at=NOW + LEASE / 2) for _ in range(2)]
     assert [message and message.id for message in both] == [first, later]
+
+
+def test_several_are_leased_together_and_one_that_was_tried_alone(database: Database) -> None:
+    def several(at: datetime) -> list[UUID]:
+        return [
+            message.id
+            for message in database.run(lambda session: outbox.lease(session, now=at, most=3))
+        ]
+
+    tried = send(database)
+    message = lease(database)
+    assert message is not None
+    put_back(database, message, NOW)
+    fresh = [send(database, at=NOW + timedelta(hours=hours)) for hours in range(1, 5)]
+    later = NOW + timedelta(hours=9)
+    assert [several(later) for _ in range(3)] == [[tried], fresh[:3], fresh[3:]]
+
+
+def test_what_was_not_begun_is_given_back_as_it_was(database: Database) -> None:
+    sent = send(database)
+    message = lease(database)
+    assert message is not None
+    database.run(lambda session: outbox.give_back(session, [message]))
+    after = stored(database, sent)
+    assert (after.attempts, after.leased_until) == (0, None)
+    assert lease(database)
 
 
 def test_a_lease_runs_out_and_another_worker_takes_over(database: Database) -> None:

@@ -99,6 +99,26 @@ def _part(message: Any, kind: str) -> str:
     return str(content).replace("\r\n", "\n")
 
 
+def test_mails_that_follow_each_other_take_one_connection(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    for number in range(5):
+        queue(sqlite_database, a_mail(key=f"key-{number}"))
+    run_worker(sqlite_database, settings)
+    assert (len(post.taken), post.connections) == (5, 1)
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    queue(sqlite_database, a_mail(key="first"))
+    run_worker(sqlite_database, settings)
+    post.close_connections()
+    queue(sqlite_database, a_mail(key="second"))
+    run_worker(sqlite_database, settings)
+    assert (len(post.taken), post.connections) == (2, 2)
+
+
 # Once, and at least once
 
 
@@ -376,8 +396,7 @@ def test_what_was_finished_long_ago_is_deleted_and_nothing_else(
         queued = queue(database, a_mail(), at=NOW - timedelta(days=due or days))
 
         def act(session: Session) -> None:
-            message = outbox.lease(session, now=at)
-            assert message
+            [message] = outbox.lease(session, now=at)
             outbox.finish(session, message, state, now=at)
 
         database.run(act)
@@ -397,8 +416,7 @@ def test_an_event_whose_lease_ran_out_is_told_once_by_the_successor(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    slow = sqlite_database.run(lambda session: outbox.lease(session, now=NOW))
-    assert slow is not None
+    [slow] = sqlite_database.run(lambda session: outbox.lease(session, now=NOW))
     run_worker(sqlite_database, settings, at=NOW + LEASE)
     assert len(post.taken) == 2
     with pytest.raises(outbox.LeaseLost):  # it wakes up, and does what it had begun

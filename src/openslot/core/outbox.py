@@ -7,6 +7,7 @@ The message's id is the idempotency key for the receiver.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -128,32 +129,36 @@ def send_nothing(work: Work) -> UUID:
 
 
 def lease(
-    session: Session, *, now: datetime, only: str | None = None, but: Sequence[str] = ()
-) -> OutboxMessage | None:
-    """Lease the oldest message that is due to the caller; return None if there is none.
+    session: Session,
+    *,
+    now: datetime,
+    only: str | None = None,
+    but: Sequence[str] = (),
+    most: int = 1,
+) -> list[OutboxMessage]:
+    """Lease the oldest messages that are due to the caller, ``most`` of them at most.
 
-    ``only`` names a kind of messages, and ``but`` kinds or topics that are left out.
-    Two workers may see the same row; only one compare-and-set on the lease succeeds, and the
-    other tries the next row.
+    ``only`` names a kind of messages, and ``but`` kinds or topics that are left out. A message that
+    was tried before is leased alone: if it ends its worker, it takes no other with it.
     """
     is_free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= now)
     due = [OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, is_free]
     due += [_is_of(only)] if only else []
     due += [not_(_is_of(name)) for name in but]
-    for candidate in session.scalars(
-        select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(8)
-    ).all():
-        attempt = candidate.attempts + 1
-        is_unchanged = (
-            OutboxMessage.id == candidate.id,
-            OutboxMessage.attempts == candidate.attempts,
-            OutboxMessage.state == State.WAITING,
-        )
-        statement = update(OutboxMessage).where(*is_unchanged)
-        if changed(session, statement.values(attempts=attempt, leased_until=now + LEASE)):
-            session.refresh(candidate)
-            return candidate
-    return None
+    oldest = select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(most)
+    # Other workers pass over what is locked, and find it leased afterwards.
+    messages = session.scalars(oldest.with_for_update(skip_locked=True)).all()
+    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or messages[:1]
+    for message in leased:
+        message.attempts += 1
+        message.leased_until = now + LEASE
+    return list(leased)
+
+
+def give_back(session: Session, messages: Sequence[OutboxMessage]) -> None:
+    """End leases of messages that were not begun."""
+    for message in messages:
+        _mark(session, message, attempts=message.attempts - 1, leased_until=None)
 
 
 def _is_of(name: str) -> ColumnElement[bool]:

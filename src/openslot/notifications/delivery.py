@@ -3,6 +3,8 @@
 import re
 import smtplib
 import ssl
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,7 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Any
+from typing import Any, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -19,6 +21,10 @@ from openslot.core.config import Settings
 from openslot.notifications.ics import Method
 
 FILE_NAME = "appointment.ics"
+
+OK = 250
+WAITS_FOR = 5.0
+"""Seconds that a connection to the mail server waits for another mail."""
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Line ends of RFC 5322, and bodies that pass servers without 8BITMIME."""
@@ -103,6 +109,13 @@ def send(message: EmailMessage, settings: Settings) -> None:
         raise Unreachable(_reason(error)) from error
 
 
+def hang_up() -> None:
+    """Close the connections that wait for another mail."""
+    while _waiting:
+        with suppress(IndexError):  # another thread has taken it
+            _end(_waiting.pop().server)
+
+
 def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, str | Address]:
     _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key, mail.stop or "")
     name, address = parseaddr(settings.mail_from)
@@ -155,21 +168,66 @@ def _add_calendar(message: EmailMessage, calendar: str, method: Method | None) -
     )
 
 
+class _Waiting(NamedTuple):
+    """A connection that can take another mail, and since when it waits."""
+
+    settings: Settings
+    server: smtplib.SMTP
+    since: float
+
+
+_waiting: deque[_Waiting] = deque()
+
+
 @contextmanager
 def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
     """Yield a connection to the mail server, secured and signed in as the settings say."""
+    server = _one_that_waits(settings) or _signed_in(settings)
+    try:
+        yield server
+    except BaseException:
+        _end(server)
+        raise
+    _waiting.append(_Waiting(settings, server, time.monotonic()))
+
+
+def _one_that_waits(settings: Settings) -> smtplib.SMTP | None:
+    """Return a connection that the server has not given up."""
+    with suppress(IndexError):
+        while True:
+            other = _waiting.pop()
+            is_fresh = time.monotonic() - other.since < WAITS_FOR
+            if is_fresh and other.settings is settings and _answers(other.server):
+                return other.server
+            _end(other.server)
+    return None
+
+
+def _answers(server: smtplib.SMTP) -> bool:
+    try:
+        return server.rset()[0] == OK
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def _signed_in(settings: Settings) -> smtplib.SMTP:
     server = _connect(settings)
     try:
         if settings.mail_security == "starttls":
             server.starttls(context=ssl.create_default_context())
         if settings.smtp_user:
             server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-        yield server
-    finally:
-        # What the server has taken stays taken, whatever QUIT is answered.
-        with suppress(OSError, smtplib.SMTPException):
-            server.quit()
-        server.close()
+    except BaseException:
+        _end(server)
+        raise
+    return server
+
+
+def _end(server: smtplib.SMTP) -> None:
+    # What the server has taken stays taken, whatever QUIT is answered.
+    with suppress(OSError, smtplib.SMTPException):
+        server.quit()
+    server.close()
 
 
 def _connect(settings: Settings) -> smtplib.SMTP:

@@ -13,36 +13,42 @@ Handle = Callable[[OutboxMessage], None]
 
 
 class Lane:
-    """Handles the messages of one kind in ``threads`` threads, and of one topic in at most
-    ``each`` of them."""
+    """Handles the messages of one kind in ``threads`` threads; at most ``ahead`` are leased, and
+    ``each`` of one topic."""
 
-    def __init__(self, kind: str, *, threads: int, each: int):
+    def __init__(self, kind: str, *, threads: int, ahead: int, each: int):
         self.kind = kind
-        self.running: dict[Future[None], str] = {}
-        self._threads, self._each = threads, each
+        self.running: dict[Future[None], OutboxMessage] = {}
+        self._ahead, self._each = ahead, each
         self._pool = ThreadPoolExecutor(threads, kind)
 
-    def take_next(self, database: Database, handle: Handle, *, now: datetime) -> bool:
-        """Lease a message for a free thread; return False if there is none of either.
+    def fill(self, database: Database, handle: Handle, *, now: datetime) -> bool:
+        """Lease messages for the threads; return False if there is none, or no room.
 
         Raises what was raised by a thread that has ended since.
         """
         self._check_ended()
-        if len(self.running) == self._threads:
+        room = self._ahead - len(self.running)
+        if room == 0:
             return False
-        topics = Counter(self.running.values())
+        topics = Counter(message.topic for message in self.running.values())
         full = [topic for topic, number in topics.items() if number >= self._each]
-        message = database.run(
-            lambda session: outbox.lease(session, now=now, only=self.kind, but=full)
+        # Where a topic has a limit of its own, the next one depends on which is full by then.
+        most = room if self._each == self._ahead else 1
+        leased = database.run(
+            lambda session: outbox.lease(session, now=now, only=self.kind, but=full, most=most)
         )
-        if message is None:
-            return False
-        self.running[self._pool.submit(handle, message)] = message.topic
-        return True
+        for message in leased:
+            self.running[self._pool.submit(handle, message)] = message
+        return bool(leased)
 
-    def close(self) -> None:
-        """Wait until all threads have finished what they do."""
-        self._pool.shutdown()
+    def close(self, database: Database) -> None:
+        """Wait until the threads have finished what they do, and give back what they have not
+        begun."""
+        self._pool.shutdown(cancel_futures=True)
+        waiting = [message for future, message in self.running.items() if future.cancelled()]
+        if waiting:
+            database.run(lambda session: outbox.give_back(session, waiting))
 
     def _check_ended(self) -> None:
         for future in [future for future in self.running if future.done()]:

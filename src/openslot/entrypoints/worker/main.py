@@ -29,7 +29,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
-from openslot.core.outbox import ATTEMPTS, LeaseLost, OutboxMessage, State
+from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import webhooks
@@ -58,7 +58,8 @@ SWEEP_EVERY = 60.0
 AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
 
-MAILS_AT_ONCE = 4
+EVENTS_LEASED = 20
+MAILS_AT_ONCE, MAILS_LEASED = 4, 12
 WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
@@ -104,6 +105,10 @@ class Job:
         self.database.run(
             lambda session: outbox.put_back(session, self.message, reason, now=self.now())
         )
+
+    def give_back(self) -> None:
+        """End the lease of the message, which was not begun."""
+        self.database.run(lambda session: outbox.give_back(session, [self.message]))
 
     def put_aside(self, reason: str) -> None:
         """Fail the message for good, without further attempts."""
@@ -202,14 +207,20 @@ def run(
     LONGEST_PAUSE seconds and goes on. With ``once``, the error is raised instead.
     """
     lanes = (
-        Lane(MAIL, threads=MAILS_AT_ONCE, each=MAILS_AT_ONCE),
-        Lane(WEBHOOK, threads=WEBHOOKS_AT_ONCE, each=WEBHOOKS_TO_ONE_AT_ONCE),
+        Lane(MAIL, threads=MAILS_AT_ONCE, ahead=MAILS_LEASED, each=MAILS_LEASED),
+        Lane(
+            WEBHOOK,
+            threads=WEBHOOKS_AT_ONCE,
+            ahead=WEBHOOKS_AT_ONCE,
+            each=WEBHOOKS_TO_ONE_AT_ONCE,
+        ),
     )
     try:
         _work(database, settings, lanes, once=once, stop=stop)
     finally:
         for lane in lanes:
-            lane.close()
+            lane.close(database)
+        delivery.hang_up()
 
 
 def _work(
@@ -229,6 +240,7 @@ def _work(
             if _take_some(database, settings, lanes) or wait_for_one(lanes, IDLE):
                 pause = IDLE
                 continue
+            delivery.hang_up()
         except Exception as error:
             if once:
                 raise
@@ -243,14 +255,15 @@ def _work(
 
 
 def _take_some(database: Database, settings: Settings, lanes: Sequence[Lane]) -> bool:
-    """Handle a message that needs no other server, and give one to each lane; return False if
-    there was none."""
+    """Handle messages that need no other server, and give the lanes theirs; return False if there
+    were none."""
 
     def handle(message: OutboxMessage) -> None:
         _handle(Job(database, settings, message, clock.now))
 
-    given = [lane.take_next(database, handle, now=clock.now()) for lane in lanes]
-    return handle_next(database, settings, but=[lane.kind for lane in lanes]) or any(given)
+    given = [lane.fill(database, handle, now=clock.now()) for lane in lanes]
+    others = [lane.kind for lane in lanes]
+    return handle_next(database, settings, but=others, most=EVENTS_LEASED) or any(given)
 
 
 def handle_next(
@@ -259,14 +272,14 @@ def handle_next(
     *,
     now: Callable[[], datetime] = clock.now,
     but: Sequence[str] = (),
+    most: int = 1,
 ) -> bool:
-    """Handle one message that is due, of none of the kinds in ``but``, or put it back; return False
-    if none is due."""
-    message = database.run(lambda session: outbox.lease(session, now=now(), but=but))
-    if message is None:
-        return False
-    _handle(Job(database, settings, message, now))
-    return True
+    """Handle up to ``most`` messages that are due, of none of the kinds in ``but``, or put them
+    back; return False if none is due."""
+    leased = database.run(lambda session: outbox.lease(session, now=now(), but=but, most=most))
+    for message in leased:
+        _handle(Job(database, settings, message, now))
+    return bool(leased)
 
 
 def do_duties(
@@ -403,6 +416,9 @@ DUTIES: tuple[Duty, ...] = (
 def _handle(job: Job) -> None:
     message = job.message
     fields = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
+    if message.leased_until is None or message.leased_until - job.now() < LEASE / 2:
+        job.give_back()  # it waited for too long behind others; another worker may take it soon
+        return
     try:
         _handler_of(message)(job)
     except LeaseLost:
