@@ -22,6 +22,7 @@ from openslot.core.errors import DomainError, Forbidden, Malformed, NotFound, St
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.schedules import commands as schedules
+from openslot.schedules import known
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
@@ -600,10 +601,16 @@ def test_the_sweep_puts_away_what_ran_out_and_nothing_else(
 # How much the database is asked
 
 
+def know_schedules(database: Database) -> None:
+    """Have the schedules in memory, as they are after the first booking."""
+    database.read(known.bookable)
+
+
 def test_a_booking_takes_at_most_9_statements(
     database: Database, statements: Callable[[Database], Any]
 ) -> None:
     town = build_town(database)
+    know_schedules(database)
     eleven = MONDAY_9 + 3 * HALF_HOUR
     for number, booking_request in enumerate(
         [
@@ -624,6 +631,7 @@ def test_a_booking_takes_at_most_9_statements(
 def test_a_hold_and_its_confirmation_take_few_statements(
     sqlite_database: Database, town: Town, statements: Callable[[Database], Any]
 ) -> None:
+    know_schedules(sqlite_database)
     with statements(sqlite_database) as counted:
         kept = hold(sqlite_database, town.patient(), town.booking_request())
     assert counted.count <= 7, counted.texts

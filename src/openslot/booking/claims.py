@@ -22,13 +22,16 @@ from openslot.booking.errors import (
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import may_book_others
 from openslot.booking.slots import nearest
+from openslot.core.db import LostRace
+from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.directory.models import Patient
-from openslot.schedules import diaries
+from openslot.schedules import diaries, known
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, instant_of
 from openslot.schedules.diaries import Claim
 from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 
@@ -56,8 +59,8 @@ def claims_in(diaries: Claimed, span: Span) -> list[Claim]:
 
 def take(
     work: Work, place: Place, span: Span, patient: Patient | None, instead: Sequence[Appointment]
-) -> None:
-    """Claim ``span`` in every diary of the place and the patient.
+) -> Schedule:
+    """Claim ``span`` in every diary of the place and the patient, and return the schedule.
 
     The time of the appointments ``instead`` is released: holds expire, an appointment that moves
     stays. Expired holds of other patients in the way are removed. In an emergency, time kept free
@@ -81,6 +84,24 @@ def take(
             _mark_expired(expired, work.now)
     # The appointment that loses a unique key must be written before the one that gets it.
     work.session.flush()
+    return _unchanged(work.session, place, patient)
+
+
+def _unchanged(session: Session, place: Place, patient: Patient | None) -> Schedule:
+    """Return the schedule of the place. Raises LostRace if it was changed since it was read, and
+    NotFound if the patient was merged or erased.
+
+    Asked after the time is claimed: who deactivates, merges or erases writes every page of the
+    diary, so either they see this claim, or this sees them.
+    """
+    patient_id = patient.id if patient else None
+    version, is_active = queries.as_it_is_now(session, patient_id)
+    if patient is not None and not is_active:
+        raise NotFound("There is no such patient.", field="patient")
+    schedule = known.subject_of(session, place, version)
+    if schedule is None:
+        raise LostRace
+    return schedule
 
 
 def check_there(work: Work, place: Place, span: Span) -> None:

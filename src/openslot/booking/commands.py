@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import claims, identifiers, opening, queries
 from openslot.booking.claims import offering
@@ -55,21 +56,20 @@ from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
-from openslot.schedules import queries as schedules
+from openslot.schedules import known
 from openslot.schedules.availability import Span, instant_of, span_between
-from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A request to book an appointment. With ``second_appointment`` the care team can book a
-    second one with the same practitioner on the same day, and with ``emergency`` time that is kept
-    free for emergencies."""
+    """A request to book an appointment. Without ``minutes`` it takes what was held, or one slot.
+    With ``second_appointment`` the care team can book a second one with the same practitioner on
+    the same day, and with ``emergency`` time that is kept free for emergencies."""
 
     schedule_id: int
     start: datetime
-    minutes: int
+    minutes: int | None
     patient_id: UUID | None
     reason: str | None = None
     priority: Priority = Priority.ROUTINE
@@ -273,7 +273,10 @@ def make(
     check_priority(work.actor, booking_request.priority)
     if held_until is None:
         check_emergency(place, booking_request.reason)
-    span = check_booking_request(place, booking_request.start, booking_request.minutes, work.now)
+    minutes = booking_request.minutes
+    if minutes is None:
+        minutes = place.slot_minutes
+    span = check_booking_request(place, booking_request.start, minutes, work.now)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:
@@ -300,8 +303,7 @@ def make(
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
-        claims.take(work, place, span, patient, holds)
-    check_still_active(work.session, patient)
+        schedule = claims.take(work, place, span, patient, holds)
     appointment = Appointment(
         id=new_id(),
         schedule_id=booking_request.schedule_id,
@@ -326,6 +328,9 @@ def make(
         **claims.claimed(place, patient),
     )
     work.session.add(appointment)
+    # What it shows was just read; setting it would add it to the session.
+    set_committed_value(appointment, "schedule", schedule)
+    set_committed_value(appointment, "patient", patient)
     if held_until is None:
         _record_booked(work, appointment, place)
     else:
@@ -369,7 +374,7 @@ def confirm_hold(
     wanted = (
         booking_request.schedule_id,
         booking_request.start,
-        booking_request.minutes,
+        appointment.minutes if booking_request.minutes is None else booking_request.minutes,
         booking_request.patient_id,
     )
     held = (
@@ -425,10 +430,10 @@ def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
 
 def place_of(session: Session, schedule_id: int) -> Place:
     """Return a bookable schedule. Raises NotFound if it can no longer be booked."""
-    place = schedules.places(session, Schedule.id == schedule_id).get(schedule_id)
-    if place is None:
+    bookable = known.one(session, schedule_id)
+    if bookable is None:
         raise NotFound("This can no longer be booked. Search for another.", field="schedule")
-    return place
+    return bookable.place
 
 
 def check_patient(patient: Patient | None, place: Place) -> None:
@@ -438,16 +443,6 @@ def check_patient(patient: Patient | None, place: Place) -> None:
         raise NotFound("There is no such patient.", field="patient")
     if patient.email and patient.email == place.practitioner_email:
         raise SelfBooking
-
-
-def check_still_active(session: Session, patient: Patient | None) -> None:
-    """Raise NotFound if the patient was merged or erased meanwhile.
-
-    Ask after the patient's time is claimed: merging and erasing write every page of the diary, so
-    either they see this claim, or this sees them.
-    """
-    if patient is not None and not queries.is_active(session, patient.id):
-        raise NotFound("There is no such patient.", field="patient")
 
 
 def _check_version(appointment: Appointment, version: int | None) -> None:

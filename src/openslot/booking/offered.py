@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from openslot.booking import claims, queries
 from openslot.booking.commands import (
     check_patient,
-    check_still_active,
     confirm,
     key_for_move,
     place_of,
@@ -58,7 +57,6 @@ def hold_for_reschedule(
     # For an actor without rights, so that a day with another appointment is never offered.
     key_for_move(work.by(_NOBODY), place, appointment, span)
     claims.take(work, place, span, appointment.patient, [])
-    check_still_active(work.session, appointment.patient)
     hold = Appointment(
         id=new_id(),
         schedule_id=schedule_id,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     cast,
     false,
     func,
@@ -26,9 +27,17 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant
+from openslot.core.db import Instant, fetch
 from openslot.core.work import Work
-from openslot.directory.models import Centre, Department, Diary, Patient, Practitioner, Service
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Diary,
+    DirectoryVersion,
+    Patient,
+    Practitioner,
+    Service,
+)
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
 from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
 from openslot.schedules.models import Absence, Closure, Schedule
@@ -102,9 +111,17 @@ def whole(session: Session, *where: ColumnElement[bool]) -> list[Appointment]:
     return list(session.scalars(in_order))
 
 
-def is_active(session: Session, patient_id: UUID) -> bool:
-    """Return whether the patient is active now; loaded rows may be older."""
-    return session.scalar(select(Patient.active).where(Patient.id == patient_id)) is True
+def as_it_is_now(session: Session, patient_id: UUID | None) -> tuple[int, bool]:
+    """Return the version of the directory, and whether the patient is active; loaded rows may be
+    older."""
+    row = fetch(session, _AS_IT_IS_NOW, {"patient": patient_id}).one()
+    return row[0] or 0, row[1] is True
+
+
+_AS_IT_IS_NOW = select(
+    select(DirectoryVersion.number).scalar_subquery(),
+    select(Patient.active).where(Patient.id == bindparam("patient")).scalar_subquery(),
+)
 
 
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:
@@ -177,7 +194,8 @@ def patient_with(
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return a patient with their holds and the appointment with the daily key, in one
     statement."""
-    rows = session.execute(_patient_and_wanted(patient_id, one_a_day)).all()
+    wanted = {"patient": patient_id, "one_a_day": one_a_day}
+    rows = session.execute(_PATIENT_AND_WANTED, wanted).all()
     patient = rows[0][0] if rows else None
     return patient, [appointment for _, appointment in rows if appointment is not None]
 
@@ -200,10 +218,11 @@ def patient_with_number(
     )
     with_practitioner = upcoming.where(Schedule.practitioner_id == practitioner_id)
     rows = session.execute(
-        _patient_and_wanted(patient_id, one_a_day).add_columns(
+        _PATIENT_AND_WANTED.add_columns(
             upcoming.correlate(None).scalar_subquery(),
             with_practitioner.correlate(None).scalar_subquery(),
-        )
+        ),
+        {"patient": patient_id, "one_a_day": one_a_day},
     ).all()
     if not rows:
         return None, [], 0, 0
@@ -211,15 +230,20 @@ def patient_with_number(
     return rows[0][0], appointments, rows[0][2], rows[0][3]
 
 
-def _patient_and_wanted(patient_id: UUID, one_a_day: str | None) -> Any:
-    is_wanted = Appointment.status == Status.HELD
-    if one_a_day is not None:
-        is_wanted = or_(is_wanted, Appointment.one_a_day == one_a_day)
-    return (
-        select(Patient, Appointment)
-        .outerjoin(Appointment, and_(Appointment.patient_id == Patient.id, is_wanted))
-        .where(Patient.id == patient_id)
+_PATIENT_AND_WANTED = (
+    select(Patient, Appointment)
+    .outerjoin(
+        Appointment,
+        and_(
+            Appointment.patient_id == Patient.id,
+            or_(
+                Appointment.status == Status.HELD,
+                Appointment.one_a_day == bindparam("one_a_day"),
+            ),
+        ),
     )
+    .where(Patient.id == bindparam("patient"))
+)
 
 
 class ForWhom(NamedTuple):

@@ -7,7 +7,7 @@ Commands take a session and never commit, so that they compose. An entry point c
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from sqlalchemy import (
     DateTime,
     Delete,
     Engine,
+    Executable,
     MetaData,
     String,
     Table,
@@ -143,7 +144,13 @@ class Database:
     def __init__(self, url: str, *, hurried: bool = True):
         """Connect to ``url``; ``hurried`` limits each statement, see :func:`make_engine`."""
         self.engine = make_engine(url, hurried=hurried)
+        self._kept: dict[Callable[[Database], Any], Any] = {}
         self._reader = self.engine.execution_options(openslot_reads=True)
+        # At READ COMMITTED each statement sees what is committed, in a transaction or not.
+        self._without_transaction = self._reader.execution_options(isolation_level="AUTOCOMMIT")
+        self._needs_transaction = True
+        if self.engine.dialect.name == "postgresql":
+            event.listen(self.engine, "connect", self._note_pooler)
         # A transaction of SQLite is a snapshot already.
         isolation = (
             {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
@@ -183,7 +190,10 @@ class Database:
             wait = min(wait * 2, 0.2)
 
     def _attempt(self, work: Callable[[Session], T]) -> T:
-        with _busy_if_pool_is_empty(), Session(self.engine, expire_on_commit=False) as session:
+        with (
+            _busy_if_pool_is_empty(),
+            Session(self.engine, expire_on_commit=False, info={"database": self}) as session,
+        ):
             result = work(session)
             session.flush()
             try:
@@ -207,15 +217,27 @@ class Database:
 
         With ``snapshot``, all statements see the database as it was at the first one.
         """
-        engine = self._snapshots if snapshot else self._reader
+        engine = self._snapshots if snapshot else self._plain_reader()
         # Closing rolls back without expiring loaded rows, so that they can still be shown.
-        session = Session(engine, expire_on_commit=False, autoflush=False)
+        session = Session(engine, expire_on_commit=False, autoflush=False, info={"database": self})
         try:
             with _busy_if_pool_is_empty():
                 session.connection()
             yield session
         finally:
             _close_reader(session)
+
+    def _plain_reader(self) -> Engine:
+        return self._reader if self._needs_transaction else self._without_transaction
+
+    def _note_pooler(self, connection: Any, _record: Any) -> None:
+        """Read in transactions if a pooler lends each of them another connection, which has limits
+        only inside of one."""
+        self._needs_transaction = connection.is_shared
+
+    def kept(self, kind: Callable[["Database"], T]) -> T:
+        """Return what is kept in memory of this database: the one ``kind``, made at first use."""
+        return cast(T, self._kept.get(kind) or self._kept.setdefault(kind, kind(self)))
 
     def damage(self) -> list[str]:
         """Return what is damaged in SQLite's file; nothing for servers, which check their own.
@@ -253,6 +275,11 @@ class Database:
         self.engine.dispose()
 
 
+def database_of(session: Session) -> Database:
+    """Return the database of a session that it began."""
+    return cast(Database, session.info["database"])
+
+
 def _close_reader(session: Session) -> None:
     """Close a session that only read; its rows are loaded, so a lost connection is no error."""
     try:
@@ -261,11 +288,19 @@ def _close_reader(session: Session) -> None:
         session.invalidate()
 
 
+def fetch(
+    session: Session, statement: Executable, values: Mapping[str, Any] | None = None
+) -> CursorResult[*tuple[Any, ...]]:
+    """Execute a statement that returns columns, no entities, and needs nothing that the session has
+    yet to write: half the work of ``session.execute``."""
+    return session.connection().execute(statement, values)
+
+
 def changed(session: Session, statement: Update | Delete) -> int:
     """Execute a statement and return the number of rows changed. Rows that the session has
     loaded stay as they were."""
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    return cast(CursorResult[Any], result).rowcount
+    session.flush()
+    return fetch(session, statement).rowcount
 
 
 def remove(session: Session, row: Base) -> None:

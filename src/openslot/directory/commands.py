@@ -290,4 +290,4 @@ def _set(thing: object, values: dict[str, object]) -> list[str]:
 def _record(work: Work, thing: Listed, action: str, **details: object) -> None:
     kind = type(thing).__name__.lower()
     audit.record(work, f"{kind}.{action}", f"{kind}:{thing.id}", **details)
-    queries.mark_changed(work.session)
+    queries.mark_changed(work.session, kind, thing.id)

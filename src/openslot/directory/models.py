@@ -327,3 +327,14 @@ class DirectoryVersion(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(Integer)
+
+
+class DirectoryChange(Base):
+    """What the change to a version of the directory was about, so that caches read only that again:
+    the table and the id of a row. Old ones are deleted."""
+
+    __tablename__ = "directory_change"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(20))
+    row_id: Mapped[int] = mapped_column(Integer)

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.actor import Role
 from openslot.core.births import BirthDate
-from openslot.core.db import Base, LostRace, changed, remove
+from openslot.core.db import Base, LostRace, changed, fetch, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
 from openslot.core.work import Work
@@ -21,6 +21,7 @@ from openslot.directory.models import (
     Department,
     Dependent,
     Diary,
+    DirectoryChange,
     DirectoryVersion,
     Patient,
     PatientMerge,
@@ -33,6 +34,12 @@ from openslot.identity.models import Account
 
 Entity = TypeVar("Entity", Centre, Department, Service, Practitioner, Patient)
 
+MOST_READ_AGAIN = 200
+"""Changes of the directory after which caches read all of it again."""
+
+MOST_CHANGES = 10 * MOST_READ_AGAIN
+"""Changes that are remembered."""
+
 
 def new_diary(session: Session, kind: str) -> int:
     """Create an empty diary and return its id."""
@@ -42,16 +49,44 @@ def new_diary(session: Session, kind: str) -> int:
     return diary.id
 
 
-def mark_changed(session: Session) -> None:
-    """Count up the directory's version in this transaction, so that caches are read again."""
+def mark_changed(session: Session, kind: str, row_id: int) -> None:
+    """Count up the directory's version in this transaction, and note what has changed, so that
+    caches read it again."""
     counter = update(DirectoryVersion).where(DirectoryVersion.id == 1)
     if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
         session.execute(insert(DirectoryVersion).values(id=1, number=1))
+    session.info[DirectoryChange] = True
+    number = version(session)
+    session.execute(insert(DirectoryChange).values(number=number, kind=kind, row_id=row_id))
+    if number % MOST_CHANGES == 0:
+        old = delete(DirectoryChange).where(DirectoryChange.number <= number - MOST_CHANGES)
+        changed(session, old)
+
+
+def is_changing(session: Session) -> bool:
+    """Return whether the session has changed the directory, which others do not see yet."""
+    return DirectoryChange in session.info
+
+
+def changes_since(session: Session, number: int) -> list[tuple[str, int]] | None:
+    """Return kind and id of what has changed after a version of the directory; None if that is too
+    long ago to be known."""
+    rows = session.execute(
+        select(DirectoryChange.number, DirectoryChange.kind, DirectoryChange.row_id)
+        .where(DirectoryChange.number > number)
+        .order_by(DirectoryChange.number)
+        .limit(MOST_READ_AGAIN + 1)
+    ).all()
+    is_whole = bool(rows) and rows[0][0] == number + 1 and len(rows) <= MOST_READ_AGAIN
+    return [(kind, row_id) for _, kind, row_id in rows] if is_whole else None
 
 
 def version(session: Session) -> int:
     """Return the directory's version; 0 before the first change."""
-    return session.scalar(select(DirectoryVersion.number)) or 0
+    return fetch(session, _VERSION).scalar() or 0
+
+
+_VERSION = select(DirectoryVersion.number)
 
 
 def today(work: Work) -> date:

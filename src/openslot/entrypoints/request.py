@@ -17,7 +17,6 @@ from openslot.core.db import Database
 from openslot.core.limits import Counts
 from openslot.core.security import Counter, Seen
 from openslot.core.work import Work, doing
-from openslot.search.bookable import Offered
 from openslot.search.results import Directory
 
 P = ParamSpec("P")
@@ -35,7 +34,6 @@ class Services:
     settings: Settings
     database: Database
     network: Directory
-    offered: Offered = field(default_factory=Offered)
     counts: Counts = field(init=False)
     security: Counter = field(init=False)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.actor import Role
@@ -158,9 +158,10 @@ def accounts(
 
 def key_of(session: Session, digest: bytes) -> ApiKey | None:
     """Return the valid key with this hash, or None."""
-    return session.scalar(
-        select(ApiKey).where(ApiKey.token_hash == digest, ApiKey.revoked_at.is_(None))
-    )
+    return session.scalar(_KEY, {"digest": digest})
+
+
+_KEY = select(ApiKey).where(ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None))
 
 
 def keys(session: Session) -> Sequence[ApiKey]:

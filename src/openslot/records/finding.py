@@ -110,6 +110,12 @@ def patient_for(work: Work, patient_id: UUID) -> Patient:
     return patient
 
 
+def check_may_book_for(work: Work, patient_id: UUID) -> None:
+    """Raise NotFound unless the actor may name the patient and book for them."""
+    if not may_book_for(work, patient_id):
+        raise NotFound("There is no such patient.", field="patient")
+
+
 def may_book_for(work: Work, patient_id: UUID) -> bool:
     """Return True if the actor may name the patient and book for them: all whom they find by a
     search, and whom they looked up within READ_OVER."""

@@ -248,4 +248,4 @@ def _existing(session: Session, schedule_id: int) -> Schedule:
 
 def _record(work: Work, schedule: Schedule, action: str) -> None:
     audit.record(work, f"schedule.{action}", f"schedule:{schedule.id}")
-    directory.mark_changed(work.session)
+    directory.mark_changed(work.session, "schedule", schedule.id)

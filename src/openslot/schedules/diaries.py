@@ -10,12 +10,13 @@ between, and a single-row compare-and-set by primary key is atomic on every engi
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import LostRace, changed
+from openslot.core.db import LostRace, changed, fetch
 from openslot.directory.models import Diary
 from openslot.schedules.availability import DAY, Span, Window, ones
 from openslot.schedules.errors import DiaryTaken
@@ -132,15 +133,26 @@ def _is_page(key: PageKey) -> ColumnElement[bool]:
 def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
     if not keys:
         return {}
-    rows = session.execute(
-        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version).where(
-            or_(*(_is_page(key) for key in sorted(keys)))
-        )
-    )
+    numbers = dict(enumerate(number for key in sorted(keys) for number in key))
+    named = {f"n{at}": value for at, value in numbers.items()}
     return {
-        (diary_id, day): Page(int.from_bytes(page, "little"), version)
-        for diary_id, day, page, version in rows
+        (row[0], row[1]): Page(int.from_bytes(row[2], "little"), row[3])
+        for row in fetch(session, _reading(len(keys)), named)
     }
+
+
+@lru_cache(maxsize=64)
+def _reading(count: int) -> Select[int, int, bytes, int]:
+    """Return the statement that reads so many pages; making it takes longer than to run it."""
+    is_wanted = (
+        and_(
+            DiaryPage.diary_id == bindparam(f"n{2 * at}"),
+            DiaryPage.day == bindparam(f"n{2 * at + 1}"),
+        )
+        for at in range(count)
+    )
+    columns = (DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version)
+    return select(*columns).where(or_(*is_wanted))
 
 
 def _compare_and_set(
@@ -159,7 +171,10 @@ def _compare_and_set(
             raise LostRace
     if inserted:
         # If another transaction has inserted the page, the primary key fails and work is retried.
-        session.execute(insert(DiaryPage), [_row(key, new[key]) for key in inserted])
+        session.connection().execute(_INSERT, [_row(key, new[key]) for key in inserted])
+
+
+_INSERT = insert(DiaryPage)
 
 
 def _row(key: PageKey, mask: int) -> dict[str, object]:

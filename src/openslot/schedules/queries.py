@@ -106,6 +106,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 row[15],
                 row[16] or BookableBy.PUBLIC,
                 False,  # in_emergency
+                None,  # as_of
             )
         )
         for key, (row, hours) in by_schedule.items()

@@ -42,7 +42,8 @@ class Place(NamedTuple):
     """A bookable schedule, with all that decides when it can be booked except the taken time.
 
     Appointments claim their time in ``diary_id`` and, if there is one, ``room_id``; ``closures_id``
-    is the diary of the centre's closures.
+    is the diary of the centre's closures. ``as_of`` is the version of the directory that it was
+    read at earlier, if it was; see known.py.
     """
 
     schedule_id: int
@@ -64,6 +65,7 @@ class Place(NamedTuple):
     department_id: int | None = None
     bookable_by: BookableBy = BookableBy.PUBLIC
     in_emergency: bool = False
+    as_of: int | None = None
 
     @property
     def is_public(self) -> bool:

@@ -67,7 +67,7 @@ def _check_patient(work: Work, booking_request: BookingRequest, referral: referr
     if patient_id is None or referral.authorisation is not None:
         return
     if works_with_patients(work.actor):
-        finding.patient_for(work, patient_id)
+        finding.check_may_book_for(work, patient_id)
 
 
 def _place_of(work: Work, booking_request: BookingRequest) -> Place:

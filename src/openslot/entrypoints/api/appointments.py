@@ -1,10 +1,8 @@
 """Operations on holds and appointments."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Response
 from pydantic import AwareDatetime, Field
@@ -13,7 +11,7 @@ from openslot.booking import commands, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
-from openslot.core.errors import Invalid, NotFound
+from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.core.work import Work
 from openslot.entrypoints import bearer
@@ -25,9 +23,7 @@ from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import reader, services
 from openslot.entrypoints.rules import Rule
-from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
 
@@ -152,8 +148,12 @@ def create_hold(body: NewHold) -> Hold:
     What people hold for the patient is released for what a person holds. A program's hold lasts
     until it is booked, released or expires; it leaves other holds as they are.
     """
-    booking_request = _booking_request(
-        body.schedule, body.start, body.minutes, body.patient, emergency=body.emergency
+    booking_request = BookingRequest(
+        schedule_id=body.schedule,
+        start=body.start,
+        minutes=body.minutes,
+        patient_id=body.patient or bearer.actor().patient_id,
+        emergency=body.emergency,
     )
     hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)
@@ -197,24 +197,21 @@ def create_appointment(body: NewAppointment) -> Answer:
 
     If the time is taken, the answer is 409 `slot-taken` with the nearest free times.
     """
-    minutes = body.minutes or _held_minutes(body.hold)
-    booking_request = _booking_request(
-        body.schedule,
-        body.start,
-        minutes,
-        body.patient,
+    booking_request = BookingRequest(
+        schedule_id=body.schedule,
+        start=body.start,
+        minutes=body.minutes,
+        patient_id=body.patient or bearer.actor().patient_id,
         reason=body.reason,
         priority=body.priority,
         second_appointment=body.second_appointment,
         emergency=body.emergency,
     )
 
-    def save(work: Work) -> AppointmentRow:
-        booked = usecases.book(work, booking_request, hold_id=body.hold, referral_id=body.referral)
-        work.session.flush()
-        return appointment_for(work, booked.id)[0]
-
-    return _answer(bearer.write(save), status=201)
+    booked = bearer.write(
+        usecases.book, booking_request, hold_id=body.hold, referral_id=body.referral
+    )
+    return _answer(booked, status=201)
 
 
 @service.operation(
@@ -278,15 +275,6 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     return _answer(bearer.write(save))
 
 
-def _held_minutes(hold_id: UUID | None) -> int | None:
-    if hold_id is None:
-        return None
-    try:
-        return appointment_for(bearer.work(), hold_id)[0].minutes
-    except NotFound:
-        return None  # booking refuses it with a reason
-
-
 def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: int | None) -> None:
     """Make each kind of change with its command; the first one checks the version."""
     if body.start is not None or body.minutes is not None or body.schedule is not None:
@@ -310,32 +298,6 @@ def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: 
         commands.change_status(
             work, appointment_id, Status(body.status), why=body.why, version=version
         )
-
-
-def _booking_request(
-    schedule: int,
-    start: datetime,
-    minutes: int | None,
-    patient: UUID | None,
-    *,
-    reason: str | None = None,
-    priority: Priority = Priority.ROUTINE,
-    second_appointment: bool = False,
-    emergency: bool = False,
-) -> BookingRequest:
-    bookable = services().offered.fresh(reader()).get(schedule)
-    slot = bookable.place.slot_minutes if bookable else 30
-    actor = bearer.actor()
-    return BookingRequest(
-        schedule_id=schedule,
-        start=start,
-        minutes=minutes or slot,
-        patient_id=patient or actor.patient_id,
-        reason=reason,
-        priority=priority,
-        second_appointment=second_appointment,
-        emergency=emergency,
-    )
 
 
 def _filters(query: AppointmentQuery) -> list[queries.Condition]:
@@ -369,16 +331,10 @@ def _answer(appointment: AppointmentRow, *, status: int = 200) -> Answer:
 
 
 def _hold(row: AppointmentRow) -> Hold:
-    zone = _zone(row.schedule_id)
     return Hold(
         id=row.id,
         schedule=row.schedule_id,
-        start=row.starts_at.astimezone(zone),
-        end=row.ends_at.astimezone(zone),
-        until=(row.held_until or row.starts_at).astimezone(zone),
+        start=row.starts_at.astimezone(row.zone),
+        end=row.ends_at.astimezone(row.zone),
+        until=(row.held_until or row.starts_at).astimezone(row.zone),
     )
-
-
-def _zone(schedule_id: int) -> ZoneInfo:
-    places = schedules.places(reader(), Schedule.id == schedule_id, inactive=True)
-    return places[schedule_id].zone

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast, get_origin
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Blueprint, Response, current_app, g, request
 from pydantic import BaseModel, ConfigDict
 
 from openslot.core.errors import Malformed
@@ -264,8 +264,7 @@ def _respond(operation: Operation, result: Any) -> Response:
         response = Response(status=status)
         response.headers.pop("Content-Type", None)
     else:
-        response = jsonify(answer.body.model_dump(mode="json", by_alias=True))
-        response.status_code = status
+        response = Response(answer.body.model_dump_json(by_alias=True), status, mimetype=JSON)
     response.headers.extend(answer.headers)
     return response
 

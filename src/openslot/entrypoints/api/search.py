@@ -1,5 +1,6 @@
 """Search for centres, practitioners and departments in one ranked list."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +10,8 @@ from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
 from openslot.entrypoints.request import reader, services, settings
 from openslot.entrypoints.rules import Rule
+from openslot.schedules import known
+from openslot.schedules.known import Bookable
 from openslot.search.asked import NoTimes
 from openslot.search.results import Order, Result, Search, find
 
@@ -103,15 +106,16 @@ def search(query: SearchQuery) -> SearchResults:
         times=3,
         booker=booker(query.patient),
     )
+    bookable = known.bookable(reader())
     return SearchResults(
-        items=[_shown(result) for result in results.items],
+        items=[_shown(result, bookable) for result in results.items],
         total=results.total,
         corrected=results.corrected,
     )
 
 
-def _shown(result: Result) -> Found:
-    entry, bookable = result.entry, services().offered.fresh(reader())
+def _shown(result: Result, bookable: Mapping[int, Bookable]) -> Found:
+    entry = result.entry
     return Found(
         kind=entry.kind,
         id=entry.id,

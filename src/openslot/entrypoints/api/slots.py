@@ -1,6 +1,6 @@
 """The operation that finds free slots."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -15,9 +15,11 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.periods import TO, begin_of, end_of
 from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
-from openslot.entrypoints.request import now, reader, services
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
-from openslot.search.bookable import Bookable, free_slots
+from openslot.schedules import known
+from openslot.schedules.known import Bookable
+from openslot.search.bookable import free_slots
 
 service = Service("slots", "Free times", "Slots that can be booked now.")
 
@@ -85,8 +87,12 @@ def list_slots(query: SlotQuery) -> SlotList:
     are only slots of practitioners for whom you can book.
     """
     for_whom = booker(query.patient)
-    bookable = services().offered.fresh(reader())
-    matching = [schedule for schedule in bookable.values() if _matches(schedule, query)]
+    bookable = known.bookable(reader())
+    if query.schedule is None:
+        chosen: Iterable[Bookable] = bookable.values()
+    else:
+        chosen = [bookable[query.schedule]] if query.schedule in bookable else []
+    matching = [schedule for schedule in chosen if _matches(schedule, query)]
     if query.emergency:
         matching = _for_emergencies(matching)
     free: list[FreeSlot] = []
@@ -109,8 +115,7 @@ def _matches(bookable: Bookable, query: SlotQuery) -> bool:
     schedule, practitioner = bookable.subject, bookable.subject.practitioner
     expertise = (practitioner.expertise or "").casefold() if practitioner else ""
     return (
-        query.schedule in (None, schedule.id)
-        and query.practitioner in (None, schedule.practitioner_id)
+        query.practitioner in (None, schedule.practitioner_id)
         and query.centre in (None, schedule.centre_id)
         and query.service in (None, schedule.service_id)
         and query.profession in (None, bookable.place.profession)

@@ -25,9 +25,10 @@ from openslot.entrypoints.fhir import (
     slot,
 )
 from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.schedules import known
 from openslot.schedules.availability import DAY, EPOCH, Span, Window, bits, instant_of
+from openslot.schedules.known import Bookable
 from openslot.schedules.models import Schedule
-from openslot.search.bookable import Bookable, Offered
 
 SLOT = "Slot"
 
@@ -122,13 +123,13 @@ class Edition:
                 yield slot.show(slot.Row(cell, subject), site) | {"extension": [link, *phone]}
 
 
-def edition(session: Session, offered: Offered) -> Edition:
+def edition(session: Session) -> Edition:
     """Return what is published now; two statements while the directory does not change."""
     # The version is read first: lines may be newer than it, but never older.
     version = directory.version(session)
     public = {
         schedule_id: bookable
-        for schedule_id, bookable in offered.fresh(session).items()
+        for schedule_id, bookable in known.bookable(session).items()
         if bookable.place.is_public and not needs_referral(bookable.place)
     }
     return Edition(version, public)

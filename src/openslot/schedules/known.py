@@ -1,0 +1,128 @@
+"""All schedules that can be booked, in memory: read once, and then only what has changed."""
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import Session
+
+from openslot.core.db import Database, database_of
+from openslot.directory import queries as directory
+from openslot.directory.models import Service
+from openslot.schedules import queries
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+
+class Bookable(NamedTuple):
+    """A schedule that can be booked, with its owner and centre."""
+
+    place: Place
+    subject: Schedule
+
+
+class _State(NamedTuple):
+    """All bookable schedules by id, at least as new as a version of the directory."""
+
+    version: int
+    schedules: Mapping[int, Bookable]
+
+
+class Known:
+    """The bookable schedules of a database. Only what is committed is kept."""
+
+    def __init__(self, _database: Database) -> None:
+        self._state = _State(-1, {})
+        self._lock = Lock()
+
+    def at(self, session: Session, version: int) -> Mapping[int, Bookable]:
+        """Return the schedules, at least as new as ``version``, which ``session`` sees."""
+        if self._state.version < version:
+            with self._lock:
+                if self._state.version < version:
+                    self._state = self._read_again(session, version)
+        return self._state.schedules
+
+    def _read_again(self, session: Session, version: int) -> _State:
+        known = self._state
+        # A session of its own, so that what is kept belongs to no session.
+        with Session(session.connection(), join_transaction_mode="rollback_only") as reader:
+            changes = directory.changes_since(reader, known.version)
+            if changes is None:
+                return _State(version, _read(reader, as_of=version))
+            stays = {
+                key: bookable
+                for key, bookable in known.schedules.items()
+                if not _is_of(bookable.subject, set(changes))
+            }
+            return _State(version, stays | _read(reader, _of(changes), as_of=version))
+
+
+def bookable(session: Session) -> Mapping[int, Bookable]:
+    """Return all schedules that can be booked by id, as current as ``session`` sees them; one
+    statement without a change."""
+    known = _known(session)
+    return _read(session) if known is None else known
+
+
+def one(session: Session, schedule_id: int) -> Bookable | None:
+    """Return a schedule that can be booked, or None; see :func:`bookable`."""
+    known = _known(session)
+    return (_read(session, Schedule.id == schedule_id) if known is None else known).get(schedule_id)
+
+
+def subject_of(session: Session, place: Place, version: int) -> Schedule | None:
+    """Return the schedule of a place that is still as it was read, at this version of the
+    directory; None if it was changed since."""
+    if place.as_of is None or directory.is_changing(session):
+        return queries.subject(session, place.schedule_id)
+    now = database_of(session).kept(Known).at(session, version).get(place.schedule_id)
+    return now.subject if now is not None and now.place.as_of == place.as_of else None
+
+
+def _known(session: Session) -> Mapping[int, Bookable] | None:
+    """Return what is known; None if the session itself has changed the directory, which nobody
+    else sees yet."""
+    if directory.is_changing(session):
+        return None
+    return database_of(session).kept(Known).at(session, directory.version(session))
+
+
+def _read(
+    session: Session, *where: ColumnElement[bool], as_of: int | None = None
+) -> dict[int, Bookable]:
+    subjects = queries.subjects(session, *queries.bookable(), *where)
+    places = queries.places(session, *where)
+    return {
+        subject.id: Bookable(places[subject.id]._replace(as_of=as_of), subject)
+        for subject in subjects
+        if subject.id in places
+    }
+
+
+def _of(changes: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
+    """Return the condition for schedules that the changes are about."""
+    columns = {
+        "schedule": Schedule.id,
+        "centre": Schedule.centre_id,
+        "practitioner": Schedule.practitioner_id,
+        "service": Schedule.service_id,
+        "department": Service.department_id,
+    }
+    ids: dict[str, set[int]] = {}
+    for kind, row_id in changes:
+        ids.setdefault(kind, set()).add(row_id)
+    return or_(*(columns[kind].in_(of_kind) for kind, of_kind in ids.items()))
+
+
+def _is_of(subject: Schedule, changes: set[tuple[str, int]]) -> bool:
+    """Return whether one of the changes is about the schedule."""
+    keys = {
+        ("schedule", subject.id),
+        ("centre", subject.centre_id),
+        ("practitioner", subject.practitioner_id),
+        ("service", subject.service_id),
+        ("department", subject.service.department_id if subject.service else None),
+    }
+    return not keys.isdisjoint(changes)
