@@ -32,7 +32,7 @@ lint: .venv/.dev ## check style, types, the direction of imports, and known weak
 	$(BIN)/bandit -q -ll -r src
 
 bench: .venv/.dev ## measure speed and print it
-	$(BIN)/python -m bench $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes newer releases)
 	$(COMPILE) --output-file requirements.txt

@@ -1,15 +1,58 @@
-"""Run every measurement and print one table: ``make bench``."""
+"""Measure, print and write the tables: ``make bench``, ``make bench ARGS="--seconds 1"``."""
 
+import argparse
+import os
 import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
-from bench import pages, reporting, searching
+from bench import over_http, pages, reporting, searching
+from bench.over_http import Size
+
+PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 
 
 def main() -> None:
-    """Print the machine, then each figure with its spread."""
-    print(f"{platform.platform()}, Python {platform.python_version()}")
+    """Print every line as soon as it is known, and write all of them at the end."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the usual network")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each round")
+    parser.add_argument("--full", action="store_true", help="10,000,000 appointments")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    chosen = parser.parse_args()
+    written = []
+    for line in _page(chosen):
+        print(line, flush=True)
+        written.append(line)
+    if chosen.write:
+        PAGE.write_text("\n".join(written) + "\n", encoding="utf-8")
+
+
+def _page(chosen: argparse.Namespace) -> Iterator[str]:
+    yield "# Benchmarks"
+    yield ""
+    yield f'`make bench ARGS="{shlex.join(sys.argv[1:])}"` on {datetime.now(UTC):%d %B %Y}:'
+    yield f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}."
+    yield ""
+    yield "## Over HTTP, on PostgreSQL"
+    yield ""
+    most = 10_000_000 if chosen.full else 1_000_000
+    size = Size(
+        practitioners=round(10_000 * chosen.scale),
+        centres=round(1_000 * chosen.scale),
+        patients=round(100_000 * chosen.scale),
+        appointments=(round(10_000 * chosen.scale), round(most * chosen.scale)),
+        seconds=chosen.seconds,
+    )
+    yield from over_http.lines(size)
+    yield ""
+    yield "## In the process"
+    yield ""
     for figure in (*searching.figures(), *reporting.figures(), *pages.figures()):
-        print(figure)
+        yield f"- {figure}"
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ def serving(
     process = subprocess.Popen(
         [sys.executable, *command],
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,  # a server ends with its parent, whose end closes this
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -228,9 +228,7 @@ def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
         schedule = doctors.schedule_at(work.session, body.doctor_id, body.location_id)
         start = _instant(body.date, body.time, schedule.zone)
         booking_request = BookingRequest(schedule.schedule_id, start, MINUTES, body.patient_id)
-        booked = usecases.book(work, booking_request)
-        work.session.flush()
-        return booking.appointment_for(work, booked.id)[0]
+        return usecases.book(work, booking_request)
 
     return _appointment(bearer.write(save))
 

@@ -1,0 +1,33 @@
+"""The least that a Flask view with one SELECT does, behind the same server as OpenSlot."""
+
+import os
+import sys
+
+from flask import Flask, Response, jsonify
+from sqlalchemy import text
+
+from openslot.core.db import make_engine
+from openslot.entrypoints.asgi import AsgiApp
+from openslot.entrypoints.cli import serving
+
+SELECT = text("SELECT number FROM directory_version")
+
+
+def create_asgi_app(*, threads: int) -> AsgiApp:
+    """Return the application, as openslot.app does."""
+    app = Flask(__name__)
+    engine = make_engine(os.environ["OPENSLOT_DATABASE_URL"]).execution_options(
+        openslot_reads=True, isolation_level="AUTOCOMMIT"
+    )
+
+    @app.get("/version")
+    def version() -> Response:
+        with engine.connect() as connection:
+            return jsonify(version=connection.execute(SELECT).scalar())
+
+    return AsgiApp(app, threads=threads, largest_body=1024, body_seconds=1)
+
+
+if __name__ == "__main__":
+    serving.APPLICATION = "bench.bare:create_asgi_app"
+    serving.answer("127.0.0.1", int(sys.argv[1]))

@@ -1,0 +1,369 @@
+"""Bookings, slots, searches and mails over HTTP, against limits measured in the same run.
+
+The clients, the server, its worker and the database are processes of their own. Every figure is
+the median of ROUNDS rounds, with the slowest and the fastest.
+"""
+
+import json
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from statistics import median
+from urllib.parse import urlencode
+
+import psycopg
+from sqlalchemy import select
+
+import engines
+from bench import load, servers
+from bench.load import Call
+from bench.network import ZONE, Network, book_until, found, free_times
+from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.models import Practitioner
+from openslot.migrations import run as migrations
+
+Calls = Callable[[int], Sequence[Call]]
+"""Makes as many requests as are wanted."""
+
+ROUNDS = 5
+PROCESSES = 2
+RACES = 20
+
+BARE = r"""
+\set id random(1, 100000)
+BEGIN;
+UPDATE bare_page SET version = version + 1 WHERE id = :id;
+INSERT INTO bare_row (page) VALUES (:id);
+COMMIT;
+"""
+"""The least that a booking is: one page is written, and one row added."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the network is, and for how long each round measures."""
+
+    practitioners: int = 10_000
+    centres: int = 1_000
+    patients: int = 100_000
+    appointments: tuple[int, int] = (10_000, 1_000_000)
+    seconds: float = 3.0
+
+
+@dataclass
+class Figure:
+    """What was measured, by round; ``of`` is what it is compared with."""
+
+    name: str
+    rates: list[float]
+    took: list[float]
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Answers per second: the median of the rounds."""
+        return median(self.rates)
+
+    @property
+    def p50(self) -> float:
+        """Milliseconds of the median answer."""
+        return median(self.took)
+
+    @property
+    def p99(self) -> float:
+        """Milliseconds of the 99th of 100 answers."""
+        return sorted(self.took)[int(len(self.took) * 0.99)]
+
+    def row(self, limit: float | None = None) -> str:
+        """Return the figure as a row of the table."""
+        spread = f"{min(self.rates):,.0f} to {max(self.rates):,.0f}"
+        ratio = f"{self.rate / limit:.1%}" if limit else "–"
+        odd = {status: number for status, number in self.statuses.items() if status[0] != "2"}
+        refused = ", ".join(f"{number} × {status}" for status, number in sorted(odd.items()))
+        return (
+            f"| {self.name} | {ratio} | {self.rate:,.0f} | {spread} | {self.p50:,.1f} | "
+            f"{self.p99:,.1f} | {refused or '–'} |"
+        )
+
+
+@dataclass
+class Bench:
+    """A network with its server."""
+
+    size: Size
+    network: Network
+    database: Database
+    port: int
+
+    def measure(
+        self,
+        name: str,
+        calls: Calls,
+        *,
+        clients: int,
+        rounds: int = ROUNDS,
+    ) -> Figure:
+        """Send new calls in every round, after one that is not counted."""
+        figure, many = Figure(f"{name}, {clients} clients", [], []), 400
+        for number in range(rounds + 1):
+            seen = load.run(self.port, calls(many), clients=clients, seconds=self.size.seconds)
+            many = int(seen.rate * self.size.seconds * 1.5) + 50
+            if number:
+                figure.rates.append(seen.rate)
+                figure.took.extend(seen.took)
+                figure.statuses.update(seen.statuses)
+        return figure
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Call:
+        """Return a request with the key of the network."""
+        text = None if body is None else json.dumps(body)
+        return Call(method, path, text, {"Authorization": f"Bearer {self.network.key}", **headers})
+
+    def bookings(self, count: int, **more: object) -> list[Call]:
+        """Return bookings of free times, each of another patient."""
+        return [
+            self.call(
+                "POST",
+                "/api/v1/appointments",
+                {"schedule": schedule, "start": start.isoformat(), "patient": str(patient), **more},
+            )
+            for schedule, start, patient in islice(free_times(self.network), count)
+        ]
+
+    def slots(self, count: int, days: int) -> list[Call]:
+        """Return searches for the free slots of one practitioner."""
+        first = datetime.now(ZONE).date() + timedelta(days=1)
+        query = f"from={first}&to={first + timedelta(days=days)}&limit=500"
+        return [
+            self.call("GET", f"/api/v1/slots?schedule={self._practitioner()}&{query}")
+            for _ in range(count)
+        ]
+
+    def holds(self, count: int) -> list[Call]:
+        """Return holds of free times."""
+        return [
+            self.call("POST", "/api/v1/holds", json.loads(booking.body or "{}"))
+            for booking in self.bookings(count)
+        ]
+
+    def confirmations(self, count: int) -> list[Call]:
+        """Return a booking of each hold."""
+        return [
+            self.call(
+                "POST",
+                "/api/v1/appointments",
+                {
+                    "schedule": held.schedule_id,
+                    "start": held.starts_at.isoformat(),
+                    "patient": str(held.patient_id),
+                    "hold": str(held.id),
+                },
+            )
+            for held in self._some(Status.HELD, count)
+        ]
+
+    def moves(self, count: int) -> list[Call]:
+        """Return moves of booked appointments to free times of the same practitioner."""
+        free = free_times(self.network)
+        return [
+            self.call("PATCH", f"/api/v1/appointments/{one.id}", {"start": start.isoformat()})
+            for one, (_, start, _) in zip(self._some(Status.BOOKED, count), free, strict=False)
+        ]
+
+    def cancellations(self, count: int) -> list[Call]:
+        """Return cancellations of booked appointments."""
+        return [
+            self.call("PATCH", f"/api/v1/appointments/{one.id}", {"status": "cancelled"})
+            for one in self._some(Status.BOOKED, count)
+        ]
+
+    def searches(self, count: int) -> list[Call]:
+        """Return searches for the name of a practitioner with a letter too many."""
+        names = [self._name() for _ in range(min(count, 200))]
+        return [
+            self.call("GET", f"/api/v1/search?{urlencode({'q': names[number % len(names)]})}")
+            for number in range(count)
+        ]
+
+    def same(self, method: str, path: str, body: object = None) -> Callable[[int], list[Call]]:
+        """Return the same request as often as it is wanted."""
+        return lambda count: [self.call(method, path, body)] * count
+
+    def races(self) -> str:
+        """Let 32 clients want one time, RACES times; return what they were answered."""
+        answers: Counter[str] = Counter()
+        for schedule, start, _ in islice(free_times(self.network), RACES):
+            calls = [
+                self.call(
+                    "POST",
+                    "/api/v1/appointments",
+                    {"schedule": schedule, "start": start.isoformat(), "patient": str(patient)},
+                )
+                for patient in self.network.chance.sample(self.network.patients, 32)
+            ]
+            answers.update(load.run(self.port, calls, clients=32).statuses)
+        return ", ".join(f"{number} × {status}" for status, number in sorted(answers.items()))
+
+    def _some(self, status: Status, count: int) -> list[Appointment]:
+        newest = select(Appointment).where(Appointment.status == status)
+        newest = newest.order_by(Appointment.created_at.desc()).limit(count)
+        return self.database.read(lambda session: list(session.scalars(newest)))
+
+    def _name(self) -> str:
+        name = self.database.read(
+            lambda session: session.get_one(Practitioner, self._practitioner()).name
+        )
+        at = self.network.chance.randrange(1, len(name))
+        return name[:at] + name[at - 1] + name[at:]
+
+    def _practitioner(self) -> int:
+        return self.network.chance.randint(1, self.network.practitioners)
+
+
+HEAD = (
+    "| | of its limit | each second | slowest to fastest round | median ms | 99 % ms | not 2xx |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def lines(size: Size) -> Iterator[str]:
+    """Yield the tables, line by line, while they are measured."""
+    with servers.folder() as folder, servers.postgresql(folder) as url, ExitStack() as stack:
+        with psycopg.connect(_plain(url, "postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE bench")
+        address = url.format(database="bench")
+        database = Database(address, hurried=False)
+        stack.callback(database.close)
+        migrations.upgrade(database.engine)
+        environment = {
+            "OPENSLOT_DATABASE_URL": address,
+            "OPENSLOT_DATA_DIR": str(folder / "data"),
+            "OPENSLOT_RATE_LIMITS": "false",
+            "OPENSLOT_LOG_LEVEL": "error",
+        }
+        settings = Settings(
+            _env_file=None,
+            database_url=address,
+            data_dir=folder / "data",
+            rate_limits=False,
+        )
+        network = found(
+            database,
+            settings,
+            centres=size.centres,
+            practitioners=size.practitioners,
+            patients=size.patients,
+        )
+        few, many = size.appointments
+        book_until(database, network, few)
+        bench = Bench(size, network, database, servers.free_port())
+        yield f"{size.practitioners:,} practitioners in {size.centres:,} centres, "
+        yield f"{size.patients:,} patients, {many:,} appointments, {PROCESSES} web processes."
+        yield from _limits(bench, _plain(url, "bench"), environment)
+        with _served(bench, environment):
+            thin = [bench.measure("booking", bench.bookings, clients=1, rounds=3)]
+            thin.append(
+                bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
+            )
+        book_until(database, network, many)
+        with _served(bench, environment) as server:
+            yield from _figures(bench, server, thin)
+        with _served(bench, environment, worker=True):
+            yield bench.measure("booking beside the worker", bench.bookings, clients=32).row()
+
+
+@contextmanager
+def _served(
+    bench: Bench, environment: dict[str, str], *, worker: bool = False
+) -> Iterator[servers.Server]:
+    """Run `openslot serve`, with its worker or without."""
+    command = ["-m", "openslot.entrypoints.cli.main", "serve", "--port", str(bench.port)]
+    command += ["--workers", str(PROCESSES), *([] if worker else ["--no-worker"])]
+    with servers.serving(command, environment, bench.port) as server:
+        load.run(bench.port, bench.slots(20, 7), clients=4)  # the directory is read at first use
+        yield server
+
+
+def _limits(bench: Bench, address: str, environment: dict[str, str]) -> Iterator[str]:
+    """Measure the least that can be done on this machine."""
+    yield ""
+    yield HEAD
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare_page (id integer PRIMARY KEY, version integer)")
+        connection.execute("INSERT INTO bare_page SELECT n, 0 FROM generate_series(1, 100000) AS n")
+        connection.execute("CREATE TABLE bare_row (id serial PRIMARY KEY, page integer)")
+    for clients in (1, 8, 32):
+        figure = Figure(f"limit: bare transaction (pgbench), {clients} clients", [], [])
+        for _ in range(ROUNDS):
+            figure.rates.append(_pgbench(address, clients, bench.size.seconds))
+        figure.took.append(1000 * clients / figure.rate)
+        LIMITS[f"pgbench {clients}"] = figure.rate
+        yield figure.row()
+    command = ["-m", "bench.bare", str(bench.port)]
+    with ExitStack() as stack:
+        for _ in range(PROCESSES):
+            stack.enter_context(servers.serving(command, environment, bench.port))
+        for clients in (1, 8, 32):
+            figure = bench.measure(
+                "limit: Flask with one SELECT", bench.same("GET", "/version"), clients=clients
+            )
+            LIMITS[f"flask {clients}"] = figure.rate
+            yield figure.row()
+
+
+LIMITS: dict[str, float] = {}
+
+
+def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterator[str]:
+    start = server.megabytes("web")
+    booking: dict[int, Figure] = {}
+    for clients in (1, 8, 32):
+        booking[clients] = bench.measure("booking", bench.bookings, clients=clients)
+        yield booking[clients].row(LIMITS[f"pgbench {clients}"])
+    measures: list[tuple[str, Calls, int, str | None]] = [
+        ("hold", bench.holds, 8, None),
+        ("confirm a hold", bench.confirmations, 8, None),
+        ("move", bench.moves, 8, None),
+        ("cancel", bench.cancellations, 8, None),
+        ("slots of a practitioner, 7 days", lambda n: bench.slots(n, 7), 8, "flask 8"),
+        ("slots of a practitioner, 30 days", lambda n: bench.slots(n, 30), 8, "flask 8"),
+        ("slots of a centre, 7 days", bench.same("GET", "/api/v1/slots?centre=1"), 8, None),
+        ("earliest of all", bench.same("GET", "/api/v1/slots?earliest=true&limit=1"), 1, None),
+        ("search box, a letter too many", bench.searches, 1, None),
+        ("FHIR Slot of a schedule", bench.same("GET", f"/fhir/Slot?schedule=Schedule/1&{week}"), 8, None),
+        ("FHIR $find", bench.same("GET", f"/fhir/Appointment/$find?practitioner=Practitioner/1&{week}"), 8, None),
+        ("page: start", bench.same("GET", "/"), 8, None),
+        ("page: times of a practitioner", bench.same("GET", "/book/1"), 8, None),
+    ]
+    for name, calls, clients, limit in measures:
+        figure = bench.measure(name, calls, clients=clients, rounds=3)
+        yield figure.row(LIMITS[limit] if limit else None)
+    slots = bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
+    few, many = bench.size.appointments
+    yield ""
+    yield f"Growth from {few:,} to {many:,} appointments, by the median: booking × "
+    yield f"{booking[1].p50 / thin[0].p50:.2f}, slots × {slots.p50 / thin[1].p50:.2f}."
+    yield f"32 clients for one time, {RACES} times: {bench.races()}."
+    yield f"Memory of a web process: {start:.0f} MB at its start, "
+    yield f"{server.megabytes('web'):.0f} MB after the load."
+
+
+def _pgbench(address: str, clients: int, seconds: float) -> float:
+    command = [engines.program("pgbench") or "pgbench", "-n", "-M", "prepared", "-j", "2"]
+    command += ["-c", str(clients), "-T", str(max(1, round(seconds))), "-f", "/dev/stdin", address]
+    done = subprocess.run(command, input=BARE, capture_output=True, text=True, check=True)
+    rate = re.search(r"tps = ([\d.]+)", done.stdout)
+    assert rate, done.stdout
+    return float(rate[1])
+
+
+def _plain(url: str, database: str) -> str:
+    """Return the address of a database as libpq takes it."""
+    return url.format(database=database).replace("+psycopg", "", 1)
