@@ -1,13 +1,16 @@
 """Builds the application from its parts."""
 
+import hashlib
+
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import cors
+from openslot.entrypoints import cors, shields
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -21,6 +24,12 @@ from openslot.entrypoints.web.unsent import LARGEST_RETURNED
 from openslot.search.results import Directory
 
 LARGEST_REQUEST = 2 * 1024 * 1024
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Session cookies that are signed with HMAC-SHA-256."""
+
+    digest_method = staticmethod(hashlib.sha256)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.hides_cookies,
     )
+    app.session_interface = Sessions()
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)
@@ -67,4 +77,5 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         threads=threads,
         largest_body=LARGEST_RETURNED,
         body_seconds=settings.body_seconds,
+        always=shields.for_answers_without_pages(settings),
     )

@@ -139,7 +139,6 @@ def prove() -> ResponseReturnValue:
     if request.method == "POST":
         status = _password_refusal(form) or SHOWN
         if status == SHOWN:
-            context.write(sessions.note_proof, signing.current_token() or "")
             return redirect(target, 303)
     return render_template("profile/prove.html", form=form, next_path=target), status
 
@@ -159,7 +158,7 @@ def signed_in() -> str:
 
 
 @pages.post("/account/sessions/end")
-@access.allow(access.SIGNED_IN)
+@access.allow(access.SIGNED_IN, fresh=True)
 def end_session() -> BaseResponse:
     """End one credential, or all but this browser of the kinds that were chosen."""
     account_id, chosen = context.account().id, reading.text("session")
