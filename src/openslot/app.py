@@ -19,6 +19,7 @@ from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.probes import ProbesFromAnywhere
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
+from openslot.entrypoints.slashes import WithoutLastSlash
 from openslot.entrypoints.web.install import install as install_web
 from openslot.entrypoints.web.unsent import LARGEST_RETURNED
 from openslot.search.results import Directory
@@ -57,6 +58,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_fhir(app)
     cors.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
+    app.wsgi_app = WithoutLastSlash(  # type: ignore[method-assign] # Flask's documented way
+        app.wsgi_app
+    )
     if settings.hosts:
         app.wsgi_app = ProbesFromAnywhere(  # type: ignore[method-assign] # Flask's documented way
             app.wsgi_app, settings.hosts[0]
