@@ -58,6 +58,7 @@ from openslot.entrypoints.web import (
     search,
     system,
     waiting,
+    ways,
     workplace,
 )
 from openslot.entrypoints.web.navigation import navigation
@@ -210,4 +211,4 @@ def _here() -> str | None:
     """Return the address to return to after sign-in; None for pages about signing in."""
     if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
         return None
-    return request.full_path.rstrip("?")
+    return ways.here()

@@ -20,7 +20,7 @@ from wtforms.fields.core import UnboundField
 from openslot.core import signing
 from openslot.core.signing import NotSigned
 from openslot.entrypoints.request import root
-from openslot.entrypoints.web import context
+from openslot.entrypoints.web import context, ways
 from openslot.entrypoints.web.forms import Form
 
 FIELD = "unsent"
@@ -107,7 +107,7 @@ def sent() -> Unsent | None:
     """Return the form that this request sends; None if it sends none, or another site does."""
     if request.method != "POST" or request.is_json or not _is_from_here():
         return None
-    action = f"{request.script_root}{request.full_path.rstrip('?')}"
+    action = f"{request.script_root}{ways.here()}"
     if action.startswith(("//", "/\\")):
         return None
     try:
