@@ -160,7 +160,7 @@ def _make(work: Work, details: StaffDetails, hashed: str) -> tuple[Account, str]
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Confirm that the link is mailed; without a mail server, show it once."""
-    if context.settings().smtp_host:
+    if context.settings().sends_mail:
         return see_other(
             url_for("admin_accounts.show", account_id=account.id),
             _("We have emailed %(email)s a link to set the password.", email=account.email),

@@ -192,6 +192,7 @@ def _page_context() -> dict[str, object]:
         "footer_links": privacy.footer_links(),
         "may_sign_up": settings.sign_up == "open",
         "may_staff_sign_up": settings.sign_up != "closed",
+        "sends_mail": settings.sends_mail,
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),

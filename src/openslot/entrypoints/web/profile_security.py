@@ -22,6 +22,7 @@ from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
+from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
 from openslot.identity import commands as identity
@@ -116,9 +117,15 @@ def email() -> ResponseReturnValue:
     if isinstance(status, Done):
         return see_other(
             url_for("profile.show"),
-            _(
-                "Open the link that we emailed to the new address. Until then you sign in with "
-                "the old one."
+            mailed(
+                _(
+                    "Open the link that we emailed to the new address. Until then you sign in with "
+                    "the old one."
+                ),
+                _(
+                    "No email can be sent from here. Ask an administrator for the link. Until then "
+                    "you sign in with the old address."
+                ),
             ),
         )
     now = context.account().email
