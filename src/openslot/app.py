@@ -1,12 +1,15 @@
 """Builds the application from its parts."""
 
+import hashlib
+
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import compression, cors
+from openslot.entrypoints import compression, cors, shields
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -15,11 +18,18 @@ from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.probes import ProbesFromAnywhere
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
+from openslot.entrypoints.slashes import WithoutLastSlash
 from openslot.entrypoints.web.install import install as install_web
 from openslot.entrypoints.web.unsent import LARGEST_RETURNED
 from openslot.search.results import Directory
 
 LARGEST_REQUEST = 2 * 1024 * 1024
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Session cookies that are signed with HMAC-SHA-256."""
+
+    digest_method = staticmethod(hashlib.sha256)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -38,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.hides_cookies,
     )
+    app.session_interface = Sessions()
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     compression.install(app)
@@ -46,6 +57,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_fhir(app)
     cors.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
+    app.wsgi_app = WithoutLastSlash(  # type: ignore[method-assign] # Flask's documented way
+        app.wsgi_app
+    )
     if settings.hosts:
         app.wsgi_app = ProbesFromAnywhere(  # type: ignore[method-assign] # Flask's documented way
             app.wsgi_app, settings.hosts[0]
@@ -66,4 +80,5 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         threads=threads,
         largest_body=LARGEST_RETURNED,
         body_seconds=settings.body_seconds,
+        always=shields.for_answers_without_pages(settings),
     )

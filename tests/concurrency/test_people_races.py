@@ -107,6 +107,48 @@ def test_of_equal_patients_one_is_registered(app: Flask, database: Database) -> 
     assert database.read(lambda session: session.query(Patient).count()) == 1
 
 
+SPELLINGS: dict[str, list[dict[str, str]]] = {
+    "number": [
+        {"name": "Ilse Brandt", "medicare_number": "2123 45670 1"},
+        {"name": "I. Brandt", "medicare_number": "2123456701"},
+        {"name": "Ilse B", "medicare_number": "2123-45670-1"},
+    ],
+    "phone": [
+        {"name": "Ilse Brandt", "born": "1990-01-01", "phone": "0400 123 456"},
+        {"name": "ILSE BRANDT", "phone": "+61 400 123 456"},
+        {"name": "ilse brandt", "phone": "0400-123-456"},
+    ],
+    "name": [
+        {"name": "Łukasz Šárka", "born": "1990-01-01"},
+        {"name": "LUKASZ SARKA", "born": "1990-01-01"},
+        {"name": "lukasz  sárka", "born": "1990"},
+    ],
+    "email": [
+        {"name": "Ilse Brandt", "email": "Ilse@Example.org"},
+        {"name": "ilse brandt", "email": "ilse@example.org"},
+    ],
+}
+"""The same person, as several who register them at once write it."""
+
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_of_one_person_in_other_spellings_one_is_registered(
+    app: Flask, database: Database, kind: str
+) -> None:
+    token = with_key(app, database, "*").token
+    programs = [Program(app, token) for _ in range(RACERS)]
+    bodies = SPELLINGS[kind]
+    answers: list[Any] = race(
+        RACERS,
+        lambda number: programs[number].send(
+            "POST", "/api/v1/patients", bodies[number % len(bodies)]
+        ),
+    )
+    said = Counter(one.json.get("code", one.status_code) for one in answers)
+    assert said == {201: 1, "patient-known": RACERS - 1}
+    assert database.read(lambda session: session.query(Patient).count()) == 1
+
+
 def test_nobody_keeps_more_favourites_than_the_most(
     database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,7 +122,7 @@ def test_a_patient_signs_up_and_comes_back_to_what_they_chose(
     assert answer.location.startswith("/login?next=")
     assert "mere" not in answer.location
     shown = client.get(answer.location)
-    assert "We have emailed mere@example.org" in shown.text
+    assert "You can sign in now." in shown.text
     assert 'value="mere@example.org"' in shown.text
     assert wanted in shown.text
     signed_in = client.post("/login", email="mere@example.org", password=NEW, next=wanted)

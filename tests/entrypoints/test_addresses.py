@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.test_walk import PEOPLE, ways
 from entrypoints.test_walk import values as parts_of
-from entrypoints.world import World
+from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.db import Database
 from openslot.directory.models import Patient
@@ -270,3 +270,84 @@ def test_an_address_to_sign_in_with_is_filled_in(client_for: ClientFor) -> None:
         (link,) = [one for one in hrefs(page) if one.startswith(f"{path}?asked=")]
         assert 'value="somebody@example.org"' in client.get(link).text
         assert "somebody@example.org" not in client_for(None).get(link).text
+
+
+NAMED = "Aroha%20Owner"
+LEADS = (
+    f"/patients?q={NAMED}",
+    f"/patients?q={NAMED}&page=2",
+    f"/admin/audit?person={NAMED}&group=security",
+    f"/login?email=a@example.org&next=%2Fpatients%3Fq%3D{NAMED.replace('%', '%25')}",
+    f"/an/old/page?who={NAMED}",
+    f"/account/sessions/end?who={NAMED}",
+    "/login?next=" * 2000 + f"/patients?q={NAMED}",
+)
+"""Old addresses that name somebody: of pages that search, of ways in ways, and of none."""
+
+
+def nowhere(text: str) -> bool:
+    """Whether a text, read out as often as it can be, names nobody."""
+    for _layer in range(8):
+        text = unquote_plus(unescape(text))
+    return "Aroha" not in text and "a@example" not in text
+
+
+@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize("path", ["/login", "/sign-up", "/account/prove"])
+@pytest.mark.parametrize("person", [None, "staff-owner"])
+def test_a_way_to_go_on_names_nobody(
+    client_for: ClientFor, path: str, lead: str, person: str | None
+) -> None:
+    client = client_for(person)
+    answer = client.http.get(path, query_string={"next": lead})
+    for _step in range(3):
+        if answer.status_code != 303:
+            break
+        assert nowhere(answer.location), answer.location
+        answer = client.http.get(answer.location)
+    assert nowhere("".join(re.findall(r'(?:href|action|value)="([^"]*)"', answer.text)))
+
+
+def test_signing_in_leads_to_the_page_without_the_name(client_for: ClientFor, world: World) -> None:
+    client = client_for(None)
+    sent = {"email": world.emails["staff-owner"], "password": PASSWORD}
+    answer = client.send("/login", **sent, next=f"/patients?q={NAMED}&page=2")
+    assert (answer.status_code, answer.location) == (303, "/patients?page=2")
+
+
+@pytest.mark.parametrize("path", [f"/patients?q={NAMED}", f"/nowhere?who={NAMED}"])
+def test_a_refused_page_and_one_that_is_not_there_lead_on_without_the_name(
+    client_for: ClientFor, path: str
+) -> None:
+    answer = client_for(None).http.get(path, follow_redirects=True)
+    assert answer.request.path == "/nowhere" or nowhere(answer.request.url)
+    assert nowhere("".join(re.findall(r'href="([^"]*)"', answer.text)))
+
+
+def test_what_names_nobody_stays_in_the_way(client_for: ClientFor) -> None:
+    lead = "/search?q=knee%20pain&suburb=Randwick&x=%2B1#there"
+    page = client_for(None).http.get("/login", query_string={"next": lead})
+    assert page.status_code == 200
+    assert f'name="next" value="{lead.replace("&", "&amp;")}"' in page.text
+
+
+def test_a_form_of_an_old_address_is_sent_again_without_the_name(
+    client_for: ClientFor, world: World
+) -> None:
+    client = client_for(None)
+    stale = client.http.post(
+        f"/patients?q={NAMED}",
+        data={"csrf_token": "stale", "name": "x"},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert stale.status_code == 401
+    sent = {"email": world.emails["staff-owner"], "password": PASSWORD}
+    found = re.search(r'name="unsent" value="([^"]*)"', stale.text)
+    assert found
+    token = re.search(r'name="csrf_token" value="([^"]*)"', stale.text)
+    assert token
+    page = client.http.post(
+        "/login", data={**sent, "unsent": unescape(found[1]), "csrf_token": unescape(token[1])}
+    )
+    assert page.status_code == 200
+    assert nowhere("".join(re.findall(r'action="([^"]*)"', page.text)))

@@ -106,6 +106,8 @@ LEFT_OUT = {
         "admin_accounts.listing",
         "admin_accounts.new",
         "admin_accounts.send_link",
+        "admin_accounts.sign_everybody_out",
+        "admin_accounts.sign_out",
         "admin_accounts.switch",
         "profile_security.email",
         "profile_security.end_session",

@@ -12,7 +12,13 @@ from openslot.core.db import Database
 from openslot.entrypoints.api.install import SERVICES
 
 PATH = "/api/v1/appointments"
-NEVER_SHOWN = {"SignIn.email", "SignIn.password", "Refresh.refresh_token", "Proof.password"}
+NEVER_SHOWN = {
+    "PatientTerms.q",
+    "Proof.password",
+    "Refresh.refresh_token",
+    "SignIn.email",
+    "SignIn.password",
+}
 """What is compared, and kept nowhere."""
 
 CHECKED_OTHERWISE = {"time_zone", "scopes", "networks", "url"}

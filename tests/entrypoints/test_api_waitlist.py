@@ -77,7 +77,7 @@ def test_a_patient_waits_for_nobody_else(app: Flask, world: World, patient: Prog
 def test_a_key_books_into_the_list_for_patients(
     app: Flask, network: Database, world: World
 ) -> None:
-    program = with_key(app, network, "care:write")
+    program = with_key(app, network, "care:write", "care:read")
     assert program.send("POST", PATH, booking_request(world)).status_code == 422
     body = booking_request(world, patient=str(world.patients["owner"]), priority="urgent")
     made = program.send("POST", PATH, body)

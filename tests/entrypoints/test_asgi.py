@@ -60,7 +60,13 @@ def app_of(answer: Callable[[], Iterable[bytes]]) -> AsgiApp:
         start("200 OK", [("Content-Type", "text/plain")])
         return answer() if environ["PATH_INFO"] == "/page" else [b"other"]
 
-    return AsgiApp(application, threads=1, largest_body=100, body_seconds=5)
+    return AsgiApp(
+        application,
+        threads=1,
+        largest_body=100,
+        body_seconds=5,
+        always={"Strict-Transport-Security": "max-age=1"},
+    )
 
 
 async def ask(app: AsgiApp, client: Client, **scope: object) -> Client:
@@ -91,6 +97,9 @@ def test_it_is_alive_while_all_threads_wait_and_busy_to_others(
     first, alive, program, browser = asyncio.run(ask_all())
     assert (first.status, alive.status, program.status, browser.status) == (200, 200, 503, 503)
     assert (b"retry-after", b"2") in program.sent[0]["headers"]
+    for own in (alive, program, browser):
+        assert (b"strict-transport-security", b"max-age=1") in own.sent[0]["headers"]
+    assert b"strict-transport-security" not in dict(first.sent[0]["headers"]), "those are its own"
     assert b'"code": "busy"' in program.body
     assert b"Try again" in browser.body
     assert b"{" not in browser.body

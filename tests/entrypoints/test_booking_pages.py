@@ -14,12 +14,18 @@ from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import Actor
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.notifications.preferences import Kind, choose
 from working import work
 
 WRITTEN = "We have emailed you the details."
+
+
+@pytest.fixture(autouse=True)
+def _mail_goes_out(settings: Settings) -> None:
+    settings.smtp_host, settings.confirm_email = "mail.example.org", False
 
 
 @pytest.fixture

@@ -42,11 +42,14 @@ from openslot.directory.models import (
 from openslot.entrypoints.cli import demonstration, progress, serving
 from openslot.entrypoints.cli.attending import Attendant
 from openslot.entrypoints.cli.main import cli
+from openslot.identity import queries as identities
+from openslot.identity import sessions
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
 from openslot.importers import documents, tables
 from openslot.migrations import run as migrations
 from openslot.schedules.models import DiaryPage
+from working import work
 
 Run = Callable[..., Result]
 
@@ -510,6 +513,40 @@ def test_account_list_and_password(run: Run, database: Database) -> None:
         1,
         "Error: There is no account nobody@example.org.\n",
     )
+
+
+def test_people_are_signed_out(run: Run, database: Database) -> None:
+    def session_of(session: Session, email: str) -> str:
+        account = identities.by_email(session, email)
+        assert account
+        return sessions.start_session(work(session, now=clock.now()), account, agent=None)
+
+    def open_sessions() -> set[str]:
+        return database.read(
+            lambda session: {
+                email
+                for email, token in tokens.items()
+                if sessions.account_of_token(work(session, now=clock.now()), token)
+            }
+        )
+
+    for name in ("one", "two"):
+        email = f"{name}@example.org"
+        made = run("account", "create", "--role", "patient", "--email", email, "--name", "Jo Bow")
+        assert made.exit_code == 0, made.stderr
+    emails = ("one@example.org", "two@example.org")
+    tokens = {email: database.run(lambda s, e=email: session_of(s, e)) for email in emails}
+    assert open_sessions() == set(emails)
+    assert run("account", "sign-out", "ONE@example.org").stdout == (
+        "Signed one@example.org out everywhere.\n"
+    )
+    assert open_sessions() == {"two@example.org"}
+    for wrong in ((), ("two@example.org", "--everybody")):
+        refused = run("account", "sign-out", *wrong)
+        assert refused.exit_code == 2
+        assert "--everybody" in refused.stderr
+    assert run("account", "sign-out", "--everybody").stdout == "Signed everybody out.\n"
+    assert open_sessions() == set()
 
 
 # The worker and the demonstration

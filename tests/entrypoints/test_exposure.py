@@ -1,5 +1,7 @@
 """What the public address says is what cookies, hosts, mail and headers go by."""
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -9,6 +11,7 @@ from openslot.app import create_app
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints import shields
 from openslot.entrypoints.cli.checking import left_open
 
 HTTPS = "https://care.example.org"
@@ -34,6 +37,30 @@ def test_https_hides_cookies_names_the_host_and_stays(settings: Settings) -> Non
     )
     assert seen == ["page:none"]
     assert app.test_client().get("/login", base_url="http://localhost").status_code == 200
+
+
+def test_every_cookie_is_named_for_its_host(settings: Settings) -> None:
+    client = secure(settings).test_client()
+    page = client.get("/login", base_url=HTTPS).text
+    assert '<html lang="en-AU" dir="ltr" data-zone-cookie="__Host-tz">' in page
+    chosen = client.post("/theme/dark", base_url=HTTPS)
+    (cookie,) = (one for one in chosen.headers.getlist("Set-Cookie") if "theme" in one)
+    assert cookie.startswith("__Host-theme=dark; ")
+    assert "; Secure;" in cookie
+    assert "Domain" not in cookie
+    assert "Path=/" in cookie
+    page = client.get("/login", base_url=HTTPS).text
+    assert re.search(r'theme-dark.css[^"]*" media="screen"', page), "it is read by the same name"
+
+
+def test_answers_without_the_application_have_the_same_shields(settings: Settings) -> None:
+    public = settings.model_copy(update={"public_url": HTTPS})
+    page = secure(settings).test_client().get("/login", base_url=HTTPS).headers
+    own = shields.for_answers_without_pages(public)
+    assert "frame-ancestors 'none'" in own.pop("Content-Security-Policy")
+    assert {name: page[name] for name in own} == own
+    assert own["Strict-Transport-Security"]
+    assert "Strict-Transport-Security" not in shields.for_answers_without_pages(settings)
 
 
 def test_health_checks_ask_by_any_address(settings: Settings) -> None:

@@ -18,8 +18,9 @@ from entrypoints.programs import Program, demonstration, with_key
 from entrypoints.published import MANIFEST, REGISTRY, Json, lines, link_of
 from factories import NOW
 from openslot.booking.models import Appointment
-from openslot.directory.models import BookableBy, Patient, Practitioner, Profession, Service
-from openslot.entrypoints.fhir.elements import references
+from openslot.directory.models import BookableBy, Centre, Patient, Practitioner, Profession, Service
+from openslot.entrypoints.fhir import numbers, publishing
+from openslot.entrypoints.fhir.elements import Site, references
 from openslot.schedules.models import Schedule
 
 KINDS = ["HealthcareService", "Location", "PractitionerRole", "Schedule"]
@@ -114,6 +115,43 @@ def test_places_have_what_readers_show(published: dict[str, list[Json]]) -> None
     assert place["telecom"][0]["system"] == "phone"
     states = {one["address"].get("state") for one in published["Location"]}
     assert states == {None, "NSW", "SA", "WA"}
+    codes = {one["name"]: one["address"].get("postalCode") for one in published["Location"]}
+    assert codes["Royal Randwick Hospital"] == "2031"
+    for one in published["Location"]:
+        for number in one.get("identifier", ()):
+            assert number["system"] in (numbers.BUSINESS, numbers.OTHERS[numbers.BUSINESS])
+
+
+@pytest.mark.parametrize(
+    ("address", "country", "code"),
+    [
+        ("5 Anderson Court, Chatswood NSW 2067", "AU", "2067"),
+        ("1 High Street", "AU", None),
+        ("Unit 12345", "AU", None),
+        ("2067", "AU", "2067"),
+        ("Main Street, Dublin, D02 X285", "IE", "D02 X285"),
+        ("Main Street, Dublin D02X285 ", "IE", "D02X285"),
+        ("Main Street 2067", "IE", None),
+        ("Main Street 2067", "", None),
+        (None, "AU", None),
+    ],
+)
+def test_a_postal_code_is_what_an_address_ends_with(
+    address: str | None, country: str, code: str | None
+) -> None:
+    centre = Centre(
+        id=1,
+        name="A",
+        type="Hospital",
+        suburb="B",
+        address=address,
+        holiday_region=country,
+        time_zone="UTC",
+        active=True,
+        changed_at=NOW,
+    )
+    shown = publishing.location_of(centre, Site("http://localhost/fhir", NOW))
+    assert shown["address"].get("postalCode") == code
 
 
 def test_schedules_name_the_place_first_and_then_whom_they_book(

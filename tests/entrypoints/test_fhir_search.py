@@ -214,6 +214,7 @@ def test_a_system_alone_finds_all_of_its_numbers(
     factories.change(network, Practitioner, 2, provider_number="of another country")
     factories.change(network, Patient, world.patients["owner"], medicare_number="2123 45670-1")
     factories.change(network, Centre, 2, business_number="51 824 753 556")
+    factories.change(network, Centre, 1, business_number="1111")
     factories.change(network, Appointment, world.appointments["owner"], external_id="urn:ward|7")
     factories.change(
         network, Appointment, world.appointments["stranger"], external_id="urn:wards|7"
@@ -224,6 +225,11 @@ def test_a_system_alone_finds_all_of_its_numbers(
     ]
     assert found(program, f"Location?identifier={numbers.BUSINESS}|") == ["2"]
     assert found(program, f"Organization?identifier={numbers.BUSINESS}|") == ["centre-2"]
+    other = numbers.OTHERS[numbers.BUSINESS]
+    for query in (f"{other}|", f"{other}|1111", "1111"):
+        assert found(program, f"Location?identifier={query}") == ["1"], query
+        assert found(program, f"Organization?identifier={query}") == ["centre-1"], query
+    assert found(program, f"Location?identifier={numbers.BUSINESS}|1111") == []
     assert found(program, "Appointment?identifier=urn:ward|") == [str(world.appointments["owner"])]
 
 

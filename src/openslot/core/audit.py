@@ -1,6 +1,6 @@
 """The audit log: who did or read what, when and from where. Rows are only ever added."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Uuid,
     and_,
+    func,
     or_,
     select,
 )
@@ -126,6 +127,33 @@ def events(
     query = select(AuditEvent).where(*_conditions(wanted))
     newest = (AuditEvent.at.desc(), AuditEvent.id.desc())
     return session.scalars(keyset.page(query, newest, after, limit)).all()
+
+
+class Opened(NamedTuple):
+    """How many subjects an account did an action to."""
+
+    action: str
+    account_id: UUID
+    subjects: int
+
+
+def subjects_by_account(
+    session: Session, actions: Collection[str], *, since: datetime
+) -> list[Opened]:
+    """Return for each of ``actions`` and each account to how many subjects it did that since then,
+    in one statement."""
+    subjects = func.count(AuditEvent.subject.distinct())
+    rows = session.execute(
+        select(AuditEvent.action, AuditEvent.account_id, subjects)
+        .where(
+            AuditEvent.at >= since,
+            AuditEvent.action.in_(actions),
+            AuditEvent.account_id.isnot(None),
+        )
+        .group_by(AuditEvent.action, AuditEvent.account_id)
+        .order_by(AuditEvent.action, AuditEvent.account_id)
+    )
+    return [Opened(action, who, number) for action, who, number in rows if who is not None]
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -387,10 +387,16 @@ class Settings(BaseSettings):
         return self.trusted_hosts or ((public, *_LOOPBACK) if public else ())
 
     @property
+    def sends_mail(self) -> bool:
+        """Return whether mail goes out, with links in it: only then do pages promise any. Without a
+        server it is kept for administrators, and without a public address it has no links."""
+        return bool(self.smtp_host and self.public_url)
+
+    @property
     def confirms_email(self) -> bool:
         """Return whether an account is created only after the link in an email was opened."""
         if self.confirm_email is None:
-            return bool(self.smtp_host and self.public_url)
+            return self.sends_mail
         return self.confirm_email
 
     @property

@@ -1,12 +1,13 @@
 """Signed texts for links and forms, and encrypted ones for what nobody may read on the way."""
 
+import hashlib
 import hmac
 import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadData, Signer, URLSafeSerializer, URLSafeTimedSerializer
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -16,6 +17,10 @@ from openslot.core import clock
 Keys = str | Sequence[str]
 """A key, or several, oldest first: all of them are valid, and the last one signs."""
 
+
+# Of the whole process, because Flask-WTF signs the tokens of forms with the default of the library,
+# which is SHA-1. Flask's session has its own, in app.py.
+Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 _JWE = {"alg": "dir", "enc": "A256GCM"}
 

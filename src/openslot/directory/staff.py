@@ -15,6 +15,7 @@ from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.models import Practitioner
 from openslot.identity import commands as identity
+from openslot.identity import credentials
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -148,6 +149,21 @@ def set_account_active(work: Work, account_id: UUID, *, active: bool) -> None:
             check_confirmed(work, managed_account(work, account_id))
         member.waits = False
     identity.set_active(work, account_id, active)
+
+
+def sign_out_account(work: Work, account_id: UUID) -> None:
+    """Sign an account that the actor manages out everywhere; it can sign in again."""
+    managed_account(work, account_id)
+    if account_id == work.actor.account_id:
+        raise OwnAccount("This is your own account. Sign out on the page of your account.")
+    credentials.end_all(work, account_id)
+
+
+def sign_everybody_out(work: Work, *, keep_session: str | None) -> None:
+    """Sign all accounts of the network out, except the actor's browser ``keep_session``."""
+    if not work.actor.is_a(Role.NETWORK_ADMIN):
+        raise Forbidden
+    credentials.end_everybodys(work, keep_session=keep_session)
 
 
 def is_confirmed(settings: Settings, account: Account) -> bool:

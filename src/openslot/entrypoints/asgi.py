@@ -7,7 +7,7 @@ pieces: threads never wait for a client.
 import asyncio
 import contextvars
 import json
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -59,16 +59,24 @@ class Answer:
 class AsgiApp:
     """Runs a WSGI application in its own ``threads`` threads.
 
-    A body must arrive within ``body_seconds``. If it has more than ``largest_body`` bytes, only its
-    size is passed on, and the application refuses it.
+    What it answers without the application has the headers ``always``. A body must arrive within
+    ``body_seconds``. If it has more than ``largest_body`` bytes, only its size is passed on, and
+    the application refuses it.
     """
 
     def __init__(
-        self, application: WSGIApplication, *, threads: int, largest_body: int, body_seconds: float
+        self,
+        application: WSGIApplication,
+        *,
+        threads: int,
+        largest_body: int,
+        body_seconds: float,
+        always: Mapping[str, str] | None = None,
     ) -> None:
         self._application = application
         self._largest_body = largest_body
         self._body_seconds = body_seconds
+        self._always = dict(always or {})
         self._places = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, "request")
 
@@ -76,12 +84,12 @@ class AsgiApp:
         """Answer a request."""
         if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
             # Answered here, so that it works even if all threads are busy.
-            await _send(_alive(), send)
+            await self._send_own(_alive(), send)
             return
         try:
             body = await self._body(scope, receive)
         except TimeoutError:
-            await _send(_refusal(LATE, scope, {"Connection": "close"}), send)
+            await self._send_own(_refusal(LATE, scope, {"Connection": "close"}), send)
             return
         except Gone:
             return
@@ -101,7 +109,7 @@ class AsgiApp:
             await self._take_place(receive)
         except TimeoutError:
             log.warning("request.no-thread")
-            await _send(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
+            await self._send_own(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
             return
         answer = await self._work(context, begin, self._application, environ_of(scope, body))
         if not body.is_read:
@@ -109,6 +117,10 @@ class AsgiApp:
         await _send(answer, send)
         if answer.rest is not None:
             await self._send_rest(context, answer.rest, receive, send)
+
+    async def _send_own(self, answer: Answer, send: Send) -> None:
+        answer.headers += self._always.items()
+        await _send(answer, send)
 
     async def _take_place(self, receive: Receive) -> None:
         """Wait for a free thread; raise TimeoutError, or Gone if the client disconnects first."""

@@ -114,6 +114,14 @@ def end_all(
     _record(work, account_id, kinds)
 
 
+def end_everybodys(work: Work, *, keep_session: str | None = None) -> None:
+    """End the browsers and programs of all accounts, except the browser whose token is
+    ``keep_session``. Calendar addresses, which only read, stay."""
+    keep = token_hash(keep_session) if keep_session else None
+    queries.end_everybodys(work.session, keep=keep)
+    audit.record(work, "account.everybodys-credentials-ended", "network")
+
+
 def _record(work: Work, account_id: UUID, kinds: Sequence[str] | frozenset[str] | set[str]) -> None:
     audit.record(work, "account.credentials-ended", f"account:{account_id}", kinds=sorted(kinds))
 

@@ -98,6 +98,16 @@ def sessions_of(work: Work, account_id: UUID, *, unused_since: Unused) -> Sequen
     ).all()
 
 
+def renew_session(session: Session, old: bytes, new: bytes, *, proved_at: datetime) -> bool:
+    """Find a session by ``new`` and no longer by ``old`` from now on; return whether it is there.
+
+    Only one of two that renew it at once does.
+    """
+    query = update(AccountSession).where(AccountSession.token_hash == old)
+    values = {"token_hash": new, "proved_at": proved_at, "seen_at": proved_at}
+    return changed(session, query.values(**values)) == 1
+
+
 def end_sessions(
     session: Session, account_id: UUID, *, keep: bytes | None = None, only: bytes | None = None
 ) -> None:
@@ -207,6 +217,13 @@ def end_tokens(session: Session, account_id: UUID, **only: UUID | None) -> None:
     if "family" in only:
         query = query.where(ApiToken.family == only["family"])
     session.execute(query)
+
+
+def end_everybodys(session: Session, *, keep: bytes | None) -> None:
+    """Sign out the browsers and programs of all accounts, but the browser ``keep``."""
+    browsers = delete(AccountSession)
+    session.execute(browsers if keep is None else browsers.where(AccountSession.token_hash != keep))
+    session.execute(delete(ApiToken))
 
 
 def clients(session: Session) -> Sequence[ApiClient]:

@@ -71,11 +71,14 @@ def touch_session(work: Work, token: str) -> None:
         row.seen_at = work.now
 
 
-def note_proof(work: Work, token: str) -> None:
-    """Note that the password was given again."""
-    row = work.session.get(AccountSession, token_hash(token))
-    if row is not None:
-        row.proved_at = work.now
+def renew_session(work: Work, token: str) -> str | None:
+    """Note that the password was given again, and return the token that takes the place of
+    ``token``; None if the session has ended meanwhile."""
+    new = secrets.token_urlsafe(32)
+    is_renewed = queries.renew_session(
+        work.session, token_hash(token), token_hash(new), proved_at=work.now
+    )
+    return new if is_renewed else None
 
 
 def end_session(session: Session, token: str) -> None:

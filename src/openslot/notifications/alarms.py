@@ -10,6 +10,9 @@ from openslot.core.work import Work
 from openslot.identity import queries as identities
 from openslot.notifications.dispatch import queue_account_mail
 from openslot.notifications.mails import AccountMail
+from openslot.records.access import READ
+from openslot.records.events import Topic
+from openslot.records.finding import DETAILS_READ
 
 LOOKS_BACK = timedelta(hours=1)
 
@@ -24,6 +27,13 @@ THRESHOLDS: Mapping[str, int] = {
 }
 """Events of an hour that make an alarm, by action."""
 
+OF_ONE_ACCOUNT: Mapping[str, int] = {
+    Topic.EMERGENCY: 5,
+    READ: 60,
+    DETAILS_READ: 120,
+}
+"""Patients of an hour that make an alarm if one account opens them, by action."""
+
 MOST_READ = 5000
 
 
@@ -33,13 +43,29 @@ def raise_alarms(work: Work) -> list[str]:
     if not work.settings.public_url:
         return []
     passed = [name for name, count in _counts(work).items() if count >= THRESHOLDS[name]]
-    link = f"{work.settings.public_url.rstrip('/')}/admin/audit?group=security"
-    hour = work.now.replace(minute=0, second=0, microsecond=0)
     for name in passed:
-        for account in identities.network_administrators(work.session):
-            once = f"alarm {name} {hour.isoformat()} {account.id}"
-            queue_account_mail(work, AccountMail.ALARM, account, link, once=once)
-    return passed
+        _tell(work, AccountMail.ALARM, "audit?group=security", once=name)
+    return [*passed, *_who_opened_many(work)]
+
+
+def _who_opened_many(work: Work) -> list[str]:
+    """Write about each account that opened unusually many patients; return the actions."""
+    since = work.now - LOOKS_BACK
+    counts = audit.subjects_by_account(work.session, tuple(OF_ONE_ACCOUNT), since=since)
+    passed = [one for one in counts if one.subjects >= OF_ONE_ACCOUNT[one.action]]
+    for one in passed:
+        once = f"{one.action} of {one.account_id}"
+        _tell(work, AccountMail.MANY_READ, f"accounts/{one.account_id}", once=once)
+    return [one.action for one in passed]
+
+
+def _tell(work: Work, mail: AccountMail, page: str, *, once: str) -> None:
+    """Mail the network's administrators a link to a ``page`` of theirs, once an hour."""
+    link = f"{work.settings.public_url.rstrip('/')}/admin/{page}"
+    hour = work.now.replace(minute=0, second=0, microsecond=0)
+    for account in identities.network_administrators(work.session):
+        name = f"alarm {once} {hour.isoformat()} {account.id}"
+        queue_account_mail(work, mail, account, link, once=name)
 
 
 def _counts(work: Work) -> Counter[str]:

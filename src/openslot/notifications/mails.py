@@ -191,3 +191,4 @@ class AccountMail(StrEnum):
     STAFF_WELCOME = "account_staff_welcome"
     STAFF_DECLINED = "account_staff_declined"
     ALARM = "account_alarm"
+    MANY_READ = "account_many_read"

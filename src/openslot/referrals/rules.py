@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from openslot.booking.models import Appointment
 from openslot.core import transitions
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
@@ -49,8 +50,24 @@ def _treats(practitioner_id: int | None, referral: Referral, now: datetime) -> b
 
     One that the practitioner booked alone does so on its day, and later if the patient came.
     """
-    appointment = referral.appointment
-    if appointment is None or appointment.schedule.practitioner_id != practitioner_id:
+    return referral.appointment is not None and _opens(referral.appointment, practitioner_id, now)
+
+
+def may_follow(actor: Actor, appointment: Appointment, now: datetime) -> bool:
+    """Return whether an appointment leads the actor to the referral that it was booked with: its
+    patient, and its practitioner while it is used."""
+    if actor.acts_for(appointment.patient_id):
+        return True
+    person = actor.practitioner_id
+    return (
+        appointment.referral_use is not None
+        and person is not None
+        and _opens(appointment, person, now)
+    )
+
+
+def _opens(appointment: Appointment, practitioner_id: int | None, now: datetime) -> bool:
+    if appointment.schedule.practitioner_id != practitioner_id:
         return False
     return appointment.opens_record_at is None or access.is_its_day(appointment, now)
 

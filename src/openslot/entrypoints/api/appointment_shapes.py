@@ -21,7 +21,8 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
-from openslot.entrypoints.request import root
+from openslot.entrypoints.request import now, root
+from openslot.referrals.rules import may_follow
 
 
 class Links(Shown):
@@ -68,7 +69,9 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         status_reason=appointment.status_reason,
         reason=appointment.reason if may_see_reason(bearer.actor(), appointment) else None,
         priority=appointment.priority,
-        referral=appointment.referral_id,
+        referral=appointment.referral_id
+        if may_follow(bearer.actor(), appointment, now())
+        else None,
         version=appointment.version,
         created=appointment.created_at,
         links=_links(appointment.id),

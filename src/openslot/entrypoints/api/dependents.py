@@ -15,6 +15,7 @@ from openslot.directory.models import Patient as PatientRow
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.cursors import BadCursor
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 
@@ -48,9 +49,14 @@ class NewDependent(DependentDetails):
 )
 def list_dependents(query: Paged) -> Listing[Dependent]:
     """List your dependents."""
-    after = read_cursor(query.after, str, UUID)
-    rows = keyset.sort_after(queries.dependents_of(reader(), _own_id()), _sort_key, after)
-    return page(DependentList, rows, query, lambda one: _shown(*one), _sort_key)
+    everybody = queries.dependents_of(reader(), _own_id())
+    key = read_cursor(query.after, UUID)
+    last = [one for one in everybody if key == [one[0].id]]
+    if key is not None and not last:
+        raise BadCursor(field="after")
+    rows = keyset.sort_after(everybody, _sort_key, _sort_key(last[0]) if last else None)
+    # The cursor is in an address, so it has no name.
+    return page(DependentList, rows, query, lambda one: _shown(*one), lambda one: (one[0].id,))
 
 
 @service.operation(

@@ -10,7 +10,13 @@ from pydantic.json_schema import models_json_schema
 from openslot.core.version import version
 from openslot.entrypoints import numbers
 from openslot.entrypoints.api import idempotency
-from openslot.entrypoints.api.operations import ETAGS_PATTERN, JSON, Operation, Service
+from openslot.entrypoints.api.operations import (
+    ETAGS_PATTERN,
+    JSON,
+    Operation,
+    Service,
+    Written,
+)
 from openslot.entrypoints.api.paging import Bounded, Paged
 from openslot.entrypoints.api.shapes import Alternative
 from openslot.identity.scopes import EVERYTHING, SCOPES
@@ -19,7 +25,8 @@ REF = "#/components/schemas/{model}"
 PROBLEM = "Problem"
 ABOUT = """\
 Find, book and manage appointments from other programs. Times are RFC 3339 with an offset or Z.
-Errors are RFC 9457 problems with a stable `code`. A POST may have an `Idempotency-Key`.
+Errors are RFC 9457 problems with a stable `code`. A POST may have an `Idempotency-Key`. A key that
+may write and not read gets `id`, `version`, `status` and `until` of what it wrote.
 """
 
 FAILURES = {
@@ -99,7 +106,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     for operation in operations:
         models += [(operation.body, "validation")] if operation.body else []
         models += [(operation.answer, "serialization")] if operation.answer else []
-    models.append((Alternative, "serialization"))
+    models += [(Alternative, "serialization"), (Written, "serialization")]
     _, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
     schemas = {
         _public_name(name): _with_public_names(_plain(schema)) | {"title": _public_name(name)}
@@ -223,7 +230,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _headers(operation: Operation) -> Iterator[dict[str, Any]]:
-    if operation.method == "POST" and not operation.secret:
+    if operation.may_be_repeated:
         yield {
             "name": idempotency.HEADER,
             "in": "header",
@@ -250,8 +257,7 @@ def _headers(operation: Operation) -> Iterator[dict[str, Any]]:
 def _responses(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
-        schema = {"$ref": REF.format(model=operation.answer.__name__)}
-        good["content"] = {operation.media: {"schema": schema}}
+        good["content"] = {operation.media: {"schema": _answer_schema(operation.answer, operation)}}
     elif operation.media != JSON:
         good["content"] = {operation.media: {"schema": {"type": "string"}}}
     if operation.headers:
@@ -272,6 +278,17 @@ def _responses(operation: Operation, operations: Sequence[Operation]) -> dict[st
             },
         }
     return responses
+
+
+def _answer_schema(answer: type[BaseModel], operation: Operation) -> dict[str, Any]:
+    """Return the schema of an answer, and of what is left of it without the scope to read."""
+    whole = {"$ref": REF.format(model=answer.__name__)}
+    if operation.read_by is None:
+        return whole
+    return {
+        "anyOf": [whole, {"$ref": REF.format(model=Written.__name__)}],
+        "description": f"Whole with the scope {operation.read_by}.",
+    }
 
 
 def _links(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -306,7 +323,7 @@ def _may_fail(operation: Operation) -> set[int]:
         statuses |= {404}
     if operation.body is not None:
         statuses |= {413, 415}
-    if operation.method == "POST":
+    if operation.method == "POST" and not operation.searches:
         statuses |= {409}
     if operation.if_match:
         statuses |= {412}

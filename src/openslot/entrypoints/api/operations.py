@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast, get_origin
+from uuid import UUID
 
 from flask import Blueprint, Response, current_app, g, request
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from openslot.core.errors import Malformed
 from openslot.entrypoints import bearer
@@ -40,6 +41,24 @@ class Shown(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
     )
+
+
+class Written(BaseModel):
+    """What a program that may write and not read learns of what it wrote: enough to go on with it,
+    and nothing about a person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: UUID | int | None = None
+    version: int | None = None
+    status: str | None = None
+    until: AwareDatetime | None = None
+
+    @classmethod
+    def of(cls, body: BaseModel) -> "Written":
+        """Return what is written of an answer."""
+        sent = body.model_dump(include=set(cls.model_fields))
+        return cls.model_validate({name: value for name, value in sent.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,23 @@ class Operation:
     secret: bool
     also: tuple[int, ...]
     media: str
+    searches: bool
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Return whether an Idempotency-Key is taken: to do a search again does no harm, and its
+        answer, like a secret, must not be stored."""
+        return self.method == "POST" and not (self.secret or self.searches)
+
+    @property
+    def read_by(self) -> str | None:
+        """Return the scope without which the answer is :class:`Written`, or None if anybody who may
+        write gets it whole: the directory is public, and an answer without an id is no object."""
+        family, _, kind = (self.scope or "").partition(":")
+        is_object = self.answer is not None and "id" in self.answer.model_fields
+        if kind != "write" or family == "directory" or not is_object:
+            return None
+        return f"{family}:read"
 
     @property
     def revalidates(self) -> bool:
@@ -111,6 +147,7 @@ class Service:
         secret: bool = False,
         also: tuple[int, ...] = (),
         media: str = JSON,
+        searches: bool = False,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a view as an operation.
 
@@ -118,7 +155,8 @@ class Service:
         The view gets ``query`` and ``body`` as keyword arguments. ``may_fail`` adds statuses that
         do not follow from the rest. ``headers`` maps the response headers to their descriptions.
         A ``secret`` answer is never stored for an Idempotency-Key. ``also`` lists further success
-        statuses. ``media`` is the type of a response that the view makes itself.
+        statuses. ``media`` is the type of a response that the view makes itself. One that
+        ``searches`` is a POST only so that no terms are in the address.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.
@@ -145,6 +183,7 @@ class Service:
                 secret,
                 also,
                 media,
+                searches,
             )
             self.operations.append(operation)
             endpoint = _endpoint(operation, view)
@@ -179,7 +218,7 @@ def _endpoint(operation: Operation, view: Callable[..., Any]) -> Callable[..., A
             raise InvalidFields([(name, "This parameter is unknown.") for name in request.args])
         if operation.body is not None:
             arguments["body"] = _body(operation.body)
-        if operation.method == "POST" and not operation.secret:
+        if operation.may_be_repeated:
             return idempotency.once(lambda: _respond(operation, view(**arguments)))
         return _respond(operation, view(**arguments))
 
@@ -264,9 +303,16 @@ def _respond(operation: Operation, result: Any) -> Response:
         response = Response(status=status)
         response.headers.pop("Content-Type", None)
     else:
-        response = Response(answer.body.model_dump_json(by_alias=True), status, mimetype=JSON)
+        response = Response(_shown(operation, answer.body), status, mimetype=JSON)
     response.headers.extend(answer.headers)
     return response
+
+
+def _shown(operation: Operation, body: BaseModel) -> str:
+    """Return the answer as JSON, whole or only what is written."""
+    if operation.read_by is None or bearer.holds(operation.read_by):
+        return body.model_dump_json(by_alias=True)
+    return Written.of(body).model_dump_json(exclude_none=True)
 
 
 def _opaque(tag: str) -> str:

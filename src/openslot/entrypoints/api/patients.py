@@ -7,6 +7,7 @@ from pydantic import Field
 
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Birth, Line, Name
+from openslot.core.keyset import Key
 from openslot.core.work import Work
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
@@ -15,9 +16,10 @@ from openslot.directory.models import Patient as PatientRow
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.history import refuse
-from openslot.entrypoints.api.operations import Answer, Service, Shown
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.cursors import BadCursor
 from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
@@ -55,7 +57,7 @@ class PatientList(Listing[FoundPatient]):
     """A page of patients, sorted by name."""
 
 
-class PatientQuery(Paged):
+class PatientTerms(Given):
     """Search terms; at least one is required."""
 
     q: Annotated[
@@ -73,6 +75,10 @@ class PatientQuery(Paged):
     identifier: Annotated[
         Line | None, Field(description="Medicare number, phone number or email address, whole.")
     ] = None
+
+
+class PatientQuery(Paged, PatientTerms):
+    """Search terms in the address; at least one is required."""
 
 
 class NewPatient(PatientDetails):
@@ -96,28 +102,62 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     Practitioners find patients who have appointments with them, staff and administrators of a
     centre those who have one there. All find other patients only by full name and date of birth or
     identifier, and know them for some hours. Each search is audited.
+
+    Addresses are written to logs, so send names by `POST /patients/search`.
     """
-    actor = bearer.actor()
-    finding.check_may_find(actor)
-    if query.name and (query.born or query.identifier) and not query.q:
+    return _find(query, query)
+
+
+@service.operation(
+    "POST",
+    f"{PATH}/search",
+    scope="patients:read",
+    rule=Rule.RELATED,
+    query=Paged,
+    body=PatientTerms,
+    answer=PatientList,
+    searches=True,
+)
+def search_patients(query: Paged, body: PatientTerms) -> Listing[FoundPatient]:
+    """Find patients as by GET, with the terms in the body and not in the address.
+
+    Send the same body to `next` for the next page.
+    """
+    return _find(body, query)
+
+
+def _find(terms: PatientTerms, asked: Paged) -> Listing[FoundPatient]:
+    finding.check_may_find(bearer.actor())
+    if terms.name and (terms.born or terms.identifier) and not terms.q:
         matches = bearer.write(
-            finding.look_up, query.name, born=query.born, identifier=query.identifier
+            finding.look_up, terms.name, born=terms.born, identifier=terms.identifier
         )
-        return PatientList(items=[_found(row) for row in matches[: query.limit]], next=None)
-    if query.identifier:
+        return PatientList(items=[_found(row) for row in matches[: asked.limit]], next=None)
+    if terms.identifier:
         raise Invalid("Enter the full name too.", field="name")
-    if not (query.q or query.born):
+    if not (terms.q or terms.born):
         raise Invalid("Enter a name or date of birth.", field="q")
-    after = read_cursor(query.after, str, UUID)
     rows = finding.found(
         bearer.work(),
-        text=f"{query.q or ''} {query.name or ''}".strip(),
-        born=query.born,
-        after=after,
-        limit=query.limit + 1,
+        text=f"{terms.q or ''} {terms.name or ''}".strip(),
+        born=terms.born,
+        after=_place(asked.after),
+        limit=asked.limit + 1,
     )
-    bearer.write(finding.note_search, min(len(rows), query.limit))
-    return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
+    bearer.write(finding.note_search, min(len(rows), asked.limit))
+    return page(PatientList, rows, asked, _found, lambda row: (row.id,))
+
+
+def _place(cursor: str | None) -> Key | None:
+    """Return where a page begins: the cursor, which is in an address, has no name."""
+    key = read_cursor(cursor, UUID)
+    if key is None:
+        return None
+    try:
+        last = finding.patient_for(bearer.work(), *key)
+    except NotFound:
+        raise BadCursor(field="after") from None
+    return last.name, last.id
 
 
 @service.operation("GET", ONE, scope="patients:read", rule=Rule.RELATED, answer=Patient)

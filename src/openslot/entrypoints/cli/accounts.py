@@ -18,6 +18,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Practitioner
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.identity import commands as identity
+from openslot.identity import credentials
 from openslot.identity import queries as identity_queries
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -125,6 +126,18 @@ def set_password(deployment: Deployment, email: str, *, from_stdin: bool) -> Non
     deployment.write(save)
     click.echo(f"Changed the password of {account.email} and signed them out everywhere.")
     _show(password, from_stdin)
+
+
+def sign_out(deployment: Deployment, email: str | None) -> None:
+    """End the browsers, programs and calendar address of one account, or the browsers and programs
+    of all."""
+    if email is None:
+        deployment.write(credentials.end_everybodys)
+        click.echo("Signed everybody out.")
+        return
+    account = deployment.ready_database.read(lambda session: _account(session, email))
+    deployment.write(credentials.end_all, account.id)
+    click.echo(f"Signed {account.email} out everywhere.")
 
 
 def _account(session: Session, email: str) -> Account:

@@ -255,7 +255,7 @@ def check(deployment: Deployment, repair: bool) -> None:
 
 @cli.group()
 def account() -> None:
-    """Create and list accounts, and set passwords."""
+    """Create and list accounts, set passwords, and sign people out."""
 
 
 @account.command()
@@ -302,6 +302,17 @@ def list_(deployment: Deployment, role: str) -> None:
 def password(deployment: Deployment, email: str, password_stdin: bool) -> None:
     """Set the password of the account EMAIL and end its sessions."""
     accounts.set_password(deployment, email, from_stdin=password_stdin)
+
+
+@account.command("sign-out")
+@click.argument("email", required=False)
+@click.option("--everybody", is_flag=True, help="Sign all accounts out.")
+@pass_deployment
+def sign_out(deployment: Deployment, email: str | None, everybody: bool) -> None:
+    """Sign the account EMAIL out everywhere, or with --everybody all accounts."""
+    if (email is None) is not everybody:
+        raise click.UsageError("Name one account, or everybody with --everybody.")
+    accounts.sign_out(deployment, email)
 
 
 @cli.group()

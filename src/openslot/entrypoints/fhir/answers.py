@@ -7,6 +7,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from flask import Response, request
+from werkzeug.http import parse_options_header
 
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir.asking import Handling
@@ -15,6 +16,9 @@ from openslot.entrypoints.request import settings
 
 JSON = "application/fhir+json"
 JSONS = frozenset({JSON, "application/json", "text/json", "json"})
+R4 = "4.0"
+"""The version in media types (FHIR R4, 3.1.0.1.10)."""
+
 _RANGES = frozenset({*JSONS, "*/*", "application/*", "text/*"})
 _VERSION = re.compile(r"\d[\da-z-]{0,63}", re.ASCII)
 
@@ -31,9 +35,22 @@ def accepts_json() -> bool:
     """Return whether the client accepts JSON; ``_format`` overrides the header."""
     chosen = request.args.get("_format") or request.form.get("_format")
     if chosen:
-        return chosen.replace(" ", "+").partition(";")[0] in JSONS
+        kind, separator, parameters = chosen.partition(";")
+        return _is_ours(f"{kind.replace(' ', '+')}{separator}{parameters}", JSONS)
     accepted = [(kind, quality) for kind, quality in request.accept_mimetypes if quality > 0]
-    return not accepted or any(kind.partition(";")[0] in _RANGES for kind, _ in accepted)
+    return not accepted or any(_is_ours(kind, _RANGES) for kind, _ in accepted)
+
+
+def sends_json() -> bool:
+    """Return whether the body is said to be JSON of this version of FHIR."""
+    return _is_ours(request.content_type or "", JSONS)
+
+
+def _is_ours(media_type: str, kinds: frozenset[str]) -> bool:
+    """Return whether this is one of ``kinds``, and of R4 if it names a version of FHIR."""
+    kind, parameters = parse_options_header(media_type)
+    version = parameters.get("fhirversion", parameters.get("fhirVersion", R4))
+    return kind in kinds and (version == R4 or version.startswith(f"{R4}."))
 
 
 def base() -> str:

@@ -29,6 +29,7 @@ from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import APPOINTMENTS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
 from openslot.entrypoints.rules import Rule
+from openslot.referrals.rules import may_follow
 from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.models import Schedule
 
@@ -74,7 +75,9 @@ def show(appointment: Appointment, site: Site) -> Json:
         end=instant(appointment.ends_at, zone),
         minutesDuration=appointment.minutes,
         slot=_slots(appointment),
-        basedOn=[reference("ServiceRequest", appointment.referral_id)],
+        basedOn=[reference("ServiceRequest", appointment.referral_id)]
+        if may_follow(bearer.actor(), appointment, site.now)
+        else None,
         created=instant(appointment.created_at, zone),
         participant=_participants(appointment),
     )

@@ -134,7 +134,7 @@ def negotiate() -> BaseResponse | None:
     """Refuse requests that do not accept JSON."""
     if accepts_json():
         return None
-    sentence = "Accept application/fhir+json, or send no Accept header."
+    sentence = "Accept application/fhir+json of FHIR 4.0, or send no Accept header."
     return failures.render(Problem(406, "not-acceptable", sentence))
 
 
@@ -179,7 +179,7 @@ def find_appointments() -> ResponseReturnValue:
     limits.search(bearer.actor())
     body = operations.body()
     pairs = list(request.args.items(multi=True)) + operations.texts(body, _identified)
-    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, handling())
+    query = asking.read(PROPOSED, operations.slot_search(pairs, _zone()), RESOURCES, handling())
     asked = _asked()
     asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
     found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
@@ -348,7 +348,11 @@ def _site() -> Site:
 
 
 def _asked() -> Asked:
-    return Asked(_site(), ZoneInfo(settings().time_zone), bearer.actor())
+    return Asked(_site(), _zone(), bearer.actor())
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings().time_zone)
 
 
 def _search(name: str, pairs: asking.Pairs) -> Response:

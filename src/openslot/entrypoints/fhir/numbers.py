@@ -1,6 +1,7 @@
 """Official identifiers and their FHIR systems."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from openslot.booking.queries import Condition
@@ -13,9 +14,15 @@ BUSINESS = "http://hl7.org.au/id/abn"
 _SHAPES = {MEDICARE: "[0-9]{10,11}", PROVIDER: "[0-9]{5,6}[0-9A-Z][A-Z]", BUSINESS: "[0-9]{11}"}
 
 
+OTHERS: Mapping[str, str] = {BUSINESS: "urn:openslot:identifier:business-number"}
+"""The systems of numbers with another format than the official one, which the network gave or
+another country did. Numbers of people have none: nobody may take them for the same."""
+
+
 def system_of(system: str, number: str | None) -> str | None:
-    """Return ``system`` if the number has its format; numbers of other countries have none."""
-    return system if re.fullmatch(_SHAPES[system], compact(number or "")) else None
+    """Return ``system`` if the number has its format, else the one of OTHERS or None."""
+    is_official = re.fullmatch(_SHAPES[system], compact(number or ""))
+    return system if is_official else OTHERS.get(system)
 
 
 def fits(column: Any, known: str, system: str | None, number: str) -> Condition | None:
@@ -24,7 +31,19 @@ def fits(column: Any, known: str, system: str | None, number: str) -> Condition 
     Without a number, it matches all numbers of the known system.
     """
     if not number:
-        return keyed(column).key.regexp_match(f"^{_SHAPES[known]}$") if system == known else None
+        return _all_of(column, known, system)
     if system not in (None, system_of(known, number) or ""):
         return None
     return is_text(column, number)
+
+
+def _all_of(column: Any, known: str, system: str | None) -> Condition | None:
+    """Return a condition for all numbers of a system."""
+    key = keyed(column).key
+    official: Condition = key.regexp_match(f"^{_SHAPES[known]}$")
+    if system == known:
+        return official
+    if system is not None and system == OTHERS.get(known):
+        others: Condition = key.isnot(None) & (key != "") & ~official
+        return others
+    return None

@@ -6,15 +6,15 @@ A proposal is a free slot, and has the slot's id.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flask import request
 
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir import asking, dates, received, slot, subject
-from openslot.entrypoints.fhir.answers import JSONS
+from openslot.entrypoints.fhir.answers import sends_json
 from openslot.entrypoints.fhir.bundle import left_aside, links_of
 from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE, APPOINTMENT_TYPES
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
@@ -84,12 +84,14 @@ class Unread:
     """A value of a type that no parameter has."""
 
 
-def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
+def slot_search(pairs: Pairs, zone: ZoneInfo) -> list[tuple[str, str]]:
     """Return the parameters of $find as a search for free slots; unknown ones stay unchanged.
+
+    Raise Malformed if no time is after the start and before the end; days are those of ``zone``.
 
     A repeated parameter means "or", unlike in a search (IHE ITI Scheduling, appointment-find).
     """
-    _check_order(dict(pairs))
+    _check_order(pairs, zone)
     search, alternatives = [("status", "free")], defaultdict[tuple[str, str], list[str]](list)
     for name, value in pairs:
         if name in ("start", "end"):
@@ -106,20 +108,14 @@ def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
     ]
 
 
-def _check_order(sent: Mapping[str, str]) -> None:
-    """Raise Malformed for an end before the start, if both are days or both are times."""
-    start, end = _moment(sent.get("start", "")), _moment(sent.get("end", ""))
-    if start and end and len(start) == len(end) and end < start:
+def _check_order(pairs: Pairs, zone: ZoneInfo) -> None:
+    periods: Sequence[dates.Period] = [(None, None)]
+    for name, value in pairs:
+        if name in ("start", "end") and value and "," not in value:
+            given = dates.read(name, _bound(name, value), zone)
+            periods = dates.within(periods, given.periods())
+    if not periods:
         raise Malformed("Send an end that is after the start.", field="end")
-
-
-def _moment(text: str) -> str | None:
-    """Return a day, or the instant in UTC, in a form that sorts; None for anything else."""
-    try:
-        at = datetime.fromisoformat(dates.repaired(text))
-    except ValueError:
-        return None
-    return at.astimezone(UTC).isoformat() if at.tzinfo else text[:10]
 
 
 def _is_for_any_time(value: str) -> bool:
@@ -252,7 +248,7 @@ def body() -> Json:
     """Return the JSON of this request, or {} if nothing was sent."""
     if not request.get_data():
         return {}
-    if request.mimetype not in JSONS:
+    if not sends_json():
         raise UnsupportedMedia("Send Parameters as application/fhir+json.")
     found = request.get_json(force=True, silent=True)
     if not isinstance(found, dict):

@@ -5,6 +5,7 @@ and the guide excludes slots with such conditions.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -36,8 +37,16 @@ _REGISTRY = "http://fhir-registry.smarthealthit.org/StructureDefinition"
 DEEP_LINK = f"{_REGISTRY}/booking-deep-link"
 PHONE = f"{_REGISTRY}/booking-phone"
 
-FORMAT = 2
+FORMAT = 3
 """Version of the lines' format; increase it when they change, so that cached copies expire."""
+
+
+_POSTAL_CODES: Mapping[str, str] = {
+    "AU": "[0-9]{4}",
+    "IE": "[A-Z][0-9][0-9W] ?[A-Z0-9]{4}",
+    "NZ": "[0-9]{4}",
+}
+"""Postal codes, as they end an address, by country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +182,24 @@ def _locations(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
     centres: dict[int, Centre] = {
         bookable.subject.centre.id: bookable.subject.centre for bookable in known
     }
-    for centre in centres.values():
-        shown = location.show(centre, site)
-        country, state = _parts(centre.holiday_region or "")
-        region = {"state": state, "country": country}
-        shown["address"] |= {name: value for name, value in region.items() if value}
-        yield shown
+    return (location_of(centre, site) for centre in centres.values())
+
+
+def location_of(centre: Centre, site: Site) -> Json:
+    """Return the centre with state, country and postal code, as far as they are known."""
+    shown = location.show(centre, site)
+    country, state = _parts(centre.holiday_region or "")
+    postal_code = _postal_code(centre.address, country)
+    region = {"state": state, "country": country, "postalCode": postal_code}
+    shown["address"] |= {name: value for name, value in region.items() if value}
+    return shown
+
+
+def _postal_code(address: str | None, country: str) -> str | None:
+    """Return the postal code at the end of an address, for countries whose form is known."""
+    shape = _POSTAL_CODES.get(country)
+    found = re.search(rf"(?:^|[\s,])({shape})$", (address or "").strip()) if shape else None
+    return found[1] if found else None
 
 
 def _roles(known: Iterable[Bookable], site: Site) -> Iterator[Json]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from openslot.core.errors import Malformed
 from openslot.core.fields import problems
 from openslot.entrypoints.failures import InvalidFields
-from openslot.entrypoints.fhir.answers import JSONS
+from openslot.entrypoints.fhir.answers import sends_json
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.problems import UnsupportedMedia
 
@@ -157,7 +157,7 @@ class Received(BaseModel):
 
 def body() -> Json:
     """Return the resource in this request, or raise Malformed or UnsupportedMedia."""
-    if request.mimetype not in JSONS:
+    if not sends_json():
         raise UnsupportedMedia("Send the resource as application/fhir+json.")
     found = request.get_json(force=True, silent=True)
     if not isinstance(found, dict):

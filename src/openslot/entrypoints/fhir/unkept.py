@@ -7,10 +7,13 @@ from openslot.entrypoints.fhir.elements import Json, target_of
 from openslot.entrypoints.fhir.outcome import issue
 
 _KEPT: Mapping[str, frozenset[str]] = {
-    "Appointment": frozenset({"comment", "description", "slot", "start", "end", "minutesDuration"}),
+    "Appointment": frozenset(
+        {"comment", "description", "slot", "start", "end", "minutesDuration", "basedOn"}
+    ),
     "ServiceRequest": frozenset({"note"}),
 }
-"""Elements that are kept in another form, or are refused if they cannot be."""
+"""Elements that are kept in another form, are kept and not shown to everybody, or are refused if
+they cannot be."""
 
 _SERVERS = frozenset({"resourceType", "id", "meta", "status", "identifier", "created"})
 """Elements that the server sets or refuses."""

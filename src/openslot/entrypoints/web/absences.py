@@ -21,6 +21,7 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.written import mailed
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import instant_of, tick_at
 from openslot.schedules.models import AbsenceKind, Schedule
@@ -81,7 +82,13 @@ def decide() -> BaseResponse:
         context.write(rebooking.decide, practitioner_id, decisions)
     except DomainError as error:
         return _absences_page(error)
-    flash(_("Your decisions are saved. We will tell the patients."), "good")
+    flash(
+        mailed(
+            _("Your decisions are saved. We will tell the patients."),
+            _("Your decisions are saved. Tell the patients: no email can be sent."),
+        ),
+        "good",
+    )
     return _back()
 
 

@@ -36,6 +36,7 @@ from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked, see_other
+from openslot.entrypoints.web.written import mailed
 from openslot.identity import commands as identity
 from openslot.identity import links, passwords, pending, queries
 from openslot.identity.errors import LinkExpired, NotActive, NotConfirmed
@@ -211,8 +212,12 @@ def sign_up() -> ResponseReturnValue:
     sentence = (
         _("Open the link that we emailed to %(email)s, then sign in.", email=details.email)
         if context.settings().confirms_email
-        else _(
-            "We have emailed %(email)s. Sign in with the password you chose.", email=details.email
+        else mailed(
+            _(
+                "We have emailed %(email)s. Sign in with the password you chose.",
+                email=details.email,
+            ),
+            _("You can sign in now. If you had an account before, its password is still the same."),
         )
     )
     return see_other(
@@ -297,11 +302,18 @@ def send_confirmation() -> Response:
     account = context.account()
     if account.pending_email is not None:
         context.write(lambda work: account_mail.send_change(work, account))
-        flash(_("We have emailed %(email)s.", email=account.pending_email), "good")
+        flash(_said_of_link(account.pending_email), "good")
     elif account.confirmed_at is None:
         context.write(lambda work: account_mail.send_confirmation(work, account))
-        flash(_("We have emailed %(email)s.", email=account.email), "good")
+        flash(_said_of_link(account.email), "good")
     return redirect(url_for("profile.show"), 303)
+
+
+def _said_of_link(email: str) -> str:
+    return mailed(
+        _("We have emailed %(email)s.", email=email),
+        _("No email can be sent from here. Ask an administrator for the link."),
+    )
 
 
 @pages.route("/forgot", methods=["GET", "POST"])

@@ -17,6 +17,7 @@ from openslot.directory import moving, queries, staff
 from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, asked, context, reading
+from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
@@ -159,7 +160,7 @@ def _make(work: Work, details: StaffDetails, hashed: str) -> tuple[Account, str]
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Confirm that the link is mailed; without a mail server, show it once."""
-    if context.settings().smtp_host:
+    if context.settings().sends_mail:
         return see_other(
             url_for("admin_accounts.show", account_id=account.id),
             _("We have emailed %(email)s a link to set the password.", email=account.email),
@@ -179,6 +180,35 @@ def send_link(account_id: UUID) -> ResponseReturnValue:
 def _send_link(work: Work, account: Account) -> str:
     staff.record_link(work, account.id)
     return account_mail.send_reset(work, account)
+
+
+@pages.route("/admin/accounts/<uuid:account_id>/sign-out", methods=["GET", "POST"])
+@access.allow(access.ADMINS, fresh=True)
+def sign_out(account_id: UUID) -> ResponseReturnValue:
+    """Sign an account out everywhere, after confirmation."""
+    account = staff.managed_account(context.work(), account_id)
+    back = url_for("admin_accounts.show", account_id=account_id)
+    form = Form()
+    status = do(form, staff.sign_out_account, account_id)
+    if isinstance(status, Done):
+        return see_other(back, _("%(name)s is signed out everywhere.", name=account.name))
+    return _ask_to_sign_out(form, account, back), status
+
+
+@pages.route("/admin/accounts/sign-out", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS, fresh=True)
+def sign_everybody_out() -> ResponseReturnValue:
+    """Sign everybody out, except the reader here, after confirmation."""
+    back = url_for("admin_accounts.listing")
+    form = Form()
+    status = do(form, staff.sign_everybody_out, keep_session=signing.current_token())
+    if isinstance(status, Done):
+        return see_other(back, _("Everybody is signed out, except you in this browser."))
+    return _ask_to_sign_out(form, None, back), status
+
+
+def _ask_to_sign_out(form: Form, account: Account | None, back: str) -> str:
+    return render_template("admin/account_sign_out.html", form=form, account=account, back=back)
 
 
 @pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])

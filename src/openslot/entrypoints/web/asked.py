@@ -18,7 +18,7 @@ from flask_babel import gettext as _
 from openslot.core import signing
 from openslot.core.ids import new_id
 from openslot.core.signing import NotSigned
-from openslot.entrypoints.web import context
+from openslot.entrypoints.web import context, ways
 
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
@@ -71,10 +71,15 @@ def drop_readable() -> ResponseReturnValue | None:
 
     This is done before anything repeats the address, such as the way back after signing in.
     """
-    view: Any = current_app.view_functions.get(request.endpoint or "")
-    kept: frozenset[str] = getattr(view, "kept", frozenset())
-    if request.method in ("GET", "HEAD") and not request.args.keys().isdisjoint(kept):
-        return redirect(_without(kept), 303)
+    kept = ways.kept_from(current_app.view_functions.get(request.endpoint or ""))
+    sent = list(request.args.items(multi=True))
+    left = [
+        (name, ways.without_details(value) if name in ways.WAYS else value)
+        for name, value in sent
+        if name not in kept
+    ]
+    if request.method in ("GET", "HEAD") and left != sent:
+        return redirect(_own_address(left), 303)
     return None
 
 

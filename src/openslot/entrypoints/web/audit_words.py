@@ -131,6 +131,7 @@ TITLES: Mapping[str, str] = {
     "account.signed-in": _l("Signed in"),
     "account.password-changed": _l("Set a new password"),
     "account.credentials-ended": _l("Signed out browsers, programs or a calendar address"),
+    "account.everybodys-credentials-ended": _l("Signed everybody out"),
     "account.email-asked": _l("Asked for another email address"),
     "account.email-changed": _l("Changed the email address"),
     "account.reset-asked": _l("Asked for a link to set a password"),

@@ -30,6 +30,9 @@ from openslot.identity.models import Account
 P = ParamSpec("P")
 T = TypeVar("T")
 
+ZONE = "tz"
+"""Cookie in which a script keeps the time zone of the device."""
+
 TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
 
 __all__ = [
@@ -112,5 +115,9 @@ def account() -> Account:
 def reader_zone() -> ZoneInfo | None:
     """Return the time zone that the reader has chosen, else their device's, or None if unknown."""
     signed_in = account_or_none()
-    name = (signed_in.time_zone if signed_in else None) or unquote(request.cookies.get("tz", ""))
+    name = (signed_in.time_zone if signed_in else None) or _zone_of_device()
     return ZoneInfo(name) if name in known_zones() else None
+
+
+def _zone_of_device() -> str:
+    return unquote(request.cookies.get(settings().cookie(ZONE), ""))

@@ -22,6 +22,7 @@ from openslot.entrypoints.web import access, account_mail, context, hand_over
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import Done, save
+from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 
 pages = Blueprint("dependents", __name__, url_prefix="/profile/dependents")
@@ -126,7 +127,13 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
             zone=own_zone(),
         )
         return page, status
-    flash(_("We have emailed %(email)s.", email=form.email.data), "good")
+    flash(
+        mailed(
+            _("We have emailed %(email)s.", email=form.email.data),
+            _("No email can be sent from here. Ask an administrator for the link."),
+        ),
+        "good",
+    )
     return _to_list()
 
 

@@ -21,7 +21,7 @@ from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import failures, watching
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import close_reader
-from openslot.entrypoints.web import access, accounts, context, unsent
+from openslot.entrypoints.web import access, accounts, context, unsent, ways
 from openslot.identity.errors import MustChangePassword, ProofNeeded
 
 FINAL = frozenset({403, 404, 405, 410})
@@ -69,8 +69,7 @@ def show(problem: Problem) -> BaseResponse:
         if form is not None:
             return accounts.sign_in_to_send(form, problem.status)
         if request.method == "GET":
-            target = request.full_path.rstrip("?")
-            return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
+            return redirect(f"{url_for('accounts.sign_in')}?next={quote(ways.here())}", 303)
     if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
         return redirect(url_for("profile_security.password"), 303)
     if isinstance(problem.cause, ProofNeeded):
@@ -107,7 +106,7 @@ def _is_for_visitors() -> bool:
 def _way_back() -> str:
     """Return the page to continue with: this one, or the one whose form was sent."""
     if request.method == "GET":
-        return request.full_path.rstrip("?")
+        return ways.here()
     came_from = urlsplit(request.referrer or "")
     return came_from.path if came_from.netloc == request.host else url_for("dashboard.show")
 

@@ -4,6 +4,7 @@ import secrets
 
 from flask import Response, g, request
 
+from openslot.entrypoints import shields
 from openslot.entrypoints.request import settings
 from openslot.entrypoints.rules import STATIC
 
@@ -35,14 +36,11 @@ def add_headers(response: Response) -> Response:
     headers["Content-Security-Policy"] = "; ".join(
         f"{key} {value}" for key, value in policy.items()
     )
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
     headers["Referrer-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    if settings().is_https or request.is_secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    headers.update(shields.for_any_answer(is_https=settings().is_https or request.is_secure))
     if request.endpoint in STATIC:
         response.cache_control.immutable = True
     else:

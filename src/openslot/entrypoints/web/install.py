@@ -58,6 +58,7 @@ from openslot.entrypoints.web import (
     search,
     system,
     waiting,
+    ways,
     workplace,
 )
 from openslot.entrypoints.web.navigation import navigation
@@ -186,22 +187,29 @@ def _page_context() -> dict[str, object]:
         "nav": [] if has_old_password else navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
-        "theme_choice": account.theme if account else request.cookies.get("theme", "auto"),
+        "theme_choice": account.theme if account else _cookie(settings, profile.THEME, "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "footer_links": privacy.footer_links(),
         "may_sign_up": settings.sign_up == "open",
         "may_staff_sign_up": settings.sign_up != "closed",
+        "sends_mail": settings.sends_mail,
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),
+        "sign_out_url": url_for("accounts.sign_out"),
         "sign_in_url": url_for("accounts.sign_in", next=_here()),
         "now": context.now(),
         "reader_zone": context.reader_zone(),
+        "zone_cookie": settings.cookie(context.ZONE),
     }
+
+
+def _cookie(settings: Settings, name: str, default: str) -> str:
+    return request.cookies.get(settings.cookie(name), default)
 
 
 def _here() -> str | None:
     """Return the address to return to after sign-in; None for pages about signing in."""
     if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
         return None
-    return request.full_path.rstrip("?")
+    return ways.here()

@@ -29,6 +29,9 @@ from openslot.schedules import queries as schedules
 
 pages = Blueprint("profile", __name__)
 
+THEME = "theme"
+"""Cookie of the colours that somebody without an account has chosen."""
+
 THEMES = ("auto", "light", "dark")
 
 WITHOUT_TOKEN = ("profile.theme",)
@@ -179,7 +182,7 @@ def theme(choice: str) -> Response:
         context.write(identity.change_account, account_id, theme=choice)
     response = redirect(_came_from(), 303)
     response.set_cookie(
-        "theme",
+        context.settings().cookie(THEME),
         choice,
         max_age=YEAR,
         samesite="Lax",

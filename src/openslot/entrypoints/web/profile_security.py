@@ -22,6 +22,7 @@ from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
+from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
 from openslot.identity import commands as identity
@@ -116,9 +117,15 @@ def email() -> ResponseReturnValue:
     if isinstance(status, Done):
         return see_other(
             url_for("profile.show"),
-            _(
-                "Open the link that we emailed to the new address. Until then you sign in with "
-                "the old one."
+            mailed(
+                _(
+                    "Open the link that we emailed to the new address. Until then you sign in with "
+                    "the old one."
+                ),
+                _(
+                    "No email can be sent from here. Ask an administrator for the link. Until then "
+                    "you sign in with the old address."
+                ),
             ),
         )
     now = context.account().email
@@ -139,7 +146,6 @@ def prove() -> ResponseReturnValue:
     if request.method == "POST":
         status = _password_refusal(form) or SHOWN
         if status == SHOWN:
-            context.write(sessions.note_proof, signing.current_token() or "")
             return redirect(target, 303)
     return render_template("profile/prove.html", form=form, next_path=target), status
 
@@ -159,7 +165,7 @@ def signed_in() -> str:
 
 
 @pages.post("/account/sessions/end")
-@access.allow(access.SIGNED_IN)
+@access.allow(access.SIGNED_IN, fresh=True)
 def end_session() -> BaseResponse:
     """End one credential, or all but this browser of the kinds that were chosen."""
     account_id, chosen = context.account().id, reading.text("session")

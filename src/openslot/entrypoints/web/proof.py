@@ -4,13 +4,13 @@ from flask import request
 
 from openslot.core.errors import DomainError
 from openslot.entrypoints import watching
-from openslot.entrypoints.web import context
+from openslot.entrypoints.web import context, sign_in
 from openslot.identity import own
 
 
 def prove(password: str, *, field: str) -> None:
-    """Check the reader's password; raise WrongPassword for ``field``, or RateLimited after too many
-    attempts."""
+    """Check the reader's password, and give their session a new token; raise WrongPassword for
+    ``field``, or RateLimited after too many attempts."""
     account = context.account()
     context.actor()  # read before the reader is closed, which asking the database does
     try:
@@ -26,3 +26,4 @@ def prove(password: str, *, field: str) -> None:
     except DomainError as error:
         watching.refused(error, email=account.email)
         raise
+    sign_in.renew()

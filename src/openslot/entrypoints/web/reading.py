@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from openslot.core.errors import Invalid, Malformed
+from openslot.entrypoints.web import ways
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -109,10 +110,10 @@ def instant(name: str) -> datetime:
 
 
 def own_path(name: str, default: str) -> str:
-    """Return a path of this site; the default for anything that leads elsewhere."""
+    """Return a path of this site without details of people; the default for anything that leads
+    elsewhere."""
     path = text(name)
-    safe = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return path if safe and path.isprintable() else default
+    return ways.without_details(path) if ways.is_own(path) else default
 
 
 def option(name: str, kind: type[E], default: E) -> E:

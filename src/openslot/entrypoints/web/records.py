@@ -32,6 +32,7 @@ from openslot.entrypoints.web.saving import (
     save,
     see_other,
 )
+from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.records import access as histories
 from openslot.records import commands, queries
@@ -272,7 +273,13 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
         lambda work, details: commands.break_glass(work, patient_id, details),
     )
     if isinstance(status, Done):
-        flash(_("You can now read the health record. We have told the patient."), "good")
+        flash(
+            mailed(
+                _("You can now read the health record. We have told the patient."),
+                _("You can now read the health record. The patient can see that you do."),
+            ),
+            "good",
+        )
         return _to_history(patient_id)
     if _may_read(patient_id):
         return _to_history(patient_id)

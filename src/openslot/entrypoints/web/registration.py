@@ -20,6 +20,7 @@ from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context, signing_up
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked, see_other
+from openslot.entrypoints.web.written import mailed
 from openslot.identity import passwords
 
 pages = Blueprint("registration", __name__)
@@ -121,7 +122,17 @@ def admit(account_id: UUID) -> ResponseReturnValue:
 
     return see_other(
         url_for("admin_accounts.listing"),
-        _("%(name)s can sign in now. We have emailed them.", name=context.write(save)),
+        _can_sign_in(context.write(save)),
+    )
+
+
+def _can_sign_in(name: str) -> str:
+    return mailed(
+        _("%(name)s can sign in now. We have emailed them.", name=name),
+        _(
+            "%(name)s can sign in now. Tell them: no email can be sent.",
+            name=name,
+        ),
     )
 
 
@@ -143,5 +154,8 @@ def decline(account_id: UUID) -> ResponseReturnValue:
     name = context.write(save)
     return see_other(
         url_for("admin_accounts.listing"),
-        _("%(name)s is declined. We have emailed them.", name=name),
+        mailed(
+            _("%(name)s is declined. We have emailed them.", name=name),
+            _("%(name)s is declined.", name=name),
+        ),
     )

@@ -20,12 +20,27 @@ CSRF = "csrf_token"
 
 
 def begin(account: Account, *, agent: str | None) -> None:
-    """Start a session for an account, and set its cookie."""
-    token = context.write(sessions.start_session, account, agent=agent)
+    """Start a session for an account, end the one that this browser had, and set its cookie."""
+    token = context.write(_begin, session.get(TOKEN), account, agent)
     session.clear()
     session[TOKEN] = token
     _begin_forms(account)
     context.set_account(account)
+
+
+def _begin(work: Work, old: object, account: Account, agent: str | None) -> str:
+    if isinstance(old, str):
+        sessions.end_session(work.session, old)
+    return sessions.start_session(work, account, agent=agent)
+
+
+def renew() -> None:
+    """Give the session another token, because its owner gave the password again; the old one opens
+    nothing any more."""
+    token = session.get(TOKEN)
+    new = context.write(sessions.renew_session, token) if isinstance(token, str) else None
+    if new is not None:
+        session[TOKEN] = new
 
 
 def _begin_forms(account: Account) -> None:

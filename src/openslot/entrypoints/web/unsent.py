@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 from flask import Response, current_app, render_template, request
 from flask_babel import lazy_gettext as _l
-from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 from wtforms import Field, HiddenField, PasswordField, StringField
 from wtforms.fields.core import UnboundField
 
+from openslot.core import signing
+from openslot.core.signing import NotSigned
 from openslot.entrypoints.request import root
-from openslot.entrypoints.web import context
+from openslot.entrypoints.web import context, ways
 from openslot.entrypoints.web.forms import Form
 
 FIELD = "unsent"
@@ -31,7 +33,7 @@ TOKEN = "csrf_token"  # noqa: S105 # nosec B105 - the name of a field
 LONG = 80
 """Characters from which a text gets a field of several lines."""
 
-_SALT = "unsent form"
+_PURPOSE = "unsent form"
 _LABELS: Mapping[str, object] = {
     "reason": _l("Reason"),
     "why": _l("Reason"),
@@ -83,7 +85,7 @@ class Unsent:
     def signed(self) -> str:
         """Return the form as a signed value for a hidden field."""
         values = [self.action, self.fields, self.passwords, self.has_files, self.maker]
-        return str(_signer().dumps(values))
+        return signing.sign(context.settings().signing_keys(), _PURPOSE, values)
 
     def _is_typed(self, name: str, text: str) -> bool:
         known = _class_of(name, self._names)
@@ -105,7 +107,7 @@ def sent() -> Unsent | None:
     """Return the form that this request sends; None if it sends none, or another site does."""
     if request.method != "POST" or request.is_json or not _is_from_here():
         return None
-    action = f"{request.script_root}{request.full_path.rstrip('?')}"
+    action = f"{request.script_root}{ways.here()}"
     if action.startswith(("//", "/\\")):
         return None
     try:
@@ -124,8 +126,10 @@ def sent() -> Unsent | None:
 def carried() -> Unsent | None:
     """Return the form that came through the sign-in page; None if there is none."""
     try:
-        action, fields, passwords, has_files, maker = _signer().loads(request.form.get(FIELD, ""))
-    except BadData:
+        action, fields, passwords, has_files, maker = signing.read(
+            context.settings().signing_keys(), _PURPOSE, request.form.get(FIELD, "")
+        )
+    except NotSigned:
         return None
     return Unsent(action, tuple((n, t) for n, t in fields), tuple(passwords), has_files, maker)
 
@@ -171,10 +175,6 @@ def _maker(token: str) -> str:
     except BadData:
         return ""
     return str(value).partition(".")[2]
-
-
-def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(str(current_app.secret_key), salt=_SALT)
 
 
 @cache

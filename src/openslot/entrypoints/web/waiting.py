@@ -25,6 +25,7 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.saving import see_other
+from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -140,7 +141,10 @@ def join() -> BaseResponse:
         return _form(error, ())
     return see_other(
         url_for("waiting.listing"),
-        _("You are on the waiting list. We will email you when a time comes free."),
+        mailed(
+            _("You are on the waiting list. We will email you when a time comes free."),
+            _("You are on the waiting list. Look here for a time that comes free."),
+        ),
     )
 
 

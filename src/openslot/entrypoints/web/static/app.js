@@ -163,9 +163,11 @@ const showAgain = (event) => {
 // The server may then say how far the reader's clock is from the centre's.
 const rememberZone = () => {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const cookie = `tz=${encodeURIComponent(zone ?? "")}`;
-  if (!zone || document.cookie.split("; ").includes(cookie)) return;
-  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const name = document.documentElement.dataset.zoneCookie;
+  const cookie = `${name}=${encodeURIComponent(zone ?? "")}`;
+  if (!zone || !name || document.cookie.split("; ").includes(cookie)) return;
+  // A browser keeps a cookie whose name begins so only from its host, by HTTPS (RFC 6265bis).
+  const secure = name.startsWith("__Host-") ? "; Secure" : "";
   document.cookie = `${cookie}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 };
 
