@@ -80,6 +80,16 @@ def book_one(session: Session, wanted: BookingRequest) -> None:
     usecases.book(work(session, SYSTEM, NOW), wanted)
 
 
+def test_behind_a_pooler_nothing_is_prepared(pooled: Database) -> None:
+    def connection(session: Session) -> servers._Connection:
+        return session.connection().connection.driver_connection
+
+    for _ in range(2):
+        found = pooled.read(connection)
+        assert found.is_shared
+        assert found.prepare_threshold is None
+
+
 def test_limits_hold_behind_a_pooler_and_for_nobody_else(
     pooler_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
