@@ -6,11 +6,11 @@ import pypdfium2
 import pytest
 from structlog.testing import capture_logs
 
+from factories import NOW, SYDNEY
 from openslot.core.language import language
 from openslot.directory.models import Patient
 from openslot.exports.history import History
 from openslot.exports.history_pdf import BOX, pdf
-from factories import NOW, SYDNEY
 
 LEFT_TO_RIGHT = {
     "Devanagari": "रोगी को तीन दिन से सिरदर्द है",

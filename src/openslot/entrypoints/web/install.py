@@ -44,6 +44,7 @@ from openslot.entrypoints.web import (
     history,
     notifications,
     offers,
+    paper,
     patients,
     privacy,
     profile,
@@ -122,6 +123,7 @@ def install(app: Flask, settings: Settings) -> None:
     csrf = CSRFProtect(app)
     formats.install(app)
     helpers.install(app, settings)
+    paper.install(app)
     errors.install(app)
     numbers.install(app)
     app.before_request(_name_request)
