@@ -196,6 +196,7 @@ def _page_context() -> dict[str, object]:
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),
+        "session_left": context.session_left(),
         "sign_in_url": url_for("accounts.sign_in", next=_here()),
         "now": context.now(),
         "reader_zone": context.reader_zone(),
