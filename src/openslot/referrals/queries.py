@@ -224,7 +224,7 @@ def authorisation_for(
         select(Referral, Referral.in_state(State.SENT, work.now), _follows(place, work.now), hold)
         .outerjoin(Referral.appointment)
         .outerjoin(Schedule, Appointment.schedule)
-        .outerjoin(hold, hold.id == hold_id)
+        .outerjoin(hold, and_(hold.id == hold_id, hold.patient_id == Referral.patient_id))
         .where(to_patients([patient_id]))
     )
     candidates = [
