@@ -26,6 +26,7 @@ OPEN = frozenset(
         "accounts.confirm",
         "accounts.forgot",
         "accounts.reset",
+        "accounts.session_left",
         "accounts.sign_in",
         "accounts.sign_out",
         "accounts.sign_up",

@@ -73,7 +73,7 @@ BOUND = {
         directory.commands.actor_of directory.dependents.invited
         directory.registration.is_waiting
         directory.registration.register identity.assertions.client_named identity.assertions.grant
-        identity.sessions.account_of_token identity.sessions.end_session
+        identity.sessions.account_of_token identity.sessions.end_session identity.sessions.ends
         identity.sessions.is_proved identity.sessions.renew_session identity.sessions.touch_session
         identity.links.account_to_change identity.links.account_to_confirm
         identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email

@@ -126,6 +126,7 @@ def test_the_table_of_requests_fits_every_window(
     page.goto(f"{live_server.url}/departments")
     page.get_by_role("link", name=f"Request for {SERVICE}").click()
     page.get_by_label("What needs doing?").fill("Physiotherapy after an operation of the hip")
+    turn_week(page)
     page.locator(".os-days .os-slot:visible").nth(1).click()
     page.get_by_label("What needs doing?").press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("Your request is sent")
@@ -190,3 +191,38 @@ def test_a_kept_time_that_runs_out_says_so(
     expect(page.get_by_label("Reason for the appointment")).to_have_value("Sore knee")
     page.get_by_role("button", name="Confirm booking").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
+
+
+def test_the_head_of_a_calendar_is_one_line_for_the_longest_days(
+    live_server: LiveServer, world: World, desktop_page: Page
+) -> None:
+    sign_in(desktop_page, live_server.url, world.emails["practitioner-owner"])
+    for shown in ("view=week&day=2026-12-28", "view=day&day=2026-11-25", "view=day&day=2026-09-30"):
+        desktop_page.goto(f"{live_server.url}/calendar?{shown}")
+        heading = desktop_page.locator("h1").bounding_box()
+        last = desktop_page.locator("summary", has_text="Emergency").bounding_box()
+        assert heading
+        assert last
+        assert last["y"] < heading["y"] + heading["height"] <= last["y"] + last["height"]
+
+
+def test_the_mark_of_a_chosen_time_covers_none_of_its_words(
+    live_server: LiveServer, world: World, desktop_page: Page
+) -> None:
+    sign_in(desktop_page, live_server.url, world.emails["patient-owner"])
+    desktop_page.goto(f"{live_server.url}/book/{world.schedules['teammate']}")
+    turn_week(desktop_page)
+    desktop_page.locator(".os-days .os-slot:visible", has_text="12:30").first.click()
+    expect(desktop_page.locator("#booking")).to_contain_text("Held for you")
+    words, mark = desktop_page.locator(".os-slot[aria-current]").evaluate(
+        """slot => {
+            const range = document.createRange();
+            range.selectNodeContents([...slot.childNodes].find((one) => one.nodeType === 3));
+            return [range, slot.querySelector("svg")].map((part) => {
+                const { left, right, top, bottom } = part.getBoundingClientRect();
+                return { left, right, top, bottom };
+            });
+        }"""
+    )
+    is_beside = mark["left"] >= words["right"] or mark["bottom"] <= words["top"]
+    assert is_beside, (words, mark)

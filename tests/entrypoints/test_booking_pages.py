@@ -11,13 +11,15 @@ import factories
 from entrypoints.browsing import Client, ClientFor, next_week
 from entrypoints.world import World
 from factories import SYDNEY
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
-from openslot.core import audit
-from openslot.core.actor import Actor
+from openslot.core import audit, clock
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.notifications.preferences import Kind, choose
+from openslot.usecases import booking as usecases
 from working import work
 
 WRITTEN = "We have emailed you the details."
@@ -90,6 +92,42 @@ def test_booking_ones_own_appointment_again_names_nobody(carer: Client, world: W
     assert carer.send(f"{appointment}/cancel").status_code == 303
     for page in (appointment, "/dashboard"):
         assert f'href="/book/{world.schedules["owner"]}"' in carer.get(page).text, page
+
+
+# Somebody else was faster
+
+
+@pytest.mark.parametrize("pressed", ["hold", "confirm", "confirm without a hold", "move"])
+def test_after_somebody_was_faster_the_week_looked_at_is_shown_again(
+    carer: Client, client_for: ClientFor, network: Database, world: World, pressed: str
+) -> None:
+    schedule, later = world.schedules["owner"], clock.now() + timedelta(days=21)
+    week = later.date().isoformat()
+    mine = f"/appointments/{world.appointments['owner']}/move"
+    path = mine if pressed == "move" else f"/book/{schedule}"
+    page = carer.get(f"{path}?week={week}").text
+    heading = re.search(r'<h2 id="week">([^<]+)</h2>', page)
+    start = re.findall(r'name="start" value="([^"]+)"', page)[0]
+    assert heading
+    form: dict[str, object] = {"start": start, "minutes": 30}
+    if pressed == "move":
+        page = carer.get(f"{path}?week={week}&start={start}").text
+    elif pressed == "confirm without a hold":
+        page = carer.get(f"{path}?week={week}&start={start}").text
+        form = {"chosen": start, "chosen_minutes": 30}
+    elif pressed == "confirm":
+        kept = carer.send(f"{path}/hold", page=path, **form, week=week)
+        form["hold"] = re.findall(r"hold=([0-9a-f-]+)", kept.location)[0]
+        carer.send(f"/holds/{form['hold']}/release", page=path)
+    network.run(
+        lambda session: usecases.book(
+            work(session, SYSTEM, clock.now()),
+            BookingRequest(schedule, datetime.fromisoformat(start), 30, world.patients["stranger"]),
+        )
+    )
+    answer = carer.post(f"{path}/hold" if pressed == "hold" else path, **form)
+    assert answer.status_code == 409
+    assert heading[0] in answer.text
 
 
 # Twice

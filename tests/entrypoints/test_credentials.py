@@ -135,3 +135,27 @@ def test_a_browser_of_staff_is_signed_out_sooner(client_for: ClientFor) -> None:
     with time_machine.travel(clock.now() + timedelta(minutes=45), tick=False):
         assert staff.get("/account").status_code == 303
         assert patient.get("/account").status_code == 200
+
+
+def test_asking_how_long_a_session_lasts_does_not_make_it_last_longer(
+    client_for: ClientFor, world: World
+) -> None:
+    staff, who = client_for("staff-owner"), str(world.accounts["staff-owner"])
+    later = [clock.now() + timedelta(minutes=minutes) for minutes in (20, 29, 31)]
+    with time_machine.travel(later[0], tick=False):
+        left = staff.get("/session").json["left"]
+        assert 9 * 60 <= left <= 10 * 60
+        assert staff.get("/session").json == {"left": left, "who": who}
+    with time_machine.travel(later[1], tick=False):
+        assert staff.http.put("/session").json == {"left": 30 * 60, "who": who}
+    with time_machine.travel(later[2], tick=False):
+        assert 28 * 60 - 1 <= staff.get("/session").json["left"] <= 28 * 60
+    with time_machine.travel(later[2] + timedelta(minutes=30), tick=False):
+        assert staff.get("/session").json == {"left": 0, "who": ""}
+        refused = staff.http.put("/session", headers={"Accept": "application/json"})
+        assert refused.status_code == 401
+
+
+def test_no_other_site_can_keep_a_session_alive(client_for: ClientFor) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site", "Accept": "application/json"}
+    assert client_for("staff-owner").http.put("/session", headers=foreign).status_code == 403

@@ -23,6 +23,7 @@ from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import Dependent, Patient, Practitioner, Profession
 from openslot.entrypoints.web import records
@@ -588,3 +589,61 @@ def test_what_was_recorded_at_an_appointment_stands_on_its_page(
     assert ("<textarea" in shown) is writes
     assert (f'value="{world.appointments["owner"]}"' in shown) is writes
     assert events(network, world.patients["owner"]).count("record.read") == reads
+
+
+def test_who_read_is_one_line_of_a_reader_and_a_day(
+    client_for: ClientFor, doctor: Client, network: Database, world: World, page: str
+) -> None:
+    colleague = client_for("practitioner-owner")
+    whose = world.patients["owner"]
+    network.run(
+        lambda session: session.add_all(
+            AuditEvent(
+                account_id=world.accounts[f"practitioner-{who}"],
+                action="record.read",
+                subject=f"patient:{whose}",
+                details={"how": how},
+                at=datetime(2026, 3, day, hour, tzinfo=UTC),
+            )
+            for day in (2, 3)
+            for hour, (who, how) in enumerate(
+                [("owner", "care"), ("teammate", "care"), ("owner", "self-booked")] * 2
+            )
+        )
+    )
+    assert colleague.get(page).status_code == 200
+    reads = client_for("patient-owner").get("/history/reads").text
+    lines = re.findall(r'<h2 class="os-h3">(.*?)</h2>(.*?)</li>', reads, re.DOTALL)
+    march = [(name, rest) for name, rest in lines if "March 2026" in rest]
+    assert len(march) == 4
+    assert {("Owner" in name, "4 times that day" in rest) for name, rest in march} == {
+        (True, True),
+        (False, False),
+    }
+    for name, rest in march:
+        assert ("booked themselves" in rest) == ("Owner" in name)
+        assert rest.count("Because you have") == 1
+
+
+def test_a_day_of_reading_is_not_cut_by_the_end_of_a_page(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    network.run(
+        lambda session: session.add_all(
+            AuditEvent(
+                account_id=world.accounts["practitioner-owner"],
+                action="record.read",
+                subject=f"patient:{world.patients['owner']}",
+                details={"how": "care"},
+                at=datetime(2026, 3, day, 1, minute, tzinfo=UTC),
+            )
+            for day in (2, 3)
+            for minute in range(30)
+        )
+    )
+    client = client_for("patient-owner")
+    first = client.get("/history/reads").text
+    assert first.count("30 times that day") == 1
+    older = re.search(r'href="([^"]+)" rel="next"', first)
+    assert older
+    assert client.get(unescape(older[1])).text.count("30 times that day") == 1

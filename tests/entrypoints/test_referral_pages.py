@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from entrypoints.browsing import Client, ClientFor, next_week
 from entrypoints.world import World, give_professions
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
@@ -409,3 +410,34 @@ def test_odd_addresses_are_answered_in_words(
     doctor = client_for("practitioner-owner")
     for page in ("/referrals/{}", "/referrals/{}/edit", "/patients/{}/referrals/new"):
         assert doctor.get(page.format(odd)).status_code in (400, 404)
+
+
+def test_the_page_of_a_referral_leads_to_a_follow_up(
+    client_for: ClientFor, network: Database, world: World, sent: str
+) -> None:
+    patient = client_for("patient-owner")
+    made = book_with(patient, world, "stranger")
+    assert "Book a follow-up" not in patient.get(sent).text
+
+    def take_place(session: Session) -> None:
+        appointment = session.get(Appointment, UUID(made.rpartition("/")[2]))
+        assert appointment is not None
+        appointment.status = Status.FULFILLED
+        appointment.one_a_day = None
+
+    network.run(take_place)
+    page = patient.get(sent).text
+    link = re.search(r'href="(/book/[^"]+)"[^>]*><span>Book a follow-up at', page)
+    assert link
+    assert f"/book/{world.schedules['stranger']}" in link[1]
+    assert (
+        "You are booking a follow-up with the referral from"
+        in patient.get(
+            f"{unescape(link[1])}&week={next_week()}&start={free_start(patient, world)}"
+        ).text
+    )
+    assert book_with(patient, world, "stranger").startswith("/appointments/")
+    specialist, whose = client_for("practitioner-stranger"), world.patients["owner"]
+    start = free_start(specialist, world, patient=whose)
+    page = f"/book/{world.schedules['stranger']}?patient={whose}&week={next_week()}&start={start}"
+    assert "This is a follow-up" in specialist.get(page).text

@@ -164,3 +164,34 @@ def test_charts_carry_their_words_and_no_inline_style(client_for: ClientFor) -> 
         assert "<desc " in chart
     assert " style=" not in page
     assert len(page) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("languages", "asked", "separator"),
+    [
+        (None, "", ","),
+        ("en-AU,de;q=0.5", "", ","),
+        ("de-CH-1996", "", ","),
+        ("de-DE,en;q=0.8", "", ";"),
+        ("fr", "", ";"),
+        ("pt-BR", "", ";"),
+        ("nonsense, *;q=0.1", "", ","),
+        ("de", "comma", ","),
+        ("en", "semicolon", ";"),
+        ("de", "nonsense", ";"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/reports/utilisation.csv", "/admin/audit.csv"])
+def test_files_are_separated_as_the_readers_spreadsheet_expects(
+    client_for: ClientFor, languages: str | None, asked: str, separator: str, path: str
+) -> None:
+    client = client_for("network-admin")
+    headers = {"Accept-Language": languages} if languages else {}
+    text = client.http.get(f"{path}?separator={asked}", headers=headers).text
+    heading, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=separator)
+    assert len(heading) > 3
+    assert lines
+    assert {len(cells) for cells in lines} == {len(heading)}
+    numbers = {cell for cells in lines for cell in cells if re.fullmatch(r"[0-9]+[.,][0-9]+", cell)}
+    assert all(("," in number) == (separator == ";") for number in numbers)
+    assert numbers or "audit" in path

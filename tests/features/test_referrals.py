@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, NOW
+from openslot.booking import commands
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
@@ -269,9 +270,98 @@ def test_what_does_not_take_place_gives_the_letter_back_but_staying_away_does_no
     assert state_of(dentists, sent) is (State.SENT if comes_back else State.USED)
     if comes_back:
         assert dentists.book(later).referral_use == sent
-    else:
+    elif steps == (Status.NO_SHOW,):
         with pytest.raises(ReferralSpent):
             dentists.book(later)
+    else:
+        assert dentists.book(later).referral_use is None
+
+
+# Follow-ups
+
+AFTER = TUESDAY_9 + HALF_HOUR
+DAY = timedelta(days=1)
+
+
+def seen(dentists: Dentists, *, to: int | None = None, months: int = 12) -> UUID:
+    """A referral whose first appointment, with the first dentist, took place."""
+    sent = dentists.sent(to=to, months=months)
+    dentists.becomes(dentists.book(), Status.ARRIVED, Status.FULFILLED, now=AFTER)
+    return sent
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_who_has_seen_the_patient_sees_them_again_until_the_referral_expires(
+    dentists: Dentists, named: bool
+) -> None:
+    sent = seen(dentists, to=dentists.first if named else None, months=1)
+    for days, asked in ((1, None), (2, sent), (3, None)):
+        again = dentists.booking_request(TUESDAY_9 + days * DAY)
+        by = dentists.actor() if days == 3 else None
+        booked = dentists.book(again, referral=asked, by=by, now=AFTER)
+        assert (booked.referral_id, booked.referral_use) == (None, None)
+    assert state_of(dentists, sent) is State.USED
+    late = NOW + timedelta(days=40)
+    start = TUESDAY_9 + timedelta(days=42)
+    with pytest.raises(ReferralSpent):
+        dentists.book(dentists.booking_request(start), now=late)
+
+
+def test_a_follow_up_is_with_nobody_else_and_for_nobody_else(dentists: Dentists) -> None:
+    sent = seen(dentists)
+    colleague = dentists.booking_request(TUESDAY_9 + DAY, second=True)
+    for asked in (None, sent):
+        with pytest.raises(ReferralSpent):
+            dentists.book(colleague, referral=asked, now=AFTER)
+    other_patient = dentists.booking_request(TUESDAY_9 + DAY, patient=1)
+    with pytest.raises(ReferralRequired):
+        dentists.book(other_patient, by=dentists.town.patient(1), now=AFTER)
+
+
+def test_no_follow_up_before_the_first_appointment(dentists: Dentists) -> None:
+    dentists.sent()
+    dentists.book()
+    with pytest.raises(ReferralSpent):
+        dentists.book(dentists.booking_request(TUESDAY_9 + DAY))
+
+
+def test_a_new_letter_is_used_before_a_follow_up_and_a_hold_keeps_its_kind(
+    dentists: Dentists,
+) -> None:
+    seen(dentists)
+    kept = dentists.hold(dentists.booking_request(TUESDAY_9 + DAY), now=AFTER)
+    assert kept.referral_use is None
+    confirmed = dentists.book(
+        dentists.booking_request(TUESDAY_9 + DAY), hold=kept.id, now=AFTER + HALF_HOUR / 10
+    )
+    assert (confirmed.id, confirmed.status) == (kept.id, Status.BOOKED)
+    new = dentists.sent(now=AFTER)
+    booked = dentists.book(dentists.booking_request(TUESDAY_9 + 2 * DAY), now=AFTER)
+    assert booked.referral_use == new
+
+
+def test_who_books_their_own_follow_up_reads_no_more_by_it(dentists: Dentists) -> None:
+    seen(dentists, to=dentists.first)
+    again = dentists.booking_request(TUESDAY_9 + DAY)
+    assert dentists.book(again, by=dentists.actor(), now=AFTER).opens_record_at is not None
+
+
+def test_pages_and_lists_offer_the_follow_up(dentists: Dentists) -> None:
+    sent = seen(dentists)
+    patient = dentists.town.patients[0]
+
+    def look(session: Session) -> None:
+        reading = work(session, dentists.town.patient(), AFTER)
+        (right,) = queries.authorisations(reading, patient)
+        assert (right.referral_id, right.practitioner_id) == (None, dentists.first)
+        assert queries.authorisations_of(reading, [patient]) == {patient: [right]}
+        place = commands.place_of(session, dentists.first_schedule)
+        found = queries.referral_to(reading, place, patient)
+        assert found is not None
+        assert found.id == sent
+        assert queries.waiting_for(reading, [patient]) == []
+
+    dentists.database.read(look)
 
 
 def test_a_hold_uses_the_referral_and_gives_it_back_when_it_expires(dentists: Dentists) -> None:
@@ -493,7 +583,8 @@ def test_state_in_sql_says_what_the_rule_says_on_every_engine(database: Database
     revoked = dentists.sent()
     do(dentists, referrals.revoke, dentists.town.doctor, revoked)
     used_and_over = dentists.sent(to=dentists.second, months=1)
-    dentists.book(dentists.booking_request(second=True), referral=used_and_over)
+    first = dentists.book(dentists.booking_request(second=True), referral=used_and_over)
+    dentists.becomes(first, Status.ARRIVED, now=TUESDAY_9)
     dentists.sent(to=dentists.first)
     dentists.hold(dentists.booking_request(TUESDAY_9 + HALF_HOUR))
 
@@ -506,6 +597,9 @@ def test_state_in_sql_says_what_the_rule_says_on_every_engine(database: Database
                 told = {one.id for one in queries.referrals(session, Referral.in_state(state, now))}
                 assert told == {one.id for one in every if one.state_at(now) is state}
                 assert queries.count(session, Referral.in_state(state, now)) == len(told)
+            covered = {one.id for one in queries.referrals(session, Referral.for_follow_ups(now))}
+            assert covered == {one.id for one in every if one.covers_follow_ups(now)}
+            assert bool(covered) == (now == NOW)
 
         database.read(compare)
 

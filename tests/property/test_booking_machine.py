@@ -95,6 +95,15 @@ class Model:
         }
         return {key for key, whose in self.referrals.items() if whose == patient} - used
 
+    def follows(self, patient: int, schedule: int) -> bool:
+        """Whether the specialist has seen the patient with a referral, and may see them again."""
+        return any(
+            one.referral is not None
+            and (one.patient, one.schedule) == (patient, schedule)
+            and one.status in (Status.ARRIVED, Status.FULFILLED)
+            for one in self.appointments.values()
+        )
+
 
 def is_open(starts: datetime, ends: datetime) -> bool:
     """Weekdays from 9 to 17, every half hour."""
@@ -146,7 +155,8 @@ class Bookings(RuleBasedStateMachine):
         )
         actor = self.town.patient(patient)
         usable = self.model.usable(patient)
-        admitted = schedule != self.town.specialist_at_hospital or bool(usable)
+        is_free = schedule != self.town.specialist_at_hospital
+        admitted = is_free or bool(usable) or self.model.follows(patient, schedule)
         allowed = admitted and self._free(schedule, patient, starts, ends)
         with self._expecting(allowed):
             made = self.database.run(
@@ -156,7 +166,7 @@ class Bookings(RuleBasedStateMachine):
                     else usecases.book(work(session, actor, self.now), booking_request)
                 )
             )
-            assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
+            assert (made.referral_use in usable) == (not is_free and bool(usable))
             taken = ModelAppointment(
                 schedule,
                 self.places[schedule][0],
@@ -185,13 +195,16 @@ class Bookings(RuleBasedStateMachine):
         actor = self.town.patient(appointment.patient)
         # Nobody has taken its time, or it would no longer be held here.
         # So is its letter, unless the GP has taken that back meanwhile.
-        kept = (
-            appointment.referral is None or self.model.referrals[appointment.referral] is not None
-        )
+        is_free = appointment.schedule != self.town.specialist_at_hospital
+        follows = self.model.follows(appointment.patient, appointment.schedule)
+        if appointment.referral is None:
+            kept = is_free or follows
+        else:
+            kept = self.model.referrals[appointment.referral] is not None
         others = self.model.usable(appointment.patient) if not kept else set()
         # A hold keeps its time from others; what keeps the practitioner away comes all the same.
         there = self._time_is_offered(appointment.schedule, appointment.starts, appointment.ends)
-        anew = bool(others) and self._free(
+        anew = (bool(others) or follows) and self._free(
             appointment.schedule,
             appointment.patient,
             appointment.starts,

@@ -127,7 +127,7 @@ class ReferralRequired(Forbidden):
 
 class ReferralSpent(Conflict):
     """This referral was used for another appointment, was revoked, or has expired. Ask your GP for
-    a new one."""
+    a new one, or book again when the specialist has seen you."""
 
 
 class TooManyHolds(Conflict):

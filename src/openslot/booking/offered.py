@@ -164,5 +164,6 @@ def _use_referral(
     if hold.patient_id is None or referral_id == hold.referral_use:
         return
     _, others = queries.patient_with(work.session, hold.patient_id, None)
-    claims.expire(work, [other for other in others if other.referral_use == referral_id])
+    if referral_id is not None:
+        claims.expire(work, [other for other in others if other.referral_use == referral_id])
     hold.referral_id = hold.referral_use = referral_id

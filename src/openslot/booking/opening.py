@@ -20,11 +20,15 @@ def when_made(
     """Return the start of access for an appointment that the actor books; None means at once.
 
     A referral to the practitioner counts as the patient's own wish for the appointment; a referral
-    to an area of expertise does not.
+    to an area of expertise does not, nor does one that the appointment only follows up.
     """
     if not _practises(actor, place.practitioner_id):
         return None
-    if authorisation is not None and authorisation.practitioner_id == place.practitioner_id:
+    if (
+        authorisation is not None
+        and authorisation.referral_id is not None
+        and authorisation.practitioner_id == place.practitioner_id
+    ):
         return None
     return _day_start(start, place.zone)
 

@@ -178,9 +178,10 @@ class ReferralAuthorisation:
     """What lets a patient see specialists: as much of a referral as booking needs to know.
 
     It names one specialist, or an area of expertise; referrals/queries.py makes it.
+    ``referral_id`` is the referral that the appointment uses up, None for a follow-up.
     """
 
-    referral_id: UUID
+    referral_id: UUID | None
     patient_id: UUID
     practitioner_id: int | None
     expertise: str | None

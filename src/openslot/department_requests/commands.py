@@ -19,6 +19,7 @@ from openslot.booking.rules import check_booking_request
 from openslot.booking.slots import is_free, nearest
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
+from openslot.core.changes import set_values
 from openslot.core.errors import NotFound, StaleVersion
 from openslot.core.events import publish
 from openslot.core.ids import new_id
@@ -182,13 +183,14 @@ def amend(
     moves to it at once.
     """
     request = _for_action(work, request_id, Action.AMEND, version)
-    for name, value in details.model_dump().items():
-        setattr(request, name, value)
     start, minutes = start or request.current_start, minutes or request.minutes
+    is_same_time = (start, minutes) == (request.current_start, request.minutes)
+    if not set_values(request, details.model_dump()) and is_same_time:
+        return request
     moved = False
     if request.appointment is not None:
         moved = _amend_appointment(work, request, request.appointment, start, minutes)
-    elif (start, minutes) != (request.current_start, request.minutes):
+    elif not is_same_time:
         place = place_for(work.session, request.service_id)
         _check_free(work, place, start, minutes, request.patient)
         request.starts_at, request.minutes = start, minutes

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
+from openslot.core.changes import set_values
 from openslot.core.folding import is_text
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -239,9 +240,10 @@ def change_patient(work: Work, patient_id: UUID, details: PatientDetails) -> Pat
     check_changes(PatientDetails, editor_of_patient(work.actor, patient), patient, details)
     check_born(details.born, queries.today(work))
     old = contacts.contact_of(patient)
-    changed = _set(patient, details.model_dump())
+    changed = set_values(patient, details.model_dump())
     contacts.note_change(work, patient, old)
-    audit.record(work, "patient.changed", f"patient:{patient_id}", fields=changed)
+    if changed:
+        audit.record(work, "patient.changed", f"patient:{patient_id}", fields=changed)
     return patient
 
 
@@ -274,17 +276,10 @@ def _add(work: Work, thing: Entity) -> Entity:
 
 
 def _change(work: Work, thing: Entity, values: dict[str, object]) -> Entity:
-    fields = _set(thing, values)
-    _record(work, thing, "changed", fields=fields)
+    fields = set_values(thing, values)
+    if fields:
+        _record(work, thing, "changed", fields=fields)
     return thing
-
-
-def _set(thing: object, values: dict[str, object]) -> list[str]:
-    """Set the values that differ and return their names."""
-    changed = [name for name, value in values.items() if getattr(thing, name) != value]
-    for name in changed:
-        setattr(thing, name, values[name])
-    return changed
 
 
 def _record(work: Work, thing: Listed, action: str, **details: object) -> None:

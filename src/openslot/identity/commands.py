@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.changes import set_values
 from openslot.core.config import Settings
 from openslot.core.db import Database, remove
 from openslot.core.errors import NotFound
@@ -209,10 +210,9 @@ def change_account(work: Work, /, account_id: UUID, **values: object) -> Account
     if email != account.email:
         change_email(work, account, str(email))
         account.confirmed_at = work.now
-    for name, value in values.items():
-        setattr(account, name, value)
-    if values:
-        audit.record(work, "account.changed", subject_of(account_id), fields=sorted(values))
+    changed = set_values(account, values)
+    if changed:
+        audit.record(work, "account.changed", subject_of(account_id), fields=sorted(changed))
     return account
 
 

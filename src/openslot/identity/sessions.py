@@ -53,6 +53,16 @@ def account_of_token(work: Work, token: str) -> tuple[Account, AccountSession] |
     return queries.account_of_token(work, token_hash(token), unused_since=unused_since(work))
 
 
+def ends(
+    work: Work, account: Account, *, used: datetime, row: AccountSession | None = None
+) -> datetime:
+    """Return when a session last used at ``used`` ends if it is not used again; one without a
+    ``row`` has just begun."""
+    idle = work.now - unused_since(work).of(account.role)
+    latest = row.ends_at if row else used + timedelta(days=work.settings.session_days)
+    return min(used + idle, latest)
+
+
 def is_stale(row: AccountSession, *, now: datetime) -> bool:
     """Return whether the session's last use is due to be updated."""
     return now - row.seen_at > SEEN_EVERY

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
 from openslot.core import audit
+from openslot.core.changes import set_values
 from openslot.core.errors import NotFound
 from openslot.core.events import publish
 from openslot.core.ids import new_id
@@ -64,11 +65,9 @@ def change(work: Work, referral_id: UUID, details: ReferralDetails) -> Referral:
     """Change the text or the addressee of a draft."""
     referral = _for_action(work, referral_id, Action.CHANGE)
     _check_addressee(work.session, details.practitioner_id, details.expertise)
-    referral.practitioner_id = details.practitioner_id
-    referral.expertise = details.expertise
-    referral.letter = details.letter
-    work.session.expire(referral, ["addressee"])
-    _record(work, referral, "changed")
+    if set_values(referral, details.model_dump()):
+        work.session.expire(referral, ["addressee"])
+        _record(work, referral, "changed")
     return referral
 
 

@@ -42,6 +42,10 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+SEEN = frozenset({Status.ARRIVED, Status.FULFILLED})
+"""Statuses of an appointment to which the patient came."""
+
+
 class Referral(Base):
     """A referral by a GP to one specialist, or to any with an area of expertise.
 
@@ -105,6 +109,19 @@ class Referral(Base):
             return State.USED
         is_over = self.expires_at is not None and self.expires_at <= now
         return State.EXPIRED if is_over else State.SENT
+
+    def covers_follow_ups(self, now: datetime) -> bool:
+        """Return whether the specialist who has seen the patient may see them again with it."""
+        is_seen = self.appointment is not None and self.appointment.status in SEEN
+        is_over = self.expires_at is not None and self.expires_at <= now
+        return is_seen and not is_over and self.state_at(now) is State.USED
+
+    @classmethod
+    def for_follow_ups(cls, now: datetime) -> ColumnElement[bool]:
+        """Match referrals by the rule of :meth:`covers_follow_ups`, in a select that joins
+        ``Referral.appointment``."""
+        is_valid = or_(cls.expires_at.is_(None), cls.expires_at > now)
+        return and_(cls.in_state(State.USED, now), Appointment.status.in_(SEEN), is_valid)
 
     @classmethod
     def in_state(cls, state: State, now: datetime) -> ColumnElement[bool]:

@@ -116,7 +116,7 @@ def of_patient(session: Session, patient_id: UUID) -> list[Referral]:
 
 
 def waiting_for(work: Work, patient_ids: Iterable[UUID]) -> list[Referral]:
-    """Return the referrals that these patients can book with; one statement.
+    """Return the referrals with which these patients can book a first appointment; one statement.
 
     The first to expire comes first.
     """
@@ -144,26 +144,39 @@ def referral_to(
     It is the one given, or the one that :func:`authorisation_for` would choose.
     """
     usable = (
-        unused
-        for unused in waiting_for(work, [patient_id])
-        if is_addressed_to(_authorisation(unused), place.practitioner_id, place.expertise)
-        and referral_id in (None, unused.id)
+        referral
+        for referral in _usable(work, [patient_id])
+        if is_addressed_to(_authorisation(referral), place.practitioner_id, place.expertise)
+        and referral_id in (None, referral.id)
     )
     return next(usable, None)
 
 
+def _usable(work: Work, patient_ids: Iterable[UUID]) -> list[Referral]:
+    """Return the referrals that these patients can book with, for a first appointment or for a
+    follow-up; one statement.
+
+    Unused ones come first, so that a new referral is not left over; then the first to expire.
+    """
+    unused = Referral.in_state(State.SENT, work.now)
+    found = referrals(
+        work.session, to_patients(patient_ids), or_(unused, Referral.for_follow_ups(work.now))
+    )
+    return sorted(found, key=lambda one: (one.appointment is not None, one.expires_at or work.now))
+
+
 def authorisations(work: Work, patient_id: UUID) -> list[ReferralAuthorisation]:
-    """Return the usable referrals of a patient, the first to expire first; one statement."""
-    return [_authorisation(unused) for unused in waiting_for(work, [patient_id])]
+    """Return the usable referrals of a patient, unused ones first; one statement."""
+    return [_authorisation(usable) for usable in _usable(work, [patient_id])]
 
 
 def authorisations_of(
     work: Work, patient_ids: Iterable[UUID]
 ) -> dict[UUID, list[ReferralAuthorisation]]:
-    """Return the usable referrals by patient, the first to expire first; one statement."""
+    """Return the usable referrals by patient, unused ones first; one statement."""
     by_patient: dict[UUID, list[ReferralAuthorisation]] = {}
-    for unused in waiting_for(work, patient_ids):
-        by_patient.setdefault(unused.patient_id, []).append(_authorisation(unused))
+    for usable in _usable(work, patient_ids):
+        by_patient.setdefault(usable.patient_id, []).append(_authorisation(usable))
     return by_patient
 
 
@@ -203,35 +216,67 @@ def authorisation_for(
     """Return the referral with which a patient books a schedule; one statement.
 
     It is the one given. Otherwise, of those addressed there, usable ones come first, then the one
-    that the hold has, then the first to expire.
+    that the hold has, then unused ones, then the first to expire. With one that was used, the
+    practitioner who has seen the patient sees them again.
     """
     hold = aliased(Appointment)
     rows = work.session.execute(
-        select(Referral, Referral.in_state(State.SENT, work.now), hold.id.is_not(None))
+        select(Referral, Referral.in_state(State.SENT, work.now), _follows(place, work.now), hold)
         .outerjoin(Referral.appointment)
-        .outerjoin(hold, and_(hold.id == hold_id, hold.referral_use == Referral.id))
+        .outerjoin(Schedule, Appointment.schedule)
+        .outerjoin(hold, and_(hold.id == hold_id, hold.patient_id == Referral.patient_id))
         .where(to_patients([patient_id]))
     )
     candidates = [
-        (Found(authorisation, is_held), referral.expires_at or work.now)
-        for referral, is_usable, is_held in rows
-        for authorisation in [_authorisation(referral, is_usable=is_usable)]
+        (Found(authorisation, is_held), follows, referral.expires_at or work.now)
+        for referral, is_unused, follows, held in rows
+        for authorisation in [
+            _follow_up(referral, place.practitioner_id)
+            if follows
+            else _unused(referral, is_usable=is_unused)
+        ]
+        for is_held in [held is not None and held.referral_use == authorisation.referral_id]
         if referral.id == referral_id
         or (
             referral_id is None
             and is_addressed_to(authorisation, place.practitioner_id, place.expertise)
         )
     ]
-    return min(candidates, key=_preference, default=(NOTHING, work.now))[0]
+    return min(candidates, key=_preference, default=(NOTHING, False, work.now))[0]
 
 
-def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
-    candidate, expires_at = option
+def _follows(place: Place, now: datetime) -> ColumnElement[bool]:
+    """Match referrals with which an appointment at a place is a follow-up."""
+    return and_(
+        Referral.for_follow_ups(now), Schedule.practitioner_id == (place.practitioner_id or 0)
+    )
+
+
+def _preference(option: tuple[Found, bool, datetime]) -> tuple[bool, bool, bool, datetime]:
+    candidate, follows, expires_at = option
     usable = candidate.authorisation is not None and candidate.authorisation.is_usable
-    return not usable, not candidate.is_held, expires_at
+    return not usable, not candidate.is_held, bool(follows), expires_at
 
 
-def _authorisation(referral: Referral, *, is_usable: bool = True) -> ReferralAuthorisation:
+def _authorisation(usable: Referral) -> ReferralAuthorisation:
+    """Return what a referral of :func:`_usable` allows."""
+    if usable.appointment is None:
+        return _unused(usable)
+    return _follow_up(usable, usable.appointment.schedule.practitioner_id)
+
+
+def _follow_up(referral: Referral, practitioner_id: int | None) -> ReferralAuthorisation:
+    """Return the right to see the same specialist again, which uses nothing up."""
+    return ReferralAuthorisation(
+        referral_id=None,
+        patient_id=referral.patient_id,
+        practitioner_id=practitioner_id,
+        expertise=None,
+        is_usable=True,
+    )
+
+
+def _unused(referral: Referral, *, is_usable: bool = True) -> ReferralAuthorisation:
     return ReferralAuthorisation(
         referral_id=referral.id,
         patient_id=referral.patient_id,

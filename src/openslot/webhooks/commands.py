@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from openslot.core import audit
+from openslot.core.changes import set_values
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
@@ -49,8 +50,8 @@ def create(work: Work, target: Target, events: Iterable[str]) -> Endpoint:
 def choose_events(work: Work, endpoint_id: UUID, events: Iterable[str]) -> Endpoint:
     """Replace the events of an endpoint. Raise UnknownEvent."""
     endpoint = _endpoint(work, endpoint_id)
-    endpoint.events = check_events(events)
-    _record(work, endpoint, "changed")
+    if set_values(endpoint, {"events": check_events(events)}):
+        _record(work, endpoint, "changed")
     return endpoint
 
 

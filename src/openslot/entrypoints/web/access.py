@@ -39,7 +39,9 @@ WITH_OLD_PASSWORD = frozenset(
     {
         "accounts.confirm",
         "accounts.reset",
+        "accounts.session_left",
         "accounts.sign_out",
+        "accounts.stay_signed_in",
         "notifications.feed",
         "notifications.stop",
         "profile.theme",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -188,6 +188,21 @@ def sign_out() -> ResponseReturnValue:
     # Not "cookies": that of a known browser stays, and of this session nothing is left to end.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
+
+
+@pages.get("/session")
+@access.allow(access.ANYONE)
+def session_left() -> Response:
+    """Return how long the session lasts, as JSON; looking does not make it last longer."""
+    account = context.account_or_none()
+    return jsonify(left=context.session_left() or 0, who=str(account.id) if account else "")
+
+
+@pages.put("/session")
+@access.allow(access.SIGNED_IN)
+def stay_signed_in() -> Response:
+    """Use the session, so that it lasts, and return how long, as JSON."""
+    return session_left()
 
 
 @pages.route("/sign-up", methods=["GET", "POST"])

@@ -127,7 +127,7 @@ def download() -> Response:
     chosen = _filter()
     _note_reading(chosen, "file")
     scope = oversight.scope_of(context.work(), chosen.subject or None)
-    rows = _file(_search_terms(chosen, scope))
+    rows = _file(_search_terms(chosen, scope), csv_file.style())
     context.close_reader()  # none is held open while the file is carried away
     response = Response(stream_with_context(rows), mimetype="text/csv")
     day = context.now().astimezone(own_zone()).date().isoformat()
@@ -266,17 +266,17 @@ def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
     return url_for(endpoint, **values)
 
 
-def _file(wanted: Wanted) -> Iterator[str]:
+def _file(wanted: Wanted, style: csv_file.Style) -> Iterator[str]:
     """Yield the file in pieces, each read in its own transaction."""
     database = context.services().database
     heading = ["time", "account", "role", "action", "subject", "address", "details", "seal"]
-    yield csv_file.MARK + csv_file.line(heading)
+    yield csv_file.MARK + csv_file.line(heading, style)
     after: Place | None = None
     for _piece in range(MOST_ROWS // ROWS_AT_ONCE):
         with database.reading() as session:
             events = audit.events(session, wanted, after=after, limit=ROWS_AT_ONCE)
             people = _people(session, events)
-        yield "".join(csv_file.line(_cells(event, people)) for event in events)
+        yield "".join(csv_file.line(_cells(event, people), style) for event in events)
         if len(events) < ROWS_AT_ONCE:
             return
         after = Place(events[-1].at, events[-1].id)

@@ -35,6 +35,10 @@ ZONE = "tz"
 
 TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
 
+LOOKS, STAYS = "accounts.session_left", "accounts.stay_signed_in"
+"""Endpoints that ask how long a session lasts: the first does not count as using it, the second
+always does."""
+
 __all__ = [
     "account",
     "account_or_none",
@@ -47,6 +51,7 @@ __all__ = [
     "reader",
     "reader_zone",
     "services",
+    "session_left",
     "set_account",
     "settings",
     "work",
@@ -97,9 +102,22 @@ def _account_of_session() -> Account | None:
         return None
     account, row = account_and_session
     g.is_proved = sessions.is_proved(reading_by(visitor()), row)
-    if sessions.is_stale(row, now=now()):
+    used = row.seen_at
+    is_due = sessions.is_stale(row, now=now()) and request.endpoint != LOOKS
+    if is_due or request.endpoint == STAYS:
         write_by(visitor(), sessions.touch_session, token)
+        used = now()
+    g.session_ends = sessions.ends(reading_by(visitor()), account, used=used, row=row)
     return account
+
+
+def session_left() -> int | None:
+    """Return the seconds until the reader's session ends if it is not used; None if signed out."""
+    signed_in = account_or_none()
+    if signed_in is None:
+        return None
+    begun = sessions.ends(reading_by(visitor()), signed_in, used=now())
+    return max(0, int((g.get("session_ends", begun) - now()).total_seconds()))
 
 
 def is_proved() -> bool:

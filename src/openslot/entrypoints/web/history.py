@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -110,10 +110,18 @@ def reads(patient_id: UUID) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Accesses by the same person on one day; ``last`` is the latest."""
+    """Accesses by the same person on one day: the latest of each kind, the newest first.
 
-    last: Look
+    An emergency access with its reason is one of its own.
+    """
+
+    kinds: tuple[Look, ...]
     times: int
+
+    @property
+    def last(self) -> Look:
+        """The latest access."""
+        return self.kinds[0]
 
 
 def _reads_page(patient_id: UUID) -> str:
@@ -127,8 +135,8 @@ def _reads_page(patient_id: UUID) -> str:
         after=after.key(0) if after else None,
         limit=READS_SHOWN + 1,
     )
-    shown = looks[:READS_SHOWN]
-    last = shown[-1].event if len(looks) > READS_SHOWN else None
+    shown = _whole_days(looks)
+    last = shown[-1].event if len(looks) > len(shown) else None
     return render_template(
         "history/reads.html",
         **_common(patient_id),
@@ -139,20 +147,33 @@ def _reads_page(patient_id: UUID) -> str:
     )
 
 
+def _day(look: Look) -> date:
+    return look.event.at.astimezone(own_zone()).date()
+
+
+def _whole_days(looks: Sequence[Look]) -> Sequence[Look]:
+    """Return what fits on a page, without the beginning of a day that goes on on the next; a day
+    that is longer than a page is cut."""
+    shown = looks[:READS_SHOWN]
+    if len(looks) <= READS_SHOWN:
+        return shown
+    whole = [look for look in shown if _day(look) != _day(looks[READS_SHOWN])]
+    return whole or shown
+
+
 def _by_day(looks: Sequence[Look]) -> list[Reading]:
-    """Group consecutive accesses by day, person and reason."""
-    zone = own_zone()
-    groups = groupby(
-        looks,
-        lambda access_event: (
-            access_event.event.at.astimezone(zone).date(),
-            access_event.event.account_id,
-            access_event.event.action,
-            access_event.how,
-            access_event.reason,
-        ),
-    )
-    return [Reading(own[0], len(own)) for _key, grouped in groups for own in [list(grouped)]]
+    """Group accesses by day and person."""
+    groups: dict[tuple[object, ...], list[Look]] = {}
+    for look in looks:
+        groups.setdefault((_day(look), look.event.account_id, look.reason), []).append(look)
+    return [Reading(_kinds(own), len(own)) for own in groups.values()]
+
+
+def _kinds(looks: Sequence[Look]) -> tuple[Look, ...]:
+    latest: dict[tuple[str, str | None], Look] = {}
+    for look in looks:
+        latest.setdefault((look.event.action, look.how), look)
+    return tuple(latest.values())
 
 
 # Downloads

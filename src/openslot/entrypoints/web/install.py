@@ -44,6 +44,7 @@ from openslot.entrypoints.web import (
     history,
     notifications,
     offers,
+    paper,
     patients,
     privacy,
     profile,
@@ -123,6 +124,7 @@ def install(app: Flask, settings: Settings) -> None:
     csrf = CSRFProtect(app)
     formats.install(app)
     helpers.install(app, settings)
+    paper.install(app)
     errors.install(app)
     numbers.install(app)
     app.before_request(_name_request)
@@ -197,6 +199,7 @@ def _page_context() -> dict[str, object]:
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),
         "sign_out_url": url_for("accounts.sign_out"),
+        "session_left": context.session_left(),
         "sign_in_url": url_for("accounts.sign_in", next=_here()),
         "now": context.now(),
         "reader_zone": context.reader_zone(),

@@ -278,6 +278,7 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
         "referrals/show.html",
         referral=referral,
         state=referral.state_at(now),
+        covers_follow_ups=referral.covers_follow_ups(now),
         relation=relation,
         actions=actions_now(referral, relation, by=actor.practitioner_id, now=now),
         author=_author(referral),
@@ -296,10 +297,16 @@ def _author(referral: Referral) -> Practitioner | None:
 
 
 def _places(referral: Referral) -> list[Schedule]:
-    """Return the schedules on which the patient can book the named specialist."""
-    if referral.addressee is None or referral.state_at(context.now()) is not State.SENT:
+    """Return the schedules on which the patient can book the named specialist, or the one who has
+    seen them."""
+    now = context.now()
+    if referral.covers_follow_ups(now):
+        whom = referral.seen_by
+    else:
+        whom = referral.addressee if referral.state_at(now) is State.SENT else None
+    if whom is None:
         return []
-    own = Schedule.practitioner_id == referral.addressee.id
+    own = Schedule.practitioner_id == whom.id
     return schedules.subjects(context.reader(), own, *schedules.bookable())
 
 
