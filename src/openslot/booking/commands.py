@@ -9,7 +9,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import claims, identifiers, opening, queries
 from openslot.booking.claims import offering
@@ -328,9 +327,7 @@ def make(
         **claims.claimed(place, patient),
     )
     work.session.add(appointment)
-    # What it shows was just read; setting it would add it to the session.
-    set_committed_value(appointment, "schedule", schedule)
-    set_committed_value(appointment, "patient", patient)
+    queries.show(appointment, schedule, patient)
     if held_until is None:
         _record_booked(work, appointment, place)
     else:

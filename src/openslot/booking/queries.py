@@ -21,6 +21,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import identifiers
 from openslot.booking.models import Appointment, Status
@@ -187,6 +188,12 @@ def showing(now: datetime) -> ColumnElement[bool]:
         Appointment.status.in_(CLAIMING),
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
     )
+
+
+def show(appointment: Appointment, schedule: Schedule, patient: Patient | None) -> None:
+    """Let a new appointment show what was just read, which does not become part of its session."""
+    set_committed_value(appointment, "schedule", schedule)
+    set_committed_value(appointment, "patient", patient)
 
 
 def patient_with(

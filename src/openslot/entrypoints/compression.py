@@ -41,4 +41,6 @@ def install(app: Flask) -> None:
         if tag and not is_weak and request.endpoint not in STATIC:
             # Programs send it back as If-Match, so it stands for the object, however it was sent.
             return response
+        if hasattr(response.response, "close"):
+            response.call_on_close(response.response.close)  # Flask-Compress puts another there
         return compress.after_request(response)

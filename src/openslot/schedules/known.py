@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import Session
 
 from openslot.core.db import Database, database_of
 from openslot.directory import queries as directory
-from openslot.directory.models import Service
 from openslot.schedules import queries
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -56,7 +54,7 @@ class Known:
                 for key, bookable in known.schedules.items()
                 if not _is_of(bookable.subject, set(changes))
             }
-            return _State(version, stays | _read(reader, _of(changes), as_of=version))
+            return _State(version, stays | _read(reader, changes, as_of=version))
 
 
 def bookable(session: Session) -> Mapping[int, Bookable]:
@@ -69,7 +67,8 @@ def bookable(session: Session) -> Mapping[int, Bookable]:
 def one(session: Session, schedule_id: int) -> Bookable | None:
     """Return a schedule that can be booked, or None; see :func:`bookable`."""
     known = _known(session)
-    return (_read(session, Schedule.id == schedule_id) if known is None else known).get(schedule_id)
+    found = _read(session, [("schedule", schedule_id)]) if known is None else known
+    return found.get(schedule_id)
 
 
 def subject_of(session: Session, place: Place, version: int) -> Schedule | None:
@@ -90,30 +89,16 @@ def _known(session: Session) -> Mapping[int, Bookable] | None:
 
 
 def _read(
-    session: Session, *where: ColumnElement[bool], as_of: int | None = None
+    session: Session,
+    changes: Iterable[tuple[str, int]] | None = None,
+    *,
+    as_of: int | None = None,
 ) -> dict[int, Bookable]:
-    subjects = queries.subjects(session, *queries.bookable(), *where)
-    places = queries.places(session, *where)
+    """Return the schedules that the changes are about, or all."""
     return {
-        subject.id: Bookable(places[subject.id]._replace(as_of=as_of), subject)
-        for subject in subjects
-        if subject.id in places
+        subject.id: Bookable(place._replace(as_of=as_of), subject)
+        for subject, place in queries.bookable_of(session, changes)
     }
-
-
-def _of(changes: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
-    """Return the condition for schedules that the changes are about."""
-    columns = {
-        "schedule": Schedule.id,
-        "centre": Schedule.centre_id,
-        "practitioner": Schedule.practitioner_id,
-        "service": Schedule.service_id,
-        "department": Service.department_id,
-    }
-    ids: dict[str, set[int]] = {}
-    for kind, row_id in changes:
-        ids.setdefault(kind, set()).add(row_id)
-    return or_(*(columns[kind].in_(of_kind) for kind, of_kind in ids.items()))
 
 
 def _is_of(subject: Schedule, changes: set[tuple[str, int]]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core import keyset
@@ -122,6 +122,35 @@ def bookable_page(
     ).all()
     by_id = places(session, Schedule.id.in_([schedule.id for schedule in page]))
     return [(schedule, by_id[schedule.id]) for schedule in page if schedule.id in by_id]
+
+
+def bookable_of(
+    session: Session, changes: Iterable[tuple[str, int]] | None
+) -> list[tuple[Schedule, Place]]:
+    """Return the schedules that can be booked, in two statements: those that the changes of the
+    directory are about, each a kind and the id of a row, or all."""
+    where = () if changes is None else (_concerned(changes),)
+    by_id = places(session, *where)
+    concerned = _subjects().where(*bookable(), *where).order_by(Schedule.id)
+    return [
+        (schedule, by_id[schedule.id])
+        for schedule in session.scalars(concerned)
+        if schedule.id in by_id
+    ]
+
+
+def _concerned(changes: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
+    columns = {
+        "schedule": Schedule.id,
+        "centre": Schedule.centre_id,
+        "practitioner": Schedule.practitioner_id,
+        "service": Schedule.service_id,
+        "department": Service.department_id,
+    }
+    ids: dict[str, set[int]] = {}
+    for kind, row_id in changes:
+        ids.setdefault(kind, set()).add(row_id)
+    return or_(*(columns[kind].in_(of_kind) for kind, of_kind in ids.items()))
 
 
 def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:
