@@ -320,6 +320,21 @@ def _limits(bench: Bench, address: str, environment: dict[str, str]) -> Iterator
 
 LIMITS: dict[str, float] = {}
 
+SLOTS = "/fhir/Slot?schedule=Schedule/1"
+FIND = "/fhir/Appointment/$find?practitioner=Practitioner/1"
+
+
+def _week() -> str:
+    """Return the week that begins tomorrow, as a FHIR search writes it."""
+    first = datetime.now(ZONE).date() + timedelta(days=1)
+    return f"start=ge{first}&start=lt{first + timedelta(days=7)}"
+
+
+def _period() -> str:
+    """Return the same week, as $find takes it."""
+    first = datetime.now(ZONE).date() + timedelta(days=1)
+    return f"start={first}T00:00:00Z&end={first + timedelta(days=7)}T00:00:00Z"
+
 
 def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterator[str]:
     start = server.megabytes("web")
@@ -337,8 +352,8 @@ def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterat
         ("slots of a centre, 7 days", bench.same("GET", "/api/v1/slots?centre=1"), 8, None),
         ("earliest of all", bench.same("GET", "/api/v1/slots?earliest=true&limit=1"), 1, None),
         ("search box, a letter too many", bench.searches, 1, None),
-        ("FHIR Slot of a schedule", bench.same("GET", f"/fhir/Slot?schedule=Schedule/1&{week}"), 8, None),
-        ("FHIR $find", bench.same("GET", f"/fhir/Appointment/$find?practitioner=Practitioner/1&{week}"), 8, None),
+        ("FHIR Slot of a schedule", bench.same("GET", f"{SLOTS}&{_week()}"), 8, None),
+        ("FHIR $find", bench.same("GET", f"{FIND}&{_period()}"), 8, None),
         ("page: start", bench.same("GET", "/"), 8, None),
         ("page: times of a practitioner", bench.same("GET", "/book/1"), 8, None),
     ]

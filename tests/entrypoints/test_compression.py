@@ -21,7 +21,7 @@ FIRST_PAGE, LATER_PAGE = 80_000, 15_000
 
 def size(client_for: ClientFor, path: str) -> int:
     """Bytes of an answer on the wire, with its headers as HTTP/1.1 sends them."""
-    answer = client_for(None).http.get(path, headers={"Accept-Encoding": "br, gzip"})
+    answer = client_for(None).get(path, **{"Accept-Encoding": "br, gzip"})
     assert answer.status_code == 200
     return len(answer.data) + len(str(answer.headers))
 
