@@ -128,7 +128,7 @@ def test_registering_as_staff_passes_axe(
     page.get_by_label("Where do you work?").select_option(label="Radiology")
     page.get_by_label("Password").fill("orchard lantern velvet seven")
     page.get_by_role("button", name="Register").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are registered")
     sign_in(page, live_server.url, world.emails["centre-admin-owner"])
     page.goto(f"{live_server.url}/admin/accounts")
     checked(page)

@@ -178,4 +178,5 @@ def give_professions(
     for who in specialists:
         specialist = session.get_one(Practitioner, world.practitioners[who])
         specialist.profession, specialist.expertise = Profession.SPECIALIST, expertise
-    queries.mark_changed(session)
+    for who in ("owner", *specialists):
+        queries.mark_changed(session, "practitioner", world.practitioners[who])

@@ -303,7 +303,9 @@ def _respond(operation: Operation, result: Any) -> Response:
         response = Response(status=status)
         response.headers.pop("Content-Type", None)
     else:
-        response = Response(_shown(operation, answer.body), status, mimetype=JSON)
+        # A line of its own, for who reads answers in a shell.
+        text = f"{_shown(operation, answer.body)}\n"
+        response = Response(text, status, mimetype=JSON)
     response.headers.extend(answer.headers)
     return response
 
