@@ -19,6 +19,7 @@ from openslot.directory import commands as directory
 from openslot.directory.search import Index, Text, said_of, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
+from openslot.search import results
 from openslot.search.results import Directory, Order, Results, Search, When, find
 from town import Town, build_town
 from working import work
@@ -138,6 +139,25 @@ def test_what_is_out_of_the_directory_is_out_of_the_search(
 
     sqlite_database.run(leave)
     assert search(sqlite_database, Search(text="ian baker"), network).total == 0
+
+
+def test_a_large_network_is_read_again_beside_the_searches(
+    sqlite_database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "AT_ONCE", 0)
+    network = Directory()
+    assert search(sqlite_database, Search(text="ian baker"), network).total == 1
+    new = sqlite_database.run(
+        lambda session: factories.practitioner(session, "Nora Newcomer", either_place=True).id
+    )
+    sqlite_database.run(
+        lambda session: factories.schedule(session, town.clinic, practitioner_id=new)
+    )
+    assert search(sqlite_database, Search(text="newcomer"), network).total == 0
+    # Who asks for the very one waits for it.
+    found = sqlite_database.read(lambda session: network.entry(session, ("practitioner", new)))
+    assert found is not None
+    assert search(sqlite_database, Search(text="newcomer"), network).total == 1
 
 
 def test_the_earliest_time_of_the_network_comes_first(

@@ -1,14 +1,17 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from threading import Lock
-from typing import NamedTuple
+from threading import Lock, Thread
+from typing import NamedTuple, Self
 
+import structlog
 from sqlalchemy.orm import Session
 
 from openslot.booking.slots import Booker, Slot
+from openslot.core.db import Database, database_of
+from openslot.core.errors import Busy, Unavailable
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.search import Index, Text, said_of
@@ -16,6 +19,11 @@ from openslot.feedback.queries import Average, Rated, averages
 from openslot.search.asked import Asked, NoTimes, Schedules
 from openslot.search.queries import Entry, EntryKey, Kind, entries
 from openslot.search.times import FreeTimes, When
+
+AT_ONCE = 500
+"""Number of names that are read in about a tenth of a second; more are read beside the searches."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Order(StrEnum):
@@ -79,32 +87,64 @@ class Results:
     wider: bool
 
 
-@dataclass(slots=True)
-class Directory:
-    """The directory's names in memory, read again when its version has risen."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a version of the directory, and the words of its schedules."""
 
-    _version: int = -1
-    _entries: dict[EntryKey, Entry] = field(default_factory=dict)
-    _index: Index[EntryKey] = field(default_factory=Index)
-    _schedules: Schedules = field(default_factory=Schedules)
-    _lock: Lock = field(default_factory=Lock)
+    version: int = -1
+    entries: Mapping[EntryKey, Entry] = field(default_factory=dict)
+    index: Index[EntryKey] = field(default_factory=Index)
+    schedules: Schedules = field(default_factory=Schedules)
 
-    def fresh(self, session: Session) -> tuple[dict[EntryKey, Entry], Index[EntryKey]]:
-        """Return the entries and their index, as current as ``session`` sees them; one
-        statement."""
+    @classmethod
+    def read(cls, session: Session) -> Self:
+        """Return the names as ``session`` sees them."""
         version = directory.version(session)
-        with self._lock:
-            if version != self._version:
-                self._entries = {(entry.kind, entry.id): entry for entry in entries(session)}
-                self._index = _index(self._entries)
-                self._schedules = Schedules.of(self._entries.values())
-                self._version = version
-            return self._entries, self._index
+        by_key = {(entry.kind, entry.id): entry for entry in entries(session)}
+        return cls(version, by_key, _index(by_key), Schedules.of(by_key.values()))
 
-    @property
-    def schedules(self) -> Schedules:
-        """The words of the schedules, of the same version as the entries."""
-        return self._schedules
+
+class Directory:
+    """The directory's names in memory, read again when its version has risen.
+
+    A search waits for that only in a network of up to AT_ONCE names. In a larger one it finds what
+    was there before, and the names are read beside the searches.
+    """
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._lock = Lock()
+
+    def fresh(self, session: Session) -> Names:
+        """Return the names; one statement without a change."""
+        version, names = directory.version(session), self._names
+        if version == names.version:
+            return names
+        if len(names.entries) > AT_ONCE:
+            if self._lock.acquire(blocking=False):
+                Thread(target=self._read_beside, args=[database_of(session)], daemon=True).start()
+            return names
+        with self._lock:
+            if version != self._names.version:
+                self._names = Names.read(session)
+            return self._names
+
+    def entry(self, session: Session, key: EntryKey) -> Entry | None:
+        """Return what has this key, or None; waits for names that are being read."""
+        names = self.fresh(session)
+        if key not in names.entries:
+            with self._lock:
+                names = self._names
+        return names.entries.get(key)
+
+    def _read_beside(self, database: Database) -> None:
+        """Read the names in a thread of its own, which has the lock."""
+        try:
+            self._names = database.read(Names.read)
+        except (Busy, Unavailable):
+            log.warning("search.names-not-read")  # the next search has them read again
+        finally:
+            self._lock.release()
 
 
 class _Fit(NamedTuple):
@@ -132,13 +172,13 @@ def find(
     are only marked. Takes at most five statements while the directory does not change, however many
     results there are.
     """
-    entries_by_key, index = network.fresh(work.session)
-    matches = index.search(search.wanted)
-    wanted_schedules = network.schedules.asked(matches)
+    names = network.fresh(work.session)
+    matches = names.index.search(search.wanted)
+    wanted_schedules = names.schedules.asked(matches)
     fitting = [
-        (entries_by_key[match.key], match.score)
+        (names.entries[match.key], match.score)
         for match in matches.found
-        if _fits(entries_by_key[match.key], search)
+        if _fits(names.entries[match.key], search)
     ]
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
     for entry, _ in fitting:

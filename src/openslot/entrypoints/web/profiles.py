@@ -47,8 +47,8 @@ def practitioner(practitioner_id: int) -> str:
 def centre(centre_id: int) -> str:
     """Show a centre with its departments, and its practitioners by profession."""
     place = directory.centre(context.reader(), centre_id)
-    entries, _ = context.services().network.fresh(context.reader())
-    everybody = [entry for entry in entries.values() if _works_at(entry, centre_id)]
+    names = context.services().network.fresh(context.reader())
+    everybody = [entry for entry in names.entries.values() if _works_at(entry, centre_id)]
     entries_here = everybody[:PEOPLE_SHOWN]
     groups: dict[str, list[Entry]] = {}
     for entry in entries_here:
@@ -87,10 +87,10 @@ def department(department_id: int) -> str:
 
 
 def _entry(key: EntryKey) -> Entry:
-    entries, _ = context.services().network.fresh(context.reader())
-    if key not in entries:
+    entry = context.services().network.entry(context.reader(), key)
+    if entry is None:
         raise NotFound
-    return entries[key]
+    return entry
 
 
 def _works_at(entry: Entry, centre_id: int) -> bool:

@@ -119,16 +119,14 @@ def _page_url(**changed: Any) -> str:
 
 
 def _languages() -> list[str]:
-    entries, _ = context.services().network.fresh(context.reader())
-    spoken = {
-        name.strip() for entry in entries.values() for name in entry.languages.split(",") if name
-    }
+    names = context.services().network.fresh(context.reader()).entries.values()
+    spoken = {name.strip() for entry in names for name in entry.languages.split(",") if name}
     return sorted(spoken)
 
 
 def _professions() -> list[str]:
-    entries, _ = context.services().network.fresh(context.reader())
-    return sorted({entry.subtitle for entry in entries.values() if entry.kind == "practitioner"})
+    names = context.services().network.fresh(context.reader()).entries.values()
+    return sorted({entry.subtitle for entry in names if entry.kind == "practitioner"})
 
 
 def _zones(matches: Results) -> list[str]:
