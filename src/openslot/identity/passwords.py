@@ -14,8 +14,6 @@ from functools import cache
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
-from zxcvbn.matching import RANKED_DICTIONARIES
 
 from openslot.core.errors import Invalid
 from openslot.identity.errors import HashingBusy, WeakPassword
@@ -145,21 +143,22 @@ def check_new(password: str, *known: str) -> str:
         raise WeakPassword(
             "Choose a password of at most {longest} characters.", field="password", longest=LONGEST
         )
-    if _is_common(password) or _score(password, known) < _WEAKEST_SCORE:
+    if _is_guessable(password, known):
         raise WeakPassword("This password is too easy to guess. Choose another.", field="password")
     return password
 
 
-def _is_common(password: str) -> bool:
-    return password.lower() in RANKED_DICTIONARIES["passwords"]
+def _is_guessable(password: str, known: tuple[str, ...]) -> bool:
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - 12 MB of words, for new passwords only
+    from zxcvbn.matching import RANKED_DICTIONARIES  # noqa: PLC0415 - the same
 
-
-def _score(password: str, known: tuple[str, ...]) -> int:
+    if password.lower() in RANKED_DICTIONARIES["passwords"]:
+        return True
     with _place():
         result = zxcvbn(
             _with_few_lookalikes(password[:72]), user_inputs=[word for word in known if word]
         )
-    return int(result["score"])
+    return int(result["score"]) < _WEAKEST_SCORE
 
 
 def _with_few_lookalikes(password: str) -> str:

@@ -19,7 +19,6 @@ from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.timeline import kind_names, place_in
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import history as exports
-from openslot.exports import history_pdf
 from openslot.exports.history import History
 from openslot.records.queries import Look
 
@@ -191,6 +190,8 @@ def as_json(patient_id: UUID) -> Response:
 @access.allow(access.PATIENTS, fresh=True)
 def as_pdf(patient_id: UUID) -> Response:
     """Return the whole health record as PDF."""
+    from openslot.exports import history_pdf  # noqa: PLC0415 - 30 MB, for what few ask for
+
     language = Language(settled(get_locale()), get_translations())
     document = history_pdf.pdf(
         _full_history(patient_id),
