@@ -7,7 +7,7 @@ because guessing its zone would show a wrong hour without anybody noticing.
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
@@ -70,8 +70,9 @@ def clock_time(language: Language, when: datetime, zone: Zone) -> str:
 
     A time that occurs twice, as the clock goes back, is written with its offset.
     """
-    written = dates.format_time(_local(when, zone), "short", _zone(zone), language.locale)
-    if _occurs_twice(_local(when, zone)):
+    local = _local(when, zone)
+    written = _short_time(language.locale, local.time())
+    if _occurs_twice(local):
         written = f"{written} ({offset(when, zone)})"
     return _unbroken(written)
 
@@ -284,7 +285,17 @@ def _minutes(language: Language, count: int, short: bool) -> str:
 
 
 def _write(language: Language, day: date, pattern: str) -> str:
-    return dates.format_date(day, pattern, locale=language.locale)
+    return _written(language.locale, day, pattern)
+
+
+@lru_cache(maxsize=4096)
+def _written(locale: Locale, day: date, pattern: str) -> str:
+    return dates.format_date(day, pattern, locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _short_time(locale: Locale, local: time) -> str:
+    return dates.format_time(local, "short", locale=locale)
 
 
 def _unbroken(written: str) -> str:

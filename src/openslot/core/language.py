@@ -45,7 +45,7 @@ def settled(locale: Locale | None) -> Locale:
 def language(*names: str | None) -> Language:
     """Return the language of the first valid locale name, or English."""
     locales = (_parse(name) for name in names if name)
-    return _language(settled(next((locale for locale in locales if locale), None)))
+    return language_of(settled(next((locale for locale in locales if locale), None)))
 
 
 def _parse(name: str) -> Locale | None:
@@ -56,7 +56,8 @@ def _parse(name: str) -> Locale | None:
 
 
 @lru_cache
-def _language(locale: Locale) -> Language:
+def language_of(locale: Locale) -> Language:
+    """Return the language of a locale."""
     # A country without a catalogue uses that of its language.
     names = [str(locale), locale.language]
     return Language(locale, Translations.load(CATALOGUES, names))

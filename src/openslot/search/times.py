@@ -14,13 +14,9 @@ from sqlalchemy.orm import Session
 from openslot.booking.rules import is_offered
 from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at
 from openslot.core.work import Work
-from openslot.schedules import queries as schedules
+from openslot.schedules import known
 from openslot.schedules.availability import Window, bits, mask_of, span_between, window_over
-from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
-
-MOST_IDS_NAMED = 1000
-"""Above this number of ids, all schedules are read and filtered in memory."""
 
 EVENING = time(17)
 
@@ -102,12 +98,8 @@ def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:
 
 
 def _places(session: Session, ids: Collection[int]) -> dict[int, Place]:
-    wanted = set(ids)
-    if not wanted:
-        return {}
-    filters = (Schedule.id.in_(wanted),) if len(wanted) <= MOST_IDS_NAMED else ()
-    places = schedules.places(session, *filters)
-    return {key: place for key, place in places.items() if key in wanted}
+    bookable = known.bookable(session) if ids else {}
+    return {key: bookable[key].place for key in ids if key in bookable}
 
 
 def _filter_mask(zone_key: str, window: Window, now: datetime, when: When) -> int:

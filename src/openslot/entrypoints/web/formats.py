@@ -5,10 +5,10 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from flask import Flask
-from flask_babel import get_locale, get_translations
+from flask_babel import get_locale
 
 from openslot.core import formats
-from openslot.core.language import Language, settled
+from openslot.core.language import Language, language_of, settled
 
 Zone = formats.Zone
 Day = formats.Day
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def _language() -> Language:
-    return Language(settled(get_locale()), get_translations())
+    return language_of(settled(get_locale()))
 
 
 def _for_reader(write: Callable[Concatenate[Language, P], R]) -> Callable[P, R]:
