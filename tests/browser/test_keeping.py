@@ -88,8 +88,9 @@ def test_a_time_that_is_gone_keeps_week_person_and_reason(
 ) -> None:
     page: Page = request.getfixturevalue(f"{kind}_page")
     sign_in(page, live_server.url, world.emails["patient-owner"])
-    week = (datetime.now(UTC) + timedelta(days=14)).date()
-    page.goto(f"{live_server.url}/book/{table.gp_here}?week={week}&patient={table.child}")
+    page.goto(
+        f"{live_server.url}/book/{table.gp_here}?week={_sydney_day(14)}&patient={table.child}"
+    )
     shown = page.locator("h2#week").text_content()
     page.get_by_label("Reason for the appointment").fill(REASON)
     occupy(live_server.database, table.gp_here, world.patients["teammate"], days=14, hour=10)

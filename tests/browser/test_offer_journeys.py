@@ -122,7 +122,7 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     checked(page)
     page.goto(f"{live_server.url}/waiting/new?practitioner={world.practitioners['owner']}")
     page.get_by_label("From", exact=True).fill(day(3))
-    page.get_by_label("To").fill(day(3))
+    page.get_by_label("To", exact=True).fill(day(3))
     checked(page)
     page.get_by_role("button", name="Join the waiting list").click()
     expect(page.get_by_text("You are on the waiting list.")).to_be_visible()

@@ -31,6 +31,8 @@ POST accounts.forgot                          422 422 422 422 422 422 422   -
 GET accounts.reset                            200 200 200 200 200 200 200 200
 POST accounts.reset                             -   -   -   -   -   -   -   -
 POST accounts.send_confirmation               401 303 303 303 303 303 303   -
+GET accounts.session_left                     200 200 200 200 200 200 200 200
+PUT accounts.stay_signed_in                   401 200 200 200 200 200 200 200
 GET accounts.sign_in                          200 303 303 303 303 303 303 303
 POST accounts.sign_in                         401 303 303 303 303 303 303   -
 GET accounts.sign_up                          200 303 303 303 303 303 303 303
@@ -52,6 +54,10 @@ GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
 GET admin_accounts.show                       401 403 403 403 403 403 404 200
+GET admin_accounts.sign_everybody_out         401 403 403 403 403 403 403 200
+POST admin_accounts.sign_everybody_out        401 403 403 403 403 403 403   -
+GET admin_accounts.sign_out                   401 403 403 403 403 403 404 200
+POST admin_accounts.sign_out                  401 403 403 403 403 403 404   -
 GET admin_accounts.switch                     401 403 403 403 403 403 404 200
 POST admin_accounts.switch                    401 403 403 403 403 403 404   -
 GET admin_audit.download                      401 403 403 403 403 403 200 200
@@ -191,6 +197,7 @@ PATCH api_patients.change_patient             401 404 404 404 404 200 404   -
 POST api_patients.create_patient              401 403 403 201 201 201 201   -
 GET api_patients.get_patient                  401 404 404 404 404 200 404 200
 GET api_patients.list_patients                401 403 403 422 422 422 422 422
+POST api_patients.search_patients             401 403 403 422 422 422 422   -
 PATCH api_practitioners.change_practitioner   401 403 403 403 403 403 403   -
 POST api_practitioners.create_practitioner    401 403 403 403 403 403 201   -
 GET api_practitioners.get_practitioner        401 200 200 200 200 200 200 200
