@@ -106,6 +106,7 @@ def database(place: Place) -> Iterator[Database]:
     database = Database(place.url)
     yield database
     place.between.well_again()
+    database.close()  # its connections may be broken
     engines.empty(database.engine, metadata)
     database.close()
 

@@ -42,7 +42,12 @@ from sqlalchemy.schema import SchemaItem
 from openslot.core import clock
 from openslot.core.errors import AlreadyThere, Busy, TookTooLong, Unavailable, Uncertain
 from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_columns
-from openslot.core.servers import ANSWERS_WITHIN, COLLATION, make_server_engine
+from openslot.core.servers import (
+    ANSWERS_WITHIN,
+    COLLATION,
+    make_server_engine,
+    trying_connections,
+)
 
 T = TypeVar("T")
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
@@ -221,7 +226,8 @@ class Database:
         # Closing rolls back without expiring loaded rows, so that they can still be shown.
         session = Session(engine, expire_on_commit=False, autoflush=False, info={"database": self})
         try:
-            with _busy_if_pool_is_empty():
+            # Work that writes is begun anew if its connection broke; a reading cannot be.
+            with _busy_if_pool_is_empty(), trying_connections():
                 session.connection()
             yield session
         finally:

@@ -6,6 +6,9 @@ waits a little longer than the server would, and then closes the connection.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,7 +44,8 @@ FREE_WITHIN = 8
 """Seconds that a request waits for a free connection of the pool."""
 
 TRUSTED_FOR = 1.0
-"""Seconds without use after which a connection is tried before it is used again."""
+"""Seconds without use after which a connection is tried before it is used again; see
+:func:`trying_connections` too."""
 
 PREPARED_FROM = 2
 """Number of a statement's uses on one connection from which it is prepared."""
@@ -60,6 +64,7 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
         skip_autocommit_rollback=True,
         pool_size=20,
         pool_timeout=FREE_WITHIN,
+        pool_use_lifo=True,  # so that a request writes on the connection that it has read on
         hide_parameters=True,
     )
     event.listen(engine, "checkin", _note_use)
@@ -74,6 +79,19 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     return engine
 
 
+@contextmanager
+def trying_connections() -> Iterator[None]:
+    """Try each connection that is taken in the block, however lately it was used."""
+    token = _tries_each.set(True)
+    try:
+        yield
+    finally:
+        _tries_each.reset(token)
+
+
+_tries_each = ContextVar("tries_each", default=False)
+
+
 def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["used"] = time.monotonic()
 
@@ -83,7 +101,9 @@ def _try_if_idle(
 ) -> None:
     """Have the pool replace a connection that broke while nobody used it."""
     used = record.info.get("used")
-    if used is None or time.monotonic() - used < TRUSTED_FOR:
+    if used is None:
+        return  # it is new
+    if time.monotonic() - used < TRUSTED_FOR and not _tries_each.get():
         return
     try:
         dialect.do_ping(connection)
