@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from openslot.core import keyset
 from openslot.core.db import Base, Instant, changed
 
 LASTS = timedelta(hours=24)
@@ -78,8 +79,8 @@ def mark_done(session: Session, owner: str, key: str, *, started: datetime) -> b
 
 def all_answers(session: Session) -> Iterator[KeptAnswer]:
     """Yield every stored answer, a few at a time."""
-    query = select(KeptAnswer).where(KeptAnswer.body.is_not(None)).order_by(KeptAnswer.key_hash)
-    yield from session.scalars(query.execution_options(yield_per=500))
+    query = select(KeptAnswer).where(KeptAnswer.body.is_not(None))
+    yield from keyset.every(session, query, KeptAnswer.key_hash)
 
 
 def empty(answer: KeptAnswer) -> None:

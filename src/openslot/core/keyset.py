@@ -6,11 +6,14 @@ fewer goes on after all rows that share those values.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, or_
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql import operators
+
+AT_ONCE = 500
 
 Key = Sequence[Any]
 Row = TypeVar("Row")
@@ -37,6 +40,17 @@ def page(query: Query, order: Sequence[Any], after: Key | None, limit: int | Non
     if after is not None:
         query = query.where(_follows(order, after))
     return query.order_by(*order).limit(limit)
+
+
+def every(session: Session, query: Select[Row], key: InstrumentedAttribute[Any]) -> Iterator[Row]:
+    """Yield every row of a select of one entity, AT_ONCE of them in a statement, by a unique key.
+
+    No cursor stays open, so it works without a transaction, and while rows are deleted.
+    """
+    after: Key | None = None
+    while rows := session.scalars(page(query, [key], after, AT_ONCE)).all():
+        yield from rows
+        after = [getattr(rows[-1], key.key)]
 
 
 def _follows(order: Sequence[Any], key: Key) -> ColumnElement[bool]:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from openslot.core import keyset
 from openslot.core.db import Base, Instant, changed
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -235,8 +236,8 @@ def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequen
 
 def all_messages(session: Session, topic: str) -> Iterator[OutboxMessage]:
     """Yield every message of a topic, a few at a time."""
-    query = select(OutboxMessage).where(OutboxMessage.topic == topic).order_by(OutboxMessage.id)
-    yield from session.scalars(query.execution_options(yield_per=500))
+    query = select(OutboxMessage).where(OutboxMessage.topic == topic)
+    yield from keyset.every(session, query, OutboxMessage.id)
 
 
 def drop(session: Session, message: OutboxMessage) -> None:
