@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from icalendar import Calendar
 
+from entrypoints.browsing import next_week
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.core.config import Settings
@@ -57,6 +58,19 @@ def test_a_hold_keeps_the_time_and_becomes_the_appointment(
     assert (taken.status_code, taken.json["code"]) == (409, "slot-taken")
     made = patient.send("POST", PATH, body | {"hold": kept["id"]}).json
     assert made["id"] == kept["id"]
+
+
+def test_a_hold_is_booked_as_long_as_it_is(app: Flask, network: Database, world: World) -> None:
+    """Whoever it is for, and also where the hold itself is replaced."""
+    program = with_key(app, network, "*")
+    start = program.get(f"/api/v1/slots?schedule={world.schedules['owner']}&from={next_week()}")
+    where = {"schedule": world.schedules["owner"], "start": start["items"][0]["start"]}
+    held = program.send("POST", "/api/v1/holds", where | {"minutes": 60}).json
+    made = program.send(
+        "POST", PATH, where | {"patient": str(world.patients["owner"]), "hold": held["id"]}
+    ).json
+    length = datetime.fromisoformat(made["end"]) - datetime.fromisoformat(made["start"])
+    assert length == timedelta(minutes=60)
 
 
 def test_a_stale_version_changes_nothing(patient: Program, world: World) -> None:

@@ -43,6 +43,14 @@ def test_what_is_compressed_says_the_same(
     assert changes.sub("", opened) == changes.sub("", plain.text)
 
 
+@pytest.mark.parametrize("accepted", ["br;q=0", "gzip;q=0, br;q=0", "identity", ""])
+def test_what_is_refused_is_not_sent(client_for: ClientFor, accepted: str) -> None:
+    answer = client_for(None).get("/fhir/metadata", **{"Accept-Encoding": accepted})
+    assert "Content-Encoding" not in answer.headers
+    assert "Accept-Encoding" in answer.headers["Vary"]
+    assert answer.json["resourceType"] == "CapabilityStatement"
+
+
 def test_the_version_of_an_object_is_the_same_however_it_is_sent(
     app: Flask, network: Database, world: World
 ) -> None:

@@ -2,6 +2,7 @@
 addresses."""
 
 from base64 import urlsafe_b64decode
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -69,6 +70,37 @@ def test_an_appointment_is_held_booked_and_cancelled_without_being_read(
     ended = writer.send("PATCH", path, {"status": "cancelled"}, If_Match=made.headers["ETag"])
     assert (ended.status_code, ended.json["status"]) == (200, "cancelled")  # type: ignore[index]
     assert set(ended.json) == {"id", "version", "status"}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prefer", ["representation", "minimal", None])
+def test_fhir_gives_a_program_that_may_not_read_no_resource(
+    app: Flask, network: Database, world: World, prefer: str | None
+) -> None:
+    wanted = booking(with_key(app, network, "directory:read"), world)
+    start, patient = wanted["start"], wanted["patient"]
+    end = (datetime.fromisoformat(start) + timedelta(minutes=30)).isoformat()
+    sent = {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "start": start,
+        "end": end,
+        "participant": [
+            {"actor": {"reference": f"Patient/{patient}"}, "status": "accepted"},
+            {"actor": {"reference": f"Schedule/{wanted['schedule']}"}, "status": "accepted"},
+        ],
+        "slot": [{"reference": f"Schedule/{wanted['schedule']}"}],
+    }
+    headers = {"Prefer": f"return={prefer}"} if prefer else {}
+    slots = with_key(app, network, "system/*.rs").get(
+        f"/fhir/Slot?schedule=Schedule/{wanted['schedule']}&start={start.replace('+', '%2B')}"
+    )
+    sent["slot"] = [{"reference": f"Slot/{slots['entry'][0]['resource']['id']}"}]
+    sent["participant"] = sent["participant"][:1]
+    made = with_key(app, network, "system/Appointment.c").send(
+        "POST", "/fhir/Appointment", sent, **headers
+    )
+    assert (made.status_code, made.data) == (201, b"")
+    assert made.headers["Location"]
 
 
 def test_every_answer_of_a_change_to_people_has_its_scope_to_read(app: Flask) -> None:
@@ -155,6 +187,8 @@ def test_a_search_by_body_refuses_what_it_does_not_know(
     program = with_key(app, network, "patients:read")
     for body, query, status in (
         ({}, "", 422),
+        ({"q": " "}, "", 422),
+        ({"q": "\u0000"}, "", 422),
         ({"identifier": "0400 123 456"}, "", 422),
         ({"surname": "x"}, "", 422),
         ({"q": "x"}, "?q=x", 422),

@@ -91,6 +91,13 @@ def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
     return next((one.id for one in same if one.minutes == booking_request.minutes), None)
 
 
+def held_minutes(work: Work, hold_id: UUID) -> int | None:
+    """Return the length of a hold, also one that is gone; None if the actor knows of none."""
+    appointment = queries.appointment(work.session, hold_id)
+    is_known = appointment is not None and relation_to(work.actor, appointment) is not None
+    return appointment.minutes if appointment is not None and is_known else None
+
+
 def extend_hold(work: Work, hold_id: UUID) -> Appointment:
     """Extend a hold to its full length from now, at most ``hold_extensions`` times.
 
@@ -371,7 +378,7 @@ def confirm_hold(
     wanted = (
         booking_request.schedule_id,
         booking_request.start,
-        appointment.minutes if booking_request.minutes is None else booking_request.minutes,
+        booking_request.minutes,
         booking_request.patient_id,
     )
     held = (

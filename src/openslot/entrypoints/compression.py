@@ -19,6 +19,8 @@ COMPRESSED = (
     "application/fhir+ndjson",
 )
 
+ENCODINGS = ("br", "gzip")
+
 SMALLEST = 800
 """Bytes; a shorter response fits into one packet anyway."""
 
@@ -30,8 +32,8 @@ def install(app: Flask) -> None:
         COMPRESS_MIMETYPES=list(COMPRESSED),
         COMPRESS_MIN_SIZE=SMALLEST,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # views do that themselves
-        COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_ALGORITHM_STREAMING=["br", "gzip"],
+        COMPRESS_ALGORITHM=list(ENCODINGS),
+        COMPRESS_ALGORITHM_STREAMING=list(ENCODINGS),
     )
     compress = Compress(app)
 
@@ -40,6 +42,10 @@ def install(app: Flask) -> None:
         tag, is_weak = response.get_etag()
         if tag and not is_weak and request.endpoint not in STATIC:
             # Programs send it back as If-Match, so it stands for the object, however it was sent.
+            return response
+        if request.accept_encodings.best_match(ENCODINGS) is None:
+            # Flask-Compress takes what a client refuses with q=0.
+            response.vary.add("Accept-Encoding")
             return response
         if hasattr(response.response, "close"):
             response.call_on_close(response.response.close)  # Flask-Compress puts another there

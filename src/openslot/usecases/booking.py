@@ -1,5 +1,6 @@
 """Booking and holding a time, with the referral that a specialist needs."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from openslot.booking import commands
@@ -28,6 +29,8 @@ def book(
     the nearest free starts.
     """
     place = _place_of(work, booking_request)
+    if booking_request.minutes is None and hold_id is not None:
+        booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
     _check_patient(work, booking_request, referral)
     if hold_id is not None:

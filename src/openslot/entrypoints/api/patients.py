@@ -7,6 +7,7 @@ from pydantic import Field
 
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Birth, Line, Name
+from openslot.core.folding import folded
 from openslot.core.keyset import Key
 from openslot.core.work import Work
 from openslot.directory import commands, dependents, own, queries
@@ -135,11 +136,12 @@ def _find(terms: PatientTerms, asked: Paged) -> Listing[FoundPatient]:
         return PatientList(items=[_found(row) for row in matches[: asked.limit]], next=None)
     if terms.identifier:
         raise Invalid("Enter the full name too.", field="name")
-    if not (terms.q or terms.born):
+    text = f"{terms.q or ''} {terms.name or ''}".strip()
+    if not (folded(text) or terms.born):
         raise Invalid("Enter a name or date of birth.", field="q")
     rows = finding.found(
         bearer.work(),
-        text=f"{terms.q or ''} {terms.name or ''}".strip(),
+        text=text,
         born=terms.born,
         after=_place(asked.after),
         limit=asked.limit + 1,

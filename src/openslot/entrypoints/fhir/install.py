@@ -393,9 +393,9 @@ def _read(kind: Kind, text: str) -> Json:
 
 def _written(response: Response, sent: Json, shown: Json) -> Response:
     """Return the response with the body that the client prefers: with an OperationOutcome, it
-    learns what was not kept."""
+    learns what was not kept. A program that may not read gets no resource."""
     preferred = preferences().get("return", "").lower()
-    if preferred == "minimal":
+    if preferred == "minimal" or not access.allows(shown["resourceType"], "r"):
         response.set_data(b"")
     elif preferred == "operationoutcome":
         summary = issue("informational", "Done.", severity="information")
