@@ -44,7 +44,7 @@ PLANTED = (
     "Quillfeather",
     "quill.example",
     ACCOUNT,
-    "0491",
+    "0491 570",
     "570156",
     "295391837",
     "953 91837",
