@@ -340,9 +340,9 @@ def irish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with file.open("wb") as written:
         write_mo(written, catalogue)
     monkeypatch.setattr(languages, "CATALOGUES", tmp_path)
-    languages._language.cache_clear()
+    languages.language_of.cache_clear()
     yield
-    languages._language.cache_clear()
+    languages.language_of.cache_clear()
 
 
 @pytest.mark.usefixtures("irish")
