@@ -232,3 +232,9 @@ def test_the_page_of_settings_is_current() -> None:
     assert written == page, "run python scripts/settings_doc.py"
     for name in Settings.model_fields:
         assert f"`OPENSLOT_{name.upper()}`" in written
+
+
+def test_every_file_of_tests_has_a_name_of_its_own() -> None:
+    """Of two with one name, pytest reads the first only, and says so after all other tests."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -17,9 +17,11 @@ from openslot.core.errors import Forbidden
 from openslot.department_requests import commands as requests
 from openslot.department_requests.details import RequestDetails
 from openslot.directory.models import BookableBy, Service
+from openslot.directory.queries import mark_changed
+from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
-from openslot.search.bookable import Offered, free_slots
+from openslot.search.bookable import free_slots
 from openslot.usecases import booking as usecases
 from openslot.waiting_list import waiting
 from openslot.waiting_list.details import WaitingDetails
@@ -34,6 +36,7 @@ def keep(database: Database, town: Town, bookable_by: BookableBy) -> None:
         schedule = session.get(Schedule, town.scan)  # type: ignore[attr-defined]
         service = session.get(Service, schedule.service_id)  # type: ignore[attr-defined]
         service.bookable_by = bookable_by
+        mark_changed(session, "service", service.id)  # type: ignore[arg-type]
 
     database.run(write)
 
@@ -163,7 +166,7 @@ def test_searches_show_times_only_of_what_the_reader_can_book(
     def times(actor: Actor) -> int:
         def read(session: object) -> int:
             unit = work(session, actor, NOW)  # type: ignore[arg-type]
-            scan = Offered().fresh(unit.session)[town.scan]
+            scan = known.bookable(unit.session)[town.scan]
             ends = MONDAY_9 + HALF_HOUR
             return len(free_slots(unit, [scan], MONDAY_9, ends, minutes=None, limit=9))
 
