@@ -59,7 +59,7 @@ class Size:
 
 @dataclass
 class Figure:
-    """What was measured, by round; ``of`` is what it is compared with."""
+    """What was measured: answers per second of each round, and milliseconds of each answer."""
 
     name: str
     rates: list[float]
@@ -126,13 +126,13 @@ class Bench:
         text = None if body is None else json.dumps(body)
         return Call(method, path, text, {"Authorization": f"Bearer {self.network.key}", **headers})
 
-    def bookings(self, count: int, **more: object) -> list[Call]:
+    def bookings(self, count: int) -> list[Call]:
         """Return bookings of free times, each of another patient."""
         return [
             self.call(
                 "POST",
                 "/api/v1/appointments",
-                {"schedule": schedule, "start": start.isoformat(), "patient": str(patient), **more},
+                {"schedule": schedule, "start": start.isoformat(), "patient": str(patient)},
             )
             for schedule, start, patient in islice(free_times(self.network), count)
         ]

@@ -78,9 +78,7 @@ def _proportional(number: int) -> float:
 
 
 @contextmanager
-def serving(
-    command: list[str], environment: Mapping[str, str], port: int, *, alive: str = "/healthz"
-) -> Iterator[Server]:
+def serving(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[Server]:
     """Run a server at the port until the end of the block."""
     process = subprocess.Popen(
         [sys.executable, *command],
@@ -90,7 +88,7 @@ def serving(
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(port, process, alive)
+        _wait_for(port, process)
         yield Server(port, process)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -100,11 +98,11 @@ def serving(
             process.kill()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], alive: str) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as line:
-            line.sendall(f"GET {alive} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            line.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             if b" 200 " in line.recv(64):
                 return
         time.sleep(0.1)

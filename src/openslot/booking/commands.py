@@ -94,8 +94,9 @@ def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
 def held_minutes(work: Work, hold_id: UUID) -> int | None:
     """Return the length of a hold, also one that is gone; None if the actor knows of none."""
     appointment = queries.appointment(work.session, hold_id)
-    is_known = appointment is not None and relation_to(work.actor, appointment) is not None
-    return appointment.minutes if appointment is not None and is_known else None
+    if appointment is None or relation_to(work.actor, appointment) is None:
+        return None
+    return appointment.minutes
 
 
 def extend_hold(work: Work, hold_id: UUID) -> Appointment:

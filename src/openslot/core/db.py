@@ -149,7 +149,7 @@ class Database:
     def __init__(self, url: str, *, hurried: bool = True):
         """Connect to ``url``; ``hurried`` limits each statement, see :func:`make_engine`."""
         self.engine = make_engine(url, hurried=hurried)
-        self._kept: dict[Callable[[Database], Any], Any] = {}
+        self._kept: dict[type, Any] = {}
         self._reader = self.engine.execution_options(openslot_reads=True)
         # At READ COMMITTED each statement sees what is committed, in a transaction or not.
         self._without_transaction = self._reader.execution_options(isolation_level="AUTOCOMMIT")
@@ -241,9 +241,9 @@ class Database:
         only inside of one."""
         self._needs_transaction = connection.is_shared
 
-    def kept(self, kind: Callable[["Database"], T]) -> T:
+    def kept(self, kind: type[T]) -> T:
         """Return what is kept in memory of this database: the one ``kind``, made at first use."""
-        return cast(T, self._kept.get(kind) or self._kept.setdefault(kind, kind(self)))
+        return cast(T, self._kept.get(kind) or self._kept.setdefault(kind, kind()))
 
     def damage(self) -> list[str]:
         """Return what is damaged in SQLite's file; nothing for servers, which check their own.

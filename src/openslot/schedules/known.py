@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from openslot.core.db import Database, database_of
+from openslot.core.db import database_of
 from openslot.directory import queries as directory
 from openslot.schedules import queries
 from openslot.schedules.models import Schedule
@@ -30,7 +30,7 @@ class _State(NamedTuple):
 class Known:
     """The bookable schedules of a database. Only what is committed is kept."""
 
-    def __init__(self, _database: Database) -> None:
+    def __init__(self) -> None:
         self._state = _State(-1, {})
         self._lock = Lock()
 
