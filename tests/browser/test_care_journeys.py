@@ -95,7 +95,7 @@ def test_a_child_is_added_booked_for_and_handed_over(
     parent.get_by_role("link", name="Hand over").click()
     parent.get_by_label("Their email address").fill("tama@example.net")
     checked(parent)
-    parent.get_by_role("button", name="Send the link").click()
+    parent.get_by_role("button", name="Make the link").click()
     expect(parent.get_by_text("Ask an administrator for the link.")).to_be_visible()
     checked(parent)
     [mail] = [one for one in mails(live_server.database) if one["to"] == "tama@example.net"]
