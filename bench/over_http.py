@@ -337,7 +337,7 @@ def _period() -> str:
 
 
 def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterator[str]:
-    start = server.megabytes("web")
+    start = server.megabytes(servers.WEB)
     booking: dict[int, Figure] = {}
     for clients in (1, 8, 32):
         booking[clients] = bench.measure("booking", bench.bookings, clients=clients)
@@ -367,7 +367,7 @@ def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterat
     yield f"{booking[1].p50 / thin[0].p50:.2f}, slots × {slots.p50 / thin[1].p50:.2f}."
     yield f"32 clients for one time, {RACES} times: {bench.races()}."
     yield f"Memory of a web process: {start:.0f} MB at its start, "
-    yield f"{server.megabytes('web'):.0f} MB after the load."
+    yield f"{server.megabytes(servers.WEB):.0f} MB after the load."
 
 
 def _pgbench(address: str, clients: int, seconds: float) -> float:

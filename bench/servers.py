@@ -23,6 +23,8 @@ DURABLE = {
     "max_wal_size": "4GB",
 }
 STARTS_WITHIN = 60
+WEB = "openslot.entrypoints.cli.serving"
+"""The command of a web process."""
 
 
 @contextmanager

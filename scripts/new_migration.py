@@ -14,7 +14,7 @@ from pathlib import Path
 from alembic import command
 
 from openslot.core.db import make_engine
-from openslot.migrations import run
+from openslot.migrations import revisions, run
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
 
 def _write(message: str) -> str:
     """Migrate an empty SQLite file as far as it goes, and let Alembic name what is missing."""
-    number = f"{int(run.head()) + 1:04}"
+    number = f"{int(revisions.head()) + 1:04}"
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/empty.sqlite3")
         run.upgrade(engine)

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
 from openslot.core.db import Database, make_engine
-from openslot.migrations import run
+from openslot.migrations import revisions, run
 from openslot.schema import metadata
 
 SOMETHING: dict[type, Any] = {
@@ -97,11 +97,11 @@ def test_a_migrated_database_has_every_name_and_type_that_the_models_make(
 
 
 def test_a_database_tells_its_revision(blank_engine: Engine) -> None:
-    assert run.current(blank_engine) is None
-    assert not run.is_current(blank_engine)
+    assert revisions.current(blank_engine) is None
+    assert not revisions.is_current(blank_engine)
     run.upgrade(blank_engine)
-    assert run.current(blank_engine) == run.head()
-    assert run.is_current(blank_engine)
+    assert revisions.current(blank_engine) == revisions.head()
+    assert revisions.is_current(blank_engine)
 
 
 def test_down_to_nothing_and_up_again_on_every_engine(blank_engine: Engine) -> None:
@@ -110,7 +110,7 @@ def test_down_to_nothing_and_up_again_on_every_engine(blank_engine: Engine) -> N
     assert set(inspect(blank_engine).get_table_names()) <= {"alembic_version"}
     run.upgrade(blank_engine)
     run.upgrade(blank_engine)  # a second call finds nothing to do
-    assert run.is_current(blank_engine)
+    assert revisions.is_current(blank_engine)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Adds a migration after the newest, which rebuilds the accounts and then does ``then``."""
 
     def add(then: str) -> None:
-        source = REBUILD_ACCOUNT.format(head=run.head(), then=then)
+        source = REBUILD_ACCOUNT.format(head=revisions.head(), then=then)
         (tmp_path / "9999_rebuild.py").write_text(source)
         monkeypatch.setattr(run, "config_for", with_more)
 
@@ -154,7 +154,7 @@ def test_a_database_of_an_unknown_revision_is_refused_in_a_sentence(
     for change in (run.upgrade, lambda engine: run.downgrade(engine, "base")):
         with pytest.raises(run.UnknownRevision, match=f"is at revision {revision}, .* knows 0006 "):
             change(signed_in)
-    assert run.current(signed_in) == revision
+    assert revisions.current(signed_in) == revision
     assert sessions(signed_in) == 1
 
 
@@ -179,7 +179,7 @@ def test_rebuilding_a_table_of_sqlite_keeps_the_rows_that_point_to_it(
 ) -> None:
     next_migration("pass")
     run.upgrade(signed_in)
-    assert run.current(signed_in) == "9999"
+    assert revisions.current(signed_in) == "9999"
     assert sessions(signed_in) == 1
     assert foreign_keys_are_on(signed_in)
 
@@ -188,10 +188,10 @@ def test_a_migration_of_sqlite_that_orphans_rows_is_undone_whole(
     signed_in: Engine, next_migration: Callable[[str], None]
 ) -> None:
     next_migration('op.execute("DELETE FROM account")')
-    before = run.current(signed_in)
+    before = revisions.current(signed_in)
     with pytest.raises(run.BrokenReferences, match="1 rows of account_session"):
         run.upgrade(signed_in)
-    assert run.current(signed_in) == before
+    assert revisions.current(signed_in) == before
     with signed_in.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM account")) == 1
     assert foreign_keys_are_on(signed_in)

@@ -26,7 +26,7 @@ import engines
 from factories import NOW
 from openslot.booking import check
 from openslot.core.db import Database, Instant, make_engine
-from openslot.migrations import progress, run
+from openslot.migrations import progress, revisions, run
 from openslot.schedules import diaries
 from openslot.schedules.availability import span_between
 from openslot.schema import metadata
@@ -221,7 +221,7 @@ def check_whole(past: Past) -> None:
 def test_appointments_keep_their_time_and_every_text_its_letters(past: Past) -> None:
     before = words(past.engine)
     run.upgrade(past.engine)
-    assert run.is_current(past.engine)
+    assert revisions.is_current(past.engine)
     check_whole(past)
     after = words(past.engine)
     assert {name: after[name] for name in before} == before
@@ -317,9 +317,9 @@ def test_an_upgrade_that_is_killed_at_any_change_goes_on(past: Past) -> None:
     else:
         assert is_killed(past.engine, 2)
         assert is_killed(past.engine, 9)
-        assert run.current(past.engine) == "0007"
+        assert revisions.current(past.engine) == "0007"
         run.upgrade(past.engine)
-    assert run.is_current(past.engine)
+    assert revisions.is_current(past.engine)
     check_whole(past)
     after = words(past.engine)
     assert {name: after[name] for name in before} == before
@@ -329,11 +329,11 @@ def test_an_upgrade_that_is_killed_at_any_change_goes_on(past: Past) -> None:
 def test_the_first_upgrade_can_be_killed_too(blank_engine: Engine) -> None:
     if blank_engine.dialect.name == "mariadb":
         while is_killed(blank_engine, 50):
-            assert not run.is_current(blank_engine)
+            assert not revisions.is_current(blank_engine)
     else:
         assert is_killed(blank_engine, 50)
         run.upgrade(blank_engine)
-    assert run.is_current(blank_engine)
+    assert revisions.is_current(blank_engine)
     with blank_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -348,7 +348,7 @@ def test_half_an_upgrade_is_not_current_and_cannot_be_taken_back(blank_engine: E
         run.downgrade(blank_engine, "0009")
     run.upgrade(blank_engine)
     run.downgrade(blank_engine, "0009")
-    assert run.current(blank_engine) == "0009"
+    assert revisions.current(blank_engine) == "0009"
 
 
 def test_several_upgrades_at_once_wait_for_each_other(blank_engine: Engine) -> None:
@@ -366,5 +366,5 @@ def test_several_upgrades_at_once_wait_for_each_other(blank_engine: Engine) -> N
     ]
     said = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
-    assert set(said) == {f"The tables are at the newest revision, {run.head()}.\n"}
-    assert run.is_current(blank_engine)
+    assert set(said) == {f"The tables are at the newest revision, {revisions.head()}.\n"}
+    assert revisions.is_current(blank_engine)

@@ -47,6 +47,7 @@ from openslot.identity import sessions
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
 from openslot.importers import documents, tables
+from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 from openslot.schedules.models import DiaryPage
 from working import work
@@ -593,7 +594,7 @@ def test_starting_over_empties_every_engine(blank_engine: Engine) -> None:
     database = Database(blank_engine.url.render_as_string(hide_password=False))
     migrations.upgrade(database.engine)
     demonstration.start_over(database)
-    assert migrations.current(database.engine) is None
+    assert revisions.current(database.engine) is None
     database.close()
 
 

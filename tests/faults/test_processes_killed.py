@@ -14,6 +14,8 @@ from faults.serving_process import children, free_port, runs, serving, status, u
 from openslot.entrypoints.cli.attending import Attendant, attend
 
 DEATHS = 5
+WEB = "openslot.entrypoints.cli.serving"
+"""The command of a web process."""
 
 
 def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Path) -> None:
@@ -21,8 +23,8 @@ def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Pa
     with serving(tmp_path, port, "--workers", "2", "--no-worker") as server:
         until_ready(port)
         for _ in range(DEATHS):
-            until(lambda: len(children(server.pid, "web")) == 2)
-            for pid in children(server.pid, "web"):
+            until(lambda: len(children(server.pid, WEB)) == 2)
+            for pid in children(server.pid, WEB):
                 os.kill(pid, signal.SIGKILL)
         until_ready(port)
         assert server.poll() is None
@@ -92,7 +94,7 @@ def test_a_server_that_stops_answers_who_is_connected(tmp_path: Path) -> None:
         kept = connect()
         kept.sendall(request)
         assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
-        (web,) = children(server.pid, "web")
+        (web,) = children(server.pid, WEB)
         os.kill(web, signal.SIGSTOP)
         late = [connect() for _ in range(20)]
         server.send_signal(signal.SIGTERM)

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    CompoundSelect,
     Select,
     and_,
     bindparam,
@@ -46,6 +49,9 @@ from openslot.schedules.rules import Place
 
 Condition = ColumnElement[bool]
 """A condition on appointments; the functions below return some."""
+
+_Moment = datetime | BindParameter[datetime]
+_Claims = CompoundSelect[bool, int, int | None, int | None, datetime, datetime]
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -171,7 +177,7 @@ def gone_by(now: datetime) -> ColumnElement[bool]:
     return or_(Appointment.ends_at <= now, Appointment.status.not_in(LIVE))
 
 
-def between(starts: datetime, ends: datetime) -> ColumnElement[bool]:
+def between(starts: _Moment, ends: _Moment) -> ColumnElement[bool]:
     """Return the condition for appointments that overlap the period."""
     return and_(Appointment.ends_at > starts, Appointment.starts_at < ends)
 
@@ -290,7 +296,7 @@ def for_whom(work: Work, patient_id: UUID) -> ForWhom | None:
             and_(
                 Appointment.patient_id == Patient.id,
                 Appointment.one_a_day.is_not(None),
-                not_(or_(_expired(work.now), _replaceable(work.actor))),
+                not_(or_(_expired(work.now), _replaceable(work.actor.program is not None))),
             ),
         )
         .where(Patient.id == patient_id, Patient.active.is_(True))
@@ -316,28 +322,42 @@ def expired_spans(
 
     With a patient, those of their holds count as expired that a booking of the actor replaces.
     """
-    is_expired = _expired(work.now)
-    if patient_id is not None:
-        own = and_(_replaceable(work.actor), Appointment.patient_id == patient_id)
+    values = {
+        "now": work.now,
+        "since": instant_of(window.start),
+        "until": instant_of(window.end),
+        "patient": patient_id,
+    }
+    statement = _expired_and_absent(patient_id is not None, work.actor.program is not None)
+    expired: list[Claim] = []
+    absent: list[Claim] = []
+    for is_hold, *diary_ids, starts, ends in fetch(work.session, statement, values):
+        claims = expired if is_hold else absent
+        span = span_between(starts, ends)
+        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
+    return expired, absent
+
+
+@cache
+def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
+    """Return the statement of :func:`expired_spans`; making it takes longer than to run it."""
+    now, since, until = (bindparam(name, type_=Instant) for name in ("now", "since", "until"))
+    is_expired = _expired(now)
+    if has_patient:
+        own = and_(_replaceable(is_program), Appointment.patient_id == bindparam("patient"))
         is_expired = or_(is_expired, own)
-    expired_holds = (is_expired, _over(Span(window.start, window.end)))
+    expired_holds = (is_expired, between(since, until))
     holds = select(
         literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
     ).where(*expired_holds)
     absences = select(
         literal(value=False), Absence.diary_id, null(), null(), Absence.starts_at, Absence.ends_at
     ).where(
-        Absence.starts_at < instant_of(window.end),
-        Absence.ends_at > instant_of(window.start),
+        Absence.starts_at < until,
+        Absence.ends_at > since,
         Absence.diary_id.in_(select(Appointment.diary_id).where(*expired_holds)),
     )
-    expired: list[Claim] = []
-    absent: list[Claim] = []
-    for is_hold, *diary_ids, starts, ends in work.session.execute(holds.union_all(absences)):
-        claims = expired if is_hold else absent
-        span = span_between(starts, ends)
-        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
-    return expired, absent
+    return holds.union_all(absences)
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:
@@ -385,14 +405,14 @@ def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
     return or_(*(column.in_(diary_ids) for column in _DIARIES))
 
 
-def _expired(now: datetime) -> ColumnElement[bool]:
+def _expired(now: _Moment) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
 
 
-def _replaceable(actor: Actor) -> ColumnElement[bool]:
-    """Return the condition for holds that give way to whatever the actor books for their patient
-    (see :func:`openslot.booking.rules.is_replaceable_hold`)."""
-    by_people = Appointment.by_program.is_(False) if actor.program is None else false()
+def _replaceable(is_program: bool) -> ColumnElement[bool]:
+    """Return the condition for holds that give way to whatever a program, or a person, books for
+    their patient (see :func:`openslot.booking.rules.is_replaceable_hold`)."""
+    by_people = false() if is_program else Appointment.by_program.is_(False)
     return and_(Appointment.status == Status.HELD, or_(Appointment.offered.is_(True), by_people))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset, security
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Instant, add_row
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 
@@ -70,16 +70,16 @@ def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
     actor, event_id = work.actor, new_id()
     if security.is_security(action):
         security.log_when_committed(work.session, event_id, action, actor.account_id)
-    work.session.add(
-        AuditEvent(
-            id=event_id,
-            at=work.now,
-            action=action,
-            subject=subject,
-            account_id=actor.account_id,
-            address=actor.address,
-            details=details | ({"program": actor.program} if actor.program else {}),
-        )
+    add_row(
+        work.session,
+        AuditEvent,
+        id=event_id,
+        at=work.now,
+        action=action,
+        subject=subject,
+        account_id=actor.account_id,
+        address=actor.address,
+        details=details | ({"program": actor.program} if actor.program else {}),
     )
 
 

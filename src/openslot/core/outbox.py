@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
-from openslot.core.db import Base, Instant, changed
+from openslot.core.db import Base, Instant, add_row, changed
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 
@@ -93,9 +93,13 @@ def send(
     Of all messages of a topic with the same ``once``, only the first is stored. Returns the id.
     """
     message_id = uuid5(ONCE, f"{topic} {once}") if once else new_id()
-    if once and work.session.get(OutboxMessage, message_id):
-        return message_id
-    message = OutboxMessage(
+    if once:
+        work.session.flush()
+        if work.session.get(OutboxMessage, message_id):
+            return message_id
+    add_row(
+        work.session,
+        OutboxMessage,
         id=message_id,
         topic=topic,
         payload=payload,
@@ -104,8 +108,7 @@ def send(
         due_at=due or work.now,
         attempts=0,
     )
-    work.session.add(message)
-    return message.id
+    return message_id
 
 
 def kind_of(topic: str) -> str:

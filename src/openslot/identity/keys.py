@@ -193,7 +193,7 @@ def prove(work: Work, text: str) -> Proof:
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 
-def _is_new_use(work: Work, key: ApiKey) -> bool:
+def _is_new_use(work: Work, key: queries.ValidKey) -> bool:
     is_due = key.used_at is None or work.now - key.used_at >= USED_EVERY
     return is_due or network_of(work.actor.address) not in (key.used_from or "").split(",")
 

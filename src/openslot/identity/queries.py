@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, case, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.actor import Role
-from openslot.core.db import changed
+from openslot.core.db import changed, fetch
 from openslot.core.fields import address_key
 from openslot.core.folding import has_words
 from openslot.core.work import Work
@@ -166,12 +166,27 @@ def accounts(
     return session.scalars(page).all(), count
 
 
-def key_of(session: Session, digest: bytes) -> ApiKey | None:
+class ValidKey(NamedTuple):
+    """What each request with a key asks about it."""
+
+    id: UUID
+    name: str
+    scopes: str
+    networks: str | None
+    used_at: datetime | None
+    used_from: str | None
+    ends_at: datetime | None
+
+
+def key_of(session: Session, digest: bytes) -> ValidKey | None:
     """Return the valid key with this hash, or None."""
-    return session.scalar(_KEY, {"digest": digest})
+    row = fetch(session, _KEY, {"digest": digest}).one_or_none()
+    return ValidKey(*row) if row else None
 
 
-_KEY = select(ApiKey).where(ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None))
+_KEY = select(*(getattr(ApiKey, name) for name in ValidKey._fields)).where(
+    ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None)
+)
 
 
 def keys(session: Session) -> Sequence[ApiKey]:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Transaction
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +20,7 @@ from openslot.core.db import make_engine
 from openslot.core.errors import Failure
 from openslot.core.refusals import Refusal, refusal_of
 from openslot.migrations.progress import Direction, Progress, keeps_progress, unfinished
+from openslot.migrations.revisions import revision_of
 
 ASKS_AGAIN_AFTER = 0.2
 """Seconds between two tries to begin on SQLite while another process writes."""
@@ -74,27 +74,6 @@ def downgrade(engine: Engine, revision: str) -> None:
     Raises UnknownRevision, Interrupted and BrokenReferences as `upgrade` does.
     """
     _migrate(engine, Direction.DOWNGRADE, lambda config: command.downgrade(config, revision))
-
-
-def current(engine: Engine) -> str | None:
-    """The revision that the database is at; None where it was never migrated."""
-    with engine.execution_options(openslot_reads=True).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def head() -> str:
-    """The newest revision, which this code expects."""
-    newest = ScriptDirectory.from_config(config_for()).get_current_head()
-    if newest is None:
-        raise LookupError("there is no migration")
-    return newest
-
-
-def is_current(engine: Engine) -> bool:
-    """Whether the database has the whole schema that this code expects."""
-    with engine.execution_options(openslot_reads=True).connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-        return revision == head() and unfinished(connection) is None
 
 
 def config_for(connection: Connection | None = None) -> Config:
@@ -182,7 +161,7 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
 
 
 def _check_revision(connection: Connection) -> None:
-    revision = MigrationContext.configure(connection).get_current_revision()
+    revision = revision_of(connection)
     script = ScriptDirectory.from_config(config_for())
     known = [step.revision for step in script.walk_revisions()]
     if revision is not None and revision not in known:

@@ -46,23 +46,24 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
 
     For more than MOST_IDS_NAMED diaries it returns all diaries except those of patients.
     """
-    ids = set(diary_ids)
-    is_wanted = (
-        DiaryPage.diary_id.in_(ids)
-        if len(ids) <= MOST_IDS_NAMED
-        else DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
-    )
-    rows = session.execute(
-        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
-            is_wanted, DiaryPage.day >= window.first, DiaryPage.day < window.first + window.days
-        )
-    )
+    ids = sorted(set(diary_ids))
+    days = {"first": window.first, "after": window.first + window.days}
+    statement, named = (_TAKEN, {"ids": ids}) if len(ids) <= MOST_IDS_NAMED else (_TAKEN_BY_ALL, {})
     buffers: dict[int, bytearray] = {}
-    for diary_id, day, page in rows:
+    for diary_id, day, page in fetch(session, statement, days | named):
         buffer = buffers.setdefault(diary_id, bytearray(window.days * PAGE_BYTES))
         at = (day - window.first) * PAGE_BYTES
         buffer[at : at + PAGE_BYTES] = page
     return {diary_id: int.from_bytes(buffer, "little") for diary_id, buffer in buffers.items()}
+
+
+_PAGES = select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
+    DiaryPage.day >= bindparam("first"), DiaryPage.day < bindparam("after")
+)
+_TAKEN = _PAGES.where(DiaryPage.diary_id.in_(bindparam("ids", expanding=True)))
+_TAKEN_BY_ALL = _PAGES.where(
+    DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
+)
 
 
 def change(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
+from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slots_shown
 from openslot.entrypoints.request import reader, services, settings
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
@@ -127,5 +127,5 @@ def _shown(result: Result, bookable: Mapping[int, Bookable]) -> Found:
         stars=result.rating.stars if result.rating else None,
         ratings=result.rating.count if result.rating else 0,
         no_times=result.no_times,
-        next_free=[slot(free, bookable[free.schedule_id].subject) for free in result.slots],
+        next_free=slots_shown(result.slots, bookable),
     )

@@ -1,8 +1,8 @@
 """Response models that several operations share."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field
 
@@ -13,7 +13,7 @@ from openslot.directory.models import Centre, Department, Patient, Practitioner,
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.free_for import booker_for
-from openslot.schedules.models import Schedule
+from openslot.schedules.known import Bookable
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Id of a row in the directory."""
@@ -119,17 +119,19 @@ def patient_ref(row: Patient | None) -> PatientRef | None:
     return PatientRef(id=row.id, name=row.name) if row else None
 
 
-def slot(free: FreeSlot, subject: Schedule) -> Slot:
-    """Return a free slot in the API's shape."""
-    zone = ZoneInfo(subject.centre.time_zone)
-    return Slot(
-        schedule=free.schedule_id,
-        start=free.start.astimezone(zone),
-        end=free.end.astimezone(zone),
-        practitioner=practitioner_ref(subject.practitioner),
-        centre=centre_ref(subject.centre),
-        service=service_ref(subject.service, subject.department),
-    )
+def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> list[Slot]:
+    """Return free slots in the API's shape."""
+    about: dict[int, dict[str, Any]] = {
+        key: {
+            "schedule": key,
+            "practitioner": practitioner_ref(subject.practitioner),
+            "centre": centre_ref(subject.centre),
+            "service": service_ref(subject.service, subject.department),
+        }
+        for key in {one.schedule_id for one in free}
+        for subject in [bookable[key].subject]
+    }
+    return [Slot(start=one.start, end=one.end, **about[one.schedule_id]) for one in free]
 
 
 def text_of(text: str | None, name: str | None, *columns: Any) -> list[Any]:

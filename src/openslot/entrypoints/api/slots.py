@@ -14,7 +14,7 @@ from openslot.directory.models import Profession
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.periods import TO, begin_of, end_of
-from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
+from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slots_shown
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
@@ -108,7 +108,7 @@ def list_slots(query: SlotQuery) -> SlotList:
         )
         if len(free) == query.limit:
             break
-    return SlotList(items=[slot(start, bookable[start.schedule_id].subject) for start in free])
+    return SlotList(items=slots_shown(free, bookable))
 
 
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:

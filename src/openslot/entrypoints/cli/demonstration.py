@@ -13,6 +13,7 @@ from openslot.core.db import Database
 from openslot.demo.load import LOGINS, is_demo, load_demo
 from openslot.entrypoints.cli.progress import progress_for_people
 from openslot.importers import queries
+from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 
 NOT_THE_DEMO = (
@@ -26,7 +27,7 @@ def prepare(database: Database, settings: Settings, *, fresh: bool) -> None:
 
     Raises ClickException if the database has other data.
     """
-    has_tables = migrations.current(database.engine) is not None
+    has_tables = revisions.current(database.engine) is not None
     if has_tables and not (is_demo(database) or database.read(queries.is_unused)):
         raise click.ClickException(NOT_THE_DEMO)
     if has_tables and fresh:

@@ -15,6 +15,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.files import close_files, open_files
 from openslot.core.work import Work, doing
+from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 
 P = ParamSpec("P")
@@ -43,7 +44,7 @@ class Deployment:
             raise _no_answer(error) from None
         try:
             with suppress(Busy):  # it answers, and is being upgraded
-                migrations.current(database.engine)
+                revisions.current(database.engine)
         except Exception as error:  # each driver has its own errors, and all mean the same here
             with suppress(Unavailable):
                 check_file(database)
@@ -68,9 +69,9 @@ class Deployment:
         tables need ``openslot db upgrade``.
         """
         engine = self.database.engine
-        if not self.settings.database_url and migrations.current(engine) is None:
+        if not self.settings.database_url and revisions.current(engine) is None:
             migrations.upgrade(engine)
-        if not migrations.is_current(engine):
+        if not revisions.is_current(engine):
             sentence = "The database tables do not match this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
         return self.database

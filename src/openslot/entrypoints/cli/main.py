@@ -24,6 +24,7 @@ from openslot.entrypoints.cli import (
     serving,
 )
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
+from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 
 MOST_PROCESSES = 4
@@ -119,14 +120,6 @@ def serve(
         serving.serve(host, port, workers=workers, beside=not no_worker)
 
 
-@cli.command(hidden=True)
-@host_option
-@port_option
-def web(host: str, port: int) -> None:
-    """Run one web process of `openslot serve`, until that ends."""
-    serving.answer(host, port)
-
-
 @cli.command()
 @click.option("--once", is_flag=True, help="Process what is due, then exit.")
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
@@ -182,7 +175,7 @@ def db() -> None:
 def upgrade(deployment: Deployment) -> None:
     """Upgrade the tables to this version, if needed. Make a backup first."""
     migrations.upgrade(deployment.database.engine)
-    click.echo(f"The tables are at the newest revision, {migrations.head()}.")
+    click.echo(f"The tables are at the newest revision, {revisions.head()}.")
 
 
 @db.command()
@@ -204,9 +197,9 @@ def downgrade(deployment: Deployment, revision: str, yes: bool) -> None:
 @pass_deployment
 def status(deployment: Deployment) -> None:
     """Show the revision of the tables; exit code 1 if `openslot db upgrade` is needed."""
-    current = migrations.current(deployment.database.engine)
-    click.echo(f"tables: {current or 'none'}\nnewest: {migrations.head()}")
-    if current != migrations.head():
+    current = revisions.current(deployment.database.engine)
+    click.echo(f"tables: {current or 'none'}\nnewest: {revisions.head()}")
+    if current != revisions.head():
         raise click.ClickException("Run: openslot db upgrade")
 
 

@@ -143,7 +143,8 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     if not Settings().public_url and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
-    command = [*OURSELVES, "web", "--host", host, "--port", str(port)]
+    # Without the rest of the command line, which a web process would keep in memory.
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.serving", host, str(port)]
     attendants = [
         Attendant("web process", command, pause=0.1, longest=3.0, tries=3) for _ in range(workers)
     ]
@@ -226,3 +227,7 @@ def work(database: Database, settings: Settings, *, once: bool, until_stdin_clos
     logging.configure(settings)
     run: Callable[..., None] = pkgutil.resolve_name(WORKER)
     run(database, settings, once=once, stop=stop)
+
+
+if __name__ == "__main__":
+    answer(sys.argv[1], int(sys.argv[2]))

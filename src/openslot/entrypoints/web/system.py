@@ -11,7 +11,7 @@ from openslot.core.errors import Busy, Unavailable
 from openslot.core.locks import lock
 from openslot.entrypoints import bearer
 from openslot.entrypoints.web import access, context
-from openslot.migrations import run
+from openslot.migrations import revisions
 
 pages = Blueprint("system", __name__)
 
@@ -35,7 +35,7 @@ def ready() -> ResponseReturnValue:
     """
     database = context.services().database
     try:
-        current = run.is_current(database.engine)
+        current = revisions.is_current(database.engine)
         lag = database.read(lambda session: outbox.lag(session, now=context.now()))
         writable = current and _can_write(database)
     except Exception as error:  # whatever the driver says, the answer is the same
