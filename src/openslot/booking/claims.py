@@ -52,9 +52,27 @@ def claimed(place: Place, patient: Patient | None) -> Claimed:
     }
 
 
-def claims_in(diaries: Claimed, span: Span) -> list[Claim]:
-    """Return a claim of ``span`` in each of the diaries."""
-    return [(diary_id, span) for diary_id in diaries.values() if isinstance(diary_id, int)]
+class Busy(TypedDict):
+    """When whoever gives the care is busy with an appointment, by the names of its columns."""
+
+    busy_from: datetime
+    busy_until: datetime
+
+
+def busy_times(place: Place, span: Span) -> Busy:
+    """Return when an appointment of ``span`` at this place keeps whoever gives the care busy."""
+    busy = place.busy(span)
+    return {"busy_from": instant_of(busy.start), "busy_until": instant_of(busy.end)}
+
+
+def claims_in(diaries: Claimed, span: Span, busy: Span) -> list[Claim]:
+    """Return a claim in each of the diaries: ``span`` in the patient's, ``busy`` in all others."""
+    patient_diary_id = diaries["patient_diary_id"]
+    others = (diaries["diary_id"], diaries["room_diary_id"])
+    return [
+        *((diary_id, busy) for diary_id in others if diary_id is not None),
+        *([(patient_diary_id, span)] if patient_diary_id is not None else ()),
+    ]
 
 
 def take(
@@ -67,17 +85,18 @@ def take(
     for one is taken; it stays kept free for when the appointment is gone. Raises SlotTaken,
     PatientBusy, Absent, KeptForEmergencies or CentreClosed.
     """
-    claim = claims_in(claimed(place, patient), span)
+    busy = place.busy(span)
+    claim = claims_in(claimed(place, patient), span, busy)
     release = queries.claims_of(work.session, instead)
     _mark_expired([hold for hold in instead if hold.status == Status.HELD], work.now)
-    avoid = [(place.closures_id, span)]
-    kept_free = (place.diary_id, span) if place.in_emergency else None
+    avoid = [(place.closures_id, busy)]
+    kept_free = (place.diary_id, busy) if place.in_emergency else None
     while True:
         try:
             _change(work.session, release, claim=claim, avoid=avoid, kept_free=kept_free)
             break
         except DiaryTaken as refused:
-            expired = queries.expired_holds(work, refused.diary_ids, span)
+            expired = queries.expired_holds(work, refused.diary_ids, busy)
             if not expired:
                 raise _refusal(work, place, span, refused.diary_ids) from None
             release = [*release, *queries.claims_of(work.session, expired)]
@@ -107,8 +126,8 @@ def _unchanged(session: Session, place: Place, patient: Patient | None) -> Sched
 def check_there(work: Work, place: Place, span: Span) -> None:
     """Raise Absent, KeptForEmergencies or CentreClosed for an absence or closure during ``span``,
     which can be entered although the time is held."""
-    diary_ids = (*place.claimed_ids, place.closures_id)
-    absent = schedules.absent_spans(work.session, diary_ids, span, in_emergency=place.in_emergency)
+    diary_ids, busy = (*place.claimed_ids, place.closures_id), place.busy(span)
+    absent = schedules.absent_spans(work.session, diary_ids, busy, in_emergency=place.in_emergency)
     if any(diary_id == place.closures_id for diary_id, _ in absent):
         raise CentreClosed(field="start")
     if absent:
@@ -122,7 +141,7 @@ def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) ->
     if not diary_ids.intersection(place.claimed_ids):
         return PatientBusy(field="start")
     if schedules.absent_spans(
-        work.session, place.claimed_ids, span, in_emergency=place.in_emergency
+        work.session, place.claimed_ids, place.busy(span), in_emergency=place.in_emergency
     ):
         return _absent(work, place, span)
     minutes = (span.end - span.start) * 5
@@ -132,7 +151,8 @@ def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) ->
 
 def _absent(work: Work, place: Place, span: Span) -> Exception:
     """Return the error for an absence; those who may book it as an emergency are told so."""
-    is_leave = schedules.absent_spans(work.session, place.claimed_ids, span, in_emergency=True)
+    busy = place.busy(span)
+    is_leave = schedules.absent_spans(work.session, place.claimed_ids, busy, in_emergency=True)
     if not is_leave and may_book_others(work.actor, place):
         return KeptForEmergencies(field="start")
     return Absent(field="start")

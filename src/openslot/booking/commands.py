@@ -46,6 +46,7 @@ from openslot.booking.rules import (
     may_see_reason,
     needs_referral,
     one_a_day_key,
+    place_for,
     relation_to,
 )
 from openslot.core import audit
@@ -62,7 +63,8 @@ from openslot.schedules.rules import Place
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A request to book an appointment. Without ``minutes`` it takes what was held, or one slot.
+    """A request to book an appointment. Without ``minutes`` it takes what was held, or one slot;
+    without ``service_id`` the usual service of the schedule.
     With ``second_appointment`` the care team can book a second one with the same practitioner on
     the same day, and with ``emergency`` time that is kept free for emergencies."""
 
@@ -74,6 +76,7 @@ class BookingRequest:
     priority: Priority = Priority.ROUTINE
     second_appointment: bool = False
     emergency: bool = False
+    service_id: int | None = None
 
 
 def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
@@ -142,13 +145,22 @@ def move(
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
     check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
-    place = place_of(work.session, schedule_id or appointment.schedule_id)
+    place = place_to_move(work.session, appointment, schedule_id or appointment.schedule_id)
     if relation is Relation.PATIENT and not place.is_public:
         raise NotForPatients(field="start")
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_booking_request(place, start, minutes or appointment.minutes, work.now)
     return reschedule(work, appointment, place, span)
+
+
+def place_to_move(session: Session, appointment: Appointment, schedule_id: int) -> Place:
+    """Return a bookable schedule for an appointment that moves there. Raises NotFound if it can no
+    longer be booked, or does not offer the service."""
+    place = place_for(appointment, place_of(session, schedule_id))
+    if place is None:
+        raise NotFound("This is not offered there. Choose another time.", field="schedule")
+    return place
 
 
 def _check_same_practitioner(
@@ -317,6 +329,7 @@ def make(
         patient_id=booking_request.patient_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
+        service_id=place.service_id,
         status=Status.HELD if held_until else Status.BOOKED,
         priority=_priority(booking_request),
         reason=booking_request.reason,
@@ -333,9 +346,10 @@ def make(
         by_program=work.actor.program is not None,
         changed_at=work.now,
         **claims.claimed(place, patient),
+        **claims.busy_times(place, span),
     )
     work.session.add(appointment)
-    queries.show(appointment, schedule, patient)
+    queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
     if held_until is None:
         _record_booked(work, appointment, place)
     else:
@@ -381,12 +395,14 @@ def confirm_hold(
         booking_request.start,
         booking_request.minutes,
         booking_request.patient_id,
+        place.service_id,
     )
     held = (
         appointment.schedule_id,
         appointment.starts_at,
         appointment.minutes,
         appointment.patient_id,
+        appointment.service_id,
     )
     if wanted != held:
         if appointment.patient_id in (None, booking_request.patient_id):
@@ -433,12 +449,16 @@ def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
         audit.record(work, "appointment.emergency", subject_of(appointment.id))
 
 
-def place_of(session: Session, schedule_id: int) -> Place:
-    """Return a bookable schedule. Raises NotFound if it can no longer be booked."""
+def place_of(session: Session, schedule_id: int, service_id: int | None = None) -> Place:
+    """Return a bookable schedule for a service, by default its usual one. Raises NotFound if it can
+    no longer be booked, or does not offer the service."""
     bookable = known.one(session, schedule_id)
     if bookable is None:
         raise NotFound("This can no longer be booked. Search for another.", field="schedule")
-    return bookable.place
+    place = bookable.place.offering(service_id)
+    if place is None:
+        raise NotFound("This is no longer offered here. Choose another.", field="service")
+    return place
 
 
 def check_patient(patient: Patient | None, place: Place) -> None:
@@ -477,9 +497,11 @@ def reschedule(
     if appointment.schedule_id != place.schedule_id:
         appointment.schedule_id = place.schedule_id
         work.session.expire(appointment, ["schedule"])
-    for name, diary_id in claims.claimed(place, appointment.patient).items():
-        setattr(appointment, name, diary_id)
+    taken = {**claims.claimed(place, appointment.patient), **claims.busy_times(place, span)}
+    for name, value in taken.items():
+        setattr(appointment, name, value)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
+    appointment.service_id = place.service_id
     appointment.one_a_day = key
     appointment.changed_at = work.now
     work.session.flush()

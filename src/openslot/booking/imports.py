@@ -48,7 +48,7 @@ def record_appointment(work: Work, place: Place, recorded: Recorded) -> Appointm
     claimed = claims.claimed(place, recorded.patient)
     if recorded.status in CLAIMING:
         span = span_between(recorded.starts_at, recorded.ends_at)
-        diaries.change(work.session, claim=claims.claims_in(claimed, span))
+        diaries.change(work.session, claim=claims.claims_in(claimed, span, span))
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,

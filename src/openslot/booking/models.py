@@ -1,7 +1,9 @@
 """Appointments; a hold is one that is not confirmed yet."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -34,10 +36,22 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+def minutes_between(starts: datetime, ends: datetime) -> int:
+    """Return the whole minutes from one instant to the other."""
+    return int((ends - starts).total_seconds()) // 60
+
+
+def _like(name: str) -> Callable[[Any], Any]:
+    return lambda context: context.get_current_parameters()[name]
+
+
 class Appointment(Base):
     """An appointment or a hold. It claims its ticks in the diaries of its schedule, its room and
     its patient. ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` are the diaries that it
-    claimed: if the schedule gets another room, the appointment stays in its own.
+    claimed: if the schedule gets another room, the appointment stays in its own. The patient is
+    busy from ``starts_at`` to ``ends_at``, and whoever gives the care from ``busy_from`` to
+    ``busy_until``, with preparation and clean-up. ``service_id`` is the service that was chosen
+    among those that the schedule offers.
 
     ``one_a_day`` combines patient, practitioner and local date. It is unique while the appointment
     is live, so that a patient has one appointment per day with a practitioner even in a race; it is
@@ -57,16 +71,20 @@ class Appointment(Base):
         Index(None, "patient_id", "starts_at"),
         Index(None, "status", "held_until"),
         Index(None, "referral_id"),
+        Index(None, "service_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
     diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"))
     room_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     patient_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
+    busy_from: Mapped[datetime] = mapped_column(Instant, default=_like("starts_at"))
+    busy_until: Mapped[datetime] = mapped_column(Instant, default=_like("ends_at"))
     status: Mapped[Status] = mapped_column(Word(Status, 20))
     priority: Mapped[Priority] = mapped_column(Word(Priority, 10), default=Priority.ROUTINE)
     task: Mapped[str | None] = mapped_column(String(200))
@@ -87,12 +105,13 @@ class Appointment(Base):
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 
     schedule: Mapped[Schedule] = relationship(lazy="raise")
+    chosen_service: Mapped[Service | None] = relationship(lazy="raise")
     patient: Mapped[Patient | None] = relationship(lazy="raise")
 
     @property
     def minutes(self) -> int:
         """Return the length in minutes."""
-        return int((self.ends_at - self.starts_at).total_seconds()) // 60
+        return minutes_between(self.starts_at, self.ends_at)
 
     @property
     def centre(self) -> Centre:
@@ -106,8 +125,9 @@ class Appointment(Base):
 
     @property
     def service(self) -> Service | None:
-        """Return the service, or None for a practitioner."""
-        return self.schedule.service
+        """Return the service that was chosen, or the schedule's own; None for a practitioner's
+        usual appointment."""
+        return self.chosen_service or self.schedule.service
 
     @property
     def department(self) -> Department | None:

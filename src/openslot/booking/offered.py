@@ -17,6 +17,7 @@ from openslot.booking.commands import (
     confirm,
     key_for_move,
     place_of,
+    place_to_move,
     reschedule,
 )
 from openslot.booking.errors import HoldExpired, InvalidTransition
@@ -48,7 +49,7 @@ def hold_for_reschedule(
     booked, and NotFound for a place that :func:`reaches` does not allow.
     """
     appointment = _movable(work.session, appointment_id)
-    place = place_of(work.session, schedule_id)
+    place = place_to_move(work.session, appointment, schedule_id)
     if not reaches(appointment, place):
         raise NotFound
     span = check_booking_request(place, start, appointment.minutes, work.now)
@@ -72,7 +73,9 @@ def hold_for_reschedule(
         version=1,
         created_at=work.now,
         changed_at=work.now,
+        service_id=place.service_id,
         **claims.claimed(place, appointment.patient),
+        **claims.busy_times(place, span),
     )
     work.session.add(hold)
     audit.record(work.by(SYSTEM), "appointment.held", subject_of(hold.id))
@@ -95,7 +98,7 @@ def take(
     InvalidTransition if the appointment is no longer booked, and Absent or CentreClosed.
     """
     hold = _live_hold(work, hold_id)
-    place = place or place_of(work.session, hold.schedule_id)
+    place = place or place_of(work.session, hold.schedule_id, hold.service_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
         _use_referral(work, place, hold, authorisation)

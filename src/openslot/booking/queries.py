@@ -1,6 +1,6 @@
 """Queries of appointments and of their claims on diaries."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -45,13 +45,14 @@ from openslot.directory.models import (
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
 from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
 from openslot.schedules.models import Absence, Closure, Schedule
+from openslot.schedules.queries import Chosen
 from openslot.schedules.rules import Place
 
 Condition = ColumnElement[bool]
 """A condition on appointments; the functions below return some."""
 
 _Moment = datetime | BindParameter[datetime]
-_Claims = CompoundSelect[bool, int, int | None, int | None, datetime, datetime]
+_Claims = CompoundSelect[bool, int, int | None, int | None, datetime, datetime, datetime, datetime]
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -59,6 +60,7 @@ LOADED = (
     _schedule.contains_eager(Schedule.centre),
     _schedule.contains_eager(Schedule.practitioner),
     _schedule.contains_eager(Schedule.service).contains_eager(Service.department),
+    contains_eager(Appointment.chosen_service.of_type(Chosen)),
     contains_eager(Appointment.patient),
 )
 """Options that load all that a page or a message shows of an appointment, for a select that joins
@@ -73,6 +75,7 @@ def _appointments() -> Select[Appointment]:
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
+        .outerjoin(Chosen, Chosen.id == Appointment.service_id)
         .outerjoin(Patient, Patient.id == Appointment.patient_id)
         .options(*LOADED)
     )
@@ -196,10 +199,18 @@ def showing(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def show(appointment: Appointment, schedule: Schedule, patient: Patient | None) -> None:
+def show(
+    appointment: Appointment, schedule: Schedule, patient: Patient | None, service: Service | None
+) -> None:
     """Let a new appointment show what was just read, which does not become part of its session."""
     set_committed_value(appointment, "schedule", schedule)
     set_committed_value(appointment, "patient", patient)
+    set_committed_value(appointment, "chosen_service", service)
+
+
+def service_of(session: Session, place: Place) -> Service | None:
+    """Return the service that the place is for, if somebody can choose among several or one."""
+    return None if place.service_id is None else session.get(Service, place.service_id)
 
 
 def patient_with(
@@ -331,10 +342,8 @@ def expired_spans(
     statement = _expired_and_absent(patient_id is not None, work.actor.program is not None)
     expired: list[Claim] = []
     absent: list[Claim] = []
-    for is_hold, *diary_ids, starts, ends in fetch(work.session, statement, values):
-        claims = expired if is_hold else absent
-        span = span_between(starts, ends)
-        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
+    for is_hold, *claim in fetch(work.session, statement, values):
+        (expired if is_hold else absent).extend(_claims_of_row(*claim))
     return expired, absent
 
 
@@ -346,13 +355,10 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
     if has_patient:
         own = and_(_replaceable(is_program), Appointment.patient_id == bindparam("patient"))
         is_expired = or_(is_expired, own)
-    expired_holds = (is_expired, between(since, until))
-    holds = select(
-        literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
-    ).where(*expired_holds)
-    absences = select(
-        literal(value=False), Absence.diary_id, null(), null(), Absence.starts_at, Absence.ends_at
-    ).where(
+    expired_holds = (is_expired, _busy_between(since, until))
+    holds = select(literal(value=True), *_CLAIMED).where(*expired_holds)
+    times = (Absence.starts_at, Absence.ends_at)
+    absences = select(literal(value=False), Absence.diary_id, null(), null(), *times, *times).where(
         Absence.starts_at < until,
         Absence.ends_at > since,
         Absence.diary_id.in_(select(Appointment.diary_id).where(*expired_holds)),
@@ -417,18 +423,46 @@ def _replaceable(is_program: bool) -> ColumnElement[bool]:
 
 
 def _over(span: Span) -> ColumnElement[bool]:
-    return between(instant_of(span.start), instant_of(span.end))
+    return _busy_between(instant_of(span.start), instant_of(span.end))
+
+
+def _busy_between(starts: _Moment, ends: _Moment) -> ColumnElement[bool]:
+    """Return the condition for appointments that take time of somebody in the period; the patient
+    is never busy when nobody gives care."""
+    return and_(Appointment.busy_until > starts, Appointment.busy_from < ends)
 
 
 def _claims(session: Session, *where: ColumnElement[bool]) -> list[Claim]:
-    query = select(*_DIARIES, Appointment.starts_at, Appointment.ends_at).where(
-        Appointment.status.in_(CLAIMING), *where
-    )
-    claims: list[Claim] = []
-    for *diary_ids, starts, ends in session.execute(query):
-        span = span_between(starts, ends)
-        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
-    return claims
+    query = select(*_CLAIMED).where(Appointment.status.in_(CLAIMING), *where)
+    return [claim for row in session.execute(query) for claim in _claims_of_row(*row)]
+
+
+_CLAIMED = (
+    *_DIARIES,
+    Appointment.busy_from,
+    Appointment.busy_until,
+    Appointment.starts_at,
+    Appointment.ends_at,
+)
+"""The diaries of an appointment, and the times that it takes there."""
+
+
+def _claims_of_row(
+    diary_id: int,
+    room_id: int | None,
+    patient_id: int | None,
+    busy_from: datetime,
+    busy_until: datetime,
+    starts: datetime,
+    ends: datetime,
+) -> Iterator[Claim]:
+    """Yield the claims of an appointment, from its columns."""
+    busy = span_between(busy_from, busy_until)
+    yield diary_id, busy
+    if room_id is not None:
+        yield room_id, busy
+    if patient_id is not None:
+        yield patient_id, span_between(starts, ends)
 
 
 def diary_names(session: Session) -> dict[int, str]:

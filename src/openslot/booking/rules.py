@@ -31,7 +31,7 @@ from openslot.booking.errors import (
     TooManyHolds,
     TooShortNotice,
 )
-from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.models import Appointment, Priority, Status, minutes_between
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Malformed
@@ -267,6 +267,24 @@ def is_offered(actor: Actor, place: Place) -> bool:
     return place.is_public or may_book_others(actor, place)
 
 
+def place_for(appointment: Appointment, place: Place) -> Place | None:
+    """Return the place as an appointment finds it that moves there: with its own service, length
+    and margins, whatever the place offers by now. None if it is another schedule's and does not
+    offer the service."""
+    if not (place.services or appointment.service_id):
+        return place
+    stays = place.schedule_id == appointment.schedule_id
+    if not stays and place.offering(appointment.service_id) is None:
+        return None
+    return place._replace(
+        service_id=appointment.service_id,
+        slot_minutes=appointment.minutes,
+        max_slots=1,
+        before=minutes_between(appointment.busy_from, appointment.starts_at),
+        after=minutes_between(appointment.ends_at, appointment.busy_until),
+    )
+
+
 def check_booking_request(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
     """The ticks of an appointment of ``minutes`` at ``start``, if the place offers them at all.
 
@@ -277,8 +295,9 @@ def check_booking_request(place: Place, start: datetime, minutes: int, now: date
         raise Malformed("Give the start with its time zone.", field="start")
     _check_start(place, start, now)
     span = Span(tick_at(start), tick_at(start) + _ticks(place, minutes))
-    window = window_over(start, start + timedelta(minutes=minutes))
-    wanted = mask_of([span], window)
+    busy = place.busy(span)
+    window = window_over(instant_of(busy.start), instant_of(busy.end))
+    wanted = mask_of([busy], window)
     if wanted & ~opening(place.hours, place.zone, window):
         raise OutsideHours(field="start")
     if wanted & ~open_ticks(place, window):

@@ -30,12 +30,14 @@ from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import (
+    DAY,
     Span,
     Window,
     bits,
     grid,
     instant_of,
     mask_of,
+    ones,
     starts_of_runs,
     tick_at,
     window_over,
@@ -139,15 +141,25 @@ class Board:
         if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
             return 0
         busy = 0
-        patient_diary = (self.whom.diary_id,) if self.whom else ()
-        for diary_id in (*_diaries_of(place), *besides, *patient_diary):
+        for diary_id in _diaries_of(place):
             busy |= self.taken.get(diary_id, 0)
-        if self.whom:
-            busy |= self.whom.taken_days(place, self.window)
-        free = open_ticks(place, self.window) & ~busy
+        before, after = place.before // 5, place.after // 5
+        open_and_free = open_ticks(place, self.window) & ~busy
+        starts = starts_of_runs(open_and_free, before + minutes // 5 + after) << before
+        if self.whom or besides:
+            starts &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
         bookable = mask_of([bookable_span(place, self.now)], self.window)
         on_grid = grid(place.slot_minutes, place.zone, self.window)
-        return starts_of_runs(free, minutes // 5) & on_grid & bookable
+        return starts & on_grid & bookable
+
+    def _patient_busy(self, place: Place, besides: Sequence[int]) -> int:
+        """Return the time of the patient and of the diaries besides, which need no margins."""
+        busy = ~ones(self.window.days * DAY)
+        for diary_id in besides:
+            busy |= self.taken.get(diary_id, 0)
+        if self.whom:
+            busy |= self.taken.get(self.whom.diary_id, 0) | self.whom.taken_days(place, self.window)
+        return busy
 
     def take(self, diary_ids: Iterable[int], span: Span) -> None:
         """Mark a time as taken on this board only."""

@@ -93,7 +93,7 @@ class ServiceRequest(Base):
     @property
     def department(self) -> Department:
         """Return the department that provides the service."""
-        return self.service.department
+        return self.service.run_by
 
     @property
     def centre(self) -> Centre:

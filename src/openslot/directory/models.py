@@ -71,6 +71,14 @@ class BookableBy(StrEnum):
     REQUEST = "request"
 
 
+class Mode(StrEnum):
+    """How an appointment takes place."""
+
+    IN_PERSON = "in-person"
+    TELEPHONE = "telephone"
+    VIDEO = "video"
+
+
 class Diary(Base):
     """The busy time of a practitioner, patient, service or room, or the closed time of a centre.
     Its pages belong to the schedules."""
@@ -143,18 +151,39 @@ class Department(Base, Dated):
 
 
 class Service(Base, Dated):
-    """A service that a department offers; ``minutes`` is its usual length."""
+    """What can be booked; ``minutes`` is its usual length.
+
+    A service belongs to a department, to a centre, or, with neither, to the network. A department
+    has a diary for each of its own, which its schedule is booked in. Schedules of practitioners
+    offer services too (schedules.models.OfferedService): those of their centre, and the network's.
+
+    Besides its length, an appointment takes ``minutes_before`` and ``minutes_after`` of whoever
+    gives the care, but not of the patient. ``notice_minutes`` and ``horizon_days`` are those of the
+    schedule where they are missing. ``video_url`` is where people meet; ``{id}`` in it stands for
+    the id of the appointment.
+    """
 
     __tablename__ = "service"
-    __table_args__ = (UniqueConstraint("department_id", "name"),)
+    __table_args__ = (UniqueConstraint("department_id", "name"), Index(None, "centre_id"))
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"), unique=True)
-    department_id: Mapped[int] = mapped_column(ForeignKey("department.id"))
+    diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"), unique=True)
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"))
+    centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
     name: Mapped[str] = mapped_column(String(200))
     category: Mapped[str | None] = mapped_column(String(100))
     description: Mapped[str | None] = mapped_column(Text)
     minutes: Mapped[int] = mapped_column(Integer, default=30)
+    minutes_before: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    minutes_after: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    mode: Mapped[Mode] = mapped_column(
+        Word(Mode, 20), default=Mode.IN_PERSON, server_default=Mode.IN_PERSON
+    )
+    video_url: Mapped[str | None] = mapped_column(String(500))
+    instructions: Mapped[str | None] = mapped_column(Text)
+    price: Mapped[str | None] = mapped_column(String(100))
+    notice_minutes: Mapped[int | None] = mapped_column(Integer)
+    horizon_days: Mapped[int | None] = mapped_column(Integer)
     bookable_by: Mapped[BookableBy] = mapped_column(
         Word(BookableBy, 20), default=BookableBy.PUBLIC, server_default=BookableBy.PUBLIC
     )
@@ -163,7 +192,15 @@ class Service(Base, Dated):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     name_key: Mapped[str | None] = key_of("name", folded, 400)
 
-    department: Mapped[Department] = relationship(lazy="raise")
+    department: Mapped[Department | None] = relationship(lazy="raise")
+
+    @property
+    def run_by(self) -> Department:
+        """Return the department that runs the service. Raises LookupError for a service of a centre
+        or of the network."""
+        if self.department is None:
+            raise LookupError(self.id)
+        return self.department
 
 
 class Practitioner(Base, Dated):

@@ -101,9 +101,13 @@ def centre(session: Session, centre_id: int, *, inactive: bool = False) -> Centr
     return _present(session.get(Centre, centre_id), inactive)
 
 
-def department(session: Session, department_id: int, *, inactive: bool = False) -> Department:
-    """Return a department. Raises NotFound if it is not active, unless ``inactive``."""
-    return _present(session.get(Department, department_id), inactive)
+def department(
+    session: Session, department_id: int | None, *, inactive: bool = False
+) -> Department:
+    """Return a department. Raises NotFound if there is none, or it is not active, unless
+    ``inactive``."""
+    found = None if department_id is None else session.get(Department, department_id)
+    return _present(found, inactive)
 
 
 def service(session: Session, service_id: int, *, inactive: bool = False) -> Service:

@@ -52,7 +52,7 @@ class Known:
             stays = {
                 key: bookable
                 for key, bookable in known.schedules.items()
-                if not _is_of(bookable.subject, set(changes))
+                if not _is_of(bookable, set(changes))
             }
             return _State(version, stays | _read(reader, changes, as_of=version))
 
@@ -101,9 +101,11 @@ def _read(
     }
 
 
-def _is_of(subject: Schedule, changes: set[tuple[str, int]]) -> bool:
+def _is_of(bookable: Bookable, changes: set[tuple[str, int]]) -> bool:
     """Return whether one of the changes is about the schedule."""
+    subject = bookable.subject
     keys = {
+        *(("service", offered.service_id) for offered in bookable.place.services),
         ("schedule", subject.id),
         ("centre", subject.centre_id),
         ("practitioner", subject.practitioner_id),

@@ -100,6 +100,23 @@ class Schedule(Base, Dated):
         return self.department.name if self.department else ""
 
 
+class OfferedService(Base):
+    """A service that a practitioner's schedule offers, perhaps with a length of its own there. The
+    first by ``position`` is what is booked unless somebody chooses."""
+
+    __tablename__ = "offered_service"
+    __table_args__ = (Index(None, "service_id"),)
+
+    schedule_id: Mapped[int] = mapped_column(
+        ForeignKey("schedule.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    service_id: Mapped[int] = mapped_column(
+        ForeignKey("service.id"), primary_key=True, autoincrement=False
+    )
+    position: Mapped[int] = mapped_column(Integer)
+    minutes: Mapped[int | None] = mapped_column(Integer)
+
+
 class OpeningHours(Base):
     """A weekly period in the centre's wall-clock time; ``weekday`` 0 is Monday.
 

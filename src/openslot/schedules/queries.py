@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from openslot.core import keyset
 from openslot.core.folding import is_text
@@ -21,8 +21,15 @@ from openslot.directory.models import (
     StaffMember,
 )
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
-from openslot.schedules.models import Absence, AbsenceKind, Closure, OpeningHours, Schedule
-from openslot.schedules.rules import Place
+from openslot.schedules.models import (
+    Absence,
+    AbsenceKind,
+    Closure,
+    OfferedService,
+    OpeningHours,
+    Schedule,
+)
+from openslot.schedules.rules import Offered, Place
 
 T = TypeVar("T")
 
@@ -30,8 +37,8 @@ T = TypeVar("T")
 def places(
     session: Session, *where: ColumnElement[bool], inactive: bool = False
 ) -> dict[int, Place]:
-    """Return schedules with their hours by id, in one statement; only those that can be booked,
-    unless ``inactive``.
+    """Return schedules with their hours and services by id, in two statements; only those that can
+    be booked, unless ``inactive``.
 
     ``where`` can use columns of Schedule, Centre, Practitioner, Service and Department.
     """
@@ -50,10 +57,12 @@ def places(
             Centre.holiday_region,
             Schedule.slot_minutes,
             Schedule.max_slots,
-            Schedule.notice_minutes,
-            Schedule.horizon_days,
+            func.coalesce(Service.notice_minutes, Schedule.notice_minutes),
+            func.coalesce(Service.horizon_days, Schedule.horizon_days),
             Service.department_id,
             Service.bookable_by,
+            func.coalesce(Service.minutes_before, 0),
+            func.coalesce(Service.minutes_after, 0),
             OpeningHours.weekday,
             OpeningHours.starts,
             OpeningHours.ends,
@@ -69,9 +78,47 @@ def places(
         .where(*where)
         .order_by(Schedule.id, OpeningHours.weekday, OpeningHours.starts)
     )
+    offered = _offered().where(*where)
     if not inactive:
-        query = query.where(*bookable())
-    return _assemble(session.execute(query))
+        query, offered = query.where(*bookable()), offered.where(*bookable())
+    services: dict[int, list[Offered]] = {}
+    for schedule_id, *values in session.execute(offered):
+        services.setdefault(schedule_id, []).append(Offered(*values))
+    return {
+        key: place.offering_all(services.get(key, ()))
+        for key, place in _assemble(session.execute(query)).items()
+    }
+
+
+def _offered() -> Select[*tuple[Any, ...]]:
+    """Return the statement that reads the services that schedules offer, each in order."""
+    return (
+        select(
+            OfferedService.schedule_id,
+            Chosen.id,
+            Chosen.name,
+            func.coalesce(OfferedService.minutes, Chosen.minutes),
+            Chosen.minutes_before,
+            Chosen.minutes_after,
+            Chosen.mode,
+            Chosen.bookable_by,
+            func.coalesce(Chosen.notice_minutes, Schedule.notice_minutes),
+            func.coalesce(Chosen.horizon_days, Schedule.horizon_days),
+        )
+        .select_from(OfferedService)
+        .join(Chosen, Chosen.id == OfferedService.service_id)
+        .join(Schedule, Schedule.id == OfferedService.schedule_id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+        .where(Chosen.active.is_(True))
+        .order_by(OfferedService.schedule_id, OfferedService.position, Chosen.id)
+    )
+
+
+Chosen = aliased(Service)
+"""A service that was chosen among those that a schedule offers, beside the schedule's own."""
 
 
 def furthest_horizon(session: Session) -> int:
@@ -90,12 +137,12 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: seventeen columns of its own, then one period of hours."""
+    """Join the rows of each schedule: nineteen columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[17] is not None:
-            hours.append(Weekly(*row[17:]))
+        if row[19] is not None:
+            hours.append(Weekly(*row[19:]))
     return {
         key: Place._make(
             (
@@ -107,6 +154,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 row[16] or BookableBy.PUBLIC,
                 False,  # in_emergency
                 None,  # as_of
+                *row[17:19],
             )
         )
         for key, (row, hours) in by_schedule.items()
@@ -150,7 +198,11 @@ def _concerned(changes: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
     ids: dict[str, set[int]] = {}
     for kind, row_id in changes:
         ids.setdefault(kind, set()).add(row_id)
-    return or_(*(columns[kind].in_(of_kind) for kind, of_kind in ids.items()))
+    offering = select(OfferedService.schedule_id).where(
+        OfferedService.service_id.in_(ids.get("service", ()))
+    )
+    is_concerned = [columns[kind].in_(of_kind) for kind, of_kind in ids.items()]
+    return or_(*is_concerned, Schedule.id.in_(offering))
 
 
 def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:

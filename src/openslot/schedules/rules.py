@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from openslot.directory.models import BookableBy
+from openslot.directory.models import BookableBy, Mode
 from openslot.schedules.availability import (
     DAY,
     EPOCH,
@@ -38,12 +38,31 @@ _TYPED_CLOCK = re.compile(
 """A time with or without minutes, whole seconds and am or pm; four digits are hours and minutes."""
 
 
+class Offered(NamedTuple):
+    """A service as a schedule offers it: lengths in minutes, notice and horizon as they are there.
+
+    An appointment takes ``before`` and ``after`` of whoever gives the care, besides ``minutes``.
+    """
+
+    service_id: int
+    name: str
+    minutes: int
+    before: int
+    after: int
+    mode: Mode
+    bookable_by: BookableBy
+    notice_minutes: int
+    horizon_days: int
+
+
 class Place(NamedTuple):
     """A bookable schedule, with all that decides when it can be booked except the taken time.
 
-    Appointments claim their time in ``diary_id`` and, if there is one, ``room_id``; ``closures_id``
-    is the diary of the centre's closures. ``as_of`` is the version of the directory that it was
-    read at earlier, if it was; see known.py.
+    Appointments claim their time in ``diary_id`` and, if there is one, ``room_id``, from ``before``
+    minutes before they start until ``after`` minutes after their end; ``closures_id`` is the diary
+    of the centre's closures. Of the ``services`` that a schedule offers, the place is for one,
+    ``service_id``; its length, limits and margins are the place's. ``as_of`` is the version of the
+    directory that it was read at earlier, if it was; see known.py.
     """
 
     schedule_id: int
@@ -66,11 +85,43 @@ class Place(NamedTuple):
     bookable_by: BookableBy = BookableBy.PUBLIC
     in_emergency: bool = False
     as_of: int | None = None
+    before: int = 0
+    after: int = 0
+    services: tuple[Offered, ...] = ()
+    service_id: int | None = None
 
     @property
     def is_public(self) -> bool:
         """Return whether patients book here themselves."""
         return self.bookable_by is BookableBy.PUBLIC
+
+    def offering(self, service_id: int | None) -> "Place | None":
+        """Return the place for a service that the schedule offers, its usual one for None; None if
+        it does not offer the service."""
+        if service_id is None or service_id == self.service_id:
+            return self
+        return next((self._for(one) for one in self.services if one.service_id == service_id), None)
+
+    def offering_all(self, services: Sequence[Offered]) -> "Place":
+        """Return the place with these services, for the first of them."""
+        return self._replace(services=tuple(services))._for(services[0]) if services else self
+
+    def _for(self, offered: Offered) -> "Place":
+        return self._replace(
+            service_id=offered.service_id,
+            slot_minutes=offered.minutes,
+            max_slots=1,
+            before=offered.before,
+            after=offered.after,
+            bookable_by=offered.bookable_by,
+            notice_minutes=offered.notice_minutes,
+            horizon_days=offered.horizon_days,
+        )
+
+    def busy(self, span: Span) -> Span:
+        """Return the ticks that an appointment takes of whoever gives the care: with preparation
+        and clean-up."""
+        return Span(span.start - self.before // 5, span.end + self.after // 5)
 
     def for_agreed(self) -> "Place":
         """Return the place for a request that the department agreed to: a colleague books it."""

@@ -110,7 +110,7 @@ def entries(session: Session) -> Iterator[Entry]:
         )
         _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
         if service:
-            _extend(departments, service.department_id, place, service.name)
+            _extend(departments, department.id, place, service.name)
             continue
         practitioners.setdefault(practitioner.id, _practitioner(practitioner))
         _extend(practitioners, practitioner.id, place, "")

@@ -74,7 +74,7 @@ def _check_patient(work: Work, booking_request: BookingRequest, referral: referr
 
 
 def _place_of(work: Work, booking_request: BookingRequest) -> Place:
-    place = commands.place_of(work.session, booking_request.schedule_id)
+    place = commands.place_of(work.session, booking_request.schedule_id, booking_request.service_id)
     return place.for_emergency() if booking_request.emergency else place
 
 

@@ -76,7 +76,7 @@ def accept(work: Work, offer_id: UUID) -> Appointment:
     never be accepted.
     """
     offer = _open_offer_for(work, offer_id)
-    place = place_of(work.session, offer.hold.schedule.id)
+    place = place_of(work.session, offer.hold.schedule.id, offer.hold.service_id)
     try:
         appointment = offered.take(
             work,

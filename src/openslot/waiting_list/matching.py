@@ -14,6 +14,7 @@ from openslot.booking.rules import (
     is_addressed_to,
     needs_referral,
     one_a_day_key,
+    place_for,
 )
 from openslot.booking.slots import Board, Slot, slot_at
 from openslot.core.work import Work
@@ -279,8 +280,11 @@ def _free_by_distance(
 ) -> Iterator[Slot]:
     """Yield the free slots of a schedule for an appointment, the nearest to ``wanted`` first."""
     board, minutes, daily_key = market.board, appointment.minutes, appointment.one_a_day
+    suited = place_for(appointment, place)
+    if suited is None:
+        return
     busy = [appointment.patient.diary_id] if appointment.patient else []
-    free = board.free_starts(place, minutes, busy) & mask_of([within], board.window)
+    free = board.free_starts(suited, minutes, busy) & mask_of([within], board.window)
     for bit in nearest_bits(free, tick_at(wanted) - board.window.start):
         tick = board.window.start + bit
         if daily_key and market.has_appointment(place, appointment.patient_id, tick, daily_key):
@@ -294,7 +298,9 @@ def _reserve(market: Market, slot: Slot, appointment: Appointment) -> None:
     start = tick_at(slot.start)
     span = Span(start, start + appointment.minutes // 5)
     busy = (appointment.patient.diary_id,) if appointment.patient else ()
-    market.board.take((*place.claimed_ids, *busy), span)
+    suited = place_for(appointment, place) or place
+    market.board.take(place.claimed_ids, suited.busy(span))
+    market.board.take(busy, span)
     if appointment.patient and appointment.one_a_day:
         key = one_a_day_key(place, appointment.patient.id, slot.start)
         market.keys.setdefault(appointment.patient.id, set()).update({key} if key else ())

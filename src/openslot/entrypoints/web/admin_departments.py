@@ -58,10 +58,11 @@ def department_page(department_id: int) -> str:
     )
 
 
-def editable(department_id: int) -> Department:
-    """Return a department that the reader may edit; raise Forbidden otherwise."""
+def editable(department_id: int | None) -> Department:
+    """Return a department that the reader may edit; raise Forbidden otherwise, and NotFound if
+    there is none."""
     department = queries.department(context.reader(), department_id, inactive=True)
-    may_edit_department(context.actor(), department.centre_id, department_id)
+    may_edit_department(context.actor(), department.centre_id, department.id)
     return department
 
 

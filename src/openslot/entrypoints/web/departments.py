@@ -36,9 +36,11 @@ def choices_for(work: Work, text: str) -> Found:
     departments = {
         one.id: one for one in directory.departments(work.session, work.actor.centre_id or 0)
     }
-    services_of: dict[int, list[Service]] = {key: [] for key in departments}
-    for service in directory.services(work.session, list(services_of)):
-        services_of[service.department_id].append(service)
+    services = directory.services(work.session, list(departments))
+    services_of = {
+        key: [service for service in services if service.department_id == key]
+        for key in departments
+    }
     favourite_keys = favourites(work.session, work.actor.account_id)
     matching_ids = _matching(text, departments, services_of)
     choices = [
