@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
-from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.directory.models import Centre, Department, Mode, Patient, Practitioner, Service
 from openslot.schedules.models import Schedule
 
 
@@ -105,7 +105,7 @@ class Appointment(Base):
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 
     schedule: Mapped[Schedule] = relationship(lazy="raise")
-    chosen_service: Mapped[Service | None] = relationship(lazy="raise")
+    chosen_service: Mapped[Service | None] = relationship(lazy="joined")
     patient: Mapped[Patient | None] = relationship(lazy="raise")
 
     @property
@@ -125,9 +125,22 @@ class Appointment(Base):
 
     @property
     def service(self) -> Service | None:
-        """Return the service that was chosen, or the schedule's own; None for a practitioner's
-        usual appointment."""
+        """Return the service that a department runs, or None for a practitioner."""
+        return self.schedule.service
+
+    @property
+    def booked_service(self) -> Service | None:
+        """Return what is booked: the service that was chosen, or the department's; None if the
+        practitioner offers no services."""
         return self.chosen_service or self.schedule.service
+
+    @property
+    def video_url(self) -> str | None:
+        """Return where the people of a video appointment meet, or None."""
+        service = self.booked_service
+        if service is None or service.mode is not Mode.VIDEO or not service.video_url:
+            return None
+        return service.video_url.replace("{id}", str(self.id))
 
     @property
     def department(self) -> Department | None:

@@ -45,7 +45,6 @@ from openslot.directory.models import (
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
 from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
 from openslot.schedules.models import Absence, Closure, Schedule
-from openslot.schedules.queries import Chosen
 from openslot.schedules.rules import Place
 
 Condition = ColumnElement[bool]
@@ -60,7 +59,6 @@ LOADED = (
     _schedule.contains_eager(Schedule.centre),
     _schedule.contains_eager(Schedule.practitioner),
     _schedule.contains_eager(Schedule.service).contains_eager(Service.department),
-    contains_eager(Appointment.chosen_service.of_type(Chosen)),
     contains_eager(Appointment.patient),
 )
 """Options that load all that a page or a message shows of an appointment, for a select that joins
@@ -75,7 +73,6 @@ def _appointments() -> Select[Appointment]:
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
-        .outerjoin(Chosen, Chosen.id == Appointment.service_id)
         .outerjoin(Patient, Patient.id == Appointment.patient_id)
         .options(*LOADED)
     )
@@ -158,6 +155,12 @@ def at_centre(centre_id: int) -> ColumnElement[bool]:
 def on_schedule(schedule_id: int) -> ColumnElement[bool]:
     """Return the condition for appointments of one schedule."""
     return Appointment.schedule_id == schedule_id
+
+
+def for_service(service_id: int) -> ColumnElement[bool]:
+    """Return the condition for appointments for a service, on its own schedule or another that
+    offers it."""
+    return or_(Schedule.service_id == service_id, Appointment.service_id == service_id)
 
 
 def to_come(now: datetime) -> ColumnElement[bool]:

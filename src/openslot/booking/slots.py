@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -15,6 +15,7 @@ from openslot.booking.errors import (
     ReferralRequired,
     ReferralSpent,
 )
+from openslot.booking.models import Appointment
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
@@ -42,6 +43,7 @@ from openslot.schedules.availability import (
     tick_at,
     window_over,
 )
+from openslot.schedules.diaries import Claim
 from openslot.schedules.rules import Place, bookable_span, open_ticks
 
 
@@ -52,6 +54,7 @@ class Slot:
     start: datetime
     end: datetime
     schedule_id: int
+    service_id: int | None = field(default=None, compare=False)
 
 
 class Barrier(StrEnum):
@@ -174,9 +177,10 @@ def board(
     *,
     besides: Iterable[int] = (),
     whom: ForWhom | None = None,
+    moving: Appointment | None = None,
 ) -> Board:
     """Return the taken time of the places, the diaries ``besides`` and the patient, in two
-    statements.
+    statements; two more for an appointment that is ``moving``, whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
     free for emergencies is free for a place ``in_emergency``, with two more statements for each.
@@ -190,6 +194,10 @@ def board(
     expired, absent = queries.expired_spans(
         work, window, patient_id=whom.patient_id if whom else None
     )
+    if moving is not None:
+        own = queries.claims_of(work.session, [moving])
+        expired += own
+        absent += _absent_there(work, own)
     for diary_id, span in expired:
         if diary_id in taken:
             taken[diary_id] &= ~mask_of([span], window)
@@ -202,6 +210,12 @@ def board(
             )
             taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
     return Board(window, taken, work.now, whom)
+
+
+def _absent_there(work: Work, claims: Sequence[Claim]) -> list[Claim]:
+    """Return the absences during the claims, in their diaries."""
+    over = Span(min(span.start for _, span in claims), max(span.end for _, span in claims))
+    return schedules.absent_spans(work.session, {diary_id for diary_id, _ in claims}, over)
 
 
 def _taken_in_emergency(work: Work, diary_id: int, window: Window) -> int:
@@ -220,13 +234,14 @@ def free_starts(
     minutes: int | None = None,
     besides: Sequence[int] = (),
     whom: ForWhom | None = None,
+    moving: Appointment | None = None,
 ) -> dict[int, int]:
     """Return the free starts of each place as a mask over ``window``, in two statements.
 
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
-    patient ``whom`` must be free too.
+    patient ``whom`` must be free too. The time of an appointment that is ``moving`` counts as free.
     """
-    taken = board(work, places.values(), window, besides=besides, whom=whom)
+    taken = board(work, places.values(), window, besides=besides, whom=whom, moving=moving)
     return {key: taken.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
@@ -244,12 +259,15 @@ def slots(
     limit: int | None = None,
     besides: Sequence[int] = (),
     whom: ForWhom | None = None,
+    moving: Appointment | None = None,
 ) -> list[Slot]:
-    """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest
-    first."""
+    """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest first;
+    see :func:`free_starts`."""
     # One more day, since an appointment can end after the last start.
     window = window_over(starts, ends + timedelta(days=1))
-    masks = free_starts(work, places, window, minutes=minutes, besides=besides, whom=whom)
+    masks = free_starts(
+        work, places, window, minutes=minutes, besides=besides, whom=whom, moving=moving
+    )
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
 
     def starts_of(key: int) -> Iterator[tuple[int, int]]:
@@ -293,4 +311,5 @@ def slot_at(tick: int, place: Place, minutes: int | None = None) -> Slot:
     """Return the slot that starts with ``tick``, of ``minutes`` or the place's slot length."""
     start = instant_of(tick)
     end = start + timedelta(minutes=minutes or place.slot_minutes)
-    return Slot(start.astimezone(place.zone), end.astimezone(place.zone), place.schedule_id)
+    zone = place.zone
+    return Slot(start.astimezone(zone), end.astimezone(zone), place.schedule_id, place.service_id)

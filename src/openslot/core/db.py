@@ -250,7 +250,7 @@ class Database:
         """
         engine = self._snapshots if snapshot else self._plain_reader()
         # Closing rolls back without expiring loaded rows, so that they can still be shown.
-        session = Session(engine, expire_on_commit=False, autoflush=False, info={"database": self})
+        session = _Writing(engine, expire_on_commit=False, autoflush=False, info={"database": self})
         try:
             with _busy_if_pool_is_empty():
                 session.connection()

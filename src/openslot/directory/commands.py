@@ -3,6 +3,7 @@
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
@@ -10,6 +11,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.changes import set_values
 from openslot.core.folding import is_text
 from openslot.core.ids import new_id
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import contacts, queries
 from openslot.directory.details import (
@@ -26,6 +28,7 @@ from openslot.directory.editing import (
     editor_of_department,
     editor_of_patient,
     editor_of_practitioner,
+    editor_of_service,
 )
 from openslot.directory.errors import BusinessNumberTaken, NameTaken
 from openslot.directory.models import (
@@ -127,10 +130,11 @@ def _check_department(
 
 
 def create_service(work: Work, department_id: int, details: ServiceDetails) -> Service:
-    """Create a service of a department; its staff and administrators of the centre only."""
+    """Create a service that a department runs itself, with a diary of its own; its staff and
+    administrators of the centre only."""
     department = queries.department(work.session, department_id, inactive=True)
     may_edit_department(work.actor, department.centre_id, department_id)
-    _check_service(work.session, department_id, details.name, except_id=None)
+    _check_service(work.session, details.name, Service.department_id == department_id)
     service = Service(
         diary_id=queries.new_diary(work.session, "service"),
         department_id=department_id,
@@ -140,21 +144,38 @@ def create_service(work: Work, department_id: int, details: ServiceDetails) -> S
     return _add(work, service)
 
 
+def create_offered_service(work: Work, centre_id: int | None, details: ServiceDetails) -> Service:
+    """Create a service that schedules of a centre, or of the whole network for None, can offer; its
+    administrators only."""
+    service = Service(centre_id=centre_id, active=True, **details.model_dump())
+    editor_of_service(work.session, work.actor, service)
+    if centre_id is not None:
+        queries.centre(work.session, centre_id, inactive=True)
+    lock(work.session, f"services of centre {centre_id or 'any'}")
+    _check_service(work.session, details.name, _beside(service))
+    return _add(work, service)
+
+
 def change_service(work: Work, service_id: int, details: ServiceDetails) -> Service:
     """Replace the details of a service."""
     service = queries.service(work.session, service_id, inactive=True)
-    department = queries.department(work.session, service.department_id, inactive=True)
-    editor = editor_of_department(work.actor, department.centre_id, department.id)
+    editor = editor_of_service(work.session, work.actor, service)
     check_changes(ServiceDetails, editor, service, details)
-    _check_service(work.session, department.id, details.name, except_id=service_id)
+    _check_service(work.session, details.name, _beside(service), Service.id != service_id)
     return _change(work, service, details.model_dump())
 
 
-def _check_service(
-    session: Session, department_id: int, name: str, *, except_id: int | None
-) -> None:
-    for other in queries.services(session, [department_id], inactive=True):
-        if other.name.casefold() == name.casefold() and other.id != except_id:
+def _beside(service: Service) -> ColumnElement[bool]:
+    """Return the condition for services of the same department, of the same centre, or of the
+    network."""
+    if service.department_id is not None:
+        return Service.department_id == service.department_id
+    return and_(Service.department_id.is_(None), Service.centre_id == service.centre_id)
+
+
+def _check_service(session: Session, name: str, *others: ColumnElement[bool]) -> None:
+    for other in queries.services_where(session, *others):
+        if other.name.casefold() == name.casefold():
             raise NameTaken(field="name")
 
 

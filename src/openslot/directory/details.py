@@ -23,11 +23,16 @@ from openslot.core.fields import (
     ZoneName,
     refuse,
 )
-from openslot.directory.models import BookableBy, CentreType, Profession
+from openslot.directory.models import BookableBy, CentreType, Mode, Profession
 
 OptionalBirth = Annotated[Birth | None, Blank]
 Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
 Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
+
+
+def is_length(minutes: int) -> bool:
+    """Return whether an appointment can be so long: 5 minutes to 8 hours, in steps of 5."""
+    return 5 <= minutes <= 480 and minutes % 5 == 0
 
 
 class CentreDetails(Details):
@@ -59,20 +64,35 @@ class DepartmentDetails(Details):
 
 
 class ServiceDetails(Details):
-    """A service of a department; ``minutes`` is a multiple of 5 up to 8 hours."""
+    """What can be booked; ``minutes`` is a multiple of 5 up to 8 hours.
+
+    The margins, multiples of 5 up to 2 hours, are taken of whoever gives the care. Without
+    ``notice_minutes`` and ``horizon_days`` the schedule's limits hold.
+    """
 
     name: Name
     category: OptionalLine = None
     minutes: int = 30
+    minutes_before: int = 0
+    minutes_after: int = 0
+    mode: Mode = Mode.IN_PERSON
+    video_url: OptionalWebAddress = None
     bookable_by: BookableBy = BookableBy.PUBLIC
+    notice_minutes: Annotated[int | None, Field(ge=0, le=60 * 24 * 60), Blank] = None
+    horizon_days: Annotated[int | None, Field(ge=1, le=730), Blank] = None
+    instructions: OptionalText = None
+    price: OptionalLine = None
     description: OptionalText = None
     phone: OptionalPhone = None
     email: OptionalEmail = None
 
     @model_validator(mode="after")
     def _minutes_are_ticks(self) -> Self:
-        if not 5 <= self.minutes <= 480 or self.minutes % 5:
+        if not is_length(self.minutes):
             raise refuse("Enter a length from 5 to 480 minutes, in steps of 5.")
+        for margin in (self.minutes_before, self.minutes_after):
+            if not 0 <= margin <= 120 or margin % 5:
+                raise refuse("Enter preparation and clean-up up to 120 minutes, in steps of 5.")
         return self
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from sqlalchemy.orm import Session
+
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Details
+from openslot.directory import queries
 from openslot.directory.details import (
     AccountDetails,
     CentreDetails,
@@ -15,8 +18,8 @@ from openslot.directory.details import (
     ServiceDetails,
     StaffOwnDetails,
 )
-from openslot.directory.models import Patient
-from openslot.directory.rules import runs_centre, runs_every
+from openslot.directory.models import Patient, Service
+from openslot.directory.rules import may_run_network, runs_centre, runs_every
 
 
 class Editor(StrEnum):
@@ -131,6 +134,18 @@ def editor_of_department(actor: Actor, centre_id: int, department_id: int) -> Ed
     if actor.is_a(Role.STAFF) and actor.department_id == department_id:
         return Editor.DEPARTMENT
     return editor_of_centre(actor, centre_id)
+
+
+def editor_of_service(session: Session, actor: Actor, service: Service) -> Editor:
+    """Return the actor's relation to a service: of a department, a centre or the network. Raises
+    Forbidden."""
+    if service.department_id is not None:
+        department = queries.department(session, service.department_id, inactive=True)
+        return editor_of_department(actor, department.centre_id, department.id)
+    if service.centre_id is not None:
+        return editor_of_centre(actor, service.centre_id)
+    may_run_network(actor)
+    return Editor.NETWORK
 
 
 def editor_of_practitioner(

@@ -189,6 +189,35 @@ def services(
     return session.scalars(query if inactive else query.where(Service.active.is_(True))).all()
 
 
+def services_where(session: Session, *where: ColumnElement[bool]) -> Sequence[Service]:
+    """Return the matching services in order of name, also inactive ones."""
+    return session.scalars(select(Service).where(*where).order_by(Service.name, Service.id)).all()
+
+
+def services_for_practitioners(session: Session, centre_id: int) -> Sequence[Service]:
+    """Return the services of a centre and of the network, also inactive ones, that no department
+    runs, in order of name."""
+    return services_where(session, offerable(centre_id), Service.department_id.is_(None))
+
+
+def services_by_id(session: Session, ids: Collection[int]) -> dict[int, Service]:
+    """Return these services by id; without a statement if there are none."""
+    found = services_where(session, Service.id.in_(ids)) if ids else ()
+    return {service.id: service for service in found}
+
+
+def at_centre(centre_id: int) -> ColumnElement[bool]:
+    """Return the condition for services of a centre and of its departments."""
+    return or_(Service.centre_id == centre_id, of_departments(Department.centre_id == centre_id))
+
+
+def offerable(centre_id: int) -> ColumnElement[bool]:
+    """Return the condition for services that schedules of a centre can offer: its own and those of
+    its departments and of the network."""
+    of_network = and_(Service.centre_id.is_(None), Service.department_id.is_(None))
+    return or_(at_centre(centre_id), of_network)
+
+
 def practitioners(
     session: Session, *, text: str = "", limit: int, offset: int
 ) -> tuple[Sequence[Practitioner], int]:

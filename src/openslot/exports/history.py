@@ -154,7 +154,7 @@ def _appointment(appointment: Appointment) -> Document:
         **_when(appointment.centre, start=appointment.starts_at, end=appointment.ends_at),
         "centre": _centre(appointment.centre),
         "practitioner": _person(appointment.practitioner),
-        "service": appointment.service.name if appointment.service else None,
+        "service": appointment.booked_service.name if appointment.booked_service else None,
         "department": appointment.department.name if appointment.department else None,
         "reason": appointment.reason,
         "referral": _id(appointment.referral_id),

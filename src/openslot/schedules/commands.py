@@ -1,6 +1,6 @@
 """Commands on schedules, their hours, and closures of centres."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from openslot.core import audit
 from openslot.core.actor import Actor
 from openslot.core.db import remove
-from openslot.core.errors import Conflict, Forbidden, NotFound
+from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound
 from openslot.core.fields import Details, OptionalLine
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.details import is_length
 from openslot.directory.editing import NotYoursToChange, check_kept
-from openslot.directory.models import Department, Room
+from openslot.directory.models import Department, Room, Service
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_every
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
@@ -38,6 +39,17 @@ class ScheduleDetails(Details):
 OWN_SCHEDULE: frozenset[str] = frozenset()
 """Fields of their schedules that practitioners can change: none, only the hours. Administrators
 of the centre and the department of a service can change everything."""
+
+
+class Offering(Details):
+    """A service that a schedule offers; without ``minutes`` it has its usual length."""
+
+    service_id: int
+    minutes: int | None = None
+
+
+MOST_OFFERED = 30
+"""Services that one schedule can offer."""
 
 
 class WorksElsewhere(Forbidden):
@@ -103,6 +115,34 @@ def set_hours(work: Work, schedule_id: int, hours: Iterable[Weekly]) -> None:
     _set_hours(work.session, schedule, hours, ZoneInfo(centre.time_zone))
     schedule.changed_at = work.now
     _record(work, schedule, "hours-changed")
+
+
+def offer_services(work: Work, schedule_id: int, offerings: Sequence[Offering]) -> None:
+    """Replace the services that a practitioner's schedule offers; the first is its usual one.
+    Booked appointments stay as they are. Administrators of the centre only.
+
+    Raises NotFound, with the field ``services``, for a service that is not of the centre or the
+    network, and Invalid for one that is named twice, too many, or a length that cannot be.
+    """
+    schedule = _existing(work.session, schedule_id)
+    may_run_centre(work.actor, schedule.centre_id)
+    if schedule.practitioner_id is None:
+        raise Invalid("Only practitioners offer services. This is one.", field="services")
+    ids = [offering.service_id for offering in offerings]
+    if len(set(ids)) != len(ids) or len(ids) > MOST_OFFERED:
+        raise Invalid(
+            "Choose up to {most} services, each once.", field="services", most=MOST_OFFERED
+        )
+    if any(one.minutes is not None and not is_length(one.minutes) for one in offerings):
+        raise Invalid("Enter a length from 5 to 480 minutes, in steps of 5.", field="minutes")
+    offerable = directory.services_where(
+        work.session, directory.offerable(schedule.centre_id), Service.active.is_(True)
+    )
+    if not set(ids) <= {service.id for service in offerable}:
+        raise NotFound("There is no such service at this centre.", field="services")
+    queries.replace_offered(work.session, schedule_id, [one.model_dump() for one in offerings])
+    schedule.changed_at = work.now
+    _record(work, schedule, "services-changed")
 
 
 def set_active(work: Work, schedule_id: int, active: bool) -> None:

@@ -1,12 +1,12 @@
 """Queries of schedules, with all that decides when they can be booked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from openslot.core import keyset
@@ -58,7 +58,10 @@ def places(
             Schedule.slot_minutes,
             Schedule.max_slots,
             func.coalesce(Service.notice_minutes, Schedule.notice_minutes),
-            func.coalesce(Service.horizon_days, Schedule.horizon_days),
+            case(
+                (Service.horizon_days < Schedule.horizon_days, Service.horizon_days),
+                else_=Schedule.horizon_days,
+            ),
             Service.department_id,
             Service.bookable_by,
             func.coalesce(Service.minutes_before, 0),
@@ -103,7 +106,10 @@ def _offered() -> Select[*tuple[Any, ...]]:
             Chosen.mode,
             Chosen.bookable_by,
             func.coalesce(Chosen.notice_minutes, Schedule.notice_minutes),
-            func.coalesce(Chosen.horizon_days, Schedule.horizon_days),
+            case(
+                (Chosen.horizon_days < Schedule.horizon_days, Chosen.horizon_days),
+                else_=Schedule.horizon_days,
+            ),
         )
         .select_from(OfferedService)
         .join(Chosen, Chosen.id == OfferedService.service_id)
@@ -155,6 +161,8 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 False,  # in_emergency
                 None,  # as_of
                 *row[17:19],
+                (),  # services
+                None,  # service_id
             )
         )
         for key, (row, hours) in by_schedule.items()
@@ -253,6 +261,28 @@ def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -
     """Replace all weekly periods of a schedule."""
     session.execute(delete(OpeningHours).where(OpeningHours.schedule_id == schedule_id))
     session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
+
+
+def replace_offered(
+    session: Session, schedule_id: int, offerings: Sequence[Mapping[str, Any]]
+) -> None:
+    """Replace all services that a schedule offers, in their order."""
+    session.execute(delete(OfferedService).where(OfferedService.schedule_id == schedule_id))
+    session.add_all(
+        OfferedService(schedule_id=schedule_id, position=position, **offering)
+        for position, offering in enumerate(offerings)
+    )
+
+
+def offered_by(session: Session, schedule_id: int) -> list[tuple[OfferedService, Service]]:
+    """Return the services that a schedule offers, also inactive ones, in order."""
+    rows = session.execute(
+        select(OfferedService, Chosen)
+        .join(Chosen, Chosen.id == OfferedService.service_id)
+        .where(OfferedService.schedule_id == schedule_id)
+        .order_by(OfferedService.position, Chosen.id)
+    )
+    return [(offered, service) for offered, service in rows]
 
 
 def absences(

@@ -118,6 +118,11 @@ class Place(NamedTuple):
             horizon_days=offered.horizon_days,
         )
 
+    @property
+    def furthest_days(self) -> int:
+        """Return the days ahead that can be booked at most, of any service."""
+        return max(self.horizon_days, *(one.horizon_days for one in self.services), 0)
+
     def busy(self, span: Span) -> Span:
         """Return the ticks that an appointment takes of whoever gives the care: with preparation
         and clean-up."""

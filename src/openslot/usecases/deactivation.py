@@ -13,10 +13,10 @@ from openslot.department_requests import queries as requests
 from openslot.department_requests.errors import HasOpenRequests
 from openslot.directory import commands
 from openslot.directory import queries as directory
+from openslot.directory.editing import editor_of_service
 from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Service
 from openslot.directory.rules import (
-    may_edit_department,
     may_run_centre,
     may_run_network,
     runs_every,
@@ -50,11 +50,10 @@ def deactivate_department(work: Work, department_id: int, *, active: bool) -> No
 
 
 def deactivate_service(work: Work, service_id: int, *, active: bool) -> None:
-    """Deactivate or activate a service; staff of its department and administrators of the centre
-    only. Raises HasAppointments and HasOpenRequests."""
+    """Deactivate or activate a service; those who can change it only. Raises HasAppointments and
+    HasOpenRequests. Appointments with practitioners who offered it stay as they are."""
     service = directory.service(work.session, service_id, inactive=True)
-    department = directory.department(work.session, service.department_id, inactive=True)
-    may_edit_department(work.actor, department.centre_id, department.id)
+    editor_of_service(work.session, work.actor, service)
     if not active:
         _check_no_appointments(work, Schedule.service_id == service_id)
         _check_no_requests(work, requests.of_service(service_id))
@@ -101,7 +100,7 @@ def _check_no_appointments(work: Work, concerned: booking.Condition) -> None:
     places = schedules.places(work.session, concerned, inactive=True)
     ends: dict[int, int] = {}
     for place in places.values():
-        horizon = tick_at(work.now + timedelta(days=place.horizon_days + 1))
+        horizon = tick_at(work.now + timedelta(days=place.furthest_days + 1))
         ends[place.diary_id] = max(horizon, ends.get(place.diary_id, 0))
     for diary_id, end in sorted(ends.items()):
         claims.settle(work.session, diary_id, Span(tick_at(work.now), end))

@@ -62,7 +62,7 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         patient=patient_ref(appointment.patient),
         practitioner=practitioner_ref(appointment.practitioner),
         centre=centre_ref(appointment.centre),
-        service=service_ref(appointment.service, appointment.department),
+        service=service_ref(appointment.booked_service, appointment.department),
         start=appointment.starts_at.astimezone(appointment.zone),
         end=appointment.ends_at.astimezone(appointment.zone),
         status=appointment.status,

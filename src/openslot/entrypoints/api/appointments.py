@@ -24,7 +24,6 @@ from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.rules import Rule
-from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
 
 service = Service("appointments", "Appointments", "Hold, book, move and cancel appointments.")
@@ -51,10 +50,17 @@ Emergency = Annotated[
 ]
 
 
+Chosen = Annotated[
+    Id | None,
+    Field(description="A service that the schedule offers; defaults to its first."),
+]
+
+
 class NewHold(Given):
     """A time to hold for a few minutes; `patient` defaults to you if you are a patient."""
 
     schedule: Id
+    service: Chosen = None
     start: Instant
     minutes: Minutes | None = None
     patient: UUID | None = None
@@ -76,6 +82,7 @@ class NewAppointment(Given):
     """An appointment to book; `hold` books the time that it holds."""
 
     schedule: Id
+    service: Chosen = None
     start: Instant
     minutes: Minutes | None = None
     patient: UUID | None = None
@@ -154,6 +161,7 @@ def create_hold(body: NewHold) -> Hold:
         minutes=body.minutes,
         patient_id=body.patient or bearer.actor().patient_id,
         emergency=body.emergency,
+        service_id=body.service,
     )
     hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)
@@ -206,6 +214,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         priority=body.priority,
         second_appointment=body.second_appointment,
         emergency=body.emergency,
+        service_id=body.service,
     )
 
     booked = bearer.write(
@@ -311,7 +320,7 @@ def _filters(query: AppointmentQuery) -> list[queries.Condition]:
     if query.schedule:
         conditions.append(queries.on_schedule(query.schedule))
     if query.service:
-        conditions.append(Schedule.service_id == query.service)
+        conditions.append(queries.for_service(query.service))
     if query.patient:
         conditions.append(queries.of_patient(query.patient))
     if query.priority:

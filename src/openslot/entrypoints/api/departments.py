@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from openslot.core.errors import Invalid
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails, ServiceDetails
-from openslot.directory.models import BookableBy
+from openslot.directory.models import BookableBy, Mode
 from openslot.directory.models import Department as DepartmentRow
 from openslot.directory.models import Service as ServiceRow
 from openslot.entrypoints import bearer
@@ -62,14 +63,23 @@ DepartmentChange = Partial.of(DepartmentDetails, "DepartmentChange", "Changes to
 
 
 class OfferedService(Shown):
-    """A service of a department."""
+    """A service: of a department; of a centre, or of the network with neither, for schedules of
+    practitioners to offer."""
 
     id: int
-    department_id: int
+    department_id: int | None
+    centre_id: int | None
     name: str
     category: str | None
     minutes: int
+    minutes_before: int
+    minutes_after: int
+    mode: Mode
     bookable_by: BookableBy
+    notice_minutes: int | None
+    horizon_days: int | None
+    instructions: str | None
+    price: str | None
     description: str | None
     phone: str | None
     email: str | None
@@ -91,9 +101,11 @@ class ServiceQuery(Paged):
 
 
 class NewService(ServiceDetails):
-    """A service of a department; it can be booked once it has a schedule."""
+    """A service of a department, which can be booked once it has a schedule; without one, a service
+    of a centre, or of the network, for schedules of practitioners to offer."""
 
-    department_id: Id
+    department_id: Id | None = None
+    centre_id: Id | None = None
 
 
 ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "Changes to a service.")
@@ -185,7 +197,7 @@ def list_services(query: ServiceQuery) -> Listing[OfferedService]:
     if query.department:
         conditions.append(ServiceRow.department_id == query.department)
     if query.centre:
-        conditions.append(queries.of_departments(DepartmentRow.centre_id == query.centre))
+        conditions.append(queries.at_centre(query.centre))
     if query.suburb:
         conditions.append(queries.of_departments(queries.in_suburb(query.suburb)))
     after = read_cursor(query.after, str, int)
@@ -212,8 +224,13 @@ def get_service(service_id: int) -> OfferedService:
 )
 def create_service(body: NewService) -> Answer:
     """Add a service, as the department's staff or an administrator of the centre."""
-    details = ServiceDetails(**body.model_dump(exclude={"department_id"}))
-    service_row = bearer.write(commands.create_service, body.department_id, details)
+    details = ServiceDetails(**body.model_dump(exclude={"department_id", "centre_id"}))
+    if body.department_id is None:
+        service_row = bearer.write(commands.create_offered_service, body.centre_id, details)
+    elif body.centre_id is None:
+        service_row = bearer.write(commands.create_service, body.department_id, details)
+    else:
+        raise Invalid("Send the department or the centre, not both.", field="centre_id")
     return Answer(_service(service_row), headers={"Location": f"{SERVICES}/{service_row.id}"})
 
 

@@ -238,7 +238,7 @@ def _appointment(appointment: Appointment) -> HistoryAppointment:
         id=appointment.id,
         at=appointment.starts_at,
         practitioner=practitioner_ref(appointment.practitioner),
-        service=appointment.service.name if appointment.service else None,
+        service=appointment.booked_service.name if appointment.booked_service else None,
         centre=appointment.centre.name,
         start=appointment.starts_at.astimezone(zone),
         end=appointment.ends_at.astimezone(zone),

@@ -10,6 +10,7 @@ from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import Day, refuse
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.models import Mode
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -82,8 +83,25 @@ class WeeklyHours(Shown):
     valid_until: date | None
 
 
+class Offering(Given):
+    """A service that a practitioner offers here; without `minutes` it has its usual length."""
+
+    service: Id
+    minutes: Annotated[int | None, Field(ge=5, le=480, multiple_of=5)] = None
+
+
+class OfferedHere(Shown):
+    """A service that a practitioner offers here, with its length in minutes."""
+
+    service: int
+    name: str
+    mode: Mode
+    minutes: int
+
+
 class Schedule(Shown):
-    """A practitioner or service that can be booked at a centre."""
+    """A practitioner or service that can be booked at a centre. Of the `services`, the first is
+    what is booked unless another is named; without any, appointments are as long as slots."""
 
     id: int
     centre: CentreRef
@@ -94,6 +112,7 @@ class Schedule(Shown):
     notice_minutes: int
     horizon_days: int
     hours: list[WeeklyHours]
+    services: list[OfferedHere]
 
 
 class ScheduleList(Listing[Schedule]):
@@ -125,6 +144,7 @@ class NewSchedule(ScheduleDetails):
 
 class _Changeable(ScheduleDetails):
     hours: Annotated[list[Hours], Field(max_length=100)]
+    services: Annotated[list[Offering], Field(max_length=commands.MOST_OFFERED)]
 
 
 ScheduleChange = Partial.of(_Changeable, "ScheduleChange", "Changes to a schedule.")
@@ -204,17 +224,23 @@ def create_schedule(body: NewSchedule) -> Answer:
     may_fail=(409,),
 )
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
-    """Change the slot length, limits or hours; booked appointments do not change."""
+    """Change the slot length, limits, hours or services; booked appointments do not change.
+
+    Only administrators of the centre change what a practitioner offers.
+    """
 
     def save(work: Work) -> None:
         row = _active_row(work.session, schedule_id)
-        changed = body.model_dump(exclude_unset=True, exclude={"hours"})
+        changed = body.model_dump(exclude_unset=True, exclude={"hours", "services"})
         if changed:
             details = ScheduleDetails(**dict(commands.details_of(work.session, row)) | changed)
             commands.change_schedule(work, schedule_id, details)
         hours = getattr(body, "hours", None)
         if hours is not None:
             commands.set_hours(work, schedule_id, _weekly(hours))
+        services = getattr(body, "services", None)
+        if services is not None:
+            commands.offer_services(work, schedule_id, [_offering(one) for one in services])
 
     bearer.write(save)
     return _schedule(reader(), schedule_id)
@@ -243,6 +269,10 @@ def _weekly(hours: list[Hours]) -> list[Weekly]:
         )
         for period in hours
     ]
+
+
+def _offering(offering: Offering) -> commands.Offering:
+    return commands.Offering(service_id=offering.service, minutes=offering.minutes)
 
 
 def _check_owner(session: Session, body: NewSchedule) -> ScheduleRow | None:
@@ -284,10 +314,10 @@ def _shown(row: ScheduleRow, place: Place) -> Schedule:
         centre=centre_ref(row.centre),
         practitioner=practitioner_ref(row.practitioner),
         service=service_ref(row.service, row.department),
-        slot_minutes=place.slot_minutes,
-        max_slots=place.max_slots,
-        notice_minutes=place.notice_minutes,
-        horizon_days=place.horizon_days,
+        slot_minutes=row.slot_minutes,
+        max_slots=row.max_slots,
+        notice_minutes=row.notice_minutes,
+        horizon_days=row.horizon_days,
         hours=[
             WeeklyHours(
                 weekday=period.weekday,
@@ -297,5 +327,9 @@ def _shown(row: ScheduleRow, place: Place) -> Schedule:
                 valid_until=period.valid_until,
             )
             for period in place.hours
+        ],
+        services=[
+            OfferedHere(service=one.service_id, name=one.name, mode=one.mode, minutes=one.minutes)
+            for one in place.services
         ],
     )

@@ -9,11 +9,20 @@ from pydantic import AwareDatetime, Field
 from openslot.booking.slots import Booker
 from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.folding import has_words, is_text
-from openslot.directory.models import Centre, Department, Patient, Practitioner, Profession, Service
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Mode,
+    Patient,
+    Practitioner,
+    Profession,
+    Service,
+)
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.free_for import booker_for
 from openslot.schedules.known import Bookable
+from openslot.schedules.rules import Place
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Id of a row in the directory."""
@@ -51,11 +60,12 @@ class CentreRef(Shown):
 
 
 class ServiceRef(Shown):
-    """A reference to a service."""
+    """A reference to a service: of a department, or one that a practitioner offers."""
 
     id: int
     name: str
-    department: str
+    department: str | None
+    mode: Mode
 
 
 class PatientRef(Shown):
@@ -109,9 +119,10 @@ def centre_ref(row: Centre) -> CentreRef:
 
 def service_ref(row: Service | None, department: Department | None) -> ServiceRef | None:
     """Return a reference to the service, if there is one."""
-    if row is None or department is None:
+    if row is None:
         return None
-    return ServiceRef(id=row.id, name=row.name, department=department.name)
+    name = department.name if department else None
+    return ServiceRef(id=row.id, name=row.name, department=name, mode=row.mode)
 
 
 def patient_ref(row: Patient | None) -> PatientRef | None:
@@ -121,17 +132,32 @@ def patient_ref(row: Patient | None) -> PatientRef | None:
 
 def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> list[Slot]:
     """Return free slots in the API's shape."""
-    about: dict[int, dict[str, Any]] = {
-        key: {
+    about: dict[tuple[int, int | None], dict[str, Any]] = {
+        (key, service_id): {
             "schedule": key,
             "practitioner": practitioner_ref(subject.practitioner),
             "centre": centre_ref(subject.centre),
-            "service": service_ref(subject.service, subject.department),
+            "service": _offered_ref(place, service_id)
+            or service_ref(subject.service, subject.department),
         }
-        for key in {one.schedule_id for one in free}
-        for subject in [bookable[key].subject]
+        for key, service_id in {(one.schedule_id, one.service_id) for one in free}
+        for place, subject in [bookable[key]]
     }
-    return [Slot(start=one.start, end=one.end, **about[one.schedule_id]) for one in free]
+    return [
+        Slot(start=one.start, end=one.end, **about[one.schedule_id, one.service_id]) for one in free
+    ]
+
+
+def _offered_ref(place: Place, service_id: int | None) -> ServiceRef | None:
+    """Return a reference to a service that a schedule offers."""
+    return next(
+        (
+            ServiceRef(id=one.service_id, name=one.name, department=None, mode=one.mode)
+            for one in place.services
+            if one.service_id == service_id
+        ),
+        None,
+    )
 
 
 def text_of(text: str | None, name: str | None, *columns: Any) -> list[Any]:

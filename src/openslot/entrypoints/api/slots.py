@@ -92,7 +92,11 @@ def list_slots(query: SlotQuery) -> SlotList:
         chosen: Iterable[Bookable] = bookable.values()
     else:
         chosen = [bookable[query.schedule]] if query.schedule in bookable else []
-    matching = [schedule for schedule in chosen if _matches(schedule, query)]
+    matching = [
+        schedule._replace(place=schedule.place.offering(query.service) or schedule.place)
+        for schedule in chosen
+        if _matches(schedule, query)
+    ]
     if query.emergency:
         matching = _for_emergencies(matching)
     free: list[FreeSlot] = []
@@ -117,11 +121,17 @@ def _matches(bookable: Bookable, query: SlotQuery) -> bool:
     return (
         query.practitioner in (None, schedule.practitioner_id)
         and query.centre in (None, schedule.centre_id)
-        and query.service in (None, schedule.service_id)
+        and _offers(bookable, query.service)
         and query.profession in (None, bookable.place.profession)
         and (query.expertise or expertise).casefold() == expertise
         and (query.suburb or schedule.centre.suburb).casefold() == schedule.centre.suburb.casefold()
     )
+
+
+def _offers(bookable: Bookable, service_id: int | None) -> bool:
+    """Return whether a schedule is for the service, or offers it."""
+    own = (None, bookable.subject.service_id)
+    return service_id in own or bookable.place.offering(service_id) is not None
 
 
 def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:

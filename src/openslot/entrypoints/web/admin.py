@@ -86,6 +86,7 @@ def centre(centre_id: int) -> str:
         working=schedules.subjects(
             session, Schedule.centre_id == centre_id, Schedule.practitioner_id.is_not(None)
         ),
+        services=queries.services_for_practitioners(session, centre_id),
         closures=schedules.closures(session, centre_id, now, now + YEARS_AHEAD)[:3],
     )
 

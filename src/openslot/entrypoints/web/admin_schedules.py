@@ -47,7 +47,7 @@ def new(practitioner_id: int) -> ResponseReturnValue:
     status = _open(form, hours, practitioner_id) if posted else SHOWN
     if isinstance(status, Done):
         return see_other(
-            _practitioner_url(practitioner_id),
+            practitioner_url(practitioner_id),
             _("%(name)s can be booked there now.", name=person.name),
         )
     page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
@@ -78,7 +78,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
 @access.allow(access.ADMINS)
 def edit(schedule_id: int) -> ResponseReturnValue:
     """Change hours, slot length and booking limits at a centre."""
-    subject = _editable(schedule_id)
+    subject = editable_schedule(schedule_id)
     form = ScheduleFields()
     form.offer(subject, room_name(context.reader(), subject))
     posted = request.method == "POST"
@@ -98,7 +98,9 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     return page, status
 
 
-def _editable(schedule_id: int) -> Schedule:
+def editable_schedule(schedule_id: int) -> Schedule:
+    """Return a practitioner's schedule that the reader administers. Raises NotFound and
+    Forbidden."""
     subject = schedules.subject(context.reader(), schedule_id)
     if subject is None or subject.practitioner is None:
         raise NotFound
@@ -122,7 +124,7 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
 @access.allow(access.ADMINS)
 def deactivate(schedule_id: int) -> ResponseReturnValue:
     """Deactivate or reactivate a practitioner's schedule at a centre, after confirmation."""
-    subject = _editable(schedule_id)
+    subject = editable_schedule(schedule_id)
     name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
     return confirm_active(
         name,
@@ -133,8 +135,9 @@ def deactivate(schedule_id: int) -> ResponseReturnValue:
 
 
 def _back(subject: Schedule) -> str:
-    return _practitioner_url(subject.practitioner_id)
+    return practitioner_url(subject.practitioner_id)
 
 
-def _practitioner_url(practitioner_id: int | None) -> str:
+def practitioner_url(practitioner_id: int | None) -> str:
+    """Return the address of the practitioner's page for administrators."""
     return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

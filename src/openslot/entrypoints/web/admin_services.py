@@ -1,26 +1,24 @@
 """Services of a department and their opening hours."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
-from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
 
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import ServiceDetails
-from openslot.directory.models import BookableBy, Service
+from openslot.directory.models import Service
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_departments import editable
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
-from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.entrypoints.web.service_form import ServiceFields
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
@@ -30,34 +28,9 @@ from openslot.usecases.deactivation import deactivate_service
 
 pages = Blueprint("admin_services", __name__)
 
-SERVICE_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 75, 90, 120, 180, 240, 300, 360, 420, 480)
 
-
-BOOKABLE_BY: Mapping[BookableBy, object] = {
-    BookableBy.PUBLIC: _l("Patients and colleagues"),
-    BookableBy.COLLEAGUES: _l("Colleagues at the centre"),
-    BookableBy.REQUEST: _l("Only this department; others send a request"),
-}
-"""Who can book a service, in words."""
-
-
-class ServiceForm(ScheduleFields):
-    """Form for ServiceDetails and ScheduleDetails."""
-
-    name = StringField(_l("Name"))
-    category = StringField(_l("Group"))
-    minutes = SelectField(_l("Usual length"), validate_choice=False)
-    bookable_by = SelectField(_l("Who can book it"), validate_choice=False)
-    description = TextAreaField(_l("About the service"))
-    phone = TelField(_l("Phone number"))
-    email = EmailField(_l("Email"))
-
-    def offer_service(self, now: int) -> None:
-        """Set the choices; ``now`` is the usual length in minutes so far."""
-        self.bookable_by.choices = {one.value: str(words) for one, words in BOOKABLE_BY.items()}
-        usual = sorted({*SERVICE_MINUTES, now})
-        self.minutes.choices = {str(value): duration(value) for value in usual}
-        self.minutes.data = self.minutes.data or str(now)
+class ServiceForm(ServiceFields, ScheduleFields):
+    """Form for ServiceDetails and ScheduleDetails; the limits are the schedule's."""
 
 
 @pages.route("/admin/departments/<int:department_id>/services/new", methods=["GET", "POST"])
@@ -67,7 +40,7 @@ def new(department_id: int) -> ResponseReturnValue:
     department = editable(department_id)
     form, hours = ServiceForm(), _hours(TYPICAL)
     form.offer()
-    form.offer_service(30)
+    form.offer_service()
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
         status = _save(
@@ -90,7 +63,7 @@ def edit(service_id: int) -> ResponseReturnValue:
     schedule = _schedule_of(context.reader(), service_id)
     form = ServiceForm(obj=service)
     form.offer(schedule, room_name(context.reader(), schedule))
-    form.offer_service(service.minutes)
+    form.offer_service()
     hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
@@ -119,11 +92,15 @@ def deactivate(service_id: int) -> ResponseReturnValue:
     )
 
 
+_LIMITS_OF_SCHEDULE: dict[str, None] = {"notice_minutes": None, "horizon_days": None}
+
+
 def _save(
     form: ServiceForm, hours: HoursForm, command: Callable[[Work, ServiceDetails], Service]
 ) -> Done[Service] | int:
     """Check all three parts of the page, and save them in one transaction."""
-    details, limits = checked(form, ServiceDetails), checked(form, ScheduleDetails)
+    limits = checked(form, ScheduleDetails)
+    details = checked(form, ServiceDetails, **_LIMITS_OF_SCHEDULE)
     weekly = hours.parse()
     if details is None or limits is None or weekly is None:
         return NOT_UNDERSTOOD

@@ -13,7 +13,13 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import ForWhom, for_whom
-from openslot.booking.rules import Relation, may_book_others, may_reschedule, moves_now
+from openslot.booking.rules import (
+    Relation,
+    may_book_others,
+    may_reschedule,
+    moves_now,
+    place_for,
+)
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.department_requests.models import ServiceRequest
@@ -31,8 +37,10 @@ from openslot.entrypoints.web.zones import zone_beside
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
 from openslot.referrals.rules import may_refer
+from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
 from openslot.waiting_list.queries import open_for_appointment
 
 pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appointment_id>")
@@ -200,14 +208,14 @@ def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None
 def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> Response:
     appointment, relation = _appointment(appointment_id)
     schedule_id = reading.number("schedule", 0) or appointment.schedule.id
-    place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
+    place = _place(appointment, schedule_id)
     chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
     elsewhere = _schedules_to_move_to(appointment, relation)
     page = render_template(
         "appointments/move.html",
         **_common(appointment, relation),
         place=place,
-        week=_week_for(appointment, schedule_id) if place else None,
+        week=_week_for(appointment, place) if place else None,
         lengths=lengths(place) if place else [],
         week_url=lambda **changed: url_for(
             "appointments.ask_move",
@@ -228,8 +236,12 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     return Response(page, status)
 
 
-def _week_for(appointment: Appointment, schedule_id: int) -> Week:
-    place = schedules.places(context.reader(), Schedule.id == schedule_id)[schedule_id]
+def _place(appointment: Appointment, schedule_id: int) -> Place | None:
+    found = known.one(context.reader(), schedule_id)
+    return place_for(appointment, found.place) if found else None
+
+
+def _week_for(appointment: Appointment, place: Place) -> Week:
     start = reading.optional_instant("start")
     day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
     return week(
@@ -239,6 +251,7 @@ def _week_for(appointment: Appointment, schedule_id: int) -> Week:
         minutes=reading.number("minutes", 0) or appointment.minutes,
         days_ahead=place.horizon_days,
         whom=_whom(appointment),
+        moving=appointment,
     )
 
 
@@ -264,9 +277,12 @@ def _schedules_to_move_to(appointment: Appointment, relation: Relation) -> list[
     able = [
         key
         for key, place in places.items()
-        if key == appointment.schedule.id
-        or relation is Relation.PATIENT
-        or may_book_others(actor, place)
+        if place_for(appointment, place)
+        and (
+            key == appointment.schedule.id
+            or relation is Relation.PATIENT
+            or may_book_others(actor, place)
+        )
     ]
     return schedules.subjects(context.reader(), Schedule.id.in_(able))
 

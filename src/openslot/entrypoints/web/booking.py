@@ -18,7 +18,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import may_book_others, needs_referral
+from openslot.booking.rules import is_offered, may_book_others, needs_referral
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
@@ -28,6 +28,7 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
+from openslot.entrypoints.web.service_words import MODES
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.referrals.models import Referral
 from openslot.referrals.queries import referral_to
@@ -78,6 +79,9 @@ def look(schedule_id: int) -> BaseResponse:
     """
     hold_id = reading.optional_id("hold")
     held = _appointment_of(context.work(), hold_id) if hold_id else None
+    if hold_id and held and held.service_id != form.service_id():
+        context.write(booking.release_hold, hold_id)
+        return _page(schedule_id, status=200)
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
             held_again = _renewed_hold(held)
@@ -233,6 +237,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         barrier=booker.barrier(place),
         week=_week(context.work(), place, booker, chosen),
         lengths=lengths(place),
+        **_services(context.work(), place),
         chosen=chosen,
         patient=patient,
         carried=whom.carried(),
@@ -295,6 +300,23 @@ def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot
         return None
     start, end = (at.astimezone(place.zone) for at in (chosen.start, chosen.end))
     return Slot(start, end, place.schedule_id)
+
+
+def _services(work: Work, place: Place) -> dict[str, object]:
+    """Return what the page shows of the services that the reader can book here, in order: all,
+    their lengths, and the one that the page is for."""
+    minutes_of = {
+        one.service_id: one.minutes
+        for one in place.services
+        if (for_one := place.offering(one.service_id)) and is_offered(work.actor, for_one)
+    }
+    services = directory.services_by_id(work.session, list(minutes_of))
+    return {
+        "services": [services[key] for key in minutes_of],
+        "minutes_of": minutes_of,
+        "service": services.get(place.service_id or 0),
+        "mode_words": {mode.value: str(words) for mode, words in MODES.items()},
+    }
 
 
 def _people(work: Work) -> list[Patient]:

@@ -8,12 +8,11 @@ from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import may_book_others
+from openslot.booking.rules import is_offered, may_book_others
 from openslot.core.errors import NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
-from openslot.schedules import queries as schedules
-from openslot.schedules.models import Schedule
+from openslot.schedules import known
 from openslot.schedules.rules import Place
 
 LONGEST_REASON = 2000
@@ -32,7 +31,13 @@ def booking_request(schedule_id: int) -> BookingRequest:
         priority=reading.option("priority", Priority, Priority.ROUTINE),
         second_appointment=reading.text("second") == "yes",
         emergency=reading.text("emergency") == "yes",
+        service_id=service_id(),
     )
+
+
+def service_id() -> int | None:
+    """Return the id of the service that was chosen among those that the schedule offers."""
+    return reading.number("to_service", 0) or reading.number("service", 0) or None
 
 
 def reason() -> str | None:
@@ -41,11 +46,16 @@ def reason() -> str | None:
 
 
 def place_of(schedule_id: int) -> Place:
-    """Return the bookable schedule, in an emergency as that finds it; raise NotFound if there is
-    none."""
-    place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
-    if place is None:
+    """Return the bookable schedule, for the chosen service, or the first that the reader can book;
+    in an emergency as that finds it. Raise NotFound if there is none."""
+    found = known.one(context.reader(), schedule_id)
+    if found is None:
         raise NotFound
+    place = found.place.offering(service_id()) or found.place
+    if service_id() is None:
+        offered = (found.place.offering(one.service_id) for one in found.place.services)
+        bookable = (one for one in offered if one and is_offered(context.actor(), one))
+        place = next(bookable, place)
     in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
     return place.for_emergency() if in_emergency else place
 
@@ -62,6 +72,7 @@ def address(schedule_id: int, **changed: object) -> str:
     shown: dict[str, Any] = {
         "start": reading.instant_text(start) if start else None,
         "minutes": reading.number("minutes", 0) or None,
+        "service": service_id(),
         "week": day,
         "patient": whom.carried(),
         "referral": reading.optional_id("referral"),

@@ -36,9 +36,9 @@ class ScheduleFields(Form):
         self._choose("slot_minutes", SLOT_MINUTES, slot, _minutes)
         self._choose("max_slots", MAX_SLOTS, schedule.max_slots if schedule else 4, _slots)
         notice = schedule.notice_minutes if schedule else 0
-        self._choose("notice_minutes", NOTICE_MINUTES, notice, _notice)
+        self._choose("notice_minutes", NOTICE_MINUTES, notice, notice_words)
         self._choose(
-            "horizon_days", HORIZON_DAYS, schedule.horizon_days if schedule else 180, _days
+            "horizon_days", HORIZON_DAYS, schedule.horizon_days if schedule else 180, days_words
         )
 
     def _choose(
@@ -58,14 +58,16 @@ def _slots(value: int) -> str:
     return str(ngettext("%(num)s slot", "Up to %(num)s slots", value))
 
 
-def _notice(value: int) -> str:
+def notice_words(value: int) -> str:
+    """Return until when something can be booked, in words."""
     if not value:
         return str(_("The start"))
     length = _days_words(value // 1440) if value % 1440 == 0 else _minutes(value)
     return str(_("%(length)s before", length=length))
 
 
-def _days(value: int) -> str:
+def days_words(value: int) -> str:
+    """Return from when something can be booked, in words."""
     return str(_("%(length)s before", length=_days_words(value)))
 
 

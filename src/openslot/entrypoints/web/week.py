@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from openslot.booking.models import Appointment
 from openslot.booking.queries import ForWhom
 from openslot.booking.slots import Slot, slots
 from openslot.core.work import Work
@@ -79,22 +80,25 @@ def week(
     days_ahead: int,
     whom: ForWhom | None = None,
     kept: Slot | None = None,
+    moving: Appointment | None = None,
 ) -> Week:
     """Return the week with ``day``, by default the week of the first free time.
 
-    The times are free for ``whom``, if given; ``kept`` is the reader's held time, shown among them.
-    Runs at most five statements.
+    The times are free for ``whom``, if given, and where ``moving`` is now, if it moves; ``kept`` is
+    the reader's held time, shown among them. Runs at most five statements, nine for a move.
     """
     minutes = minutes if minutes in lengths(place) else place.slot_minutes
     only = {place.schedule_id: place}
     horizon = work.now + timedelta(days=min(days_ahead, place.horizon_days))
-    first = slots(work, only, work.now, horizon, minutes=minutes, limit=1, whom=whom)
+    first = slots(work, only, work.now, horizon, minutes=minutes, limit=1, whom=whom, moving=moving)
     next_free = first[0] if first else None
     day = day or (next_free.start if next_free else work.now.astimezone(place.zone)).date()
     monday = day - timedelta(days=day.weekday())
     starts = datetime.combine(monday, time(0), place.zone)
     ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
-    free = slots(work, only, starts, ends, minutes=minutes, whom=whom)
+    free = slots(work, only, starts, ends, minutes=minutes, whom=whom, moving=moving)
+    if moving is not None:  # where it is now
+        free = [slot for slot in free if slot.start.timestamp() != moving.starts_at.timestamp()]
     # Compared as timestamps: of two starts at which the clock shows the same, Python takes one for
     # the other.
     if kept and kept.start.timestamp() not in {slot.start.timestamp() for slot in free}:

@@ -1,0 +1,21 @@
+"""What pages say about services."""
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+
+from openslot.directory.models import BookableBy, Mode
+
+MODES: Mapping[Mode, object] = {
+    Mode.IN_PERSON: _l("In person"),
+    Mode.TELEPHONE: _l("By telephone"),
+    Mode.VIDEO: _l("By video"),
+}
+"""How an appointment takes place, in words."""
+
+BOOKABLE_BY: Mapping[BookableBy, object] = {
+    BookableBy.PUBLIC: _l("Patients and colleagues"),
+    BookableBy.COLLEAGUES: _l("Colleagues at the centre"),
+    BookableBy.REQUEST: _l("Only this department; others send a request"),
+}
+"""Who can book a service, in words."""
