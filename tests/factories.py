@@ -40,7 +40,12 @@ from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.schedules.commands import (
+    Offering,
+    ScheduleDetails,
+    offer_services,
+    open_schedule,
+)
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
 from working import work
@@ -86,6 +91,29 @@ def service(
     """Create a service of a department."""
     values = ServiceDetails(name=name, **details)
     return directory.create_service(work(session, SYSTEM, now), department_id, values)
+
+
+def offered_service(
+    session: Session,
+    centre_id: int | None,
+    name: str = "Follow-up",
+    *,
+    now: datetime = NOW,
+    **details: Any,
+) -> Service:
+    """Create a service of a centre, or of the network, that schedules can offer."""
+    values = ServiceDetails(name=name, **details)
+    return directory.create_offered_service(work(session, SYSTEM, now), centre_id, values)
+
+
+def offer(
+    session: Session, schedule_id: int, *services: Service, now: datetime = NOW, **minutes: int
+) -> None:
+    """Have a schedule offer services, each perhaps with ``minutes`` of its own by name."""
+    offerings = [
+        Offering(service_id=one.id, minutes=minutes.get(one.name.lower())) for one in services
+    ]
+    offer_services(work(session, SYSTEM, now), schedule_id, offerings)
 
 
 def schedule(

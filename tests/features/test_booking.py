@@ -1,12 +1,14 @@
 """Booking, moving, cancelling: each rule, and each refusal with its own code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.orm import Session
 
 import factories
 from clinic import open_clinic

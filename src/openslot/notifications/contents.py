@@ -223,8 +223,12 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
         if part
     )
     phone = None if is_practice else next(filter(None, phones), None)
+    booked = appointment.booked_service
     return {
-        "service": appointment.service.name if appointment.service else None,
+        "service": booked.name if booked else None,
+        "mode": booked.mode.value if booked else None,
+        "video_url": appointment.video_url,
+        "instructions": booked.instructions if booked and not is_practice else None,
         "with_whom": None if appointment.service or is_practice else appointment.with_whom,
         "place": ics.place_of(appointment.centre),
         "phone": formats.phone(phone, settings.country) if phone else None,

@@ -127,11 +127,12 @@ def _event(appointment: Appointment, summary: str, public_url: str, now: datetim
     event.add("summary", _text(summary))
     event.add("location", _text(place_of(appointment.centre)))
     event.add("status", STATUSES.get(appointment.status, "CONFIRMED"))
-    page = page_of(appointment, public_url)
-    if page:
-        event.add("url", page)
+    links = (appointment.video_url, page_of(appointment, public_url))
+    addresses = [address for address in links if address]
+    if addresses:
+        event.add("url", addresses[0])
         # Some calendar programs show no URL, but all show the description.
-        event.add("description", page)
+        event.add("description", "\n".join(addresses))
     return event
 
 

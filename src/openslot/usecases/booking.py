@@ -29,7 +29,7 @@ def book(
     the nearest free starts.
     """
     place = _place_of(work, booking_request)
-    if booking_request.minutes is None and hold_id is not None:
+    if booking_request.minutes is None and hold_id is not None and place.service_id is None:
         booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
     _check_patient(work, booking_request, referral)

@@ -52,7 +52,7 @@ PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
 
 def show(appointment: Appointment, site: Site) -> Json:
     """Return the appointment, with times in the zone of its centre."""
-    zone, schedule = appointment.zone, appointment.schedule
+    zone, schedule, booked = appointment.zone, appointment.schedule, appointment.booked_service
     is_off = appointment.status in (Status.CANCELLED, Status.NO_SHOW)
     return resource(
         "Appointment",
@@ -64,7 +64,7 @@ def show(appointment: Appointment, site: Site) -> Json:
         if is_off and appointment.status_reason
         else None,
         serviceCategory=subject.service_category(schedule, site),
-        serviceType=subject.service_type(schedule, site),
+        serviceType=[site.concept("service-type", booked.name if booked else None)],
         specialty=subject.specialty(schedule, site),
         reasonCode=[{"text": appointment.reason}]
         if may_see_reason(bearer.actor(), appointment)
@@ -105,7 +105,7 @@ def _participants(appointment: Appointment) -> list[Json]:
     patient, practitioner, service = (
         appointment.patient,
         appointment.practitioner,
-        appointment.service,
+        appointment.booked_service,
     )
     actors = (
         (reference("Patient", patient.id, patient.name) if patient else None, accepts),

@@ -65,7 +65,7 @@ def show(appointment: Appointment, site: Site) -> Json:
         status=STATUS[appointment.status],
         **{"class": AMBULATORY},
         serviceType=site.concept(
-            "service-type", appointment.service.name if appointment.service else None
+            "service-type", appointment.booked_service.name if appointment.booked_service else None
         ),
         subject=reference("Patient", patient.id, patient.name) if patient else None,
         participant=[

@@ -1,4 +1,4 @@
-"""HealthcareService: the services of departments."""
+"""HealthcareService: the services of departments, centres and the network."""
 
 from typing import NamedTuple
 
@@ -12,40 +12,48 @@ from openslot.entrypoints.rules import Rule
 
 
 class Row(NamedTuple):
-    """A service with its department and centre."""
+    """A service with its department and centre; one of the network has neither."""
 
     service: Service
-    department: Department
-    centre: Centre
+    department: Department | None
+    centre: Centre | None
 
 
 def show(row: Row, site: Site) -> Json:
     """Return the service as a FHIR resource."""
     service, department, centre = row
-    changed = max(part.changed_at for part in row)
+    owners = [part for part in (department, centre) if part]
+    changed = max(part.changed_at for part in (service, *owners))
     return resource(
         "HealthcareService",
         service.id,
         meta(changed),
-        active=service.active and department.active and centre.active,
-        providedBy=reference(
-            "Organization", organization.department_id(department.id), department.name
-        ),
+        active=service.active and all(owner.active for owner in owners),
+        providedBy=_owner(department, centre),
         category=[site.concept("service-category", service.category)],
         type=[site.concept("service-type", service.name)],
-        location=[reference("Location", centre.id, centre.name)],
+        location=[reference("Location", centre.id, centre.name)] if centre else None,
         name=service.name,
         comment=service.description,
+        extraDetails=service.instructions,
         telecom=contacts(service.phone, service.email, "work"),
         appointmentRequired=True,
     )
+
+
+def _owner(department: Department | None, centre: Centre | None) -> Json | None:
+    if department is not None:
+        return reference("Organization", organization.department_id(department.id), department.name)
+    if centre is not None:
+        return reference("Organization", organization.centre_id(centre.id), centre.name)
+    return None
 
 
 RESOURCE = Resource(
     name="HealthcareService",
     rule=Rule.PUBLIC,
     seen=by_anybody,
-    about="Services of departments.",
+    about="Services of departments, of centres and of the network.",
     rows=SERVICES,
     entities=(Service, Department, Centre),
     make=Row,

@@ -122,14 +122,18 @@ STANDS, CORRECTED = "stands", "corrected"
 ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
 """Whether an entry is current, or was replaced by a correction."""
 
-SERVICES: Any = join(
-    join(Service, Department, Department.id == Service.department_id),
+SERVICES: Any = outerjoin(
+    outerjoin(Service, Department, Department.id == Service.department_id),
     Centre,
-    Centre.id == Department.centre_id,
+    Centre.id == func.coalesce(Department.centre_id, Service.centre_id),
 )
-"""Services with their department and centre."""
+"""Services with their department and centre, if they have them."""
 
-SERVICE_CHANGED = latest(Service.changed_at, Department.changed_at, Centre.changed_at)
+SERVICE_CHANGED = latest(
+    Service.changed_at,
+    func.coalesce(Department.changed_at, Service.changed_at),
+    func.coalesce(Centre.changed_at, Service.changed_at),
+)
 
 
 _booked = aliased(Appointment)

@@ -48,6 +48,9 @@ pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appo
 LONGEST_REASON = 2000
 LONGEST_WHY = 500
 
+JOINS_FROM = timedelta(minutes=15)
+"""Time before the start from which the link of a video call is shown."""
+
 
 @pages.get("")
 @access.allow(access.SIGNED_IN)
@@ -306,6 +309,7 @@ def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
         "moves": {str(to) for to in moves_now(relation, appointment, now=now, cutoff=cutoff)},
         "may_move": may_reschedule(relation, appointment, now=now, cutoff=cutoff),
         "until": appointment.starts_at - cutoff,
+        "joins": appointment.starts_at - JOINS_FROM <= now <= appointment.ends_at,
     }
 
 
