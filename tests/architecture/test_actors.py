@@ -32,7 +32,9 @@ BOUND = {
         directory.queries.department directory.queries.departments
         directory.queries.departments_of_all directory.queries.figures directory.queries.listed
         directory.queries.practitioner directory.queries.practitioners directory.queries.service
-        directory.queries.services directory.queries.version feedback.queries.averages
+        directory.queries.services directory.queries.services_by_id
+        directory.queries.services_for_practitioners directory.queries.services_where
+        directory.queries.version feedback.queries.averages
         feedback.queries.given feedback.queries.summary referrals.queries.areas
         referrals.queries.specialist referrals.queries.specialists
         department_requests.queries.consultations department_requests.commands.place_for

@@ -97,6 +97,14 @@ POST admin_practitioners.new                  401 403 403 403 403 403 422   -
 GET admin_practitioners.deactivate            401 403 403 403 403 403 403 200
 POST admin_practitioners.deactivate           401 403 403 403 403 403 403   -
 GET admin_practitioners.show                  401 403 403 403 403 403 403 200
+GET admin_offered.deactivate                  401 403 403 403 403 403 404 404
+POST admin_offered.deactivate                 401 403 403 403 403 403 404   -
+GET admin_offered.edit                        401 403 403 403 403 403 404 404
+POST admin_offered.edit                       401 403 403 403 403 403 404   -
+GET admin_offered.new                         401 403 403 403 403 403 403 200
+POST admin_offered.new                        401 403 403 403 403 403 403   -
+GET admin_offered.offers                      401 403 403 403 403 403 403 200
+POST admin_offered.offers                     401 403 403 403 403 403 403   -
 GET admin_schedules.edit                      401 403 403 403 403 403 403 200
 POST admin_schedules.edit                     401 403 403 403 403 403 403   -
 GET admin_schedules.new                       401 403 403 403 403 403 200 200

@@ -71,7 +71,15 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
         "name": "Elsewhere",
         "category": "Others",
         "minutes": 45,
+        "minutes_before": 5,
+        "minutes_after": 10,
+        "mode": "video",
+        "video_url": "https://meet.example.org/{id}",
         "bookable_by": "colleagues",
+        "notice_minutes": 60,
+        "horizon_days": 14,
+        "instructions": "Come early.",
+        "price": "$10",
         "description": "Another.",
         **CONTACT,
     },
@@ -151,7 +159,7 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
         "AccountChange": AccountDetails,
     }
     expected = {name: set(kind.model_fields) for name, kind in known.items()}
-    expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours"}
+    expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours", "services"}
     assert changes == expected
     # FHIR writes nothing of the directory; who a letter or an appointment is about stays as it is.
     assert WRITERS.keys() == {"Appointment", "ServiceRequest"}
@@ -310,6 +318,11 @@ def test_the_dashboard_goes_by_the_table(client_for: ClientFor, stage: Stage, ca
 
 
 NOT_ON_THE_PAGE = {
+    **{
+        # The page of a department's service asks for the limits of its schedule.
+        (ServiceDetails, editor): {"notice_minutes", "horizon_days"}
+        for editor in (Editor.DEPARTMENT, Editor.CENTRE, Editor.NETWORK)
+    },
     (PatientDetails, Editor.OWNER): {"language"},
     (AccountDetails, Editor.OWNER): {"time_zone"},
     (AccountDetails, Editor.PRACTITIONER): {"time_zone"},

@@ -194,8 +194,7 @@ def board(
     expired, absent = queries.expired_spans(
         work, window, patient_id=whom.patient_id if whom else None
     )
-    if moving is not None:
-        own = queries.claims_of(work.session, [moving])
+    if moving is not None and (own := queries.claims_of(work.session, [moving])):
         expired += own
         absent += _absent_there(work, own)
     for diary_id, span in expired:
@@ -241,8 +240,14 @@ def free_starts(
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
     patient ``whom`` must be free too. The time of an appointment that is ``moving`` counts as free.
     """
-    taken = board(work, places.values(), window, besides=besides, whom=whom, moving=moving)
-    return {key: taken.free_starts(place, minutes, besides) for key, place in places.items()}
+    # What is prepared before the first start lies on the day before it.
+    days_before = any(place.before for place in places.values())
+    wide = Window(window.first - days_before, window.days + days_before)
+    taken = board(work, places.values(), wide, besides=besides, whom=whom, moving=moving)
+    return {
+        key: taken.free_starts(place, minutes, besides) >> (window.start - wide.start)
+        for key, place in places.items()
+    }
 
 
 def _diaries_of(place: Place) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
@@ -134,13 +133,13 @@ def create_service(work: Work, department_id: int, details: ServiceDetails) -> S
     administrators of the centre only."""
     department = queries.department(work.session, department_id, inactive=True)
     may_edit_department(work.actor, department.centre_id, department_id)
-    _check_service(work.session, details.name, Service.department_id == department_id)
     service = Service(
         diary_id=queries.new_diary(work.session, "service"),
         department_id=department_id,
         active=True,
         **details.model_dump(),
     )
+    _check_service(work.session, service, details.name)
     return _add(work, service)
 
 
@@ -152,7 +151,7 @@ def create_offered_service(work: Work, centre_id: int | None, details: ServiceDe
     if centre_id is not None:
         queries.centre(work.session, centre_id, inactive=True)
     lock(work.session, f"services of centre {centre_id or 'any'}")
-    _check_service(work.session, details.name, _beside(service))
+    _check_service(work.session, service, details.name)
     return _add(work, service)
 
 
@@ -161,20 +160,12 @@ def change_service(work: Work, service_id: int, details: ServiceDetails) -> Serv
     service = queries.service(work.session, service_id, inactive=True)
     editor = editor_of_service(work.session, work.actor, service)
     check_changes(ServiceDetails, editor, service, details)
-    _check_service(work.session, details.name, _beside(service), Service.id != service_id)
+    _check_service(work.session, service, details.name)
     return _change(work, service, details.model_dump())
 
 
-def _beside(service: Service) -> ColumnElement[bool]:
-    """Return the condition for services of the same department, of the same centre, or of the
-    network."""
-    if service.department_id is not None:
-        return Service.department_id == service.department_id
-    return and_(Service.department_id.is_(None), Service.centre_id == service.centre_id)
-
-
-def _check_service(session: Session, name: str, *others: ColumnElement[bool]) -> None:
-    for other in queries.services_where(session, *others):
+def _check_service(session: Session, service: Service, name: str) -> None:
+    for other in queries.services_beside(session, service):
         if other.name.casefold() == name.casefold():
             raise NameTaken(field="name")
 

@@ -194,6 +194,16 @@ def services_where(session: Session, *where: ColumnElement[bool]) -> Sequence[Se
     return session.scalars(select(Service).where(*where).order_by(Service.name, Service.id)).all()
 
 
+def services_beside(session: Session, service: Service) -> Sequence[Service]:
+    """Return the other services of the same department, of the same centre, or of the network."""
+    beside = [Service.department_id == service.department_id]
+    if service.department_id is None:
+        beside += [Service.centre_id == service.centre_id]
+    if service.id is not None:
+        beside += [Service.id != service.id]
+    return services_where(session, *beside)
+
+
 def services_for_practitioners(session: Session, centre_id: int) -> Sequence[Service]:
     """Return the services of a centre and of the network, also inactive ones, that no department
     runs, in order of name."""

@@ -1,0 +1,215 @@
+"""Pages and operations of the services that practitioners offer."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy.orm import Session
+
+import factories
+from entrypoints.browsing import ClientFor, next_week
+from entrypoints.programs import Program, with_key
+from entrypoints.world import World
+from openslot.core.db import Database
+from openslot.directory.models import Mode
+
+
+class Offers(NamedTuple):
+    """What the practitioner ``owner`` offers: a follow-up, and a call by video."""
+
+    schedule: int
+    follow_up: int
+    video: int
+
+
+@pytest.fixture
+def offers(network: Database, world: World) -> Offers:
+    def set_up(session: Session) -> Offers:
+        follow_up = factories.offered_service(session, None, "Follow-up", minutes=30)
+        video = factories.offered_service(
+            session,
+            world.centres["own"],
+            "Video call",
+            minutes=60,
+            mode=Mode.VIDEO,
+            video_url="https://meet.example.org/{id}",
+            instructions="Find a quiet room.",
+            price="$85",
+        )
+        factories.offer(session, world.schedules["owner"], follow_up, video)
+        return Offers(world.schedules["owner"], follow_up.id, video.id)
+
+    return network.run(set_up)
+
+
+def starts(page: str) -> list[str]:
+    return re.findall(r'<button[^>]* name="start" value="([^"]+)"', page)
+
+
+def test_a_patient_chooses_what_it_is_for_and_then_the_time(
+    client_for: ClientFor, offers: Offers
+) -> None:
+    patient = client_for("patient-owner")
+    page = patient.get(f"/book/{offers.schedule}?week={next_week()}")
+    assert "What is it for?" in page.text
+    assert "Follow-up" in page.text
+    assert "By video" in page.text
+    path = f"/book/{offers.schedule}?week={next_week()}&service={offers.video}"
+    chosen = patient.get(path)
+    assert "Find a quiet room." in chosen.text
+    held = patient.send(
+        f"/book/{offers.schedule}/hold",
+        page=path,
+        start=starts(chosen.text)[-1],
+        minutes=60,
+        service=offers.video,
+    )
+    hold = re.search(r"hold=([0-9a-f-]+)", held.location)
+    assert hold
+    booked = patient.send(
+        f"/book/{offers.schedule}",
+        page=held.location.partition("#")[0],
+        chosen=starts(chosen.text)[-1],
+        chosen_minutes=60,
+        service=offers.video,
+        hold=hold[1],
+    )
+    assert booked.status_code == 303, booked.text
+    shown = patient.get(booked.location).text
+    assert "Video call" in shown
+    assert "The link is here from 15 minutes before." in shown
+
+
+def test_another_service_releases_the_hold_and_keeps_what_was_typed(
+    client_for: ClientFor, offers: Offers
+) -> None:
+    patient = client_for("patient-owner")
+    path = f"/book/{offers.schedule}?week={next_week()}&service={offers.video}"
+    start = starts(patient.get(path).text)[-1]
+    held = patient.send(
+        f"/book/{offers.schedule}/hold", page=path, start=start, minutes=60, service=offers.video
+    )
+    hold = re.search(r"hold=([0-9a-f-]+)", held.location)
+    assert hold
+    other = patient.send(
+        f"/book/{offers.schedule}/look",
+        page=held.location.partition("#")[0],
+        hold=hold[1],
+        service=offers.video,
+        to_service=offers.follow_up,
+        reason="A sore knee",
+    )
+    assert other.status_code == 200
+    assert "A sore knee" in other.text
+    assert "Held for you" not in other.text
+
+
+def test_a_practitioner_with_one_service_shows_times_at_once(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    def one(session: Session) -> None:
+        service = factories.offered_service(session, None, "Review", minutes=30)
+        factories.offer(session, world.schedules["owner"], service)
+
+    network.run(one)
+    path = f"/book/{world.schedules['owner']}?week={next_week()}"
+    page = client_for("patient-owner").get(path).text
+    assert "What is it for?" not in page
+    assert "Review" in page
+    assert starts(page)
+
+
+def test_an_administrator_adds_a_service_and_says_who_offers_it(
+    client_for: ClientFor, world: World
+) -> None:
+    admin = client_for("centre-admin-owner")
+    centre = f"/admin/centres/{world.centres['own']}"
+    added = admin.send(
+        f"{centre}/services/new",
+        name="New patient",
+        minutes=60,
+        minutes_before=15,
+        minutes_after=0,
+        mode="in-person",
+        bookable_by="public",
+    )
+    assert added.location == centre, added.text
+    page = admin.get(centre).text
+    key = re.search(rf"{centre}/services/(\d+)\"", page)
+    assert key
+    path = f"/admin/schedules/{world.schedules['owner']}/services"
+    assert "New patient" in admin.get(path).text
+    saved = admin.send(path, **{"services": key[1], f"minutes-{key[1]}": "45"})
+    assert saved.status_code == 303, saved.text
+    assert 'value="45"' in admin.get(path).text
+    refused = admin.send(path, **{"services": key[1], f"minutes-{key[1]}": "7"})
+    assert refused.status_code == 422
+    assert "in steps of 5" in refused.text
+
+
+def test_only_the_network_makes_services_for_all_centres(
+    client_for: ClientFor, world: World
+) -> None:
+    path = f"/admin/centres/{world.centres['own']}/services/new"
+    assert "Every centre of the network" not in client_for("centre-admin-owner").get(path).text
+    assert "Every centre of the network" in client_for("network-admin").get(path).text
+
+
+@pytest.fixture
+def program(network: Database, app: object) -> Program:
+    return with_key(app, network, "*")
+
+
+def test_programs_find_and_book_a_service(program: Program, offers: Offers, world: World) -> None:
+    found = program.get(f"/api/v1/slots?service={offers.video}")["items"]
+    assert {slot["service"]["name"] for slot in found} == {"Video call"}
+    assert {slot["schedule"] for slot in found} == {offers.schedule}
+    booked = program.send(
+        "POST",
+        "/api/v1/appointments",
+        {
+            "schedule": offers.schedule,
+            "service": offers.video,
+            "start": found[-1]["start"],
+            "patient": str(world.patients["owner"]),
+        },
+    )
+    assert booked.status_code == 201, booked.text
+    assert booked.json["service"] == {
+        "id": offers.video,
+        "name": "Video call",
+        "department": None,
+        "mode": "video",
+    }
+    listed = program.get(f"/api/v1/appointments?service={offers.video}")["items"]
+    assert [one["id"] for one in listed] == [booked.json["id"]]
+
+
+def test_programs_add_services_and_have_schedules_offer_them(
+    program: Program, world: World
+) -> None:
+    made = program.send(
+        "POST", "/api/v1/services", {"name": "Shots", "minutes": 10, "price": "free"}
+    )
+    assert made.status_code == 201, made.text
+    schedule = f"/api/v1/schedules/{world.schedules['owner']}"
+    changed = program.send(
+        "PATCH", schedule, {"services": [{"service": made.json["id"], "minutes": 15}]}
+    )
+    assert changed.json["services"] == [
+        {"service": made.json["id"], "name": "Shots", "mode": "in-person", "minutes": 15}
+    ]
+    both = program.send(
+        "POST",
+        "/api/v1/services",
+        {"name": "X", "department_id": world.departments["owner"], "centre_id": 1},
+    )
+    assert both.status_code == 422
+
+
+def test_fhir_shows_a_service_of_the_network(program: Program, offers: Offers) -> None:
+    shown = program.get(f"/fhir/HealthcareService/{offers.follow_up}")
+    assert shown["name"] == "Follow-up"
+    assert "providedBy" not in shown
+    found = program.get("/fhir/HealthcareService?name=video")
+    assert [one["resource"]["name"] for one in found["entry"]] == ["Video call"]
