@@ -16,7 +16,14 @@ from openslot.directory.details import (
     PractitionerDetails,
     ServiceDetails,
 )
-from openslot.directory.models import BookableBy, Centre, CentreType, Profession
+from openslot.directory.models import (
+    BookableBy,
+    Centre,
+    CentreType,
+    Mode,
+    Profession,
+    Service,
+)
 from openslot.directory.queries import departments_of_all, services
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
@@ -24,7 +31,8 @@ from openslot.identity.models import Account
 from openslot.importers.writing import USUAL_HOURS
 from openslot.schedules import commands as schedules
 from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.commands import Offering, ScheduleDetails
+from openslot.schedules.models import Schedule
 from openslot.schedules.rules import parse_clock
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -75,6 +83,21 @@ class InventedPractitioner(Part):
     either_place: bool = False
 
 
+class InventedService(Part):
+    """A service that practitioners of a profession offer; ``minutes`` is missing for the one that
+    is as long as their slots. Times ``before`` and ``after`` are preparation and clean-up."""
+
+    name: str
+    profession: Profession
+    minutes: int | None = None
+    before: int = 0
+    after: int = 0
+    mode: Mode = Mode.IN_PERSON
+    video_url: str | None = None
+    instructions: str | None = None
+    price: str | None = None
+
+
 class InventedPatient(Part):
     """A patient, who goes to centres in the time zone ``zone``."""
 
@@ -91,6 +114,7 @@ class Invented(Part):
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]
     practitioners: tuple[InventedPractitioner, ...]
+    services: tuple[InventedService, ...]
     patients: tuple[InventedPatient, ...]
     open_services: frozenset[str]
     reasons: Mapping[str, tuple[str, ...]]
@@ -116,8 +140,34 @@ def open_account(work: Work, email: str, name: str, role: Role, password_hash: s
 def write_network(work: Work, invented: Invented, password_hash: str) -> None:
     """Write centres with departments, then practitioners with accounts and schedules."""
     centres = {centre.name: _write_centre(work, centre) for centre in invented.centres}
+    offered: dict[Profession, list[Offering]] = {}
+    for invented_service in invented.services:
+        service = _write_service(work, invented_service)
+        offering = Offering(service_id=service.id, minutes=invented_service.minutes)
+        offered.setdefault(invented_service.profession, []).append(offering)
     for number, practitioner in enumerate(invented.practitioners):
-        _write_practitioner(work, practitioner, number, password_hash, centres, invented)
+        for schedule in _write_practitioner(
+            work, practitioner, number, password_hash, centres, invented
+        ):
+            offerings = [
+                one.model_copy(update={"minutes": one.minutes or practitioner.slot})
+                for one in offered.get(practitioner.profession, ())
+            ]
+            schedules.offer_services(work, schedule.id, offerings)
+
+
+def _write_service(work: Work, invented_service: InventedService) -> Service:
+    details = ServiceDetails(
+        name=invented_service.name,
+        minutes=invented_service.minutes or 30,
+        minutes_before=invented_service.before,
+        minutes_after=invented_service.after,
+        mode=invented_service.mode,
+        video_url=invented_service.video_url,
+        instructions=invented_service.instructions,
+        price=invented_service.price,
+    )
+    return directory.create_offered_service(work, None, details)
 
 
 def open_to_patients(work: Work, names: frozenset[str]) -> None:
@@ -178,7 +228,8 @@ def _write_practitioner(
     password_hash: str,
     centres: Mapping[str, Centre],
     invented: Invented,
-) -> None:
+) -> list[Schedule]:
+    """Write a practitioner with an account, and return the schedules."""
     email = email_of(invented_practitioner.name, "example.org")
     account = open_account(
         work, email, invented_practitioner.name, Role.PRACTITIONER, password_hash
@@ -195,7 +246,7 @@ def _write_practitioner(
         either_place=invented_practitioner.either_place,
     )
     practitioner = directory.create_practitioner(work, details, account_id=account.id)
-    for centre, pattern in invented_practitioner.places.items():
+    return [
         schedules.open_schedule(
             work,
             centre_id=centres[centre].id,
@@ -205,6 +256,8 @@ def _write_practitioner(
             ),
             hours=_hours(invented.patterns[pattern]),
         )
+        for centre, pattern in invented_practitioner.places.items()
+    ]
 
 
 def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
