@@ -17,12 +17,10 @@ from flask import Flask
 
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World, build
-from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints.request import EXTENSION, Services
-from openslot.search.results import Directory
 from receiver import Receiver, receiver
+from serving import app_with
 
 COPIES = count()
 
@@ -69,23 +67,11 @@ def settings(network: Database, tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def known_apps() -> dict[str, Flask]:
-    """Apps by their settings: making one, and its templates, takes longer than most tests."""
-    return {}
-
-
 @pytest.fixture
-def app(settings: Settings, known_apps: dict[str, Flask]) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     """The app on the network; forms need their token, as everywhere."""
-    kind = settings.model_dump_json(exclude={"data_dir", "database_url"})
-    app = known_apps.get(kind) or create_app(settings)
-    if not settings.rate_limits:  # what they count would be counted from test to test
-        known_apps[kind] = app
-    database = Database(settings.url)
-    app.extensions[EXTENSION] = Services(settings, database, Directory())
-    yield app
-    database.close()
+    with app_with(settings) as app:
+        yield app
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Searches of FHIR: every parameter, prefix and modifier, by GET and by POST, page by page."""
 
 import re
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,14 @@ import factories
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, book_for, build
 from factories import SYDNEY
-from openslot.app import create_app
 from openslot.booking.models import Appointment
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.entrypoints.fhir import numbers
 from openslot.entrypoints.fhir.parameters import Choice
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.rules import Rule
+from serving import app_on
 
 Json = dict[str, Any]
 
@@ -481,11 +479,7 @@ def test_slots_say_what_is_taken(program: Program, world: World) -> None:
 
 def test_every_search_runs_on_every_engine(database: Database, tmp_path: Path) -> None:
     world = build(database)
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    )
-    with closing(app.extensions["openslot"].database):
+    with app_on(database, tmp_path) as app:
         ask_everything(app, database, world)
 
 
