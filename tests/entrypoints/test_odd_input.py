@@ -144,7 +144,7 @@ def send(client: Client, path: str, fields: list[str], odd: bytes) -> int:
 
 
 def _escaped(odd: bytes) -> bytes:
-    return "".join(f"%{byte:02X}" for byte in odd).encode()
+    return b"%" + odd.hex("%").encode() if odd else b""
 
 
 def contents(database: Database) -> dict[str, list[Any]]:

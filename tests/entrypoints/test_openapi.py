@@ -66,7 +66,14 @@ def headers(app: Flask, network: Database, world: World, caller: str) -> list[st
 
 @pytest.mark.parametrize(("caller", "phases", "seed"), RUNS)
 def test_the_service_does_what_the_document_says(
-    app: Flask, network: Database, world: World, tmp_path: Path, caller: str, phases: str, seed: int
+    app: Flask,
+    network: Database,
+    world: World,
+    tmp_path: Path,
+    scratch: Path,
+    caller: str,
+    phases: str,
+    seed: int,
 ) -> None:
     """All checks of schemathesis, and that of exactness.py."""
     proof = headers(app, network, world, caller)
@@ -91,7 +98,13 @@ def test_the_service_does_what_the_document_says(
                 "--no-color",
             ],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(HERE.parent), "NO_PROXY": "*"},
+            env=os.environ
+            | {
+                "PYTHONPATH": str(HERE.parent),
+                "NO_PROXY": "*",
+                # Where Hypothesis keeps its table of Unicode, which takes seconds to make.
+                "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+            },
             capture_output=True,
             text=True,
             timeout=900,

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
+from beginnings import once
 from engines import Counted
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World, book_for, build
@@ -42,19 +43,24 @@ class Busy:
 
 @pytest.fixture
 def busy(database: Database, tmp_path: Path, statements: Counting) -> Iterator[Busy]:
-    world, now = build(database), datetime.now(UTC)
-
-    def fill(session: Any) -> None:
-        for who in ("owner", "teammate", "stranger"):
-            for days in range(4, 12):
-                book_for(session, world, who, now=now, days=days)
-
-    database.run(fill)
+    world = once(database, f"busy {datetime.now(UTC):%Y-%m-%d %H}", lambda: fill(database))
     with app_on(database, tmp_path) as app:
         used = app.extensions["openslot"].database
         program = with_key(app, database, "*")
         program.get("/api/v1/slots?limit=1")  # what is kept in memory is read
         yield Busy(program, world, used, statements)
+
+
+def fill(database: Database) -> World:
+    world, now = build(database), datetime.now(UTC)
+
+    def book(session: Session) -> None:
+        for who in ("owner", "teammate", "stranger"):
+            for days in range(4, 12):
+                book_for(session, world, who, now=now, days=days)
+
+    database.run(book)
+    return world
 
 
 def day(days: int) -> str:
