@@ -72,7 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _keep_files_in(folder: Path) -> None:
     """Let whatever tests write go where the databases are: in memory, nothing waits for a disk."""
     os.environ["TMPDIR"] = str(folder / "files")
-    (folder / "files").mkdir(mode=0o711)
+    (folder / "files").mkdir()
+    (folder / "files").chmod(0o1777)  # database servers run as other users
     tempfile.tempdir = None
 
 
