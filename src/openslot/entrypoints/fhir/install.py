@@ -244,6 +244,8 @@ def take(status: str) -> ResponseReturnValue:
 
     shown = APPOINTMENT.show(bearer.write(save), asked.site)
     warnings = unkept.warnings(resource, shown, base())
+    if not access.allows("Appointment", "r"):
+        shown, warnings = operations.written(shown), []
     bundle = operations.done(shown, "hold" if holds else "book", warnings, asked.site)
     return answer(bundle, 200 if appointment_id else 201)
 
@@ -262,7 +264,8 @@ def cancel(key: str) -> ResponseReturnValue:
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
     appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, base())
-    return of_version(APPOINTMENT.show(appointment, asked.site))
+    shown = APPOINTMENT.show(appointment, asked.site)
+    return _written(of_version(shown), {}, shown)
 
 
 @pages.get("/fhir/<kind>/<key>")
