@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
@@ -11,6 +12,11 @@ from openslot.core.db import Database
 from openslot.schema import metadata
 
 T = TypeVar("T")
+
+
+def half_hour(moment: datetime) -> datetime:
+    """The half hour that a moment is in; midnight, wherever it is, begins one."""
+    return moment.replace(minute=moment.minute // 30 * 30, second=0, microsecond=0)
 
 
 @dataclass(frozen=True)

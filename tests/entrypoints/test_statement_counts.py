@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from beginnings import once
+from beginnings import half_hour, once
 from engines import Counted
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World, book_for, build
@@ -43,7 +43,7 @@ class Busy:
 
 @pytest.fixture
 def busy(database: Database, tmp_path: Path, statements: Counting) -> Iterator[Busy]:
-    world = once(database, f"busy {datetime.now(UTC):%Y-%m-%d %H}", lambda: fill(database))
+    world = once(database, ("busy", half_hour(datetime.now(UTC))), lambda: fill(database))
     with app_on(database, tmp_path) as app:
         used = app.extensions["openslot"].database
         program = with_key(app, database, "*")

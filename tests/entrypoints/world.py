@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 import factories
-from beginnings import once
+from beginnings import half_hour, once
 from factories import ALL_DAY, SYDNEY
 from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Role
@@ -53,7 +53,7 @@ def build(database: Database, now: datetime | None = None) -> World:
     moment = now or datetime.now(UTC)
     return once(
         database,
-        ("world", now or f"{moment:%Y-%m-%d %H}"),  # an hour old is new enough
+        ("world", now or half_hour(moment)),
         lambda: database.run(lambda session: _build(session, moment)),
     )
 
