@@ -55,6 +55,7 @@ from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.free_for import booker_for
 from openslot.entrypoints.problems import UnsupportedMedia
+from openslot.entrypoints.published import revalidated
 from openslot.entrypoints.request import now, reader, settings
 from openslot.entrypoints.rules import Rule, opened
 
@@ -142,7 +143,7 @@ def negotiate() -> BaseResponse | None:
 @opened(Rule.PUBLIC)
 def metadata() -> ResponseReturnValue:
     """Return the CapabilityStatement."""
-    return answer(capability.statement(RESOURCES, _site(), settings().network_name))
+    return revalidated(answer(capability.statement(RESOURCES, _site(), settings().network_name)))
 
 
 @pages.get(SMART)
@@ -150,7 +151,7 @@ def metadata() -> ResponseReturnValue:
 @opened(Rule.PUBLIC)
 def smart() -> ResponseReturnValue:
     """Return the SMART configuration."""
-    return jsonify(capability.smart(RESOURCES, tokens.address()))
+    return revalidated(jsonify(capability.smart(RESOURCES, tokens.address())))
 
 
 @pages.get("/fhir/<kind>")
