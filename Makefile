@@ -8,6 +8,8 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url \
 	--no-header --universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
 export PYTHON
+# Many tests start programs, which would be compiled again each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench lock migration

@@ -49,7 +49,8 @@ install() {
         .venv/bin/python -m pip install --quiet --require-hashes -r .venv/requirements-setup.txt
     fi
     if .venv/bin/uv --version >/dev/null 2>&1 &&
-        .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" &&
+        .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode \
+            --require-hashes -r "$lock" &&
         .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
             --no-build-isolation -e .; then
         return

@@ -13,6 +13,7 @@ import icalendar
 from sqlalchemy.orm import Session
 
 import factories
+from beginnings import once
 from factories import ALL_DAY
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
@@ -50,7 +51,11 @@ class Clinic:
 
 def open_clinic(database: Database, *, patient_name: str = "Ann Example") -> Clinic:
     """Fill an empty database."""
-    return database.run(lambda session: _open(session, patient_name))
+    return once(
+        database,
+        ("clinic", patient_name),
+        lambda: database.run(lambda session: _open(session, patient_name)),
+    )
 
 
 def _open(session: Session, patient_name: str) -> Clinic:

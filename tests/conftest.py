@@ -12,6 +12,7 @@ Code under test commits, so nothing is rolled back: after each test the tables a
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import count
@@ -65,6 +66,15 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.stash[RUN] = engines.Run.start()
         config.stash[FOLDER] = config.stash[RUN].folder
+        _keep_files_in(config.stash[FOLDER])
+
+
+def _keep_files_in(folder: Path) -> None:
+    """Let whatever tests write go where the databases are: in memory, nothing waits for a disk."""
+    os.environ["TMPDIR"] = str(folder / "files")
+    (folder / "files").mkdir()
+    (folder / "files").chmod(0o1777)  # database servers run as other users
+    tempfile.tempdir = None
 
 
 @pytest.hookimpl(optionalhook=True)

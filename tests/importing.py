@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from beginnings import once
 from factories import NOW
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.demo.load import DATA
+from openslot.demo.load import DATA, load_demo
 from openslot.importers.commands import import_all
 from openslot.importers.origins import Origin
 from openslot.importers.outcome import Outcome
@@ -39,6 +40,11 @@ def bring_in(database: Database, *paths: Path, **options: Any) -> Outcome:
     """Import with quick password hashes."""
     options = {"zone": "Australia/Sydney", "now": NOW, "progress": Silent(), **options}
     return import_all(database, QUICK, [Origin(path) for path in paths], **options)
+
+
+def found_demo(database: Database) -> None:
+    """Fill an empty database with the demonstration network as it is at NOW."""
+    once(database, "demo", lambda: load_demo(database, QUICK, now=NOW, progress=Silent()))
 
 
 def problems_of(database: Database, *paths: Path, **options: Any) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from flask import Flask
 from werkzeug.serving import make_server
@@ -11,14 +12,38 @@ from werkzeug.serving import make_server
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints.request import EXTENSION, Services
+from openslot.search.results import Directory
+
+_IDLE: dict[str, list[Flask]] = {}
+"""Apps that nothing uses now, by their settings."""
 
 
 @contextmanager
-def app_on(database: Database, folder: Path) -> Iterator[Flask]:
+def app_with(settings: Settings) -> Iterator[Flask]:
+    """The app with ``settings``, for the block.
+
+    Making an app, and its templates, takes longer than most tests, so one that differs only in
+    its database and its key is used again. Not where it counts who asks: it would go on counting.
+    """
+    kind = settings.model_dump_json(exclude={"data_dir", "database_url", "secret_key"})
+    idle = [] if settings.rate_limits else _IDLE.setdefault(kind, [])
+    app = idle.pop() if idle else create_app(settings)
+    app.config.update(
+        SECRET_KEY=settings.key(), SECRET_KEY_FALLBACKS=list(settings.signing_keys()[:-1])
+    )
+    with closing(Database(settings.url)) as database:
+        app.extensions[EXTENSION] = Services(settings, database, Directory())
+        yield app
+    idle.append(app)
+
+
+@contextmanager
+def app_on(database: Database, folder: Path, **changed: Any) -> Iterator[Flask]:
     """The app on the engine of ``database``, without limits by address, for the block."""
     url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(Settings(_env_file=None, data_dir=folder, database_url=url, rate_limits=False))
-    with closing(app.extensions["openslot"].database):
+    usual = {"data_dir": folder, "database_url": url, "rate_limits": False}
+    with app_with(Settings(_env_file=None, **(usual | changed))) as app:
         yield app
 
 

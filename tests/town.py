@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 import factories
+from beginnings import once
 from factories import MONDAY_9
 from openslot.booking.commands import BookingRequest
 from openslot.core.actor import Actor, Role
@@ -70,7 +71,11 @@ class Town:
 
 def build_town(database: Database, *, patients: int = 3) -> Town:
     """Found the town in an empty database."""
-    return database.run(lambda session: _build(session, patients))
+    return once(
+        database,
+        ("town", patients),
+        lambda: database.run(lambda session: _build(session, patients)),
+    )
 
 
 def _build(session: Session, patients: int) -> Town:

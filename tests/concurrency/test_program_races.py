@@ -20,14 +20,12 @@ from sqlalchemy.orm import Session
 import factories
 from entrypoints.programs import Program, with_key
 from factories import SYDNEY
-from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.schedules.models import Schedule
 from racing import race
-from serving import serving
+from serving import app_on, serving
 
 RACERS = 32
 SENT_AGAIN = 16
@@ -100,18 +98,9 @@ class Clinic:
 
 @pytest.fixture
 def clinic(database: Database, tmp_path: Path) -> Iterator[Clinic]:
-    settings = Settings(
-        _env_file=None,
-        data_dir=tmp_path,
-        database_url=database.engine.url.render_as_string(hide_password=False),
-        rate_limits=False,
-        time_zone=SYDNEY.key,
-    )
-    app = create_app(settings)
-    with serving(app) as address:
+    with app_on(database, tmp_path, time_zone=SYDNEY.key) as app, serving(app) as address:
         port = int(address.rpartition(":")[2])
         yield opened(with_key(app, database, "*"), database, port)
-    app.extensions["openslot"].database.close()
 
 
 def opened(program: Program, database: Database, port: int) -> Clinic:

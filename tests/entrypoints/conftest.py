@@ -8,34 +8,61 @@
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 
+from beginnings import half_hour
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World, build
-from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints.request import EXTENSION, Services
-from openslot.search.results import Directory
 from receiver import Receiver, receiver
+from serving import app_with
 
 COPIES = count()
 
 
+@pytest.fixture(autouse=True)
+def within_a_day() -> Iterator[None]:
+    """No test begins in the last two minutes before a midnight, which may come at any half hour:
+    what it makes and what it asks for would be of two days. It goes past them."""
+    now = datetime.now(UTC)
+    left = half_hour(now) + timedelta(minutes=30) - now
+    if left > timedelta(minutes=2):
+        yield
+        return
+    with time_machine.travel(now + left, tick=True):
+        yield
+
+
 @pytest.fixture(scope="session")
-def built(sqlite_template: Path, scratch: Path) -> tuple[Path, World]:
-    """The network, made once a run; tests get copies of the file."""
-    file = scratch / "network.sqlite3"
-    shutil.copyfile(sqlite_template, file)
-    database = Database(f"sqlite:///{file}")
-    world = build(database)
-    database.close()
-    return file, world
+def build_at(sqlite_template: Path, scratch: Path) -> Callable[[datetime], tuple[Path, World]]:
+    """The network as it is made at a time; tests get copies of the file."""
+
+    @cache
+    def build_at(moment: datetime) -> tuple[Path, World]:
+        file = scratch / f"network-of-{moment:%Y%m%d%H%M}.sqlite3"
+        shutil.copyfile(sqlite_template, file)
+        with closing(Database(f"sqlite:///{file}")) as database:
+            return file, build(database)
+
+    return build_at
+
+
+@pytest.fixture
+def built(
+    within_a_day: None, build_at: Callable[[datetime], tuple[Path, World]]
+) -> tuple[Path, World]:
+    """The network, made anew each half hour, so that none is of yesterday."""
+    return build_at(half_hour(datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -69,23 +96,11 @@ def settings(network: Database, tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def known_apps() -> dict[str, Flask]:
-    """Apps by their settings: making one, and its templates, takes longer than most tests."""
-    return {}
-
-
 @pytest.fixture
-def app(settings: Settings, known_apps: dict[str, Flask]) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     """The app on the network; forms need their token, as everywhere."""
-    kind = settings.model_dump_json(exclude={"data_dir", "database_url"})
-    app = known_apps.get(kind) or create_app(settings)
-    if not settings.rate_limits:  # what they count would be counted from test to test
-        known_apps[kind] = app
-    database = Database(settings.url)
-    app.extensions[EXTENSION] = Services(settings, database, Directory())
-    yield app
-    database.close()
+    with app_with(settings) as app:
+        yield app
 
 
 @pytest.fixture

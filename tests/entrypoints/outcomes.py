@@ -186,7 +186,7 @@ GET api_keys.list_keys                        401 403 403 403 403 403 403 403
 DELETE api_keys.revoke_key                    401 403 403 403 403 403 403   -
 PATCH api_me.change_me                        401 200 200 200 200 200 200   -
 DELETE api_me.delete_me                       401 422 422 403 403 403 403   -
-DELETE api_me.end_credential                  401 204 204 204 204 204 204 204
+DELETE api_me.end_credential                  401 404 404 404 404 404 404 404
 GET api_me.get_me                             401 200 200 200 200 200 200 200
 GET api_me.list_credentials                   401 200 200 200 200 200 200 200
 POST api_merges.create_merge                  401 403 403 403 403 403 403   -

@@ -12,15 +12,12 @@ from werkzeug.test import TestResponse
 
 from entrypoints.world import PASSWORD, World
 from factories import NOW
-from importing import QUICK
-from openslot.app import create_app
+from importing import found_demo
 from openslot.core import clock
 from openslot.core.actor import Actor
-from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.demo.load import load_demo
 from openslot.identity.keys import create_key
-from openslot.importers.progress import Silent
+from serving import app_on
 from working import work
 
 
@@ -73,17 +70,11 @@ def with_key(
 def demonstration(template: Path, folder: Path, public_url: str) -> Iterator[Flask]:
     """The app on the demonstration network as it is at NOW, for the block."""
     file = shutil.copyfile(template, folder / "demo.sqlite3")
-    app = create_app(
-        Settings(
-            _env_file=None,
-            data_dir=folder,
-            database_url=f"sqlite:///{file}",
-            rate_limits=False,
-            public_url=public_url,
-        )
-    )
-    with closing(app.extensions["openslot"].database) as database:
-        load_demo(database, QUICK, now=NOW, progress=Silent())
+    with (
+        closing(Database(f"sqlite:///{file}")) as database,
+        app_on(database, folder, public_url=public_url) as app,
+    ):
+        found_demo(database)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(clock, "now", lambda: NOW)
             yield app

@@ -1,13 +1,15 @@
 """Which answers an Idempotency-Key brings back, and whose."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from entrypoints.programs import with_key
+from entrypoints.programs import Program, with_key
 from openslot.core import idempotency as kept
 from openslot.core.db import Database
 from openslot.core.errors import Busy, RateLimited, Unavailable
@@ -15,6 +17,7 @@ from openslot.core.idempotency import KeptAnswer
 from openslot.directory import commands
 from openslot.directory.models import Patient
 from openslot.entrypoints.api import idempotency
+from openslot.entrypoints.api.operations import Operation
 
 PATH = "/api/v1/patients"
 ANN = {"name": "Ann Lee", "anyway": True}
@@ -104,3 +107,33 @@ def test_an_answer_that_cannot_be_kept_is_given_and_the_work_is_done_once(
     again: Any = program.send("POST", PATH, ANN, Idempotency_Key="k")
     assert (again.status_code, again.json["code"]) == (409, "answer-lost")
     assert count(network) == before + 1
+
+
+def test_the_guide_names_every_post_that_takes_no_key(app: Flask) -> None:
+    """But for those whose answer has a secret, of which it speaks as a kind."""
+    without = {
+        operation.path
+        for view in app.view_functions.values()
+        if isinstance(operation := getattr(view, "operation", None), Operation)
+        and operation.method == "POST"
+        and not operation.may_be_repeated
+        and not operation.secret
+    }
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    sentence = re.search(r"Every `POST` accepts the header, except .*?\.\s", guide, re.DOTALL)
+    assert sentence
+    assert set(re.findall(r"`POST (\S+)`", sentence[0])) == without
+
+
+def test_the_openapi_document_offers_the_key_wherever_it_is_taken(app: Flask) -> None:
+    paths = Program(app).get("/api/v1/openapi.json")["paths"]
+    offered = {
+        path
+        for path, methods in paths.items()
+        if any(
+            one.get("name") == idempotency.HEADER
+            for one in methods.get("post", {}).get("parameters", ())
+        )
+    }
+    assert PATH in offered
+    assert f"{PATH}/search" not in offered

@@ -23,12 +23,11 @@ from entrypoints import odd
 from entrypoints.odd import Sent, fault, send, spoiled, written
 from entrypoints.programs import signed_in, with_key
 from entrypoints.world import World, build
-from openslot.app import create_app
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.api.operations import Operation
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.search import known_parameters
+from serving import app_on
 
 FEED = "notifications.feed"
 PART = re.compile(r"<(?:([^:>]+):)?([^>]+)>")
@@ -74,18 +73,8 @@ def asked(app: Flask, network: Database, world: World) -> Asked:
 def asked_everywhere(database: Database, tmp_path: Path) -> Iterator[Asked]:
     """The same on each engine in turn."""
     world = build(database)
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(
-            _env_file=None,
-            data_dir=tmp_path,
-            database_url=url,
-            rate_limits=False,
-            password_iterations=1,
-        )
-    )
-    yield made(app, database, world)
-    app.extensions["openslot"].database.close()
+    with app_on(database, tmp_path, password_iterations=1) as app:
+        yield made(app, database, world)
 
 
 def methods(rule: Rule) -> list[str]:

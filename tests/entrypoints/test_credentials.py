@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 
 from entrypoints.browsing import Client, ClientFor, link_in, mails
+from entrypoints.programs import signed_in
 from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.db import Database
+from openslot.identity.credentials import CredentialKind
 
 NEW = "seven quiet otters swim"
 
@@ -60,6 +63,26 @@ def test_signing_out_everywhere_ends_all_that_is_chosen(
     assert thief.opens() == set()
     assert thief.refresh() == 401
     assert own.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize("kind", CredentialKind)
+@pytest.mark.parametrize("which", ["00" * 32, "0" * 32, "none", "", "another's"])
+def test_who_ends_what_is_not_there_is_told_so(
+    app: Flask, client_for: ClientFor, world: World, thief: Thief, kind: str, which: str
+) -> None:
+    stranger = client_for("patient-stranger")
+    if which == "another's":
+        page = client_for("patient-owner").get("/account/sessions").text
+        which = page.partition(f'value="{kind}:')[2].partition('"')[0]
+        assert which
+    answer = stranger.send("/account/sessions/end", page="/account", session=f"{kind}:{which}")
+    assert answer.status_code == 404
+    assert "That is signed out" not in stranger.get("/account/sessions").text
+    program = signed_in(app, world, "patient-stranger")
+    path = f"/api/v1/me/credentials/{kind}/{which or 'none'}"
+    assert program.send("DELETE", path).status_code == 404
+    assert program.send("GET", "/api/v1/me").status_code == 200
+    assert thief.opens() == {"browser", "access", "calendar"}
 
 
 def test_a_new_password_ends_everything(thief: Thief, client_for: ClientFor) -> None:

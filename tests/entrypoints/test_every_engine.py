@@ -8,9 +8,8 @@ from flask import Flask
 
 from entrypoints.browsing import Client
 from entrypoints.world import PASSWORD, World, build
-from openslot.app import create_app
-from openslot.core.config import Settings
 from openslot.core.db import Database
+from serving import app_on
 
 PAGES: dict[str, list[str]] = {
     "patient-owner": [
@@ -80,18 +79,8 @@ def world(database: Database) -> World:
 
 @pytest.fixture
 def app(database: Database, world: World, tmp_path: Path) -> Iterator[Flask]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(
-            _env_file=None,
-            data_dir=tmp_path,
-            database_url=url,
-            rate_limits=False,
-            password_iterations=1,
-        )
-    )
-    yield app
-    app.extensions["openslot"].database.close()
+    with app_on(database, tmp_path, password_iterations=1) as app:
+        yield app
 
 
 def test_pages_answer(app: Flask, world: World) -> None:

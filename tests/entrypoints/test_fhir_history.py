@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -18,11 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import factories
+import serving
 from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, build
-from openslot.app import create_app
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
@@ -38,6 +38,7 @@ from openslot.records import commands
 from openslot.records.access import Access, may_read
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.models import EmergencyAccess
+from serving import app_on
 from working import work
 
 Json = dict[str, Any]
@@ -234,15 +235,10 @@ SCENARIOS = {
 @pytest.fixture
 def app_with(settings: Settings) -> Iterator[Callable[[int], Flask]]:
     """The app, with an end of access some days after the last appointment."""
-    made: list[Flask] = []
-
-    def make(days: int) -> Flask:
-        made.append(create_app(settings.model_copy(update={"history_access_days": days})))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.extensions["openslot"].database.close()
+    with ExitStack() as stack:
+        yield lambda days: stack.enter_context(
+            serving.app_with(settings.model_copy(update={"history_access_days": days}))
+        )
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -660,11 +656,7 @@ def test_every_search_runs_on_every_engine(database: Database, tmp_path: Path) -
     world = build(database)
     care = Care(database, world, datetime.now(UTC))
     shown = [care.whole() for _ in range(3)]
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    )
-    with closing(app.extensions["openslot"].database):
+    with app_on(database, tmp_path) as app:
         program = signed_in(app, world, "practitioner-owner")
         for kind in KINDS:
             wanted = {str(one[kind]) for one in shown}

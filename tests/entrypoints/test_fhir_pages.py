@@ -4,7 +4,6 @@ What fits all the while is shown once; what comes or goes meanwhile is shown at 
 """
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ import pytest
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World, book_for, build
 from factories import SYDNEY
-from openslot.app import create_app
-from openslot.core.config import Settings
 from openslot.core.db import Database
+from serving import app_on
 
 Json = dict[str, Any]
 APPOINTMENTS = 9
@@ -30,11 +28,7 @@ def world(database: Database) -> World:
 @pytest.fixture
 def program(database: Database, world: World, tmp_path: Path) -> Iterator[Program]:
     del world  # is there first
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    )
-    with closing(app.extensions["openslot"].database):
+    with app_on(database, tmp_path) as app:
         yield with_key(app, database, "*")
 
 

@@ -144,7 +144,7 @@ def send(client: Client, path: str, fields: list[str], odd: bytes) -> int:
 
 
 def _escaped(odd: bytes) -> bytes:
-    return b"".join(b"%%%02X" % byte for byte in odd)
+    return b"%" + odd.hex("%").encode() if odd else b""
 
 
 def contents(database: Database) -> dict[str, list[Any]]:

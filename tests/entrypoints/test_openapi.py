@@ -2,14 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
+from entrypoints.judging import judge, judging
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
@@ -64,37 +65,41 @@ def headers(app: Flask, network: Database, world: World, caller: str) -> list[st
     return ["--header", f"Authorization: Bearer {program.token}"]
 
 
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoolExecutor]:
+    with judging(tmp_path_factory.mktemp("judges")) as judges:
+        yield judges
+
+
 @pytest.mark.parametrize(("caller", "phases", "seed"), RUNS)
 def test_the_service_does_what_the_document_says(
-    app: Flask, network: Database, world: World, tmp_path: Path, caller: str, phases: str, seed: int
+    app: Flask,
+    network: Database,
+    world: World,
+    judges: ProcessPoolExecutor,
+    caller: str,
+    phases: str,
+    seed: int,
 ) -> None:
     """All checks of schemathesis, and that of exactness.py."""
     proof = headers(app, network, world, caller)
     with serving(app) as address:
-        run = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("st")),
-                "--config-file",
-                str(HERE / "schemathesis.toml"),
-                "run",
-                f"{address}/api/v1/openapi.json",
-                *proof,
-                "--checks",
-                "all",
-                "--continue-on-failure",
-                "--phases",
-                phases,
-                "--seed",
-                str(seed),
-                "--max-examples",
-                EXAMPLES or "2",
-                "--no-color",
-            ],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(HERE.parent), "NO_PROXY": "*"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-    assert run.returncode == 0, run.stdout + run.stderr
+        arguments = [
+            "--config-file",
+            str(HERE / "schemathesis.toml"),
+            "run",
+            f"{address}/api/v1/openapi.json",
+            *proof,
+            "--checks",
+            "all",
+            "--continue-on-failure",
+            "--phases",
+            phases,
+            "--seed",
+            str(seed),
+            "--max-examples",
+            EXAMPLES or "2",
+            "--no-color",
+        ]
+        code, said = judges.submit(judge, arguments).result()
+    assert code == 0, said

@@ -1,23 +1,23 @@
 """How much a program's request asks of the database: no more for many results than for few."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
+from beginnings import half_hour, once
 from engines import Counted
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World, book_for, build
 from factories import SYDNEY
-from openslot.app import create_app
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.registry import RESOURCES
+from serving import app_on
 
 PROOF = 1
 """The statement that finds the key of the caller."""
@@ -43,22 +43,24 @@ class Busy:
 
 @pytest.fixture
 def busy(database: Database, tmp_path: Path, statements: Counting) -> Iterator[Busy]:
+    world = once(database, ("busy", half_hour(datetime.now(UTC))), lambda: fill(database))
+    with app_on(database, tmp_path) as app:
+        used = app.extensions["openslot"].database
+        program = with_key(app, database, "*")
+        program.get("/api/v1/slots?limit=1")  # what is kept in memory is read
+        yield Busy(program, world, used, statements)
+
+
+def fill(database: Database) -> World:
     world, now = build(database), datetime.now(UTC)
 
-    def fill(session: Any) -> None:
+    def book(session: Session) -> None:
         for who in ("owner", "teammate", "stranger"):
             for days in range(4, 12):
                 book_for(session, world, who, now=now, days=days)
 
-    database.run(fill)
-    url = database.engine.url.render_as_string(hide_password=False)
-    app = create_app(
-        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    )
-    with closing(app.extensions["openslot"].database) as used:
-        program = with_key(app, database, "*")
-        program.get("/api/v1/slots?limit=1")  # what is kept in memory is read
-        yield Busy(program, world, used, statements)
+    database.run(book)
+    return world
 
 
 def day(days: int) -> str:

@@ -103,6 +103,38 @@ def test_fhir_gives_a_program_that_may_not_read_no_resource(
     assert made.headers["Location"]
 
 
+def test_operations_of_fhir_tell_a_program_that_may_not_read_what_it_wrote_alone(
+    app: Flask, network: Database, world: World
+) -> None:
+    reader = with_key(app, network, "system/*.rs")
+    writer = with_key(app, network, "system/Appointment.cu")
+    day = next_week()
+    query = f"start={day}T00:00:00Z&practitioner={world.practitioners['owner']}&_count=1"
+    (found, _) = reader.get(f"/fhir/Appointment/$find?{query}")["entry"]
+    who = {"name": "patient-reference", "valueString": f"Patient/{world.patients['owner']}"}
+    said = {
+        "name": "appointment-reference",
+        "valueString": f"Appointment/{found['resource']['id']}",
+    }
+    for operation, status in (("$hold", "pending"), ("$book", "booked")):
+        answer = writer.send(
+            "POST",
+            f"/fhir/Appointment/{operation}",
+            {"resourceType": "Parameters", "parameter": [said, who]},
+        )
+        assert answer.status_code in (200, 201), answer.text
+        (made, _) = answer.get_json()["entry"]
+        assert set(made["resource"]) == {"resourceType", "id", "meta", "status"}
+        assert set(made["resource"]["meta"]) == {"versionId", "tag"}
+        assert made["resource"]["status"] == status
+        said["valueString"] = f"Appointment/{made['resource']['id']}"
+        whole = reader.get(f"/fhir/{said['valueString']}")
+        assert whole["participant"], "who may read reads all of it"
+    ended = writer.send("POST", f"/fhir/{said['valueString']}/$cancel")
+    assert (ended.status_code, ended.data) == (200, b"")
+    assert ended.headers["ETag"]
+
+
 def test_every_answer_of_a_change_to_people_has_its_scope_to_read(app: Flask) -> None:
     hidden = {one.name: one.read_by for one in operations(app) if one.read_by}
     assert {

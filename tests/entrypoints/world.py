@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 import factories
+from beginnings import half_hour, once
 from factories import ALL_DAY, SYDNEY
 from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Role
@@ -50,7 +51,11 @@ class World:
 def build(database: Database, now: datetime | None = None) -> World:
     """Fill an empty database with the network."""
     moment = now or datetime.now(UTC)
-    return database.run(lambda session: _build(session, moment))
+    return once(
+        database,
+        ("world", now or half_hour(moment)),
+        lambda: database.run(lambda session: _build(session, moment)),
+    )
 
 
 def _build(session: Session, now: datetime) -> World:

@@ -198,9 +198,11 @@ def test_a_silent_connection_is_given_up(
 
 @pytest.mark.usefixtures("short_limits")
 def test_old_connections_are_silent_and_new_ones_work(
-    place: Place, app: Flask, database: Database, world: World
+    place: Place, app: Flask, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a firewall does that has forgotten them; nobody has to be told."""
+    """What a firewall does that has forgotten them, since nobody used them; nobody has to be
+    told."""
+    monkeypatch.setattr(servers, "TRUSTED_FOR", 0.0)
     callers = Callers.of(app, database, world)
     callers.ask()
     place.between.forget()

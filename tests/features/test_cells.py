@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from factories import NOW
-from importing import QUICK
+from importing import found_demo
 from openslot.booking import queries
 from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.models import Appointment
@@ -14,11 +14,9 @@ from openslot.booking.queries import patients_seen_by, seen_by
 from openslot.booking.rules import relation_to
 from openslot.core.actor import Role
 from openslot.core.db import Database
-from openslot.demo.load import load_demo
 from openslot.directory.commands import actor_of
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
-from openslot.importers.progress import Silent
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import mask_of, span_between, window_over
 from openslot.schedules.models import Schedule
@@ -27,7 +25,7 @@ from working import work
 
 
 def test_the_board_agrees_with_the_slots_and_with_the_appointments(database: Database) -> None:
-    load_demo(database, QUICK, now=NOW, progress=Silent())
+    found_demo(database)
     window = window_over(NOW - timedelta(days=3), NOW + timedelta(days=12))
     with database.reading() as session:
         places = schedules.places(session)
@@ -60,7 +58,7 @@ def test_the_board_agrees_with_the_slots_and_with_the_appointments(database: Dat
 
 
 def test_what_the_search_shows_is_what_the_rules_give(sqlite_database: Database) -> None:
-    load_demo(sqlite_database, QUICK, now=NOW, progress=Silent())
+    found_demo(sqlite_database)
     with sqlite_database.reading() as session:
         everything = queries.appointments(session)
         for account in session.scalars(select(Account)):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from factories import NOW, SYDNEY
-from importing import QUICK, counts
+from importing import QUICK, counts, found_demo
 from openslot.booking import check, queries
 from openslot.booking.models import Appointment
 from openslot.core.actor import Role
@@ -130,7 +130,7 @@ def demo_database(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory
     file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
     file.write_bytes(sqlite_template.read_bytes())
     database = Database(f"sqlite:///{file}")
-    load(database)
+    found_demo(database)
     yield database
     database.close()
 

@@ -325,6 +325,22 @@ def test_no_follow_up_before_the_first_appointment(dentists: Dentists) -> None:
         dentists.book(dentists.booking_request(TUESDAY_9 + DAY))
 
 
+def test_no_follow_up_once_the_arrival_is_taken_back_until_it_is_noted_again(
+    dentists: Dentists,
+) -> None:
+    dentists.sent()
+    first = dentists.book()
+    dentists.becomes(first, Status.ARRIVED, now=AFTER)
+    booked = dentists.book(dentists.booking_request(TUESDAY_9 + DAY), now=AFTER)
+    dentists.becomes(first, Status.BOOKED, now=AFTER)
+    another = dentists.booking_request(TUESDAY_9 + 2 * DAY)
+    with pytest.raises(ReferralSpent):
+        dentists.book(another, now=AFTER)
+    assert booked.status is Status.BOOKED, "the centre decides about what is booked"
+    dentists.becomes(first, Status.ARRIVED, now=AFTER)
+    assert dentists.book(another, now=AFTER).referral_use is None
+
+
 def test_a_new_letter_is_used_before_a_follow_up_and_a_hold_keeps_its_kind(
     dentists: Dentists,
 ) -> None:

@@ -49,4 +49,7 @@ def install(app: Flask) -> None:
             return response
         if hasattr(response.response, "close"):
             response.call_on_close(response.response.close)  # Flask-Compress puts another there
-        return compress.after_request(response)
+        response = compress.after_request(response)
+        if request.endpoint in STATIC:  # what is compressed has an ETag of its own
+            response.make_conditional(request)
+        return response

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from openslot.core import audit
+from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.sessions import token_hash, unused_since
@@ -85,13 +86,15 @@ def _calendars(work: Work, account_id: UUID) -> list[Credential]:
 
 
 def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
-    """End one credential of the account; one of another account stays."""
+    """End one credential of the account. Raises NotFound if the account has none of this id."""
     if kind is CredentialKind.CALENDAR:
-        queries.end_feed(work.session, account_id)
+        ended = queries.end_feed(work.session, account_id)
     elif kind is CredentialKind.PROGRAM:
-        queries.end_tokens(work.session, account_id, family=_uuid(credential_id))
+        ended = queries.end_tokens(work.session, account_id, family=_uuid(credential_id))
     else:
-        queries.end_sessions(work.session, account_id, only=_digest(credential_id))
+        ended = queries.end_sessions(work.session, account_id, only=_digest(credential_id))
+    if not ended:
+        raise NotFound
     _record(work, account_id, {kind})
 
 
@@ -126,11 +129,11 @@ def _record(work: Work, account_id: UUID, kinds: Sequence[str] | frozenset[str] 
     audit.record(work, "account.credentials-ended", f"account:{account_id}", kinds=sorted(kinds))
 
 
-def _uuid(text: str) -> UUID | None:
+def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        return None
+        raise NotFound from None
 
 
 def _digest(text: str) -> bytes:

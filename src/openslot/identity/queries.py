@@ -110,14 +110,14 @@ def renew_session(session: Session, old: bytes, new: bytes, *, proved_at: dateti
 
 def end_sessions(
     session: Session, account_id: UUID, *, keep: bytes | None = None, only: bytes | None = None
-) -> None:
-    """Sign out all browsers of an account, all but ``keep``, or ``only`` one."""
+) -> int:
+    """Sign out all browsers of an account, all but ``keep``, or ``only`` one; return the number."""
     query = delete(AccountSession).where(AccountSession.account_id == account_id)
     if keep is not None:
         query = query.where(AccountSession.token_hash != keep)
     if only is not None:
         query = query.where(AccountSession.token_hash == only)
-    session.execute(query)
+    return changed(session, query)
 
 
 def failures_since(
@@ -226,12 +226,12 @@ def end_family(session: Session, family: UUID) -> None:
     session.execute(delete(ApiToken).where(ApiToken.family == family))
 
 
-def end_tokens(session: Session, account_id: UUID, **only: UUID | None) -> None:
-    """Delete all tokens of an account, or those of one ``family``."""
+def end_tokens(session: Session, account_id: UUID, *, family: UUID | None = None) -> int:
+    """Delete all tokens of an account, or those of one ``family``; return the number."""
     query = delete(ApiToken).where(ApiToken.account_id == account_id)
-    if "family" in only:
-        query = query.where(ApiToken.family == only["family"])
-    session.execute(query)
+    if family is not None:
+        query = query.where(ApiToken.family == family)
+    return changed(session, query)
 
 
 def end_everybodys(session: Session, *, keep: bytes | None) -> None:
@@ -259,9 +259,9 @@ def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
     return session.get(CalendarFeed, account_id)
 
 
-def end_feed(session: Session, account_id: UUID) -> None:
-    """Delete the calendar address of an account."""
-    session.execute(delete(CalendarFeed).where(CalendarFeed.account_id == account_id))
+def end_feed(session: Session, account_id: UUID) -> int:
+    """Delete the calendar address of an account; return the number of addresses, 0 or 1."""
+    return changed(session, delete(CalendarFeed).where(CalendarFeed.account_id == account_id))
 
 
 def purge_sessions(

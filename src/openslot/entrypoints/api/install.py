@@ -43,6 +43,7 @@ from openslot.entrypoints.api.openapi import document
 from openslot.entrypoints.api.operations import Operation, names_sent
 from openslot.entrypoints.api.shapes import Alternative
 from openslot.entrypoints.failures import Problem, as_json
+from openslot.entrypoints.published import revalidated
 from openslot.entrypoints.request import root
 from openslot.entrypoints.rules import Rule, opened
 
@@ -93,7 +94,7 @@ def install(app: Flask) -> None:
 @opened(Rule.PUBLIC)
 def openapi() -> ResponseReturnValue:
     """Return the OpenAPI document."""
-    return jsonify(_document())
+    return revalidated(jsonify(_document()))
 
 
 @pages.get("/api/docs")

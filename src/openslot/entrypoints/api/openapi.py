@@ -25,8 +25,9 @@ REF = "#/components/schemas/{model}"
 PROBLEM = "Problem"
 ABOUT = """\
 Find, book and manage appointments from other programs. Times are RFC 3339 with an offset or Z.
-Errors are RFC 9457 problems with a stable `code`. A POST may have an `Idempotency-Key`. A key that
-may write and not read gets `id`, `version`, `status` and `until` of what it wrote.
+Errors are RFC 9457 problems with a stable `code`. A POST that changes something may have an
+`Idempotency-Key`, unless its answer has a secret. A key that may write and not read gets `id`,
+`version`, `status` and `until` of what it wrote.
 """
 
 FAILURES = {

@@ -14,6 +14,7 @@ from openslot.entrypoints.fhir import publishing
 from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.elements import Json, Site, instant
 from openslot.entrypoints.fhir.publishing import SLOT, Edition, File
+from openslot.entrypoints.published import revalidated
 from openslot.entrypoints.request import now, reader, settings
 from openslot.entrypoints.rules import Rule, opened
 
@@ -103,7 +104,4 @@ def _compact(value: Json) -> str:
 def _cacheable(response: Response, tag: str) -> Response:
     """Add caching headers, and return 304 if the client has this version."""
     response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
-    response.set_etag(tag, weak=True)
-    # If-Match is only for writes.
-    response.make_conditional({**request.environ, "HTTP_IF_MATCH": ""})
-    return response
+    return revalidated(response, tag)

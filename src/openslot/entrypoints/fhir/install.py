@@ -55,6 +55,7 @@ from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.free_for import booker_for
 from openslot.entrypoints.problems import UnsupportedMedia
+from openslot.entrypoints.published import revalidated
 from openslot.entrypoints.request import now, reader, settings
 from openslot.entrypoints.rules import Rule, opened
 
@@ -142,7 +143,7 @@ def negotiate() -> BaseResponse | None:
 @opened(Rule.PUBLIC)
 def metadata() -> ResponseReturnValue:
     """Return the CapabilityStatement."""
-    return answer(capability.statement(RESOURCES, _site(), settings().network_name))
+    return revalidated(answer(capability.statement(RESOURCES, _site(), settings().network_name)))
 
 
 @pages.get(SMART)
@@ -150,7 +151,7 @@ def metadata() -> ResponseReturnValue:
 @opened(Rule.PUBLIC)
 def smart() -> ResponseReturnValue:
     """Return the SMART configuration."""
-    return jsonify(capability.smart(RESOURCES, tokens.address()))
+    return revalidated(jsonify(capability.smart(RESOURCES, tokens.address())))
 
 
 @pages.get("/fhir/<kind>")
@@ -244,6 +245,8 @@ def take(status: str) -> ResponseReturnValue:
 
     shown = APPOINTMENT.show(bearer.write(save), asked.site)
     warnings = unkept.warnings(resource, shown, base())
+    if not access.allows("Appointment", "r"):
+        shown, warnings = operations.written(shown), []
     bundle = operations.done(shown, "hold" if holds else "book", warnings, asked.site)
     return answer(bundle, 200 if appointment_id else 201)
 
@@ -262,7 +265,8 @@ def cancel(key: str) -> ResponseReturnValue:
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
     appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, base())
-    return of_version(APPOINTMENT.show(appointment, asked.site))
+    shown = APPOINTMENT.show(appointment, asked.site)
+    return _written(of_version(shown), {}, shown)
 
 
 @pages.get("/fhir/<kind>/<key>")

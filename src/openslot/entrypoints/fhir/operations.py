@@ -17,7 +17,15 @@ from openslot.entrypoints.fhir import asking, dates, received, slot, subject
 from openslot.entrypoints.fhir.answers import sends_json
 from openslot.entrypoints.fhir.bundle import left_aside, links_of
 from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE, APPOINTMENT_TYPES
-from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource, target_of
+from openslot.entrypoints.fhir.elements import (
+    SUBSETTED,
+    Json,
+    Site,
+    instant,
+    reference,
+    resource,
+    target_of,
+)
 from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.parameters import split
 from openslot.entrypoints.fhir.search import Found, Query
@@ -188,6 +196,13 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
     bundle = _bundle([_proposal(row, site) for row in found.rows], site, summary, *warnings)
     links = links_of(f"{site.base}/Appointment/$find", applied, found.after)
     return bundle | {"total": found.total, "link": links}
+
+
+def written(appointment: Json) -> Json:
+    """Return what a program that may write and not read learns of an appointment."""
+    version = {"versionId": appointment["meta"]["versionId"], "tag": [SUBSETTED]}
+    kept = {name: appointment[name] for name in ("resourceType", "id", "status")}
+    return kept | {"meta": version}
 
 
 def done(appointment: Json, operation: str, warnings: Sequence[Json], site: Site) -> Json:
