@@ -19,6 +19,7 @@ from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
+    check_booking_request,
     is_addressed_to,
     is_on_request,
     may_book_others,
@@ -30,17 +31,17 @@ from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import (
+    TICK,
     Span,
     Window,
     bits,
-    grid,
     instant_of,
     mask_of,
     starts_of_runs,
     tick_at,
     window_over,
 )
-from openslot.schedules.rules import Place, bookable_span, open_ticks
+from openslot.schedules.rules import Place, bookable_span, starts_beside, times_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,7 +137,7 @@ class Board:
         """Return the free starts of a place as a mask over the window, for ``minutes`` or one
         slot. The diaries ``besides`` must be free too."""
         minutes = minutes or place.slot_minutes
-        if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
+        if minutes % place.slot_minutes or minutes > place.longest:
             return 0
         busy = 0
         patient_diary = (self.whom.diary_id,) if self.whom else ()
@@ -144,10 +145,10 @@ class Board:
             busy |= self.taken.get(diary_id, 0)
         if self.whom:
             busy |= self.whom.taken_days(place, self.window)
-        free = open_ticks(place, self.window) & ~busy
+        times = times_of(place, self.window)
         bookable = mask_of([bookable_span(place, self.now)], self.window)
-        on_grid = grid(place.slot_minutes, place.zone, self.window)
-        return starts_of_runs(free, minutes // 5) & on_grid & bookable
+        starts = starts_beside(place, self.taken.get(place.diary_id, 0), minutes) | times.starts
+        return starts_of_runs(times.opened & ~busy, minutes // 5) & starts & bookable
 
     def take(self, diary_ids: Iterable[int], span: Span) -> None:
         """Mark a time as taken on this board only."""
@@ -218,6 +219,19 @@ def free_starts(
     return {key: taken.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
+def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Span:
+    """Return the ticks of an appointment if the place offers them; what is taken is left to the
+    diaries. Raises the errors of check_booking_request."""
+
+    def is_beside() -> bool:
+        window = window_over(start - TICK, start + timedelta(minutes=minutes + 5))
+        taken = diaries.taken(work.session, {place.diary_id}, window).get(place.diary_id, 0)
+        at = tick_at(start) - window.start
+        return bool(starts_beside(place, taken, minutes) >> at & 1)
+
+    return check_booking_request(place, start, minutes, work.now, is_beside=is_beside)
+
+
 def _diaries_of(place: Place) -> tuple[int, ...]:
     return (*place.claimed_ids, place.closures_id)
 
@@ -235,8 +249,9 @@ def slots(
 ) -> list[Slot]:
     """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest
     first."""
-    # One more day, since an appointment can end after the last start.
-    window = window_over(starts, ends + timedelta(days=1))
+    # One more day, since an appointment can end after the last start, and one more tick, since
+    # what is taken directly before the first can make it one.
+    window = window_over(starts - TICK, ends + timedelta(days=1))
     masks = free_starts(work, places, window, minutes=minutes, besides=besides, whom=whom)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
 

@@ -54,11 +54,16 @@ def places(
             Schedule.horizon_days,
             Service.department_id,
             Service.bookable_by,
+            Schedule.starts_from,
+            Schedule.step_minutes,
+            Schedule.flush,
             OpeningHours.weekday,
             OpeningHours.starts,
             OpeningHours.ends,
             OpeningHours.valid_from,
             OpeningHours.valid_until,
+            OpeningHours.rule,
+            OpeningHours.on_holidays,
         )
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
@@ -90,12 +95,12 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: seventeen columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[17] is not None:
-            hours.append(Weekly(*row[17:]))
+        if row[20] is not None:
+            hours.append(Weekly(*row[20:]))
     return {
         key: Place._make(
             (
@@ -105,6 +110,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 tuple(hours),
                 row[15],
                 row[16] or BookableBy.PUBLIC,
+                *row[17:20],
                 False,  # in_emergency
                 None,  # as_of
             )
@@ -189,7 +195,7 @@ def inactive_schedule(
 
 
 def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
-    """Return the weekly periods of a schedule in order."""
+    """Return the periods of a schedule's hours in order."""
     return session.scalars(
         select(OpeningHours)
         .where(OpeningHours.schedule_id == schedule_id)
@@ -198,7 +204,7 @@ def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
 
 
 def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -> None:
-    """Replace all weekly periods of a schedule."""
+    """Replace all periods of a schedule's hours."""
     session.execute(delete(OpeningHours).where(OpeningHours.schedule_id == schedule_id))
     session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
 
