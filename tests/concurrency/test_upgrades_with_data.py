@@ -27,8 +27,16 @@ from factories import NOW
 from openslot.booking import check
 from openslot.core.db import Database, Instant, make_engine
 from openslot.migrations import progress, revisions, run
-from openslot.schedules import diaries
-from openslot.schedules.availability import span_between
+from openslot.schedules import diaries, queries
+from openslot.schedules.availability import (
+    EPOCH,
+    Window,
+    grid,
+    opening,
+    span_between,
+    starts_of_runs,
+)
+from openslot.schedules.rules import times_of
 from openslot.schema import metadata
 
 BEFORE = "0006"
@@ -260,6 +268,47 @@ def test_renamed_columns_statuses_and_topics_keep_their_rows(blank_engine: Engin
     run.downgrade(blank_engine, "0010")
     *names, wanted = kept(*rest, preference.format("visits"))
     assert (names, bool(wanted)) == (["lapsed", "visit.reminder"], False)
+
+
+def test_schedules_keep_their_starts(blank_engine: Engine) -> None:
+    """Also where the hours begin beside the grid, which would give others from the opening."""
+    run.upgrade(blank_engine, "0018")
+    with blank_engine.begin() as connection:
+        writer = _Writer(connection)
+        for number, kind in enumerate(("centre", "practitioner", "service"), start=1):
+            writer.add("diary", id=number, kind=kind)
+        writer.add("centre", id=1, diary_id=1, name="Hall", time_zone="Australia/Sydney")
+        writer.add("practitioner", id=1, diary_id=2, name="Zoë", account_id=None)
+        writer.add("department", id=1, centre_id=1, name="Radiology")
+        writer.add("service", id=1, diary_id=3, department_id=1, name="CT")
+        people = {1: (1, None, 40), 2: (None, 1, 720)}
+        for key, (practitioner, service, minutes) in people.items():
+            writer.add(
+                "schedule",
+                id=key,
+                centre_id=1,
+                practitioner_id=practitioner,
+                service_id=service,
+                slot_minutes=minutes,
+            )
+            writer.add("opening_hours", id=key, schedule_id=key, weekday=0, starts=525, ends=1440)
+    run.upgrade(blank_engine)
+    database = Database(blank_engine.url.render_as_string(hide_password=False))
+    places = database.read(lambda session: queries.places(session, inactive=True))
+    database.close()
+    window = Window((NOW.date() - EPOCH).days, 3)
+    for place in places.values():
+        every_start = grid(place.slot_minutes, place.zone, window)
+        opened = opening(place.hours, place.zone, window)
+        found = times_of(place, window)
+        assert found.opened == opened
+        assert found.starts == every_start & starts_of_runs(opened, place.slot_ticks) != 0
+    with blank_engine.begin() as connection:
+        rule = "UPDATE opening_hours SET rule = 'FREQ=MONTHLY;BYDAY=1MO' WHERE schedule_id = 2"
+        connection.execute(text(rule))
+    run.downgrade(blank_engine, "0018")
+    with blank_engine.connect() as connection:
+        assert list(connection.scalars(text("SELECT schedule_id FROM opening_hours"))) == [1]
 
 
 # Killed half-way, and several at once

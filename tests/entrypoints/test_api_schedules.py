@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from entrypoints.programs import signed_in, with_key
@@ -39,13 +40,68 @@ def test_changing_hours_leaves_the_rest_and_the_other_way_round(app: Flask, worl
     program = signed_in(app, world, "practitioner-owner")
     path = f"/api/v1/schedules/{world.schedules['owner']}"
     before = program.get(path)
-    hours = [
-        {"weekday": 0, "starts": "22:00", "ends": "02:00", "valid_from": None, "valid_until": None}
-    ]
+    weekly = {"valid_from": None, "valid_until": None, "rule": None, "on_holidays": False}
+    hours = [{"weekday": 0, "starts": "22:00", "ends": "02:00", **weekly}]
     changed = program.send("PATCH", path, {"hours": hours}).json
     assert changed == before | {"hours": hours}
     chief = signed_in(app, world, "centre-admin-owner")
     assert chief.send("PATCH", path, {"max_slots": 2}).json == changed | {"max_slots": 2}
+
+
+CLOSED = {"valid_from": None, "valid_until": None, "rule": None, "on_holidays": False}
+
+
+def test_starts_and_recurrence_are_kept_and_sent_back(app: Flask, world: World) -> None:
+    program = signed_in(app, world, "centre-admin-owner")
+    path = f"/api/v1/schedules/{world.schedules['owner']}"
+    morning = {"starts": "09:00", "ends": "12:00"}
+    sent: list[dict[str, Any]] = [
+        {"weekday": 0, **morning, "on_holidays": True},
+        {**morning, "valid_from": "2027-03-06", "valid_until": "2027-03-06"},
+        {**morning, "valid_from": "2027-03-02", "rule": "INTERVAL=2;FREQ=WEEKLY;UNTIL=20270801"},
+        {**morning, "rule": "FREQ=MONTHLY;BYDAY=-1FR"},
+    ]
+    body = {"slot_minutes": 50, "step_minutes": 60, "starts_from": "midnight", "flush": True}
+    changed = program.send("PATCH", path, body | {"hours": sent}).json
+    assert {name: changed[name] for name in body} == body
+    assert changed["hours"] == [
+        CLOSED | sent[0],
+        CLOSED
+        | sent[2]
+        | {"weekday": None, "rule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", "valid_until": "2027-08-01"},
+        CLOSED | sent[3] | {"weekday": None},
+        CLOSED | sent[1] | {"weekday": 5},
+    ]
+    assert program.send("PATCH", path, {"hours": changed["hours"]}).json == changed
+
+
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        ({}, "Give a weekday, a rule"),
+        ({"weekday": 1, "rule": "FREQ=MONTHLY;BYDAY=1MO"}, "the rule says the days"),
+        ({"weekday": 1, "valid_from": "2027-03-06", "valid_until": "2027-03-06"}, "of the date"),
+        ({"rule": "FREQ=YEARLY"}, "for example FREQ=WEEKLY;INTERVAL=2;BYDAY=TU"),
+        ({"rule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU"}, "Enter the first day"),
+    ],
+)
+def test_hours_that_say_no_days_are_refused(
+    app: Flask, world: World, hours: dict[str, Any], sentence: str
+) -> None:
+    program = signed_in(app, world, "centre-admin-owner")
+    path = f"/api/v1/schedules/{world.schedules['owner']}"
+    answer = program.send("PATCH", path, {"hours": [{"starts": "9:00", "ends": "12:00", **hours}]})
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert answer.json["errors"][0]["field"].startswith("hours")
+
+
+@pytest.mark.parametrize("step", [0, 7, 1445])
+def test_steps_that_cannot_be_are_refused(app: Flask, world: World, step: int) -> None:
+    program = signed_in(app, world, "centre-admin-owner")
+    path = f"/api/v1/schedules/{world.schedules['owner']}"
+    answer = program.send("PATCH", path, {"step_minutes": step})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "step_minutes")
 
 
 def test_times_without_an_offset_are_refused(app: Flask, network: Database) -> None:

@@ -105,6 +105,9 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
     StaffOwnDetails: {"name": "Somebody Else", "phone": "02 9999 0000"},
     ScheduleDetails: {
         "slot_minutes": 15,
+        "step_minutes": 60,
+        "starts_from": "midnight",
+        "flush": True,
         "max_slots": 1,
         "notice_minutes": 60,
         "horizon_days": 10,

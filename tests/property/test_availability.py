@@ -3,14 +3,17 @@
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
-from openslot.schedules import availability
+from openslot.schedules import availability, recurrence
 from openslot.schedules.availability import DAY, Span, Weekly, Window
+from openslot.schedules.errors import BadHours, HoursOverlap, LongNight, NeverOpen
+from openslot.schedules.rules import check_hours
 
 ZONES = (
     "Australia/Sydney",
@@ -88,14 +91,74 @@ def _covers(period: Weekly, local: datetime) -> bool:
 
 
 def _begins(period: Weekly, day: date) -> bool:
+    is_due = recurs(period, day) if period.rule else day.weekday() == period.weekday
     return (
-        day.weekday() == period.weekday
+        is_due
         and (period.valid_from is None or day >= period.valid_from)
         and (period.valid_until is None or day <= period.valid_until)
     )
 
 
-@given(where=zones_and_windows(), hours=st.lists(periods(), max_size=4))
+@cache
+def recurs(period: Weekly, day: date) -> bool:
+    """Count up to the day from the first, as a person with a calendar would."""
+    rule = recurrence.read(period.rule or "")
+    first = period.valid_from or date(2023, 12, 4)
+    day_before = first - timedelta(days=1)
+    due = 0
+    while (day_before := day_before + timedelta(days=1)) <= day:
+        if not _is_on(rule, first, day_before):
+            continue
+        due += 1
+        if day_before == day:
+            return rule.times is None or due <= rule.times
+    return False
+
+
+def _is_on(rule: recurrence.Rule, first: date, day: date) -> bool:
+    ahead = {
+        "DAILY": (day - first).days,
+        "WEEKLY": (day - first + timedelta(days=first.weekday())).days // 7,
+        "MONTHLY": (day.year - first.year) * 12 + day.month - first.month,
+    }[rule.frequency]
+    if ahead % rule.interval:
+        return False
+    if not rule.on:
+        return rule.frequency == "DAILY" or day.day == first.day
+    weekday_of_month = (day.day - 1) // 7 + 1
+    is_last = (day + timedelta(days=7)).month != day.month
+    from_last = -1 if is_last else None
+    return any(
+        on.weekday == day.weekday() and on.which in (0, weekday_of_month, from_last)
+        for on in rule.on
+    )
+
+
+@st.composite
+def recurring(draw: st.DrawFn) -> Weekly:
+    """A period with a rule, as check_rule keeps it."""
+    frequency = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY"]))
+    whiches = ["", "1", "2", "3", "4", "5", "-1"] if frequency == "MONTHLY" else [""]
+    on = draw(
+        st.lists(
+            st.tuples(st.sampled_from(whiches), st.sampled_from(recurrence.WEEKDAYS)), max_size=3
+        )
+    )
+    parts = [f"FREQ={frequency}", f"INTERVAL={draw(st.integers(1, 5))}"]
+    parts += ["BYDAY=" + ",".join(map("".join, on))] if on else []
+    if times := draw(st.none() | st.integers(1, 90)):
+        parts.append(f"COUNT={times}")
+    first = draw(st.dates(date(2023, 12, 1), date(2027, 12, 31)))
+    starts = draw(ticks_of_day())
+    ends = draw(ticks_of_day(0, 288).filter(lambda end: end != starts))
+    try:
+        weekday, rule, first_day, last = recurrence.check_rule(";".join(parts), first, None)
+    except NeverOpen:
+        reject()
+    return Weekly(weekday, starts, ends, first_day, last, rule)
+
+
+@given(where=zones_and_windows(), hours=st.lists(periods() | recurring(), max_size=4))
 @example(
     # Sydney's clock goes from 2:00 to 3:00 on 4 October 2026.
     where=(ZoneInfo("Australia/Sydney"), Window((date(2026, 10, 3) - EPOCH).days, 2)),
@@ -147,7 +210,7 @@ def test_opening_hours_are_right_over_every_change_of_the_clock(zone: str) -> No
         assert found == oracle(hours, ZoneInfo(zone), window), change
 
 
-@given(where=zones_and_windows(), minutes=st.sampled_from([5, 10, 15, 20, 30, 60, 120, 1440]))
+@given(where=zones_and_windows(), minutes=st.sampled_from([5, 25, 30, 50, 75, 120, 480, 1440]))
 def test_starts_lie_on_the_grid_of_the_wall_clock(
     where: tuple[ZoneInfo, Window], minutes: int
 ) -> None:
@@ -196,6 +259,78 @@ def test_only_the_part_of_a_span_inside_the_window_counts(start: int, length: in
     inside = {tick for tick in range(span.start, span.end) if window.start <= tick < window.end}
     mask = availability.mask_of([span], window)
     assert {window.start + bit for bit in availability.bits(mask)} == inside
+
+
+STEPS = st.sampled_from([5, 10, 25, 30, 35, 50, 55, 60, 75, 240, 480])
+
+
+def starts_by_oracle(
+    period: Weekly, zone: ZoneInfo, window: Window, step: int, length: int
+) -> set[int]:
+    """Walk through each day's open time in minutes, from its first open tick on."""
+    found = set()
+    for day in range(window.first - 3, window.first + window.days + 3):
+        local = EPOCH + timedelta(days=day)
+        if not _begins(period, local):
+            continue
+        once = period._replace(
+            weekday=local.weekday(), valid_from=local, valid_until=local, rule=None
+        )
+        around = Window(day - 2, 5)
+        opened = [around.start + bit for bit in availability.bits(oracle([once], zone, around))]
+        found |= {
+            start
+            for start in opened[:1] and range(opened[0], opened[-1] + 2 - length // 5, step // 5)
+            if window.start <= start < window.end
+        }
+    return found
+
+
+@given(
+    where=zones_and_windows(),
+    hours=st.lists(periods() | recurring(), min_size=1, max_size=3),
+    step=STEPS,
+    length=STEPS,
+)
+@example(
+    # Two periods that touch, over the night on which Sydney's clock goes from 3:00 back to 2:00.
+    where=(SYDNEY, NIGHT),
+    hours=[Weekly(5, 1320, 150), Weekly(6, 150, 600)],
+    step=50,
+    length=50,
+)
+@example(
+    # The second begins at a time that the clock skips.
+    where=(SYDNEY, Window((date(2026, 10, 3) - EPOCH).days, 2)),
+    hours=[Weekly(5, 1080, 0), Weekly(6, 150, 600)],
+    step=35,
+    length=55,
+)
+def test_starts_lie_in_steps_from_the_beginning_of_each_period(
+    where: tuple[ZoneInfo, Window], hours: list[Weekly], step: int, length: int
+) -> None:
+    zone, window = where
+    try:
+        hours = list(check_hours(hours))
+    except (HoursOverlap, LongNight, BadHours):
+        reject()
+    expected = set()
+    for period in hours:
+        expected |= starts_by_oracle(period, zone, window, step, length)
+    found = availability.from_opening(hours, zone, window, every=step // 5, length=length // 5)
+    assert {window.start + bit for bit in availability.bits(found.starts)} == expected
+    assert found.opened == availability.opening(hours, zone, window)
+
+
+@given(taken=st.integers(0, 2**300 - 1), length=st.integers(1, 40))
+def test_beside_what_is_taken_is_directly_before_and_after(taken: int, length: int) -> None:
+    expected = {
+        at
+        for at in range(301)
+        if (at and taken >> at - 1 & 1 and not taken >> at & 1)
+        or (taken >> at + length & 1 and not taken >> at + length - 1 & 1)
+    }
+    assert set(availability.bits(availability.beside(taken, length))) == expected
 
 
 def test_naive_datetimes_are_refused_not_guessed() -> None:

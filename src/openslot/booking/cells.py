@@ -18,8 +18,8 @@ from openslot.booking.queries import ForWhom, Occupied, occupied
 from openslot.booking.slots import free_starts
 from openslot.core.work import Work
 from openslot.schedules import diaries
-from openslot.schedules.availability import Span, Window, bits, grid, mask_of, ones, starts_of_runs
-from openslot.schedules.rules import Place, bookable_span, open_ticks
+from openslot.schedules.availability import Span, Window, bits, mask_of, ones, starts_of_runs
+from openslot.schedules.rules import Place, bookable_span, starts_beside, times_of
 
 
 class Use(StrEnum):
@@ -227,9 +227,10 @@ def _add_cells(
         live = causes.absent | causes.held | causes.booked
         busy |= taken.get(diary_id, 0) & ~(causes.expired & ~live)
     booked = mask_of([Span(tick, tick + minutes // 5) for tick, minutes in own], window)
-    opened = open_ticks(place, window)
-    starts = grid(place.slot_minutes, place.zone, window)
-    free = starts_of_runs(opened & ~busy, length) & starts
+    opened, starts = times_of(place, window)
+    own_diary = taken.get(place.diary_id, 0) & busy
+    also = starts_beside(place, own_diary, place.slot_minutes)
+    free = starts_of_runs(opened & ~busy, length) & (starts | also)
     cells = starts_of_runs(opened, length) & starts & ~_touching(booked, length)
     away = cells & _touching(absent, length)
     tentative = cells & _touching(held, length) & ~away

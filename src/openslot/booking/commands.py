@@ -32,7 +32,6 @@ from openslot.booking.rules import (
     Wanted,
     check_begins,
     check_booker,
-    check_booking_request,
     check_change_time,
     check_emergency,
     check_holds,
@@ -49,6 +48,7 @@ from openslot.booking.rules import (
     place_for,
     relation_to,
 )
+from openslot.booking.slots import check_offered
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
@@ -150,7 +150,7 @@ def move(
         raise NotForPatients(field="start")
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
-    span = check_booking_request(place, start, minutes or appointment.minutes, work.now)
+    span = check_offered(work, place, start, minutes or appointment.minutes)
     return reschedule(work, appointment, place, span)
 
 
@@ -295,7 +295,7 @@ def make(
     minutes = booking_request.minutes
     if minutes is None:
         minutes = place.slot_minutes
-    span = check_booking_request(place, booking_request.start, minutes, work.now)
+    span = check_offered(work, place, booking_request.start, minutes)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:

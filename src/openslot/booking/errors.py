@@ -20,7 +20,7 @@ class TooShortNotice(Invalid):
 
 
 class OffGrid(Invalid):
-    """Appointments here start every {minutes} minutes. Choose one of the times shown."""
+    """Appointments here do not start at this time. Choose one of the times shown."""
 
 
 class BadLength(Invalid):

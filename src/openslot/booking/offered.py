@@ -26,10 +26,10 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_authorisation,
-    check_booking_request,
     needs_referral,
     relation_to,
 )
+from openslot.booking.slots import check_offered
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.errors import NotFound
@@ -52,7 +52,7 @@ def hold_for_reschedule(
     place = place_to_move(work.session, appointment, schedule_id)
     if not reaches(appointment, place):
         raise NotFound
-    span = check_booking_request(place, start, appointment.minutes, work.now)
+    span = check_offered(work, place, start, appointment.minutes)
     if appointment.patient is not None:
         check_patient(appointment.patient, place)
     # For an actor without rights, so that a day with another appointment is never offered.

@@ -1,6 +1,6 @@
 """What may be booked, and who may make which move until when: pure decisions."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -38,17 +38,14 @@ from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import BookableBy, Profession
 from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
-    DAY,
     Span,
-    Window,
-    grid,
     instant_of,
     mask_of,
     opening,
     tick_at,
     window_over,
 )
-from openslot.schedules.rules import Place, bookable_span, open_ticks
+from openslot.schedules.rules import Place, bookable_span, nearest_starts, times_of
 
 CLAIMING = frozenset({Status.HELD, Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
 """Appointments of these statuses keep their ticks taken."""
@@ -285,37 +282,57 @@ def place_for(appointment: Appointment, place: Place) -> Place | None:
     )
 
 
-def check_booking_request(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
+def check_booking_request(
+    place: Place,
+    start: datetime,
+    minutes: int,
+    now: datetime,
+    *,
+    is_beside: Callable[[], bool] = lambda: False,
+) -> Span:
     """The ticks of an appointment of ``minutes`` at ``start``, if the place offers them at all.
 
-    Refuses in this order: past, notice, horizon, grid, length, opening hours, public holiday.
-    What is taken is the diaries' affair.
+    Refuses in this order: past, notice, horizon, length, opening hours, public holiday, a start
+    that is none. What is taken is the diaries' affair; ``is_beside`` says whether the time lies
+    directly beside it, which a place may offer too.
     """
     if start.tzinfo is None:
         raise Malformed("Give the start with its time zone.", field="start")
-    _check_start(place, start, now)
-    span = Span(tick_at(start), tick_at(start) + _ticks(place, minutes))
+    _check_when(place, start, now)
+    ticks = _ticks(place, minutes)
+    if start.timestamp() % 300:
+        raise _off_grid(place, tick_at(start))
+    span = Span(tick_at(start), tick_at(start) + ticks)
     busy = place.busy(span)
     window = window_over(instant_of(busy.start), instant_of(busy.end))
-    wanted = mask_of([busy], window)
+    wanted, times = mask_of([busy], window), times_of(place, window)
     if wanted & ~opening(place.hours, place.zone, window):
         raise OutsideHours(field="start")
-    if wanted & ~open_ticks(place, window):
+    if wanted & ~times.opened:
         raise CentreClosed(field="start")
+    if not (times.starts >> (span.start - window.start) & 1 or (place.flush and is_beside())):
+        raise _off_grid(place, span.start)
     return span
 
 
-def _check_start(place: Place, start: datetime, now: datetime) -> None:
+def _check_when(place: Place, start: datetime, now: datetime) -> None:
     check_begins(start, now)
     bookable = bookable_span(place, now)
     if tick_at(start) < bookable.start:
         raise TooShortNotice(field="start", minutes=place.notice_minutes)
     if tick_at(start) >= bookable.end:
         raise BeyondHorizon(field="start", days=place.horizon_days)
-    day = Window(tick_at(start) // DAY, 1)
-    on_grid = grid(place.slot_minutes, place.zone, day) >> (tick_at(start) - day.start) & 1
-    if not on_grid or start.timestamp() % 300:
-        raise OffGrid(field="start", minutes=place.slot_minutes)
+
+
+def _off_grid(place: Place, tick: int) -> OffGrid:
+    starts = [f"{start:%H:%M}" for start in nearest_starts(place, tick)]
+    if not starts:
+        return OffGrid(field="start")
+    return OffGrid(
+        "Appointments here do not start at this time. The nearest starts are: {starts}.",
+        field="start",
+        starts=", ".join(starts),
+    )
 
 
 def check_begins(start: datetime, now: datetime) -> None:
@@ -327,9 +344,8 @@ def check_begins(start: datetime, now: datetime) -> None:
 def _ticks(place: Place, minutes: int) -> int:
     if minutes < place.slot_minutes or minutes % place.slot_minutes:
         raise BadLength(field="minutes", minutes=place.slot_minutes)
-    longest = place.slot_minutes * place.max_slots
-    if minutes > longest:
-        raise TooLong(field="minutes", minutes=longest)
+    if minutes > place.longest:
+        raise TooLong(field="minutes", minutes=place.longest)
     return minutes // 5
 
 

@@ -20,6 +20,7 @@ from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
+    check_booking_request,
     is_addressed_to,
     is_on_request,
     may_book_others,
@@ -32,10 +33,10 @@ from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import (
     DAY,
+    TICK,
     Span,
     Window,
     bits,
-    grid,
     instant_of,
     mask_of,
     ones,
@@ -44,7 +45,7 @@ from openslot.schedules.availability import (
     window_over,
 )
 from openslot.schedules.diaries import Claim
-from openslot.schedules.rules import Place, bookable_span, open_ticks
+from openslot.schedules.rules import Place, bookable_span, starts_beside, times_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -141,19 +142,19 @@ class Board:
         """Return the free starts of a place as a mask over the window, for ``minutes`` or one
         slot. The diaries ``besides`` must be free too."""
         minutes = minutes or place.slot_minutes
-        if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
+        if minutes % place.slot_minutes or minutes > place.longest:
             return 0
         busy = 0
         for diary_id in _diaries_of(place):
             busy |= self.taken.get(diary_id, 0)
+        times = times_of(place, self.window)
         before, after = place.before // 5, place.after // 5
-        open_and_free = open_ticks(place, self.window) & ~busy
-        starts = starts_of_runs(open_and_free, before + minutes // 5 + after) << before
+        fits = starts_of_runs(times.opened & ~busy, before + minutes // 5 + after) << before
         if self.whom or besides:
-            starts &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
+            fits &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
         bookable = mask_of([bookable_span(place, self.now)], self.window)
-        on_grid = grid(place.slot_minutes, place.zone, self.window)
-        return starts & on_grid & bookable
+        starts = starts_beside(place, self.taken.get(place.diary_id, 0), minutes) | times.starts
+        return fits & starts & bookable
 
     def _patient_busy(self, place: Place, besides: Sequence[int]) -> int:
         """Return the time of the patient and of the diaries besides, which need no margins."""
@@ -250,6 +251,21 @@ def free_starts(
     }
 
 
+def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Span:
+    """Return the ticks of an appointment if the place offers them; what is taken is left to the
+    diaries. Raises the errors of check_booking_request."""
+
+    def is_beside() -> bool:
+        begins = start - timedelta(minutes=place.before)
+        ends = start + timedelta(minutes=minutes + place.after)
+        window = window_over(begins - TICK, ends + TICK)
+        taken = diaries.taken(work.session, {place.diary_id}, window).get(place.diary_id, 0)
+        at = tick_at(start) - window.start
+        return bool(starts_beside(place, taken, minutes) >> at & 1)
+
+    return check_booking_request(place, start, minutes, work.now, is_beside=is_beside)
+
+
 def _diaries_of(place: Place) -> tuple[int, ...]:
     return (*place.claimed_ids, place.closures_id)
 
@@ -268,8 +284,9 @@ def slots(
 ) -> list[Slot]:
     """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest first;
     see :func:`free_starts`."""
-    # One more day, since an appointment can end after the last start.
-    window = window_over(starts, ends + timedelta(days=1))
+    # One more day, since an appointment can end after the last start, and one more tick, since
+    # what is taken directly before the first can make it one.
+    window = window_over(starts - TICK, ends + timedelta(days=1))
     masks = free_starts(
         work, places, window, minutes=minutes, besides=besides, whom=whom, moving=moving
     )

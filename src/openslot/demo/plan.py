@@ -13,13 +13,12 @@ from openslot.schedules.availability import (
     Span,
     Window,
     bits,
-    grid,
     instant_of,
     mask_of,
     ones,
     starts_of_runs,
 )
-from openslot.schedules.rules import Place, open_ticks
+from openslot.schedules.rules import Place, times_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +63,11 @@ class Plan:
 
     def starts(self, place: Place, within: Span) -> list[int]:
         """Return the free starts of a schedule, in ticks."""
-        free = open_ticks(place, self.window) & ~self.busy[place.closures_id]
+        opened, starts = times_of(place, self.window)
+        free = opened & ~self.busy[place.closures_id]
         for diary_id in place.claimed_ids:
             free &= ~self.busy[diary_id]
-        starts = starts_of_runs(free, place.slot_ticks)
-        starts &= grid(place.slot_minutes, place.zone, self.window)
+        starts &= starts_of_runs(free, place.slot_ticks)
         return [self.window.start + bit for bit in bits(starts & mask_of([within], self.window))]
 
     def add(

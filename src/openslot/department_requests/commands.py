@@ -15,8 +15,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import PatientBusy, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import ForWhom
-from openslot.booking.rules import check_booking_request
-from openslot.booking.slots import is_free, nearest
+from openslot.booking.slots import check_offered, is_free, nearest
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.changes import set_values
@@ -292,7 +291,7 @@ def _check_free(
     work: Work, place: Place, start: datetime, minutes: int, patient: Patient | None
 ) -> None:
     """Raise SlotTaken with the nearest times, or PatientBusy, if it cannot be booked now."""
-    check_booking_request(place, start, minutes, work.now)
+    check_offered(work, place, start, minutes)
     whom = ForWhom(patient.id, patient.diary_id) if patient else None
     if not is_free(work, place, start, minutes=minutes):
         free = nearest(work, place, start, minutes=minutes, whom=whom)

@@ -18,9 +18,14 @@ from openslot.importers.outcome import Effect, Outcome
 from openslot.importers.problems import Problems, Source
 from openslot.importers.progress import Progress
 from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import StartsFrom
 
 USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
 """Opening hours if a file names none: weekdays from 09:00 to 17:00."""
+
+COUNTED_SLOTS = ScheduleDetails(slot_minutes=30, starts_from=StartsFrom.MIDNIGHT)
+"""How the systems that the files come from count a day: in half hours from midnight."""
 
 D = TypeVar("D", bound=Details)
 P = ParamSpec("P")

@@ -19,6 +19,7 @@ from openslot.importers.documents import AppointmentDocument, DepartmentDocument
 from openslot.importers.outcome import Effect
 from openslot.importers.tables import folded
 from openslot.importers.writing import (
+    COUNTED_SLOTS,
     USUAL_HOURS,
     Writing,
     changed,
@@ -29,7 +30,6 @@ from openslot.importers.writing import (
 )
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
-from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.errors import DiaryTaken
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -110,7 +110,7 @@ def _service(
         writing.work,
         centre_id=department.centre_id,
         service_id=service.id,
-        details=ScheduleDetails(),
+        details=COUNTED_SLOTS,
         hours=USUAL_HOURS,
     )
     return Effect.CREATED

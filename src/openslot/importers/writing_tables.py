@@ -25,6 +25,7 @@ from openslot.importers.tables import (
     name_from_email,
 )
 from openslot.importers.writing import (
+    COUNTED_SLOTS,
     USUAL_HOURS,
     Writing,
     changed,
@@ -36,7 +37,6 @@ from openslot.importers.writing import (
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails
 
 T = TypeVar("T")
 
@@ -198,7 +198,7 @@ def _link(
         writing.work,
         centre_id=centre.id,
         practitioner_id=practitioner.id,
-        details=ScheduleDetails(),
+        details=COUNTED_SLOTS,
         hours=hours.get(row.email) or USUAL_HOURS,
     )
     return Effect.CREATED

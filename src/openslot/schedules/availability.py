@@ -11,6 +11,8 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from openslot.schedules.recurrence import days_in
+
 TICK = timedelta(minutes=5)
 DAY = 288
 """Number of ticks in 24 hours."""
@@ -44,25 +46,36 @@ class Window(NamedTuple):
 
 
 class Weekly(NamedTuple):
-    """A weekly period in wall-clock time, with the fields of OpeningHours."""
+    """A period in wall-clock time, with the fields of OpeningHours: weekly, or as its ``rule``
+    says."""
 
     weekday: int
     starts: int
     ends: int
     valid_from: date | None = None
     valid_until: date | None = None
+    rule: str | None = None
+    on_holidays: bool = False
+
+    @property
+    def minutes(self) -> int:
+        """Return the length on the wall clock; an end at or before the start is on the next
+        day."""
+        return self.ends - self.starts + (0 if self.ends > self.starts else 24 * 60)
 
 
 class _Stretch(NamedTuple):
     """UTC ticks during which the wall clock is ``ahead`` ticks ahead of UTC.
 
-    The first ``repeated`` of them repeat wall-clock times of the previous stretch.
+    The first ``repeated`` of them repeat wall-clock times of the previous stretch; before the
+    first, the wall clock skipped ``skipped`` ticks.
     """
 
     start: int
     end: int
     ahead: int
     repeated: int
+    skipped: int
 
 
 def tick_at(instant: datetime) -> int:
@@ -148,6 +161,68 @@ def opening(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
     return _opening(tuple(hours), zone.key, window)
 
 
+def wall_clock(period: Weekly, window: Window) -> int:
+    """Return the wall-clock ticks inside a period, as if the window were local days."""
+    return _placed(period, _LocalAxis(EPOCH + timedelta(days=window.first), window.days))
+
+
+class Times(NamedTuple):
+    """What is open, as a mask, and the starts of appointments in it."""
+
+    opened: int
+    starts: int
+
+
+def from_opening(
+    hours: Sequence[Weekly], zone: ZoneInfo, window: Window, *, every: int, length: int
+) -> Times:
+    """Return what is open, and the starts of appointments of ``length`` ticks: the beginning of
+    each period, and ``every`` ticks after, as long as the appointment ends within the period.
+
+    The ticks between two starts are elapsed time, also when the clock changes.
+    """
+    wide = Window(window.first - 2, window.days + 3)  # with the periods that began before
+    opened = _opened(hours, zone.key, wide)
+    begins = _beginnings(hours, zone.key, wide) & opened
+    goes_on = opened & ~begins
+    fits = opened & starts_of_runs(goes_on, length - 1) >> 1 if length > 1 else opened
+    starts, inside = _stepped(begins & fits, fits, goes_on, every), ones(window.days * DAY)
+    return Times(opened >> 2 * DAY & inside, starts >> 2 * DAY & inside)
+
+
+def from_midnight(
+    hours: Sequence[Weekly], zone: ZoneInfo, window: Window, *, every: int, length: int
+) -> Times:
+    """Return what is open, and the starts of appointments of ``length`` ticks that lie ``every``
+    ticks apart from midnight, and end within the hours."""
+    wide = Window(window.first, window.days + 1)
+    opened = _opened(hours, zone.key, wide)
+    starts = starts_of_runs(opened, length) & grid(every * 5, zone, window)
+    return Times(opened & ones(window.days * DAY), starts)
+
+
+def _beginnings(hours: Sequence[Weekly], zone_key: str, window: Window) -> int:
+    """Return the first tick of each period that begins in the window."""
+    axis = _LocalAxis.over(window)
+    local = 0
+    for period in hours:
+        local |= _placed(period, axis, once=1)
+    mask = _from_local(local, axis, zone_key, window)
+    for stretch in _stretches(zone_key, window):
+        if stretch.repeated:
+            mask &= ~mask_of([Span(stretch.start, stretch.start + stretch.repeated)], window)
+        passed = stretch.start + stretch.ahead - stretch.skipped - axis.origin
+        if local >> passed & ones(stretch.skipped):
+            mask |= mask_of([Span(stretch.start, stretch.start + 1)], window)
+    return mask
+
+
+def beside(taken: int, length: int) -> int:
+    """Return the starts of ``length`` ticks that begin where a taken run ends, or end where one
+    begins."""
+    return (taken << 1 & ~taken) | (taken & ~(taken << 1)) >> length
+
+
 def whole_days(days: Iterable[date], zone: ZoneInfo, window: Window) -> int:
     """Return all ticks of the given local dates."""
     axis = _LocalAxis.over(window)
@@ -160,8 +235,8 @@ def whole_days(days: Iterable[date], zone: ZoneInfo, window: Window) -> int:
 
 
 def grid(minutes: int, zone: ZoneInfo, window: Window) -> int:
-    """Return the ticks at which the clock shows a multiple of ``minutes`` after midnight; a time
-    that occurs twice is on the grid twice."""
+    """Return the ticks at which the clock shows a multiple of ``minutes`` after the day's midnight;
+    a time that occurs twice is on the grid twice."""
     return _grid(minutes, zone.key, window)
 
 
@@ -183,10 +258,14 @@ class _LocalAxis(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _opening(hours: tuple[Weekly, ...], zone_key: str, window: Window) -> int:
+    return _opened(hours, zone_key, window)
+
+
+def _opened(hours: Sequence[Weekly], zone_key: str, window: Window) -> int:
     axis = _LocalAxis.over(window)
     local = 0
     for period in hours:
-        local |= _repeated_weekly(period, axis)
+        local |= _placed(period, axis)
     mask = _from_local(local, axis, zone_key, window)
     for stretch in _stretches(zone_key, window):
         if not stretch.repeated:
@@ -201,21 +280,44 @@ def _opening(hours: tuple[Weekly, ...], zone_key: str, window: Window) -> int:
 def _grid(minutes: int, zone_key: str, window: Window) -> int:
     axis = _LocalAxis.over(window)
     every = minutes // 5
-    return _from_local(_evenly(axis.days * DAY // every, every), axis, zone_key, window)
+    day = _evenly(-(-DAY // every), every)
+    return _from_local(day * _evenly(axis.days, DAY), axis, zone_key, window)
 
 
-def _repeated_weekly(period: Weekly, axis: _LocalAxis) -> int:
-    """Return the local ticks of the period in each week, within its dates of validity."""
+def _stepped(starts: int, fits: int, goes_on: int, every: int) -> int:
+    """Return ``starts``, and what is reached from them in steps of ``every`` ticks that land on
+    ``fits`` and leave ``goes_on`` nowhere. Each round doubles the steps that are taken at once."""
+    through = fits & starts_of_runs(goes_on, every) << every - 1
+    while through:
+        starts |= through & starts << every
+        through &= through << every
+        every *= 2
+    return starts
+
+
+def _placed(period: Weekly, axis: _LocalAxis, once: int = 0) -> int:
+    """Return the local ticks of the period, or the mask ``once``, on each of its days within its
+    dates of validity."""
+    once = once or ones(period.minutes // 5)
     last = axis.first + timedelta(days=axis.days - 1)
     lowest = max(axis.first, period.valid_from or axis.first)
     highest = min(last, period.valid_until or last)
+    if period.rule is not None:
+        return _recurring(period, axis, lowest, highest, once)
     day = lowest + timedelta(days=(period.weekday - lowest.weekday()) % 7)
     if day > highest:
         return 0
     weeks = (highest - day).days // 7 + 1
-    ends = period.ends if period.ends > period.starts else period.ends + 24 * 60
-    once = ones((ends - period.starts) // 5)
     return once * _evenly(weeks, WEEK) << (day - axis.first).days * DAY + period.starts // 5
+
+
+def _recurring(period: Weekly, axis: _LocalAxis, lowest: date, highest: date, once: int) -> int:
+    mask = 0
+    for year in range(lowest.year, highest.year + 1):
+        for day in days_in(period.rule or "", period.valid_from, year):
+            if lowest <= day <= highest:
+                mask |= once << (day - axis.first).days * DAY + period.starts // 5
+    return mask
 
 
 @cache
@@ -252,7 +354,8 @@ def _stretches(zone_key: str, window: Window) -> tuple[_Stretch, ...]:
     before = _ahead(zone, cuts[0])
     for start, end in zip(cuts, ends, strict=True):
         ahead = _ahead(zone, start)
-        stretches.append(_Stretch(start, end, ahead, max(0, before - ahead)))
+        repeated, skipped = max(0, before - ahead), max(0, ahead - before)
+        stretches.append(_Stretch(start, end, ahead, repeated, skipped))
         before = ahead
     return tuple(stretches)
 

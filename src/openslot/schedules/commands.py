@@ -18,18 +18,34 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.details import is_length
 from openslot.directory.editing import NotYoursToChange, check_kept
-from openslot.directory.models import Department, Room, Service
+from openslot.directory.models import Centre, Department, Room, Service
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_every
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
-from openslot.schedules.models import Closure, Schedule
-from openslot.schedules.rules import check_apart, check_hours, check_period, check_slot_minutes
+from openslot.schedules.models import Closure, Schedule, StartsFrom
+from openslot.schedules.rules import (
+    check_apart,
+    check_hours,
+    check_period,
+    check_slot_minutes,
+    check_step_minutes,
+)
 
 
 class ScheduleDetails(Details):
-    """The booking limits of a schedule; ``room`` is the name of a room of the centre."""
+    """Where the starts of a schedule lie, and its booking limits; ``room`` is the name of a room of
+    the centre."""
 
     slot_minutes: int = 30
+    step_minutes: Annotated[
+        int | None, Field(description="Minutes between two starts; by default one slot.")
+    ] = None
+    starts_from: Annotated[
+        StartsFrom, Field(description="Starts are counted from each opening, or from midnight.")
+    ] = StartsFrom.OPENING
+    flush: Annotated[
+        bool, Field(description="Appointments also start or end directly beside what is taken.")
+    ] = False
     max_slots: Annotated[int, Field(ge=1, le=48)] = 4
     notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 60)] = 0
     horizon_days: Annotated[int, Field(ge=1, le=730)] = 180
@@ -89,13 +105,13 @@ def open_schedule(
     _set_details(work.session, schedule, details)
     work.session.add(schedule)
     work.session.flush()
-    _set_hours(work.session, schedule, hours, ZoneInfo(centre.time_zone))
+    _set_hours(work.session, schedule, hours, centre)
     _record(work, schedule, "opened")
     return schedule
 
 
 def change_schedule(work: Work, schedule_id: int, details: ScheduleDetails) -> None:
-    """Set slot length, limits and room; booked appointments stay as they are.
+    """Set slot length, starts, limits and room; booked appointments stay as they are.
 
     Raises NotYoursToChange for practitioners, who can only change their hours.
     """
@@ -108,11 +124,11 @@ def change_schedule(work: Work, schedule_id: int, details: ScheduleDetails) -> N
 
 
 def set_hours(work: Work, schedule_id: int, hours: Iterable[Weekly]) -> None:
-    """Replace the weekly hours of a schedule; booked appointments stay as they are."""
+    """Replace the hours of a schedule; booked appointments stay as they are."""
     schedule = _existing(work.session, schedule_id)
     _may_edit(work, schedule)
     centre = directory.centre(work.session, schedule.centre_id, inactive=True)
-    _set_hours(work.session, schedule, hours, ZoneInfo(centre.time_zone))
+    _set_hours(work.session, schedule, hours, centre)
     schedule.changed_at = work.now
     _record(work, schedule, "hours-changed")
 
@@ -237,7 +253,11 @@ def details_of(session: Session, schedule: Schedule) -> ScheduleDetails:
 
 
 def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails) -> None:
-    schedule.slot_minutes = check_slot_minutes(details.slot_minutes)
+    if details.slot_minutes != schedule.slot_minutes:  # what was set under older rules stays
+        schedule.slot_minutes = check_slot_minutes(details.slot_minutes)
+    schedule.step_minutes = check_step_minutes(details.step_minutes)
+    schedule.starts_from = details.starts_from
+    schedule.flush = details.flush
     schedule.max_slots = details.max_slots
     schedule.notice_minutes = details.notice_minutes
     schedule.horizon_days = details.horizon_days
@@ -259,9 +279,9 @@ def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
 
 
 def _set_hours(
-    session: Session, schedule: Schedule, hours: Iterable[Weekly], zone: ZoneInfo
+    session: Session, schedule: Schedule, hours: Iterable[Weekly], centre: Centre
 ) -> None:
-    periods = check_hours(hours)
+    periods = check_hours(hours, centre.holiday_region)
     # Without the lock, two requests at once could each miss the hours that the other adds.
     lock(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:
@@ -269,7 +289,7 @@ def _set_hours(
         if not practitioner.either_place:
             elsewhere = queries.practitioner_places(session, practitioner.id)
             elsewhere.pop(schedule.id, None)
-            check_apart(periods, zone, elsewhere.values())
+            check_apart(periods, ZoneInfo(centre.time_zone), elsewhere.values())
     queries.replace_hours(session, schedule.id, periods)
 
 

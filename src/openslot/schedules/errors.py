@@ -31,8 +31,25 @@ class HoursOverlap(Invalid):
 
 
 class BadSlotLength(Invalid):
-    """Enter a slot length in minutes that is a multiple of 5 and divides the day."""
+    """Enter a slot length in minutes that is a multiple of 5, from 5 to 480."""
 
 
 class BadPeriod(Invalid):
     """Enter an end that is after the start, both in steps of 5 minutes."""
+
+
+class BadStep(Invalid):
+    """Enter the minutes between two starts as a multiple of 5, from 5 to 1440."""
+
+
+class BadRule(Invalid):
+    """Write how the hours recur as FREQ=DAILY, WEEKLY or MONTHLY with INTERVAL, BYDAY, COUNT and
+    UNTIL, for example FREQ=WEEKLY;INTERVAL=2;BYDAY=TU or FREQ=MONTHLY;BYDAY=1MO."""
+
+
+class NeedsFirstDay(Invalid):
+    """Enter the first day of these hours. The others are counted from it."""
+
+
+class NeverOpen(Invalid):
+    """These hours fall on no day. Change how they recur, or their first and last day."""

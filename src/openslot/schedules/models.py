@@ -17,10 +17,11 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from openslot.core.db import Base, Dated, Instant
+from openslot.core.db import Base, Dated, Instant, Word
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Department, Practitioner, Service
 
@@ -46,11 +47,21 @@ class DiaryPage(Base):
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
 
 
+class StartsFrom(StrEnum):
+    """Where the starts of a schedule are counted from: the beginning of each period of hours, or
+    local midnight."""
+
+    OPENING = "opening"
+    MIDNIGHT = "midnight"
+
+
 class Schedule(Base, Dated):
     """A practitioner or a service that can be booked at one centre.
 
-    Slots start on a grid of ``slot_minutes`` from local midnight. A booking takes up to
-    ``max_slots`` of them, and starts between ``notice_minutes`` and ``horizon_days`` from now.
+    Slots start every ``step_minutes`` (if null, one after the other), from the beginning of each
+    period of hours or from local midnight; with ``flush`` also directly beside what is taken. A
+    booking takes up to ``max_slots`` of them, and starts between ``notice_minutes`` and
+    ``horizon_days`` from now.
     """
 
     __tablename__ = "schedule"
@@ -69,6 +80,11 @@ class Schedule(Base, Dated):
     max_slots: Mapped[int] = mapped_column(Integer, default=4)
     notice_minutes: Mapped[int] = mapped_column(Integer, default=0)
     horizon_days: Mapped[int] = mapped_column(Integer, default=180)
+    starts_from: Mapped[StartsFrom] = mapped_column(
+        Word(StartsFrom, 20), default=StartsFrom.OPENING, server_default=StartsFrom.MIDNIGHT
+    )
+    step_minutes: Mapped[int | None] = mapped_column(Integer)
+    flush: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
     centre: Mapped[Centre] = relationship(lazy="raise")
@@ -118,10 +134,11 @@ class OfferedService(Base):
 
 
 class OpeningHours(Base):
-    """A weekly period in the centre's wall-clock time; ``weekday`` 0 is Monday.
+    """A period in the centre's wall-clock time, weekly or as its ``rule`` says.
 
-    ``starts`` and ``ends`` are minutes after midnight, ``ends`` up to 1440 (24:00). An end at or
-    before the start is on the next day.
+    ``weekday`` 0 is Monday; with a rule it is the weekday of the first day. ``starts`` and ``ends``
+    are minutes after midnight, ``ends`` up to 1440 (24:00). An end at or before the start is on the
+    next day. ``rule`` is one of RFC 5545, counted from ``valid_from``: see recurrence.py.
     """
 
     __tablename__ = "opening_hours"
@@ -134,6 +151,8 @@ class OpeningHours(Base):
     ends: Mapped[int] = mapped_column(Integer)
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_until: Mapped[date | None] = mapped_column(Date)
+    rule: Mapped[str | None] = mapped_column(String(200))
+    on_holidays: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class Closure(Base):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, case, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from openslot.core import keyset
@@ -37,8 +37,8 @@ T = TypeVar("T")
 def places(
     session: Session, *where: ColumnElement[bool], inactive: bool = False
 ) -> dict[int, Place]:
-    """Return schedules with their hours and services by id, in two statements; only those that can
-    be booked, unless ``inactive``.
+    """Return schedules with their hours by id, in one statement, and with their services, in another
+    if there are any; only those that can be booked, unless ``inactive``.
 
     ``where`` can use columns of Schedule, Centre, Practitioner, Service and Department.
     """
@@ -64,13 +64,19 @@ def places(
             ),
             Service.department_id,
             Service.bookable_by,
+            Schedule.starts_from,
+            Schedule.step_minutes,
+            Schedule.flush,
             func.coalesce(Service.minutes_before, 0),
             func.coalesce(Service.minutes_after, 0),
+            _OFFERS,
             OpeningHours.weekday,
             OpeningHours.starts,
             OpeningHours.ends,
             OpeningHours.valid_from,
             OpeningHours.valid_until,
+            OpeningHours.rule,
+            OpeningHours.on_holidays,
         )
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
@@ -78,18 +84,16 @@ def places(
         .outerjoin(Department, Department.id == Service.department_id)
         .outerjoin(Room, Room.id == Schedule.room_id)
         .outerjoin(OpeningHours, OpeningHours.schedule_id == Schedule.id)
-        .where(*where)
         .order_by(Schedule.id, OpeningHours.weekday, OpeningHours.starts)
     )
-    offered = _offered().where(*where)
-    if not inactive:
-        query, offered = query.where(*bookable()), offered.where(*bookable())
+    where = where if inactive else (*where, *bookable())
+    rows = session.execute(query.where(*where)).all()
     services: dict[int, list[Offered]] = {}
-    for schedule_id, *values in session.execute(offered):
-        services.setdefault(schedule_id, []).append(Offered(*values))
+    if any(row[_OFFERS_AT] for row in rows):
+        for schedule_id, *values in session.execute(_offered().where(*where)):
+            services.setdefault(schedule_id, []).append(Offered(*values))
     return {
-        key: place.offering_all(services.get(key, ()))
-        for key, place in _assemble(session.execute(query)).items()
+        key: place.offering_all(services.get(key, ())) for key, place in _assemble(rows).items()
     }
 
 
@@ -123,6 +127,11 @@ def _offered() -> Select[*tuple[Any, ...]]:
     )
 
 
+_OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
+"""Whether a schedule offers services."""
+
+_OFFERS_AT = 22
+
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
 
@@ -143,12 +152,12 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: nineteen columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty-two columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[19] is not None:
-            hours.append(Weekly(*row[19:]))
+        if row[_OFFERS_AT + 1] is not None:
+            hours.append(Weekly(*row[_OFFERS_AT + 1 :]))
     return {
         key: Place._make(
             (
@@ -158,9 +167,10 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 tuple(hours),
                 row[15],
                 row[16] or BookableBy.PUBLIC,
+                *row[17:20],
                 False,  # in_emergency
                 None,  # as_of
-                *row[17:19],
+                *row[20:22],
                 (),  # services
                 None,  # service_id
             )
@@ -249,7 +259,7 @@ def inactive_schedule(
 
 
 def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
-    """Return the weekly periods of a schedule in order."""
+    """Return the periods of a schedule's hours in order."""
     return session.scalars(
         select(OpeningHours)
         .where(OpeningHours.schedule_id == schedule_id)
@@ -258,7 +268,7 @@ def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
 
 
 def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -> None:
-    """Replace all weekly periods of a schedule."""
+    """Replace all periods of a schedule's hours."""
     session.execute(delete(OpeningHours).where(OpeningHours.schedule_id == schedule_id))
     session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,20 +15,42 @@ from openslot.schedules.availability import (
     EPOCH,
     TICK,
     Span,
+    Times,
     Weekly,
     Window,
+    beside,
+    from_midnight,
+    from_opening,
     instant_of,
     is_whole_tick,
+    ones,
     opening,
     span_between,
+    wall_clock,
     whole_days,
 )
-from openslot.schedules.errors import BadHours, BadPeriod, BadSlotLength, HoursOverlap, LongNight
+from openslot.schedules.errors import (
+    BadHours,
+    BadPeriod,
+    BadSlotLength,
+    BadStep,
+    HoursOverlap,
+    LongNight,
+)
+from openslot.schedules.models import StartsFrom
+from openslot.schedules.recurrence import check_rule
 
 LONGEST_ABSENCE_DAYS = 400
+LONGEST_SLOT = 8 * 60
 MINUTES_A_DAY = 24 * 60
 LONGEST_NIGHT = 15 * 60
 """Longest hours over midnight, in minutes: longer ones are a start and an end swapped."""
+
+COMPARED_DAYS = 731
+"""Days from a first day on in which hours that recur by a rule are compared."""
+
+USUAL_DAY = date(2024, 10, 1)
+"""The day from which hours without a first day are compared; any would do."""
 
 _TYPED_CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?:(?:[:.h]|(?=\d\d\b|\d\d[ap]))(?P<minutes>\d\d)(?:[:.]00)?|h)?"
@@ -83,6 +105,9 @@ class Place(NamedTuple):
     hours: tuple[Weekly, ...]
     department_id: int | None = None
     bookable_by: BookableBy = BookableBy.PUBLIC
+    starts_from: StartsFrom = StartsFrom.OPENING
+    step_minutes: int | None = None
+    flush: bool = False
     in_emergency: bool = False
     as_of: int | None = None
     before: int = 0
@@ -143,48 +168,83 @@ class Place(NamedTuple):
         return self.slot_minutes // 5
 
     @property
+    def longest(self) -> int:
+        """Return the minutes that one booking can take at most."""
+        return self.slot_minutes * self.max_slots
+
+    @property
     def claimed_ids(self) -> tuple[int, ...]:
         """Return the diaries that an appointment is claimed in, except the patient's."""
         return (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
 
 
 def check_slot_minutes(minutes: int) -> int:
-    """Return ``minutes`` if slots of this length divide a day, else raise BadSlotLength."""
-    if minutes < 5 or minutes % 5 or MINUTES_A_DAY % minutes:
+    """Return ``minutes`` if slots can be so long, else raise BadSlotLength."""
+    if not 5 <= minutes <= LONGEST_SLOT or minutes % 5:
         raise BadSlotLength(field="slot_minutes")
     return minutes
 
 
-def check_hours(hours: Iterable[Weekly]) -> tuple[Weekly, ...]:
-    """Return ``hours`` in order. Raises BadHours for an invalid period, LongNight for one over
-    midnight that is too long to be meant, and HoursOverlap if two periods overlap."""
-    periods = tuple(sorted(hours, key=lambda period: (period.weekday, period.starts)))
-    for period in periods:
-        if not _is_valid(period):
-            raise BadHours(field="hours")
-        over_midnight = period.ends < period.starts
-        if over_midnight and period.ends + MINUTES_A_DAY - period.starts > LONGEST_NIGHT:
-            raise LongNight(field="hours", hours=LONGEST_NIGHT // 60)
-    for index, period in enumerate(periods):
-        for other in periods[index + 1 :]:
-            if _overlap(period, other):
-                raise HoursOverlap(field="hours", other=clock_text(other.starts))
+def check_step_minutes(minutes: int | None) -> int | None:
+    """Return ``minutes`` if starts can be so far apart, else raise BadStep."""
+    if minutes is not None and (not 5 <= minutes <= MINUTES_A_DAY or minutes % 5):
+        raise BadStep(field="step_minutes")
+    return minutes
+
+
+def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> tuple[Weekly, ...]:
+    """Return ``hours`` in order, each rule as it is kept.
+
+    Raises BadHours for an invalid period, LongNight for one over midnight that is too long to be
+    meant, the errors of check_rule, and HoursOverlap if two periods overlap; hours that are not for
+    the public holidays of the region do not overlap with others on these days.
+    """
+    periods = tuple(
+        sorted(map(_checked, hours), key=lambda period: (period.weekday, period.starts))
+    )
+    for window in _compared(periods, weekly_days=14):
+        closed = _holidays_by_wall_clock(holiday_region, window)
+        taken = 0
+        for period in periods:
+            own = wall_clock(period, window) & ~(0 if period.on_holidays else closed)
+            if taken & own:
+                raise HoursOverlap(field="hours", other=clock_text(period.starts))
+            taken |= own
     return periods
+
+
+def _checked(period: Weekly) -> Weekly:
+    if not _is_valid(period):
+        raise BadHours(field="hours")
+    if period.ends < period.starts and period.minutes > LONGEST_NIGHT:
+        raise LongNight(field="hours", hours=LONGEST_NIGHT // 60)
+    if period.rule is None:
+        return period
+    weekday, rule, first, last = check_rule(period.rule, period.valid_from, period.valid_until)
+    return period._replace(weekday=weekday, rule=rule, valid_from=first, valid_until=last)
+
+
+def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
+    """Return the windows in which hours show whether they overlap: from each first day on, for
+    ``weekly_days`` if all are weekly, else for COMPARED_DAYS."""
+    firsts = {period.valid_from or USUAL_DAY for period in hours}
+    days = COMPARED_DAYS if any(period.rule for period in hours) else weekly_days
+    return [Window((first - EPOCH).days - 1, days + 1) for first in sorted(firsts)]
 
 
 def check_apart(hours: Sequence[Weekly], zone: ZoneInfo, others: Iterable[Place]) -> None:
     """Raise HoursOverlap if the hours overlap the same practitioner's hours elsewhere.
 
     All instants of a year are compared, so that the result is right for centres in different time
-    zones.
+    zones; of two, if hours recur by a rule.
     """
-    starts = [period.valid_from for period in hours if period.valid_from]
-    first = (min(starts) - EPOCH).days if starts else 20_000
-    window = Window(first, 366)
-    own = opening(hours, zone, window)
-    for place in others:
-        if own & opening(place.hours, place.zone, window):
-            raise HoursOverlap(field="hours", other=place.zone.key)
+    others = tuple(others)
+    everything = (*hours, *(period for place in others for period in place.hours))
+    for window in _compared(everything, weekly_days=366):
+        own = opening(hours, zone, window)
+        for place in others:
+            if own & opening(place.hours, place.zone, window):
+                raise HoursOverlap(field="hours", other=place.zone.key)
 
 
 def parse_clock(text: str) -> int:
@@ -228,12 +288,60 @@ def check_period(starts: datetime, ends: datetime) -> Span:
     return span_between(starts, ends)
 
 
+def times_of(place: Place, window: Window) -> Times:
+    """Return when a place is open in the window, and its starts; both without public holidays,
+    except for hours that are meant for them too. Near the end of the window, a start may end
+    after it."""
+    # From the opening on, what is prepared comes first; from midnight the clock shows the starts.
+    has_margins = place.starts_from is StartsFrom.OPENING
+    before, after = (place.before, place.after) if has_margins else (0, 0)
+    times = _times(
+        place.hours,
+        place.zone.key,
+        place.holiday_region,
+        before + place.slot_minutes + after,
+        place.step_minutes,
+        place.starts_from,
+        window,
+    )
+    return times._replace(starts=times.starts << before // 5)
+
+
+def starts_beside(place: Place, taken: int, minutes: int) -> int:
+    """Return the starts directly beside what is ``taken``, with the time that is needed between, if
+    the place offers these too."""
+    if not place.flush:
+        return 0
+    return beside(taken, (place.before + minutes + place.after) // 5) << place.before // 5
+
+
 def open_ticks(place: Place, window: Window) -> int:
-    """Return the ticks inside the weekly hours, without public holidays."""
-    hours = opening(place.hours, place.zone, window)
-    if not place.holiday_region:
-        return hours
-    return hours & ~_holiday_ticks(place.holiday_region, place.zone.key, window)
+    """Return the ticks inside the hours; see :func:`times_of`."""
+    return times_of(place, window).opened
+
+
+@lru_cache(maxsize=4096)
+def _times(
+    hours: tuple[Weekly, ...],
+    zone_key: str,
+    region: str | None,
+    slot_minutes: int,
+    step_minutes: int | None,
+    starts_from: StartsFrom,
+    window: Window,
+) -> Times:
+    zone, step = ZoneInfo(zone_key), step_minutes or slot_minutes
+    times_in = from_midnight if starts_from is StartsFrom.MIDNIGHT else from_opening
+
+    def of(on_holidays: bool) -> Times:
+        some = [period for period in hours if period.on_holidays is on_holidays]
+        if not some:
+            return Times(0, 0)
+        return times_in(some, zone, window, every=step // 5, length=slot_minutes // 5)
+
+    usual, always = of(on_holidays=False), of(on_holidays=True)
+    closed = _holiday_ticks(region, zone_key, window) if region else 0
+    return Times(usual.opened & ~closed | always.opened, usual.starts & ~closed | always.starts)
 
 
 def bookable_span(place: Place, now: datetime) -> Span:
@@ -242,6 +350,19 @@ def bookable_span(place: Place, now: datetime) -> Span:
     from_now = now.timestamp() + place.notice_minutes * 60
     first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
     return Span(first, first + place.horizon_days * DAY)
+
+
+def nearest_starts(place: Place, tick: int) -> list[datetime]:
+    """Return the last start before a tick and the first after it, if they are on its local
+    date."""
+    window = Window(tick // DAY - 1, 3)
+    starts, at = times_of(place, window).starts, tick - window.start
+    before, after = starts & ones(at), starts >> at
+    found = [before.bit_length() - 1] if before else []
+    found += [at + (after & -after).bit_length() - 1] if after else []
+    day = instant_of(tick).astimezone(place.zone).date()
+    local = [instant_of(window.start + bit).astimezone(place.zone) for bit in found]
+    return [start for start in local if start.date() == day]
 
 
 def holiday_name(region: str, day: datetime) -> str | None:
@@ -263,6 +384,11 @@ def _holiday_ticks(region: str, zone_key: str, window: Window) -> int:
     return whole_days(days, zone, window)
 
 
+def _holidays_by_wall_clock(region: str | None, window: Window) -> int:
+    """Return the ticks of the region's public holidays, as if the window were local days."""
+    return _holiday_ticks(region, "UTC", window) if region else 0
+
+
 def _is_valid(period: Weekly) -> bool:
     dates = (period.valid_from, period.valid_until)
     return (
@@ -274,21 +400,3 @@ def _is_valid(period: Weekly) -> bool:
         and period.ends % 5 == 0
         and (None in dates or dates[0] <= dates[1])  # type: ignore[operator] # both are dates
     )
-
-
-def _overlap(one: Weekly, other: Weekly) -> bool:
-    """Return whether the two periods ever share a wall-clock time."""
-    if (one.valid_until and other.valid_from and one.valid_until < other.valid_from) or (
-        other.valid_until and one.valid_from and other.valid_until < one.valid_from
-    ):
-        return False
-    return bool(_week_ticks(one) & _week_ticks(other))
-
-
-def _week_ticks(period: Weekly) -> set[int]:
-    """Return the minutes of the week inside the period, in steps of 5; Sunday night wraps to
-    Monday."""
-    begin = period.weekday * MINUTES_A_DAY + period.starts
-    ends = period.ends if period.ends > period.starts else period.ends + MINUTES_A_DAY
-    week = 7 * MINUTES_A_DAY
-    return {(begin + minute) % week for minute in range(0, ends - period.starts, 5)}

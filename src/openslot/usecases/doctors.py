@@ -23,7 +23,7 @@ from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.either_place import change_practitioner
-from openslot.schedules.models import Schedule
+from openslot.schedules.models import Schedule, StartsFrom
 from openslot.schedules.rules import Place, check_hours
 from openslot.usecases.deactivation import deactivate_schedule
 
@@ -52,7 +52,7 @@ def doctors(session: Session, *, after: int, limit: int) -> tuple[list[Doctor], 
     """Return the doctors among the next ``limit`` practitioners after an id, in three statements,
     and the last of these ids if there are more.
 
-    Doctors are those with the same hours at all locations, in order of id.
+    Doctors are those with the same weekly hours at all locations, in order of id.
     """
     ids = schedule_queries.bookable_people(session, after=after, limit=limit + 1)
     found = _doctors(session, Schedule.practitioner_id.in_(ids[:limit])) if ids else []
@@ -126,7 +126,7 @@ def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place
 def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
     hours = {place.hours for _, place in pairs}
     person = pairs[0][0].practitioner
-    if len(hours) != 1 or person is None:
+    if len(hours) != 1 or person is None or any(period.rule for period in pairs[0][1].hours):
         return None
     in_order = sorted(pairs, key=lambda pair: pair[1].schedule_id)
     return Doctor(person, tuple(schedule.centre for schedule, _ in in_order), hours.pop())
@@ -168,6 +168,6 @@ def _open(work: Work, practitioner_id: int, centre: Centre, hours: Iterable[Week
         work,
         centre_id=centre.id,
         practitioner_id=practitioner_id,
-        details=ScheduleDetails(slot_minutes=MINUTES),
+        details=ScheduleDetails(slot_minutes=MINUTES, starts_from=StartsFrom.MIDNIGHT),
         hours=hours,
     )

@@ -1,4 +1,4 @@
-"""Operations on schedules and their weekly hours."""
+"""Operations on schedules and their hours."""
 
 from datetime import date
 from typing import Annotated, Self
@@ -30,6 +30,7 @@ from openslot.schedules import commands, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule as ScheduleRow
+from openslot.schedules.models import StartsFrom
 from openslot.schedules.rules import Place, clock_text, parse_clock
 from openslot.usecases.deactivation import deactivate_schedule
 
@@ -64,23 +65,66 @@ Clock = Annotated[
 
 
 class Hours(Given):
-    """A weekly period in the centre's local time; an end before the start is on the next day."""
+    """A period in the centre's local time; an end before the start is on the next day.
 
-    weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday.")]
+    Give a weekday, a `rule`, or the same day as `valid_from` and `valid_until` for a single date.
+    """
+
+    weekday: Annotated[int | None, Field(ge=0, le=6, description="0 is Monday.")] = None
     starts: Clock
     ends: Clock
     valid_from: Day | None = None
     valid_until: Day | None = None
+    rule: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="How the period recurs, by RFC 5545: FREQ=DAILY, WEEKLY or MONTHLY with "
+            "INTERVAL, BYDAY, COUNT and UNTIL, for example `FREQ=WEEKLY;INTERVAL=2;BYDAY=TU` or "
+            "`FREQ=MONTHLY;BYDAY=1MO`. It is counted from `valid_from`.",
+        ),
+    ] = None
+    on_holidays: Annotated[
+        bool, Field(description="Also on public holidays, on which other hours are closed.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.rule is not None and self.weekday is not None:
+            raise refuse("Leave out the weekday: the rule says the days.")
+        if self.rule is None and self.weekday is None and self._date is None:
+            raise refuse("Give a weekday, a rule, or one day as valid_from and valid_until.")
+        if self._date and self.weekday not in (None, self._date.weekday()):
+            raise refuse("Leave out the weekday, or give that of the date.")
+        return self
+
+    @property
+    def _date(self) -> date | None:
+        return self.valid_from if self.valid_from == self.valid_until else None
+
+    def period(self) -> Weekly:
+        """Return the period; with a rule, its weekday is still to be found."""
+        return Weekly(
+            self._date.weekday() if self._date else self.weekday or 0,
+            parse_clock(self.starts),
+            parse_clock(self.ends),
+            self.valid_from,
+            self.valid_until,
+            self.rule,
+            self.on_holidays,
+        )
 
 
-class WeeklyHours(Shown):
-    """A weekly period in the centre's local time."""
+class OpenHours(Shown):
+    """A period in the centre's local time, each week or as its `rule` says."""
 
-    weekday: int
+    weekday: Annotated[int | None, Field(description="0 is Monday; null if there is a rule.")]
     starts: str
     ends: str
     valid_from: date | None
     valid_until: date | None
+    rule: str | None
+    on_holidays: bool
 
 
 class Offering(Given):
@@ -108,10 +152,13 @@ class Schedule(Shown):
     practitioner: PractitionerRef | None
     service: ServiceRef | None
     slot_minutes: int
+    step_minutes: int | None
+    starts_from: StartsFrom
+    flush: bool
     max_slots: int
     notice_minutes: int
     horizon_days: int
-    hours: list[WeeklyHours]
+    hours: list[OpenHours]
     services: list[OfferedHere]
 
 
@@ -199,7 +246,7 @@ def create_schedule(body: NewSchedule) -> Answer:
         if former is not None:
             deactivate_schedule(work, former.id, active=True)
             commands.change_schedule(work, former.id, _details(body))
-            commands.set_hours(work, former.id, _weekly(body.hours))
+            commands.set_hours(work, former.id, [one.period() for one in body.hours])
             return former
         return commands.open_schedule(
             work,
@@ -207,7 +254,7 @@ def create_schedule(body: NewSchedule) -> Answer:
             practitioner_id=body.practitioner,
             service_id=body.service,
             details=_details(body),
-            hours=_weekly(body.hours),
+            hours=[one.period() for one in body.hours],
         )
 
     row = bearer.write(save)
@@ -224,7 +271,7 @@ def create_schedule(body: NewSchedule) -> Answer:
     may_fail=(409,),
 )
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
-    """Change the slot length, limits, hours or services; booked appointments do not change.
+    """Change the slot length, starts, limits, hours or services; booked appointments do not change.
 
     Only administrators of the centre change what a practitioner offers.
     """
@@ -237,7 +284,7 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
             commands.change_schedule(work, schedule_id, details)
         hours = getattr(body, "hours", None)
         if hours is not None:
-            commands.set_hours(work, schedule_id, _weekly(hours))
+            commands.set_hours(work, schedule_id, [one.period() for one in hours])
         services = getattr(body, "services", None)
         if services is not None:
             commands.offer_services(work, schedule_id, [_offering(one) for one in services])
@@ -256,19 +303,6 @@ def remove_schedule(schedule_id: int) -> None:
 
 def _details(body: NewSchedule) -> ScheduleDetails:
     return ScheduleDetails(**body.model_dump(include=set(ScheduleDetails.model_fields)))
-
-
-def _weekly(hours: list[Hours]) -> list[Weekly]:
-    return [
-        Weekly(
-            period.weekday,
-            parse_clock(period.starts),
-            parse_clock(period.ends),
-            period.valid_from,
-            period.valid_until,
-        )
-        for period in hours
-    ]
 
 
 def _offering(offering: Offering) -> commands.Offering:
@@ -315,16 +349,21 @@ def _shown(row: ScheduleRow, place: Place) -> Schedule:
         practitioner=practitioner_ref(row.practitioner),
         service=service_ref(row.service, row.department),
         slot_minutes=row.slot_minutes,
+        step_minutes=row.step_minutes,
+        starts_from=row.starts_from,
+        flush=row.flush,
         max_slots=row.max_slots,
         notice_minutes=row.notice_minutes,
         horizon_days=row.horizon_days,
         hours=[
-            WeeklyHours(
-                weekday=period.weekday,
+            OpenHours(
+                weekday=None if period.rule else period.weekday,
                 starts=clock_text(period.starts),
                 ends=clock_text(period.ends),
                 valid_from=period.valid_from,
                 valid_until=period.valid_until,
+                rule=period.rule,
+                on_holidays=period.on_holidays,
             )
             for period in place.hours
         ],

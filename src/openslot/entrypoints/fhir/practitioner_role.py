@@ -16,6 +16,7 @@ from openslot.entrypoints.fhir.parameters import Code, Reference, flag, read_num
 from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS, centre_key
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
+from openslot.schedules import recurrence
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import LOADED, places
@@ -24,9 +25,14 @@ from openslot.schedules.rules import MINUTES_A_DAY, clock_text
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+WHICH = {0: "", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"} | {
+    -which: "last" if which == 1 else f"{which}. last" for which in range(1, 6)
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A practitioner's schedule with its weekly hours."""
+    """A practitioner's schedule with its hours."""
 
     subject: Schedule
     hours: tuple[Weekly, ...] = ()
@@ -36,7 +42,8 @@ def show(row: Row, site: Site) -> Json:
     """Return the role as a FHIR resource."""
     schedule = row.subject
     practitioner, centre = schedule.practitioner, schedule.centre
-    limited = [period for period in row.hours if period.valid_from or period.valid_until]
+    # FHIR says hours of each week only; all others are told in words.
+    limited = [one for one in row.hours if one.valid_from or one.valid_until or one.rule]
     return resource(
         "PractitionerRole",
         schedule.id,
@@ -79,10 +86,22 @@ def _available(starts: int, ends: int, days: list[str]) -> Json:
 
 
 def _in_words(period: Weekly) -> str:
+    hours = f"{clock_text(period.starts)} to {clock_text(period.ends)}"
+    holidays = ", also on public holidays" if period.on_holidays else ""
+    if period.valid_from and period.valid_from == period.valid_until:
+        return f"{period.valid_from} {hours}{holidays}"
     first = f" from {period.valid_from}" if period.valid_from else ""
     last = f" until {period.valid_until}" if period.valid_until else ""
-    hours = f"{clock_text(period.starts)} to {clock_text(period.ends)}"
-    return f"{DAYS[period.weekday]} {hours}{first}{last}"
+    days = _rule_in_words(recurrence.read(period.rule)) if period.rule else DAYS[period.weekday]
+    return f"{days} {hours}{first}{last}{holidays}"
+
+
+def _rule_in_words(rule: recurrence.Rule) -> str:
+    unit = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month"}[rule.frequency]
+    every = f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"
+    days = ", ".join(" ".join(filter(None, (WHICH[on.which], DAYS[on.weekday]))) for on in rule.on)
+    times = f", {rule.times} times" if rule.times else ""
+    return " ".join(filter(None, (days, every))) + times
 
 
 def _with_hours(session: Session, rows: Sequence[Row]) -> Sequence[Row]:

@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from openslot.booking.models import Appointment, Status
-from openslot.schedules.availability import instant_of, opening, spans_of, whole_days, window_over
+from openslot.schedules.availability import instant_of, spans_of, whole_days, window_over
 from openslot.schedules.models import Absence
-from openslot.schedules.rules import Place
+from openslot.schedules.rules import Place, open_ticks
 
 DAY_MINUTES = 24 * 60
 USUAL = (9 * 60, 17 * 60)
@@ -163,7 +163,7 @@ def _open_parts(
     own = whole_days([day], zone, window)
     open_, names = 0, []
     for place, name in places:
-        open_here = opening(place.hours, place.zone, window) & own
+        open_here = open_ticks(place, window) & own
         if open_here and name not in names:
             names.append(name)
         open_ |= open_here

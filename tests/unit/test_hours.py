@@ -1,0 +1,317 @@
+"""Hours and the starts that they give, as people say them: examples, and what is refused."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from factories import SYDNEY
+from openslot.core.errors import DomainError
+from openslot.schedules.availability import EPOCH, Weekly, Window, bits, instant_of, spans_of
+from openslot.schedules.errors import (
+    BadRule,
+    BadSlotLength,
+    BadStep,
+    HoursOverlap,
+    NeedsFirstDay,
+    NeverOpen,
+)
+from openslot.schedules.models import StartsFrom
+from openslot.schedules.rules import (
+    Place,
+    check_apart,
+    check_hours,
+    check_slot_minutes,
+    check_step_minutes,
+    read_clock,
+    times_of,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MONDAY = date(2026, 3, 2)
+OFFICE = tuple(Weekly(day, 540, 1020) for day in range(5))
+
+
+def place(hours: Sequence[Weekly], zone: ZoneInfo = SYDNEY, **more: Any) -> Place:
+    """A schedule with these hours."""
+    ids = ("schedule_id", "centre_id", "diary_id", "closures_id", "max_slots")
+    unknown = ("practitioner_id", "profession", "expertise", "practitioner_email", "room_id")
+    limits = {"notice_minutes": 0, "horizon_days": 180, "slot_minutes": 30, "holiday_region": None}
+    values = {**dict.fromkeys(ids, 1), **dict.fromkeys(unknown), **limits, **more}
+    return Place(**values, zone=zone, hours=check_hours(hours))
+
+
+def starts(there: Place, first: date = MONDAY, days: int = 1) -> list[str]:
+    """The starts of local days, as clocks show them; from the second day on with the day."""
+    window = Window((first - EPOCH).days - 1, days + 2)
+    at = [
+        instant_of(window.start + bit).astimezone(there.zone)
+        for bit in bits(times_of(there, window).starts)
+    ]
+    last = first + timedelta(days=days)
+    return [f"{one:%H:%M}" for one in at if first <= one.date() < last]
+
+
+def on_monday(*texts: str) -> list[Weekly]:
+    periods = [[read_clock(clock) for clock in text.split("-")] for text in texts]
+    return [Weekly(0, *period) for period in periods]
+
+
+EACH_HOUR = ["09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "16:00"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "slot", "step", "expected"),
+    [
+        (["08:45-12:15"], 30, None, "08:45 09:15 09:45 10:15 10:45 11:15 11:45"),
+        (["09:30-12:30"], 45, None, "09:30 10:15 11:00 11:45"),
+        (["9-17"], 50, None, "09:00 09:50 10:40 11:30 12:20 13:10 14:00 14:50 15:40"),
+        (["9-17"], 50, 60, " ".join(EACH_HOUR)),
+        (["9-11"], 25, None, "09:00 09:25 09:50 10:15"),
+        (["9-11"], 35, None, "09:00 09:35 10:10"),
+        (["9-11"], 55, None, "09:00 09:55"),
+        (["9-13"], 75, None, "09:00 10:15 11:30"),
+        (["9-12", "12-13:30"], 50, None, "09:00 09:50 10:40 12:00"),
+        (["9-10:15"], 60, 15, "09:00 09:15"),
+        (["9-9:20"], 30, None, ""),
+        (["9-17"], 480, None, "09:00"),
+    ],
+)
+def test_starts_lie_from_the_opening(
+    hours: list[str], slot: int, step: int | None, expected: str
+) -> None:
+    there = place(on_monday(*hours), slot_minutes=slot, step_minutes=step)
+    assert starts(there) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("slot", "step", "expected"),
+    [
+        (30, None, "09:00 09:30 10:00 10:30 11:00 11:30"),
+        (50, None, "09:10 10:00 10:50"),
+        (30, 60, "09:00 10:00 11:00"),
+    ],
+)
+def test_starts_lie_from_midnight(slot: int, step: int | None, expected: str) -> None:
+    midnight = place(
+        on_monday("08:45-12:15"),
+        slot_minutes=slot,
+        step_minutes=step,
+        starts_from=StartsFrom.MIDNIGHT,
+    )
+    assert starts(midnight) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("night", "length", "expected"),
+    [
+        (Weekly(5, 1320, 360), 8, "22:00 22:50 23:40 00:30 01:20 02:10 03:00 03:50 04:40"),
+        (Weekly(5, 1080, 0), 6, "18:00 18:50 19:40 20:30 21:20 22:10 23:00"),
+        (Weekly(5, 1425, 15), 0.5, ""),
+    ],
+)
+def test_a_night_goes_on_past_midnight_and_the_end_of_the_month(
+    night: Weekly, length: float, expected: str
+) -> None:
+    there = place([night], slot_minutes=50)
+    assert starts(there, date(2026, 10, 31), days=2) == expected.split()  # a Saturday
+    window = Window((date(2026, 10, 30) - EPOCH).days, 4)
+    assert times_of(there, window).opened.bit_count() == length * 12
+
+
+@pytest.mark.parametrize(
+    ("night", "expected"),
+    [
+        (date(2026, 3, 28), "22:00 22:50 23:40 00:30 01:20 03:10 04:00 04:50"),
+        (date(2026, 10, 24), "22:00 22:50 23:40 00:30 01:20 02:10 02:00 02:50 03:40 04:30"),
+    ],
+    ids=["an hour less", "an hour more"],
+)
+def test_sessions_of_a_night_are_back_to_back_when_the_clock_changes(
+    night: date, expected: str
+) -> None:
+    there = place([Weekly(5, 1320, 360)], BERLIN, slot_minutes=50)
+    assert starts(there, night, days=2) == expected.split()
+
+
+def test_all_day_is_a_day_of_starts() -> None:
+    assert len(starts(place(on_monday("0-24")))) == 48
+
+
+# Recurrence
+
+
+def days_of(*hours: Weekly, until: date = date(2026, 7, 1), **more: Any) -> list[str]:
+    """The local days with hours from March 2026 on."""
+    there = place(hours, **more)
+    first = date(2026, 3, 1)
+    window = Window((first - EPOCH).days, (until - first).days)
+    spans = spans_of(times_of(there, window).opened, window)
+    return [f"{instant_of(span.start).astimezone(SYDNEY):%a %-d %b}" for span in spans]
+
+
+def by_rule(rule: str, first: date | None = None, last: date | None = None) -> Weekly:
+    return Weekly(0, 540, 720, first, last, rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "expected"),
+    [
+        (
+            "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;UNTIL=20260428",
+            date(2026, 3, 3),
+            ["Tue 3 Mar", "Tue 17 Mar", "Tue 31 Mar", "Tue 14 Apr", "Tue 28 Apr"],
+        ),
+        ("FREQ=MONTHLY;BYDAY=1MO", None, ["Mon 2 Mar", "Mon 6 Apr", "Mon 4 May", "Mon 1 Jun"]),
+        ("FREQ=MONTHLY;BYDAY=-1FR", None, ["Fri 27 Mar", "Fri 24 Apr", "Fri 29 May", "Fri 26 Jun"]),
+        ("RRULE:freq=daily;count=2", date(2026, 3, 7), ["Sat 7 Mar", "Sun 8 Mar"]),
+        ("FREQ=MONTHLY;COUNT=2", date(2026, 3, 31), ["Tue 31 Mar", "Sun 31 May"]),
+        ("FREQ=WEEKLY;BYDAY=TH;COUNT=1", date(2026, 3, 3), ["Thu 5 Mar"]),
+    ],
+)
+def test_hours_recur(rule: str, first: date | None, expected: list[str]) -> None:
+    assert days_of(by_rule(rule, first)) == expected
+
+
+def test_a_single_date_is_a_week_that_begins_and_ends() -> None:
+    saturday = date(2026, 3, 7)
+    assert days_of(Weekly(5, 540, 720, saturday, saturday)) == ["Sat 7 Mar"]
+
+
+def test_every_week_is_kept_as_such() -> None:
+    (kept,) = check_hours([by_rule("FREQ=WEEKLY;BYDAY=WE;UNTIL=20261231")])
+    assert kept == Weekly(2, 540, 720, None, date(2026, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [
+        ("", BadRule),
+        ("every Tuesday", BadRule),
+        ("FREQ=HOURLY", BadRule),
+        ("FREQ=YEARLY;BYDAY=1MO", BadRule),
+        ("FREQ=WEEKLY;BYDAY=1TU", BadRule),
+        ("FREQ=WEEKLY;BYDAY=XX", BadRule),
+        ("FREQ=MONTHLY;BYDAY=6MO", BadRule),
+        ("FREQ=MONTHLY;BYMONTHDAY=3", BadRule),
+        ("FREQ=DAILY;FREQ=DAILY", BadRule),
+        ("FREQ=DAILY;INTERVAL=0", BadRule),
+        ("FREQ=DAILY;COUNT=100000", BadRule),
+        ("FREQ=WEEKLY;BYDAY=TU;UNTIL=20260231", BadRule),
+        ("FREQ=WEEKLY;BYDAY=TU;UNTIL=20260301T000000Z", BadRule),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", NeedsFirstDay),
+        ("FREQ=MONTHLY", NeedsFirstDay),
+        ("FREQ=DAILY;COUNT=3", NeedsFirstDay),
+    ],
+)
+def test_a_rule_that_cannot_be_kept_is_refused(rule: str, error: type[DomainError]) -> None:
+    with pytest.raises(error):
+        check_hours([by_rule(rule)])
+
+
+def test_hours_that_fall_on_no_day_are_refused() -> None:
+    with pytest.raises(NeverOpen):
+        check_hours([by_rule("FREQ=DAILY;INTERVAL=7;BYDAY=TU", date(2026, 3, 2))])
+    with pytest.raises(NeverOpen):
+        check_hours([by_rule("FREQ=WEEKLY;BYDAY=TU,WE", date(2026, 3, 5), date(2026, 3, 9))])
+
+
+# Overlaps
+
+FIRST, SECOND = date(2026, 3, 3), date(2026, 3, 10)
+FORTNIGHT = "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU"
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        [by_rule(FORTNIGHT, FIRST), by_rule(FORTNIGHT, SECOND)],
+        [by_rule(FORTNIGHT, FIRST), Weekly(1, 540, 600, date(2026, 3, 10), date(2026, 3, 10))],
+        [by_rule("FREQ=MONTHLY;BYDAY=1MO"), by_rule("FREQ=MONTHLY;BYDAY=2MO,3MO")],
+        [Weekly(0, 540, 720, None, date(2026, 3, 10)), Weekly(0, 540, 720, date(2026, 3, 10))],
+        [Weekly(6, 1320, 360), Weekly(0, 360, 420)],
+    ],
+)
+def test_hours_that_never_meet_are_allowed(hours: list[Weekly]) -> None:
+    assert len(check_hours(hours)) == 2
+    assert len(check_hours(reversed(hours))) == 2
+    check_apart(hours[:1], SYDNEY, [place(hours[1:])])
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        [by_rule(FORTNIGHT, FIRST), by_rule(FORTNIGHT, date(2028, 3, 14))],
+        [by_rule(FORTNIGHT, FIRST), by_rule("FREQ=WEEKLY;INTERVAL=3;BYDAY=TU", SECOND)],
+        [by_rule(FORTNIGHT, FIRST), Weekly(1, 700, 800)],
+        [by_rule("FREQ=MONTHLY;BYDAY=5MO"), by_rule("FREQ=MONTHLY;BYDAY=-1MO")],
+        [Weekly(6, 1320, 360), Weekly(0, 355, 420)],
+        [Weekly(0, 540, 600), Weekly(0, 595, 720, date(2031, 1, 6), date(2031, 1, 6))],
+    ],
+)
+def test_hours_that_meet_even_once_are_refused(hours: list[Weekly]) -> None:
+    for order in (hours, hours[::-1]):
+        with pytest.raises(HoursOverlap):
+            check_hours(order)
+        with pytest.raises(HoursOverlap):
+            check_apart(order[:1], SYDNEY, [place(order[1:])])
+
+
+EASTER_MONDAY = date(2026, 4, 6)
+
+
+def test_a_holiday_can_have_hours_of_its_own() -> None:
+    morning = Weekly(0, 540, 720, EASTER_MONDAY, EASTER_MONDAY, None, True)
+    hours = check_hours([*OFFICE, morning], "AU-NSW")
+    there = place(OFFICE, holiday_region="AU-NSW")._replace(hours=hours, slot_minutes=60)
+    assert starts(there, EASTER_MONDAY) == ["09:00", "10:00", "11:00"]
+    assert starts(there, EASTER_MONDAY + timedelta(days=1)) == EACH_HOUR
+    with pytest.raises(HoursOverlap):
+        check_hours([*OFFICE, morning])  # where it is no holiday
+    week_later = EASTER_MONDAY + timedelta(days=7)
+    with pytest.raises(HoursOverlap):
+        check_hours(
+            [*OFFICE, morning._replace(valid_from=week_later, valid_until=week_later)], "AU-NSW"
+        )
+
+
+def test_hours_of_each_week_can_be_for_holidays_too() -> None:
+    there = place([Weekly(0, 540, 720, on_holidays=True)], holiday_region="AU-NSW")
+    assert "09:00" in starts(there, EASTER_MONDAY)
+    assert not starts(place([Weekly(0, 540, 720)], holiday_region="AU-NSW"), EASTER_MONDAY)
+
+
+# Lengths
+
+
+@pytest.mark.parametrize("minutes", [5, 10, 25, 35, 50, 55, 75, 480])
+def test_a_slot_is_any_multiple_of_five(minutes: int) -> None:
+    assert check_slot_minutes(minutes) == minutes
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 7, 52, 485])
+def test_other_lengths_are_refused(minutes: int) -> None:
+    with pytest.raises(BadSlotLength):
+        check_slot_minutes(minutes)
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 7, 1445])
+def test_steps_that_cannot_be_are_refused(minutes: int) -> None:
+    with pytest.raises(BadStep):
+        check_step_minutes(minutes)
+    assert check_step_minutes(None) is None
+    assert check_step_minutes(1440) == 1440
+
+
+def test_starts_are_the_same_however_the_window_lies() -> None:
+    there = place([Weekly(day, 1320, 360) for day in range(7)], slot_minutes=50)
+    whole = Window((MONDAY - EPOCH).days, 10)
+    together = [whole.start + bit for bit in bits(times_of(there, whole).starts)]
+    apart = []
+    for day in range(10):
+        window = Window(whole.first + day, 1)
+        apart += [window.start + bit for bit in bits(times_of(there, window).starts)]
+    assert together == apart
+    assert datetime.fromtimestamp(together[0] * 300, SYDNEY).minute in (0, 50, 40, 30, 20, 10)
