@@ -22,7 +22,12 @@ from openslot.directory import queries as directory
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import BookableBy, Mode
 from openslot.schedules import known
-from openslot.schedules.commands import Offering, offer_services
+from openslot.schedules.commands import (
+    Offering,
+    ScheduleDetails,
+    change_schedule,
+    offer_services,
+)
 from openslot.usecases import booking as usecases
 from openslot.usecases.deactivation import deactivate_service
 from town import Town, build_town
@@ -42,7 +47,8 @@ class Offers(NamedTuple):
 
 @pytest.fixture
 def offers(database: Database) -> Iterator[Offers]:
-    """The first is 30 minutes; a new patient takes 60, with 30 before and 15 after."""
+    """The first is 30 minutes; a new patient takes 60, with 30 before and 15 after. Both can start
+    each half hour."""
     town = build_town(database)
 
     def set_up(session: Session) -> tuple[int, int, int]:
@@ -54,6 +60,9 @@ def offers(database: Database) -> Iterator[Offers]:
             session, town.hospital, "Review", minutes=30, bookable_by=BookableBy.COLLEAGUES
         )
         factories.offer(session, town.gp_at_hospital, short, new, staff)
+        change_schedule(
+            work(session, SYSTEM, NOW), town.gp_at_hospital, ScheduleDetails(step_minutes=30)
+        )
         return short.id, new.id, staff.id
 
     yield Offers(town, *database.run(set_up))
@@ -100,7 +109,7 @@ def test_a_service_has_its_length_and_takes_time_of_who_gives_the_care(
 
 
 def test_preparation_must_fit_into_the_hours(database: Database, offers: Offers) -> None:
-    assert starts(database, offers, offers.new)[0] == "10:00"
+    assert starts(database, offers, offers.new)[0] == "09:30"
     with pytest.raises(errors.OutsideHours):
         book(database, offers.town.patient(), request(offers, MONDAY_9, offers.new))
 

@@ -124,7 +124,7 @@ def _is_open(local: datetime) -> bool:
     return any(
         (local.weekday() == weekday and starts <= minute < (ends if ends > starts else 1440))
         or (ends <= starts and local.weekday() == (weekday + 1) % 7 and minute < ends)
-        for weekday, starts, ends, _, _ in HOURS
+        for weekday, starts, ends, *_ in HOURS
     )
 
 

@@ -37,8 +37,8 @@ T = TypeVar("T")
 def places(
     session: Session, *where: ColumnElement[bool], inactive: bool = False
 ) -> dict[int, Place]:
-    """Return schedules with their hours by id, in one statement, and with their services, in another
-    if there are any; only those that can be booked, unless ``inactive``.
+    """Return schedules with their hours by id, in one statement, and with their services, in one
+    more if there are any; only those that can be booked, unless ``inactive``.
 
     ``where`` can use columns of Schedule, Centre, Practitioner, Service and Department.
     """
