@@ -37,8 +37,9 @@ def once(database: Database, what: Hashable, make: Callable[[], T]) -> T:
     Servers go on counting ids where rows were deleted, so their rows fit into that database only.
     """
     with database.engine.connect() as connection:
-        if connection.exec_driver_sql("SELECT count(*) FROM audit_event").scalar():
-            return make()
+        has_begun = connection.exec_driver_sql("SELECT count(*) FROM audit_event").scalar()
+    if has_begun:
+        return make()
     where = database.engine.url if database.engine.dialect.name != "sqlite" else "sqlite"
     if (where, what) not in _BEGINNINGS:
         made = make()
