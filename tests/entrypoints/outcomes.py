@@ -251,6 +251,7 @@ GET api_webhooks.list_webhooks                401 403 403 403 403 403 403 403
 POST api_webhooks.send_again                  401 403 403 403 403 403 403   -
 POST booking.confirm                          401 404 404 404 404 303 404   -
 POST booking.extend                           401 303 303 303 303 303 303   -
+POST booking.enter                            401 403 403 404 404   - 404   -
 POST booking.hold                             401 404 404 404 404 303 404   -
 POST booking.look                             401 404 404 404 404 200 404 200
 POST booking.release                          401 404 404 404 404 404 404   -
@@ -360,7 +361,7 @@ POST fhir.search_by_post Slot                 401 400 400 400 400 400 400   -
 GET fhir.smart                                200 200 200 200 200 200 200 200
 POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
-PUT fhir.update Appointment                   401 404 404 404 404 409 404   -
+PUT fhir.update Appointment                   401 404 404 404 404 422 404   -
 PUT fhir.update AuditEvent                    401 405 405 405 405 405 405   -
 PUT fhir.update CodeSystem                    401 405 405 405 405 405 405   -
 PUT fhir.update DocumentReference             401 405 405 405 405 405 405   -
@@ -478,6 +479,7 @@ GET appointments.ask_amend                          401 404 404 404 404 200 404 
 GET appointments.ask_cancel                         401 404 404 404 404 200 404 200
 GET appointments.ask_move                           401 404 404 404 404 200 404 200
 GET appointments.calendar_file                      401 404 404 404 404 200 404 200
+POST appointments.undo                        401 404 404 404 404   - 404   -
 POST appointments.cancel                            401 404 404 404 404 303 404   -
 POST appointments.move                              401 404 404 404 404 409 404   -
 POST appointments.set_status                        401 403 403 400 400 400 400   -

@@ -51,6 +51,7 @@ SAME = {
     "admin_webhooks.show": "webhooks.change_webhook",
     "admin_webhooks.switch": "webhooks.change_webhook",
     "booking.confirm": "appointments.create_appointment",
+    "booking.enter": "appointments.create_appointment",
     "booking.extend": "appointments.extend_hold",
     "booking.hold": "appointments.create_hold",
     "booking.look": "slots.list_slots",
@@ -94,6 +95,7 @@ SAME = {
     "appointments.cancel": "appointments.change_appointment",
     "appointments.move": "appointments.change_appointment",
     "appointments.set_status": "appointments.change_appointment",
+    "appointments.undo": "appointments.change_appointment",
     "waiting.join": "waitlist.create_waiting",
     "waiting.leave": "waitlist.delete_waiting",
 }

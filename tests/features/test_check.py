@@ -109,7 +109,12 @@ def test_two_appointments_at_one_time_are_reported_and_left_to_people(
         session.execute(
             update(Appointment)
             .where(Appointment.id == second.id)
-            .values(starts_at=MONDAY_9, ends_at=MONDAY_9 + HALF_HOUR)
+            .values(
+                starts_at=MONDAY_9,
+                ends_at=MONDAY_9 + HALF_HOUR,
+                busy_from=MONDAY_9,
+                busy_until=MONDAY_9 + HALF_HOUR,
+            )
         )
 
     sqlite_database.run(book_both)

@@ -16,6 +16,7 @@ from openslot.booking.errors import (
     HoldExpired,
     IdentifierTaken,
     InvalidTransition,
+    NeedsPatient,
     NoMoreExtensions,
     NotForPatients,
     ReferralSpent,
@@ -34,7 +35,9 @@ from openslot.booking.rules import (
     check_booker,
     check_change_time,
     check_emergency,
+    check_entered,
     check_holds,
+    check_may_enter,
     check_may_prioritise,
     check_move,
     check_priority,
@@ -222,6 +225,8 @@ def change_status(
     check_move(relation, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
         raise InvalidTransition
+    if appointment.status is Status.CANCELLED and to is Status.BOOKED:
+        return _undo_cancellation(work, appointment, relation)
     topic = news_of(appointment.status, to, is_over=appointment.ends_at <= work.now)
     if appointment.status in CLAIMING and to not in CLAIMING:
         claims.release_claims(work.session, [appointment])
@@ -241,6 +246,110 @@ def change_status(
     audit.record(work, f"appointment.{to}", subject, has_reason=why is not None)
     if topic:
         publish(work, topic, appointment)
+    return appointment
+
+
+def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation) -> Appointment:
+    """Book a cancelled appointment again, at its own time. Raises SlotTaken if that is taken.
+
+    What the practice has cancelled, its patient does not bring back.
+    """
+    if relation is Relation.PATIENT and not has_cancelled(work, appointment.id):
+        raise InvalidTransition
+    place = place_to_move(work.session, appointment, appointment.schedule_id)
+    span = span_between(appointment.starts_at, appointment.ends_at)
+    # The patient's one appointment that day, unless it had another beside it from the start.
+    appointment.one_a_day = _daily_key(work, appointment, place)
+    with offering(work, place, span, appointment.patient_id):
+        claims.take(work, place, span, appointment.patient, [])
+    for name, value in claims.claimed(place, appointment.patient).items():
+        setattr(appointment, name, value)
+    appointment.referral_use = appointment.referral_id
+    appointment.status, appointment.status_reason = Status.BOOKED, None
+    appointment.changed_at = work.now
+    work.session.flush()
+    record_and_publish(work, appointment, Topic.BOOKED)
+    return appointment
+
+
+def has_cancelled(work: Work, appointment_id: UUID) -> bool:
+    """Return whether the actor was the last to cancel the appointment."""
+    by = [
+        event.account_id
+        for event in audit.events_of(work.session, subject_of(appointment_id))
+        if event.action == Topic.CANCELLED
+    ]
+    return bool(by) and by[-1] == work.actor.account_id
+
+
+def _daily_key(work: Work, appointment: Appointment, place: Place) -> str | None:
+    """Return the daily key for an appointment, or None for a second one that day, which only those
+    who work with patients book. Raises DailyLimitReached."""
+    if appointment.patient_id is None:
+        return None
+    key = one_a_day_key(place, appointment.patient_id, appointment.starts_at)
+    _, others = queries.patient_with(work.session, appointment.patient_id, key)
+    if key is not None and any(other.one_a_day == key for other in others):
+        check_second(work.actor, works_with_patients(work.actor))
+        return None
+    return key
+
+
+def enter(
+    work: Work,
+    booking_request: BookingRequest,
+    place: Place,
+    status: Status,
+    *,
+    authorisation: ReferralAuthorisation | None = None,
+) -> Appointment:
+    """Enter an appointment of a patient who is here without one (ARRIVED), or who was (FULFILLED).
+
+    It need not start where others do, nor inside the hours, but its time must be free. Raises the
+    errors of booking, and Forbidden for practitioners, see :func:`check_may_enter`.
+    """
+    check_may_enter(work.actor, place)
+    if booking_request.patient_id is None:
+        raise NeedsPatient(field="patient")
+    check_booker(work.actor, place, booking_request.patient_id, authorisation)
+    minutes = booking_request.minutes or place.slot_minutes
+    span = check_entered(booking_request.start, minutes, status, work.now)
+    patient, others = queries.patient_with(
+        work.session,
+        booking_request.patient_id,
+        one_a_day_key(place, booking_request.patient_id, booking_request.start),
+    )
+    check_patient(patient, place)
+    referral = authorisation.referral_id if authorisation and needs_referral(place) else None
+    if any(referral is not None and other.referral_use == referral for other in others):
+        raise ReferralSpent(field="referral")
+    schedule = claims.take(work, place, span, patient, [])
+    appointment = Appointment(
+        id=new_id(),
+        schedule_id=place.schedule_id,
+        patient_id=booking_request.patient_id,
+        service_id=place.service_id,
+        starts_at=instant_of(span.start),
+        ends_at=instant_of(span.end),
+        status=status,
+        priority=booking_request.priority,
+        reason=booking_request.reason,
+        extensions=0,
+        referral_id=referral,
+        referral_use=referral,
+        version=1,
+        created_at=work.now,
+        created_by=work.actor.account_id,
+        by_program=work.actor.program is not None,
+        changed_at=work.now,
+        **claims.claimed(place, patient),
+        **claims.busy_times(place, span),
+    )
+    work.session.add(appointment)
+    queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
+    audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
+    if status is Status.FULFILLED:
+        publish(work, Topic.FULFILLED, appointment)
     return appointment
 
 

@@ -34,12 +34,14 @@ from openslot.booking.errors import (
 from openslot.booking.models import Appointment, Priority, Status, minutes_between
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import Forbidden, Malformed
+from openslot.core.errors import Forbidden, Invalid, Malformed
+from openslot.directory.details import is_length
 from openslot.directory.models import BookableBy, Profession
 from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
     Span,
     instant_of,
+    is_whole_tick,
     mask_of,
     opening,
     tick_at,
@@ -79,6 +81,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Relation]] = {
     # Slips of the finger are taken back; the appointment kept its time meanwhile.
     (Status.ARRIVED, Status.BOOKED): _CARERS,
     (Status.NO_SHOW, Status.BOOKED): _CARERS,
+    (Status.CANCELLED, Status.BOOKED): _EVERYBODY,
     **{
         (status, Status.ENTERED_IN_ERROR): frozenset({Relation.ADMIN})
         for status in Status
@@ -86,6 +89,15 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Relation]] = {
     },
 }
 """Who may change one status to another; anything not listed is forbidden."""
+
+UNDONE_WITHIN = timedelta(minutes=10)
+"""How long a cancellation can be undone, while the time is free."""
+
+ENTERED_WITHIN = timedelta(days=7)
+"""How long after its start an appointment that took place can be entered."""
+
+HERE_SINCE = timedelta(minutes=30)
+"""How long ago somebody may have come who is entered as being here."""
 
 ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
@@ -137,6 +149,39 @@ def check_move(
         raise TooEarly
     if to is Status.NO_SHOW and now < appointment.starts_at:
         raise TooEarly
+    is_undone = appointment.status is Status.CANCELLED and to is Status.BOOKED
+    if is_undone and not may_undo(appointment, now):
+        raise InvalidTransition
+
+
+def may_undo(appointment: Appointment, now: datetime) -> bool:
+    """Return whether it is early enough to undo the cancellation of an appointment."""
+    return now <= appointment.changed_at + UNDONE_WITHIN and now < appointment.starts_at
+
+
+def check_may_enter(actor: Actor, place: Place) -> None:
+    """Raise Forbidden unless the actor arranges care at the place. Practitioners do not enter their
+    own appointments: it would open health records to them that nobody else opened."""
+    if actor.is_a(Role.PRACTITIONER) or not may_book_others(actor, place):
+        raise Forbidden
+
+
+def check_entered(start: datetime, minutes: int, status: Status, now: datetime) -> Span:
+    """Return the ticks of an appointment of somebody who is here, or was. Raises Invalid for a time
+    that cannot be: in steps of 5 minutes, up to 8 hours long; it began at most HERE_SINCE ago if
+    they are here, and is over, and began at most ENTERED_WITHIN ago, if they were."""
+    if not is_whole_tick(start) or not is_length(minutes):
+        raise Invalid("Enter times and lengths in steps of 5 minutes.", field="start")
+    if status is Status.ARRIVED and not now - HERE_SINCE <= start <= now:
+        raise Invalid("Enter when they came, within the last half hour.", field="start")
+    is_over = start + timedelta(minutes=minutes) <= now
+    if status is Status.FULFILLED and not (is_over and start >= now - ENTERED_WITHIN):
+        raise Invalid(
+            "Enter a time that is over, within the last {days} days.",
+            field="start",
+            days=ENTERED_WITHIN.days,
+        )
+    return Span(tick_at(start), tick_at(start) + minutes // 5)
 
 
 def check_change_time(

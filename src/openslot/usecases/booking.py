@@ -5,7 +5,7 @@ from uuid import UUID
 
 from openslot.booking import commands
 from openslot.booking.commands import BookingRequest
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import check_booker, needs_referral
 from openslot.core.work import Work
 from openslot.directory.rules import works_with_patients
@@ -60,6 +60,23 @@ def hold(
         place,
         authorisation=referral.authorisation,
         held_until=work.now + work.settings.hold_length,
+    )
+
+
+def enter(
+    work: Work,
+    booking_request: BookingRequest,
+    status: Status,
+    *,
+    referral_id: UUID | None = None,
+) -> Appointment:
+    """Enter an appointment of a patient who is here without one, or who was; see
+    :func:`openslot.booking.commands.enter`."""
+    place = _place_of(work, booking_request)
+    referral = _referral_for(work, place, booking_request, referral_id)
+    _check_patient(work, booking_request, referral)
+    return commands.enter(
+        work, booking_request, place, status, authorisation=referral.authorisation
     )
 
 

@@ -78,6 +78,14 @@ class Hold(Shown):
     until: Annotated[AwareDatetime, Field(description="When the hold expires.")]
 
 
+class Made(StrEnum):
+    """The status of a new appointment."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    FULFILLED = "fulfilled"
+
+
 class NewAppointment(Given):
     """An appointment to book; `hold` books the time that it holds."""
 
@@ -96,6 +104,14 @@ class NewAppointment(Given):
         bool, Field(description="Allow a second appointment with a practitioner on one day.")
     ] = False
     emergency: Emergency = False
+    status: Annotated[
+        Made,
+        Field(
+            description="`arrived` for a patient who is here without an appointment, from half an "
+            "hour ago on; `fulfilled` for one who was, within a week. Such an appointment starts "
+            "at any five minutes whose time is free."
+        ),
+    ] = Made.BOOKED
 
 
 class Move(StrEnum):
@@ -217,6 +233,11 @@ def create_appointment(body: NewAppointment) -> Answer:
         service_id=body.service,
     )
 
+    if body.status is not Made.BOOKED:
+        entered = bearer.write(
+            usecases.enter, booking_request, Status(body.status), referral_id=body.referral
+        )
+        return _answer(entered, status=201)
     booked = bearer.write(
         usecases.book, booking_request, hold_id=body.hold, referral_id=body.referral
     )

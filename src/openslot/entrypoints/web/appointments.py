@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
 from openslot.booking.commands import appointment_for
-from openslot.booking.errors import SlotTaken
+from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import ForWhom, for_whom
@@ -17,6 +17,7 @@ from openslot.booking.rules import (
     Relation,
     may_book_others,
     may_reschedule,
+    may_undo,
     moves_now,
     place_for,
 )
@@ -71,6 +72,9 @@ def show(appointment_id: UUID) -> str:
         token=token,
         service_request=_department_request(appointment),
         history=history if relation is not Relation.PATIENT else [],
+        may_undo=appointment.status is Status.CANCELLED
+        and booking.has_cancelled(context.work(), appointment.id)
+        and may_undo(appointment, context.now()),
         **_confirmation_flags(appointment),
     )
 
@@ -108,6 +112,19 @@ def cancel(appointment_id: UUID) -> BaseResponse:
     """Cancel the appointment and free its time."""
     _change(appointment_id, Status.CANCELLED)
     flash(_("The appointment is cancelled. Others can now book this time."), "good")
+    return _to_appointment(appointment_id)
+
+
+@pages.post("/undo")
+@access.allow(access.SIGNED_IN)
+def undo(appointment_id: UUID) -> BaseResponse:
+    """Undo a cancellation of some minutes ago, if the time is free."""
+    try:
+        _change(appointment_id, Status.BOOKED)
+    except (SlotTaken, InvalidTransition):
+        flash(_("This can no longer be undone. Book another time."), "bad")
+    else:
+        flash(_("The appointment is booked again."), "good")
     return _to_appointment(appointment_id)
 
 

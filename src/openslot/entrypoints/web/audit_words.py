@@ -54,6 +54,7 @@ TITLES: Mapping[str, str] = {
     "appointment.cancelled": _l("Cancelled an appointment"),
     "appointment.no-show": _l("Marked an appointment as a no-show"),
     "appointment.entered-in-error": _l("Marked an appointment as entered in error"),
+    "appointment.entered": _l("Entered an appointment without booking"),
     "appointment.recorded": _l("Recorded a past appointment"),
     "absence.entered": _l("Blocked time"),
     "absence.ended": _l("Unblocked time"),

@@ -123,6 +123,24 @@ def confirm(schedule_id: int) -> BaseResponse:
     return redirect(url_for("appointments.show", appointment_id=appointment_id, booked=1), 303)
 
 
+@pages.post("/book/<int:schedule_id>/enter")
+@access.allow(access.CARE_TEAM)
+def enter(schedule_id: int) -> BaseResponse:
+    """Enter an appointment of a patient who is here without one, or was."""
+    try:
+        booking_request = form.entered(schedule_id)
+        status = Status.FULFILLED if reading.text("was") == "yes" else Status.ARRIVED
+        appointment = context.write(
+            usecases.enter,
+            booking_request,
+            status,
+            referral_id=reading.optional_id("referral"),
+        )
+    except DomainError as error:
+        return _page(schedule_id, status=status_of(error), error=error)
+    return redirect(url_for("appointments.show", appointment_id=appointment.id), 303)
+
+
 def _hold(work: Work, booking_request: BookingRequest) -> Appointment:
     _release_other_hold(work, booking_request)
     return usecases.hold(work, booking_request, referral_id=reading.optional_id("referral"))
@@ -248,6 +266,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
         takes_emergencies=form.takes_emergencies(place),
+        may_enter=form.may_enter(place),
         gone=None if chosen else _unavailable_time(context.work(), place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",

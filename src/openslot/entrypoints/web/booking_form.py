@@ -1,19 +1,21 @@
 """Values of the booking form, from the body or from the address."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import is_offered, may_book_others
-from openslot.core.errors import NotFound
+from openslot.booking.rules import check_may_enter, is_offered, may_book_others
+from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
 from openslot.schedules import known
-from openslot.schedules.rules import Place
+from openslot.schedules.availability import instant_of, tick_at
+from openslot.schedules.errors import BadHours
+from openslot.schedules.rules import Place, read_clock
 
 LONGEST_REASON = 2000
 
@@ -33,6 +35,40 @@ def booking_request(schedule_id: int) -> BookingRequest:
         emergency=reading.text("emergency") == "yes",
         service_id=service_id(),
     )
+
+
+def entered(schedule_id: int) -> BookingRequest:
+    """Return the request to enter an appointment: the day and the time by the centre's clock, by
+    default now. Raises Invalid for a time that cannot be read."""
+    place, now = place_of(schedule_id), context.now()
+    day = reading.optional_day("day") or now.astimezone(place.zone).date()
+    typed_clock = reading.text("clock")
+    if typed_clock:
+        try:
+            minutes = read_clock(typed_clock)
+        except BadHours:
+            raise Invalid("Write a time such as 11:00.", field="clock") from None
+        midnight = datetime.combine(day, time(), place.zone)
+        start = midnight.replace(hour=minutes // 60 % 24, minute=minutes % 60)
+    else:
+        start = instant_of(tick_at(now))
+    return BookingRequest(
+        schedule_id=schedule_id,
+        start=start,
+        minutes=reading.number("entered_minutes", 0) or place.slot_minutes,
+        patient_id=whom.patient_id(),
+        reason=reason(),
+        service_id=service_id(),
+    )
+
+
+def may_enter(place: Place) -> bool:
+    """Return whether the reader can enter an appointment of a patient who is here without one."""
+    try:
+        check_may_enter(context.actor(), place)
+    except Forbidden:
+        return False
+    return True
 
 
 def service_id() -> int | None:
