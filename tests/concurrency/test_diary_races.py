@@ -35,7 +35,7 @@ from openslot.schedules import diaries
 from openslot.schedules.availability import DAY, Span, Weekly, tick_at
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.diaries import Page, PageKey
-from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours, Schedule
+from openslot.schedules.models import Absence, AbsenceKind, DiaryPage, OpeningHours, Schedule
 from openslot.schema import metadata
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
@@ -261,6 +261,27 @@ def test_of_many_who_end_a_leave_one_does(desk: Desk) -> None:
         booked = [one for one in outcomes[4:] if isinstance(one, Appointment)]
         assert len(booked) <= 1
         assert check.faults(desk.database) == []
+
+
+def test_different_days_of_one_leave_are_given_back_at_once(desk: Desk) -> None:
+    """Each takes its day out of what the others leave; without the lock one undoes another."""
+    day, first = timedelta(days=1), MONDAY_9.replace(hour=0)
+    desk.away(first + 2 * FEW * day, first)
+
+    def give_back(number: int) -> Any:
+        starts = first + 2 * number * day
+        return desk.run(
+            lambda session: absences.reopen(
+                work(session, SYSTEM, NOW), desk.town.gp, starts, starts + day
+            )
+        )
+
+    outcomes = race(FEW, give_back)
+    assert not [one for one in outcomes if isinstance(one, Exception)]
+    left = desk.database.read(lambda session: session.scalars(select(Absence)).all())
+    days = sorted((one.starts_at - first) / day for one in left)
+    assert [round(one) for one in days] == [2 * number + 1 for number in range(FEW)]
+    assert check.faults(desk.database) == []
 
 
 def test_of_many_who_open_a_centre_again_one_does(desk: Desk) -> None:

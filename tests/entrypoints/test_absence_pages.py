@@ -64,6 +64,33 @@ def test_time_without_appointments_is_blocked_and_opened_again(
     assert every(network, Absence) == []
 
 
+def test_one_day_of_leave_is_opened_again(client_for: ClientFor, network: Database) -> None:
+    client = client_for("practitioner-owner")
+    week = {"kind": "leave", "from_day": day_of_appointment(20), "to_day": day_of_appointment(24)}
+    assert client.send(PAGE, **week).status_code == 303
+    assert client.send(PAGE, **week).status_code == 303
+    day = {"from_day": day_of_appointment(22), "to_day": day_of_appointment(22)}
+    assert client.send(f"{PAGE}/reopen", page=PAGE, **day).status_code == 303
+    left = [(one.starts_at, one.ends_at) for one in every(network, Absence)]
+    assert [round((end - start) / timedelta(days=1)) for start, end in left] == [2] * 4
+    refused = client.send(f"{PAGE}/reopen", page=PAGE, **day)
+    assert refused.status_code == 422
+    assert "No time is blocked in this period" in refused.text
+
+
+def test_what_is_blocked_twice_is_not_said_to_be_free(
+    client_for: ClientFor, network: Database
+) -> None:
+    client = client_for("practitioner-owner")
+    for _ in range(2):
+        assert client.send(PAGE, **days(20)).status_code == 303
+    first, second = every(network, Absence)
+    client.send(f"{PAGE}/{first.id}/end", page=PAGE)
+    assert "Other blocked time still covers a part of it." in client.get(PAGE).text
+    client.send(f"{PAGE}/{second.id}/end", page=PAGE)
+    assert "This time can be booked again." in client.get(PAGE).text
+
+
 def test_the_appointments_inside_are_asked_about_before_anything_is_blocked(
     client_for: ClientFor, network: Database
 ) -> None:

@@ -69,6 +69,28 @@ def test_an_absence_is_taken_back_once(away_from: Program) -> None:
     assert away_from.get(PATH) == {"items": [], "next": None}
 
 
+def test_a_part_is_opened_again(away_from: Program) -> None:
+    made: Any = away_from.send("POST", PATH, away(20)).json
+    start = datetime.fromisoformat(made["start"])
+    middle = {
+        "start": (start + timedelta(hours=12)).isoformat(),
+        "end": (start + timedelta(hours=24)).isoformat(),
+    }
+    assert away_from.send("POST", f"{PATH}/reopenings", middle).status_code == 204
+    left = away_from.get(PATH)["items"]
+    hours = [
+        (datetime.fromisoformat(one[side]) - start) / timedelta(hours=1)
+        for one in left
+        for side in ("start", "end")
+    ]
+    assert hours == [0, 12, 24, 48]
+    assert [one["reason"] for one in left] == ["Course", "Course"]
+    again = away_from.send("POST", f"{PATH}/reopenings", middle)
+    assert (again.status_code, again.json["code"]) == (422, "nothing-blocked")
+    odd = away_from.send("POST", f"{PATH}/reopenings", {**middle, "end": middle["start"]})
+    assert odd.status_code == 422
+
+
 @pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-teammate"])
 def test_others_neither_see_nor_enter_nor_end_it(
     app: Flask, world: World, away_from: Program, person: str

@@ -16,6 +16,7 @@ SAME = {
     "absences.emergency": "absences.create_absence",
     "absences.end": "absences.delete_absence",
     "absences.enter": "absences.create_absence",
+    "absences.reopen": "absences.reopen",
     "accounts.sign_in": "tokens.create",
     "admin.edit_centre": "centres.change_centre",
     "admin.new_centre": "centres.create_centre",

@@ -188,6 +188,11 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
             "start": start,
             "end": at(now, 9).isoformat(),
         },
+        "api_absences.reopen": {
+            "practitioner": practitioner,
+            "start": start,
+            "end": at(now, 9).isoformat(),
+        },
         "api_feedback.put_rating": {"stars": 1},
         "api_keys.create_key": {"name": "Mine", "scopes": ["manage"]},
         "api_webhooks.create_webhook": {

@@ -11,14 +11,17 @@ import factories
 from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, may_block
-from openslot.booking.errors import Absent, BlocksElsewhere
+from openslot.booking.errors import Absent, BlocksElsewhere, NothingBlocked
 from openslot.booking.models import Appointment, Status
+from openslot.booking.slots import slots
 from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Forbidden, Invalid, RateLimited, StaleVersion
+from openslot.directory.models import Practitioner
 from openslot.schedules import commands as schedules
-from openslot.schedules.models import Absence, AbsenceKind
+from openslot.schedules import queries as schedule_queries
+from openslot.schedules.models import Absence, AbsenceKind, Schedule
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided, Hit
 from openslot.waiting_list.errors import (
@@ -66,11 +69,15 @@ def look(database: Database, town: Town, details: AbsenceDetails) -> list[Hit]:
 
 
 def enter(
-    database: Database, town: Town, decisions: dict[UUID, Decided], by: Actor | None = None
+    database: Database,
+    town: Town,
+    decisions: dict[UUID, Decided],
+    by: Actor | None = None,
+    details: AbsenceDetails | None = None,
 ) -> Absence:
     return database.run(
         lambda session: rebooking.enter(
-            work(session, by or town.doctor, NOW), town.gp, leave(), decisions
+            work(session, by or town.doctor, NOW), town.gp, details or leave(), decisions
         )
     )
 
@@ -554,6 +561,115 @@ def test_an_absence_that_ends_takes_its_decisions_and_if_wanted_its_offers_along
     if left:
         assert accept(database, town.patient(), left[0].id).starts_at == MONDAY_9 + DAY
     assert_clean(database)
+
+
+def reopen(
+    database: Database, town: Town, starts: datetime, days: int = 1, *, withdraw: bool = False
+) -> None:
+    database.run(
+        lambda session: rebooking.reopen(
+            work(session, town.doctor, NOW), town.gp, starts, starts + days * DAY, withdraw=withdraw
+        )
+    )
+
+
+def blocked(database: Database, town: Town) -> list[tuple[datetime, datetime]]:
+    """The absences of the GP, in order."""
+    rows = database.read(
+        lambda session: schedule_queries.absences(
+            session, session.get_one(Practitioner, town.gp).diary_id, NOW, NOW + 30 * DAY
+        )
+    )
+    return [(row.starts_at, row.ends_at) for row in rows]
+
+
+def free_days(database: Database, town: Town) -> set[int]:
+    """The days from the first Monday on that can be booked at the hospital."""
+
+    def read(session: Any) -> set[int]:
+        places = schedule_queries.places(session, Schedule.id == town.gp_at_hospital)
+        found = slots(work(session, now=NOW), places, MIDNIGHT, MIDNIGHT + 7 * DAY)
+        return {(slot.start - MIDNIGHT).days for slot in found}
+
+    return database.read(read)
+
+
+MIDNIGHT = MONDAY_9.replace(hour=0)
+
+
+def test_one_day_of_leave_that_was_entered_twice_is_given_back(database: Database) -> None:
+    town = build_town(database)
+    enter(database, town, {}, details=leave(5, MIDNIGHT))
+    enter(database, town, {}, details=leave(3, MIDNIGHT + DAY))
+    assert free_days(database, town) == set()
+    reopen(database, town, MIDNIGHT + 2 * DAY)
+    assert free_days(database, town) == {2}
+    days = [
+        ((start - MIDNIGHT).days, (end - MIDNIGHT).days) for start, end in blocked(database, town)
+    ]
+    assert sorted(days) == [(0, 2), (1, 2), (3, 4), (3, 5)]
+    reopen(database, town, MIDNIGHT, 2)
+    reopen(database, town, MIDNIGHT + 3 * DAY, 7)
+    assert (blocked(database, town), free_days(database, town)) == ([], {0, 1, 2, 3, 4})
+    with pytest.raises(NothingBlocked):
+        reopen(database, town, MIDNIGHT, 7)
+    assert_clean(database)
+
+
+def test_what_ends_of_leave_entered_twice_stays_blocked_by_the_other(
+    sqlite_database: Database, town: Town
+) -> None:
+    first = enter(sqlite_database, town, {}, details=leave(5, MIDNIGHT))
+    enter(sqlite_database, town, {}, details=leave(2, MIDNIGHT + DAY))
+    sqlite_database.run(
+        lambda session: rebooking.end(
+            work(session, town.doctor, NOW), town.gp, first.id, withdraw=False
+        )
+    )
+    assert free_days(sqlite_database, town) == {0, 3, 4}
+    assert_clean(sqlite_database)
+
+
+def test_decisions_stay_with_what_is_left_of_an_absence(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointments = [
+        book(sqlite_database, town, number, MONDAY_9 + number * DAY) for number in range(3)
+    ]
+    enter(
+        sqlite_database,
+        town,
+        {one.id: Decided(Choice.KEEP) for one in appointments},
+        details=leave(5, MIDNIGHT),
+    )
+    assert undecided(sqlite_database, town) == []
+    reopen(sqlite_database, town, MIDNIGHT + DAY)
+    assert undecided(sqlite_database, town) == []
+    assert len({row.absence_id for row in decisions(sqlite_database)}) == 2
+    assert free_days(sqlite_database, town) == {1}
+    assert_clean(sqlite_database)
+
+
+@pytest.mark.parametrize("withdraw", [True, False])
+def test_offers_for_a_day_that_is_given_back_are_withdrawn_if_wanted(
+    sqlite_database: Database, town: Town, withdraw: bool
+) -> None:
+    moved_by_a_day(sqlite_database, town)
+    work_off(sqlite_database)
+    reopen(sqlite_database, town, MIDNIGHT, withdraw=withdraw)
+    assert len(offers(sqlite_database)) == (0 if withdraw else 1)
+    assert_clean(sqlite_database)
+
+
+def test_who_may_not_block_time_opens_none(sqlite_database: Database, town: Town) -> None:
+    enter(sqlite_database, town, {}, details=leave(5, MIDNIGHT))
+    for actor in (town.patient(), town.clerk):
+        with pytest.raises(Forbidden):
+            sqlite_database.run(
+                lambda session, by=actor: rebooking.reopen(
+                    work(session, by, NOW), town.gp, MIDNIGHT, MIDNIGHT + DAY, withdraw=False
+                )
+            )
 
 
 def test_everything_is_in_the_audit(sqlite_database: Database, town: Town) -> None:

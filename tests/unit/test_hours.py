@@ -19,6 +19,7 @@ from openslot.schedules.errors import (
     NeverOpen,
 )
 from openslot.schedules.models import StartsFrom
+from openslot.schedules.preview import preview
 from openslot.schedules.rules import (
     Place,
     check_apart,
@@ -259,6 +260,13 @@ def test_hours_that_meet_even_once_are_refused(hours: list[Weekly]) -> None:
             check_apart(order[:1], SYDNEY, [place(order[1:])])
 
 
+def test_an_overlap_says_when_it_is() -> None:
+    with pytest.raises(HoursOverlap, match="overlap on 2026-03-17 at 11:00"):
+        check_hours(
+            [by_rule(FORTNIGHT, FIRST), Weekly(1, 660, 780, date(2026, 3, 12), date(2026, 3, 20))]
+        )
+
+
 EASTER_MONDAY = date(2026, 4, 6)
 
 
@@ -315,3 +323,45 @@ def test_starts_are_the_same_however_the_window_lies() -> None:
         apart += [window.start + bit for bit in bits(times_of(there, window).starts)]
     assert together == apart
     assert datetime.fromtimestamp(together[0] * 300, SYDNEY).minute in (0, 50, 40, 30, 20, 10)
+
+
+# The preview
+
+
+def shown(there: Place, first: date, days: int) -> dict[str, list[tuple[str, int, int]]]:
+    """For each day with hours: from when to when, the number of starts, and what is left over."""
+    return {
+        f"{day.day:%a %-d %b}": [
+            (f"{one.begins:%H:%M}-{one.ends:%H:%M}", len(one.starts), one.lost)
+            for one in day.openings
+        ]
+        for day in preview(there, first, days)
+        if day.openings or day.holiday
+    }
+
+
+def test_the_preview_shows_each_period_and_what_is_left_over() -> None:
+    morning = Weekly(0, 540, 720, EASTER_MONDAY, EASTER_MONDAY, None, True)
+    hours = check_hours([*OFFICE, Weekly(2, 1320, 360), morning], "AU-NSW")
+    there = place([], holiday_region="AU-NSW", slot_minutes=50)._replace(hours=hours)
+    assert shown(there, date(2026, 4, 3), 6) == {
+        "Fri 3 Apr": [],
+        "Sat 4 Apr": [],
+        "Sun 5 Apr": [],
+        "Mon 6 Apr": [("09:00-12:00", 3, 30)],
+        "Tue 7 Apr": [("09:00-17:00", 9, 30)],
+        "Wed 8 Apr": [("09:00-17:00", 9, 30), ("22:00-06:00", 9, 30)],
+    }
+
+
+def test_the_preview_shows_days_without_end_one_by_one() -> None:
+    there = place(
+        [Weekly(0, 0, 1440, None, None, "FREQ=DAILY")], slot_minutes=480, step_minutes=720
+    )
+    all_day = [("00:00-00:00", 2, 480)]
+    assert list(shown(there, MONDAY, 3).values()) == [all_day] * 3
+
+
+def test_the_preview_of_a_night_over_the_end_of_summer_time() -> None:
+    night = place([Weekly(5, 1320, 360)], BERLIN, slot_minutes=60)
+    assert shown(night, date(2026, 10, 24), 2) == {"Sat 24 Oct": [("22:00-06:00", 9, 0)]}

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from openslot.booking import claims, queries
-from openslot.booking.errors import BlocksElsewhere
+from openslot.booking.errors import BlocksElsewhere, NothingBlocked
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
 from openslot.core import audit
@@ -12,6 +12,7 @@ from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, OptionalName
 from openslot.core.ids import new_id
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import Editor, editor_of_practitioner
@@ -80,6 +81,62 @@ def end_absence(work: Work, practitioner_id: int, absence_id: UUID) -> None:
     _record(work, absence, "ended")
 
 
+def reopen(
+    work: Work, practitioner_id: int, starts: datetime, ends: datetime
+) -> list[tuple[UUID, Absence]]:
+    """Free a period in every absence of a practitioner that covers some of it.
+
+    What is left before and after stays blocked. An absence with a part on both sides is split:
+    returns the id of each such absence with the new one, for what comes after. Raises
+    NothingBlocked if there is none.
+    """
+    may_block(work, practitioner_id)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    span = check_period(starts, ends)
+    # Without the lock, two that free different days of one absence would each undo the other.
+    lock(work.session, f"absences of diary {practitioner.diary_id}")
+    covering = schedules.absences(work.session, practitioner.diary_id, starts, ends)
+    if not covering:
+        raise NothingBlocked(field="starts_at")
+    split = []
+    for absence in covering:
+        rest = _without(work, absence, starts, ends)
+        if rest is not None:
+            split.append((absence.id, rest))
+    work.session.flush()
+    claims.settle(work.session, practitioner.diary_id, span)
+    for absence in covering:
+        _record(work, absence, "reopened", starts, ends)
+    return split
+
+
+def _without(work: Work, absence: Absence, starts: datetime, ends: datetime) -> Absence | None:
+    """Cut a period out of an absence, and return the new one after it, if there is one on each
+    side."""
+    has_before, has_after = absence.starts_at < starts, absence.ends_at > ends
+    if not has_before and not has_after:
+        remove(work.session, absence)
+        return None
+    if not has_before:
+        absence.starts_at = ends
+        return None
+    until, absence.ends_at = absence.ends_at, starts
+    if not has_after:
+        return None
+    rest = Absence(
+        id=new_id(),
+        diary_id=absence.diary_id,
+        kind=absence.kind,
+        starts_at=ends,
+        ends_at=until,
+        reason=absence.reason,
+        created_by=absence.created_by,
+        created_at=absence.created_at,
+    )
+    work.session.add(rest)
+    return rest
+
+
 def may_block(work: Work, practitioner_id: int) -> None:
     """Check that the actor can block a practitioner's time, which applies at every centre.
 
@@ -101,11 +158,17 @@ def _editor(work: Work, practitioner_id: int) -> Editor:
     return editor_of_practitioner(work.actor, practitioner_id, centre_ids)
 
 
-def _record(work: Work, absence: Absence, action: str) -> None:
+def _record(
+    work: Work,
+    absence: Absence,
+    action: str,
+    starts: datetime | None = None,
+    ends: datetime | None = None,
+) -> None:
     audit.record(
         work,
         f"absence.{action}",
         f"absence:{absence.id}",
-        starts=absence.starts_at.isoformat(),
-        ends=absence.ends_at.isoformat(),
+        starts=(starts or absence.starts_at).isoformat(),
+        ends=(ends or absence.ends_at).isoformat(),
     )

@@ -182,6 +182,10 @@ class PriorityNotAllowed(Invalid):
     """Only the care team sets the priority. Leave it out."""
 
 
+class NothingBlocked(Invalid):
+    """No time is blocked in this period. Choose days that are."""
+
+
 class BlocksElsewhere(Forbidden):
     """They work at another centre too, where this time would be blocked as well. Change their hours
     at your centre, or ask them or an administrator of the network."""

@@ -78,6 +78,7 @@ class InventedPractitioner(Part):
     places: Mapping[str, str]
     about: str
     slot: int
+    step: int | None = None
     notice: int = 0
     expertise: str | None = None
     either_place: bool = False
@@ -252,7 +253,9 @@ def _write_practitioner(
             centre_id=centres[centre].id,
             practitioner_id=practitioner.id,
             details=ScheduleDetails(
-                slot_minutes=invented_practitioner.slot, notice_minutes=invented_practitioner.notice
+                slot_minutes=invented_practitioner.slot,
+                step_minutes=invented_practitioner.step,
+                notice_minutes=invented_practitioner.notice,
             ),
             hours=_hours(invented.patterns[pattern]),
         )
@@ -261,12 +264,15 @@ def _write_practitioner(
 
 
 def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
-    """Yield ``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as weekly periods."""
+    """Yield ``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as periods; days can also be a rule, as in
+    ``{"FREQ=MONTHLY;BYDAY=1SA": "09:00-12:00"}``."""
     for days, periods in pattern.items():
-        for day in _days(days):
-            for period in periods.split():
-                starts, ends = map(parse_clock, period.split("-"))
-                yield Weekly(day, starts, ends)
+        for period in periods.split():
+            starts, ends = map(parse_clock, period.split("-"))
+            if days.startswith("FREQ="):
+                yield Weekly(0, starts, ends, rule=days)
+            else:
+                yield from (Weekly(day, starts, ends) for day in _days(days))
 
 
 def _days(text: str) -> Iterator[int]:

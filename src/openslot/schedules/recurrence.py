@@ -72,7 +72,8 @@ class Rule(NamedTuple):
     @property
     def needs_first(self) -> bool:
         """Return whether the days depend on the day that the rule begins with."""
-        return self.interval > 1 or self.times is not None or not self.on
+        has_days = bool(self.on) or self.frequency is Frequency.DAILY
+        return self.interval > 1 or self.times is not None or not has_days
 
 
 class Recurrence(NamedTuple):

@@ -19,6 +19,7 @@ from openslot.schedules.availability import (
     Weekly,
     Window,
     beside,
+    bits,
     from_midnight,
     from_opening,
     instant_of,
@@ -207,8 +208,8 @@ def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> t
         taken = 0
         for period in periods:
             own = wall_clock(period, window) & ~(0 if period.on_holidays else closed)
-            if taken & own:
-                raise HoursOverlap(field="hours", other=clock_text(period.starts))
+            if shared := taken & own:
+                raise _overlap(period, instant_of(window.start + next(bits(shared))))
             taken |= own
     return periods
 
@@ -222,6 +223,14 @@ def _checked(period: Weekly) -> Weekly:
         return period
     weekday, rule, first, last = check_rule(period.rule, period.valid_from, period.valid_until)
     return period._replace(weekday=weekday, rule=rule, valid_from=first, valid_until=last)
+
+
+def _overlap(period: Weekly, at: datetime) -> HoursOverlap:
+    """Return the error for a period that meets another at a time of the wall clock."""
+    if period.rule is None and period.valid_from is None:
+        return HoursOverlap(field="hours", other=clock_text(period.starts))
+    sentence = "Two of these periods overlap on {day} at {time}. Change one of them."
+    return HoursOverlap(sentence, field="hours", day=f"{at:%Y-%m-%d}", time=f"{at:%H:%M}")
 
 
 def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
@@ -365,9 +374,9 @@ def nearest_starts(place: Place, tick: int) -> list[datetime]:
     return [start for start in local if start.date() == day]
 
 
-def holiday_name(region: str, day: datetime) -> str | None:
-    """Return the name of the public holiday of ``region`` on the date of ``day``, or None."""
-    return _calendar(region, day.year).get(day.date())
+def holiday_name(region: str, day: date) -> str | None:
+    """Return the name of the public holiday of ``region`` on ``day``, or None."""
+    return _calendar(region, day.year).get(day)
 
 
 @lru_cache(maxsize=256)

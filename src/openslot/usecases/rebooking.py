@@ -155,6 +155,25 @@ def end(work: Work, practitioner_id: int, absence_id: UUID, *, withdraw: bool) -
     absences.end_absence(work, practitioner_id, absence_id)
 
 
+def reopen(
+    work: Work, practitioner_id: int, starts: datetime, ends: datetime, *, withdraw: bool
+) -> None:
+    """Free a period in every absence that covers some of it; the rest stays blocked.
+
+    Decisions about appointments in what is left stay. With ``withdraw``, offers for appointments
+    in the period are withdrawn. Raises NothingBlocked.
+    """
+    for absence_id, rest in absences.reopen(work, practitioner_id, starts, ends):
+        for decision in queries.decisions_from(work.session, absence_id, rest.starts_at):
+            decision.absence_id = rest.id
+    if withdraw:
+        inside = booking.appointments(
+            work.session, booking.of_practitioner(practitioner_id), booking.between(starts, ends)
+        )
+        freed = [one.id for one in inside]
+        _withdraw(work, Offer.appointment_id.in_(freed))
+
+
 # Carrying out
 
 

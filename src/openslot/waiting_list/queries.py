@@ -247,6 +247,19 @@ def decision_about(
     )
 
 
+def decisions_from(session: Session, absence_id: UUID, starts: datetime) -> list[AbsenceDecision]:
+    """Return the decisions about appointments inside an absence that start from then on."""
+    later = select(Appointment.id).where(Appointment.starts_at >= starts)
+    return list(
+        session.scalars(
+            select(AbsenceDecision).where(
+                AbsenceDecision.absence_id == absence_id,
+                AbsenceDecision.appointment_id.in_(later),
+            )
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """An appointment inside an absence, with the decision about it and its latest offer."""

@@ -34,6 +34,7 @@ service = Service("absences", "Absences", "Leave, and time reserved for emergenc
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
 APPOINTMENTS, DECISIONS = f"{PATH}/appointments", f"{PATH}/decisions"
+REOPENINGS = f"{PATH}/reopenings"
 
 SHOWN = timedelta(days=400)
 """Length of the listed period if the request gives no end."""
@@ -151,6 +152,18 @@ class EnteredAbsence(Shown):
     hits: list[AbsenceHit]
 
 
+class Reopening(Given):
+    """A period to open again, for example one day of a week's leave."""
+
+    practitioner: Practitioner = None
+    start: Instant
+    end: Instant
+    withdraw: Annotated[
+        bool,
+        Field(description="Also withdraw the new times offered to patients with appointments."),
+    ] = False
+
+
 class AbsenceEnd(Given):
     """Options for ending an absence."""
 
@@ -260,6 +273,25 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
         return rebooking.enter(work, practitioner_id, details, decisions)
 
     return Answer(_entered(bearer.write(save).id, practitioner_id, details, shown))
+
+
+@service.operation(
+    "POST",
+    REOPENINGS,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    body=Reopening,
+    status=204,
+    may_fail=(404,),
+)
+def reopen(body: Reopening) -> None:
+    """Open a period again in every absence that covers some of it.
+
+    What is left of an absence before and after the period stays blocked; an absence with something
+    left on both sides becomes two.
+    """
+    practitioner_id = _practitioner_id(body.practitioner)
+    bearer.write(rebooking.reopen, practitioner_id, body.start, body.end, withdraw=body.withdraw)
 
 
 @service.operation(

@@ -97,7 +97,34 @@ def decide() -> BaseResponse:
 def end(absence_id: str) -> BaseResponse:
     """End an absence, so that its time can be booked again."""
     practitioner_id, withdraw = _practitioner_id(), reading.text("withdraw") == "yes"
+    diary_id, now = _person().diary_id, context.now()
+    known = {
+        one.id: one for one in schedules.absences(context.reader(), diary_id, now, now + SHOWN)
+    }
     context.write(rebooking.end, practitioner_id, read_id(absence_id), withdraw=withdraw)
+    ended = known.pop(read_id(absence_id), None)
+    is_blocked = ended is not None and any(
+        one.starts_at < ended.ends_at and one.ends_at > ended.starts_at for one in known.values()
+    )
+    if is_blocked:
+        flash(_("This is unblocked. Other blocked time still covers a part of it."), "good")
+    else:
+        flash(_("This time can be booked again."), "good")
+    return _back()
+
+
+@pages.post("/reopen")
+@access.allow(BLOCKERS)
+def reopen() -> BaseResponse:
+    """Open some days or hours again in all blocked time that covers them."""
+    practitioner_id, zone = _practitioner_id(), _zone()
+    try:
+        starts = _moment("from_day", "from_time", time(0), zone)
+        ends = _moment("to_day", "to_time", None, zone)
+        withdraw = reading.text("withdraw") == "yes"
+        context.write(rebooking.reopen, practitioner_id, starts, ends, withdraw=withdraw)
+    except DomainError as error:
+        return _absences_page(error)
     flash(_("This time can be booked again."), "good")
     return _back()
 

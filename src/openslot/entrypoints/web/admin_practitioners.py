@@ -19,6 +19,7 @@ from openslot.entrypoints.web import access, asked, context, reading
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
+from openslot.entrypoints.web.hours_preview import is_asked, show_preview
 from openslot.entrypoints.web.saving import (
     NOT_UNDERSTOOD,
     SHOWN,
@@ -143,7 +144,9 @@ def new() -> ResponseReturnValue:
             url_for("admin_practitioners.show", practitioner_id=status.value.id),
             _("%(name)s is added and can be booked.", name=status.value.name),
         )
-    page = render_template("admin/practitioner_new.html", form=form, hours=hours)
+    page = render_template(
+        "admin/practitioner_new.html", form=form, hours=hours, preview=form.preview
+    )
     return page, status
 
 
@@ -152,6 +155,9 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
     weekly, centre_id = hours.parse(), _centre_id(form)
     if details is None or limits is None or weekly is None or centre_id is None:
         return NOT_UNDERSTOOD
+    if is_asked():
+        centre = queries.centre(context.reader(), centre_id)
+        return show_preview(form, centre, limits, weekly)
 
     def both(work: Work) -> Practitioner:
         person = commands.create_practitioner(work, details)

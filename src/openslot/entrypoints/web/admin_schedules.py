@@ -14,6 +14,7 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
+from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show_preview
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
 from openslot.schedules import commands
@@ -50,7 +51,9 @@ def new(practitioner_id: int) -> ResponseReturnValue:
             practitioner_url(practitioner_id),
             _("%(name)s can be booked there now.", name=person.name),
         )
-    page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
+    page = render_template(
+        "admin/schedule_new.html", form=form, hours=hours, person=person, preview=form.preview
+    )
     return page, status
 
 
@@ -62,6 +65,9 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
+    if is_asked():
+        centre = queries.centre(context.reader(), int(chosen))
+        return show_preview(form, centre, details, weekly)
     return do(
         form,
         lambda work: commands.open_schedule(
@@ -87,13 +93,18 @@ def edit(schedule_id: int) -> ResponseReturnValue:
         if posted
         else HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
     )
-    status = _change(form, hours, schedule_id) if posted else SHOWN
+    status = _change(form, hours, subject) if posted else SHOWN
     if isinstance(status, Done):
         return see_other(
             _back(subject), _("The hours are saved. Existing appointments are not changed.")
         )
     page = render_template(
-        "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)
+        "admin/schedule_form.html",
+        form=form,
+        hours=hours,
+        subject=subject,
+        back=_back(subject),
+        preview=form.preview if posted else saved_preview(subject),
     )
     return page, status
 
@@ -108,14 +119,16 @@ def editable_schedule(schedule_id: int) -> Schedule:
     return subject
 
 
-def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[None] | int:
+def _change(form: ScheduleFields, hours: HoursForm, subject: Schedule) -> Done[None] | int:
     details, weekly = checked(form, ScheduleDetails), hours.parse()
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
+    if is_asked():
+        return show_preview(form, subject.centre, details, weekly)
 
     def both(work: Work) -> None:
-        commands.change_schedule(work, schedule_id, details)
-        commands.set_hours(work, schedule_id, weekly)
+        commands.change_schedule(work, subject.id, details)
+        commands.set_hours(work, subject.id, weekly)
 
     return do(form, both)
 

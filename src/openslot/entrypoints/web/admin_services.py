@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import ServiceDetails
-from openslot.directory.models import Service
+from openslot.directory.models import Centre, Service
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_departments import editable
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
+from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show_preview
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
 from openslot.entrypoints.web.service_form import ServiceFields
@@ -44,7 +45,10 @@ def new(department_id: int) -> ResponseReturnValue:
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
         status = _save(
-            form, hours, lambda work, details: commands.create_service(work, department_id, details)
+            form,
+            hours,
+            queries.centre(context.reader(), department.centre_id, inactive=True),
+            lambda work, details: commands.create_service(work, department_id, details),
         )
     if isinstance(status, Done):
         return see_other(
@@ -66,9 +70,14 @@ def edit(service_id: int) -> ResponseReturnValue:
     form.offer_service()
     hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
     status: Done[Service] | int = SHOWN
+    if request.method == "GET" and schedule is not None:
+        form.preview = saved_preview(schedule)
     if request.method == "POST":
         status = _save(
-            form, hours, lambda work, details: commands.change_service(work, service_id, details)
+            form,
+            hours,
+            queries.centre(context.reader(), department.centre_id, inactive=True),
+            lambda work, details: commands.change_service(work, service_id, details),
         )
     if isinstance(status, Done):
         return see_other(
@@ -96,7 +105,10 @@ _LIMITS_OF_SCHEDULE: dict[str, None] = {"notice_minutes": None, "horizon_days": 
 
 
 def _save(
-    form: ServiceForm, hours: HoursForm, command: Callable[[Work, ServiceDetails], Service]
+    form: ServiceForm,
+    hours: HoursForm,
+    centre: Centre,
+    command: Callable[[Work, ServiceDetails], Service],
 ) -> Done[Service] | int:
     """Check all three parts of the page, and save them in one transaction."""
     limits = checked(form, ScheduleDetails)
@@ -104,6 +116,8 @@ def _save(
     weekly = hours.parse()
     if details is None or limits is None or weekly is None:
         return NOT_UNDERSTOOD
+    if is_asked():
+        return show_preview(form, centre, limits, weekly)
 
     def all_together(work: Work) -> Service:
         service = command(work, details)
@@ -142,4 +156,7 @@ def _hours(now: Iterable[Period]) -> HoursForm:
 
 
 def _page(form: ServiceForm, hours: HoursForm, status: int, **more: Any) -> tuple[str, int]:
-    return render_template("admin/service_form.html", form=form, hours=hours, **more), status
+    page = render_template(
+        "admin/service_form.html", form=form, hours=hours, preview=form.preview, **more
+    )
+    return page, status

@@ -58,6 +58,7 @@ TITLES: Mapping[str, str] = {
     "appointment.recorded": _l("Recorded a past appointment"),
     "absence.entered": _l("Blocked time"),
     "absence.ended": _l("Unblocked time"),
+    "absence.reopened": _l("Unblocked a part of blocked time"),
     "absence.decided": _l("Decided on an appointment in blocked time"),
     "absence.keep-done": _l("Kept an appointment in blocked time"),
     "absence.move-done": _l("Offered another time for an appointment in blocked time"),

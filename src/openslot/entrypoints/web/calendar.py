@@ -18,11 +18,18 @@ from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_appointment
 from openslot.entrypoints.web.hours_form import HoursForm
+from openslot.entrypoints.web.hours_preview import (
+    Preview,
+    is_asked,
+    preview_of,
+    saved_preview,
+)
 from openslot.entrypoints.web.saving import see_other
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
+from openslot.schedules.commands import details_of
 from openslot.schedules.models import Absence, Schedule
-from openslot.schedules.rules import Place
+from openslot.schedules.rules import Place, check_hours
 
 pages = Blueprint("calendar", __name__, url_prefix="/calendar")
 
@@ -88,25 +95,29 @@ def listing() -> str:
 @pages.get("/hours")
 @access.allow(access.PRACTITIONERS)
 def hours() -> str:
-    """Show the reader's weekly hours at each centre."""
+    """Show the reader's hours at each centre."""
     return render_template("calendar/hours.html", places=_places())
 
 
 @pages.route("/hours/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit_hours(schedule_id: int) -> ResponseReturnValue:
-    """Change the reader's weekly hours at a centre; existing appointments stay."""
+    """Change the reader's hours at a centre; existing appointments stay."""
     subject = next((schedule for schedule in _subjects() if schedule.id == schedule_id), None)
     if subject is None:
         raise NotFound
     if request.method == "GET":
         form = HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
-        return _hours_page(subject, form)
+        return _hours_page(subject, form, saved_preview(subject))
     form = HoursForm.typed()
     hours = form.parse()
     if hours is None:
         return _hours_page(subject, form), 422
     try:
+        if is_asked():
+            details = details_of(context.reader(), subject)
+            periods = check_hours(hours, subject.centre.holiday_region)
+            return _hours_page(subject, form, preview_of(subject.centre, details, periods))
         context.write(schedule_commands.set_hours, schedule_id, hours)
     except DomainError as error:
         form.refuse(error)
@@ -116,8 +127,8 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     )
 
 
-def _hours_page(subject: Schedule, form: HoursForm) -> str:
-    return render_template("calendar/edit_hours.html", subject=subject, hours=form)
+def _hours_page(subject: Schedule, form: HoursForm, preview: Preview | None = None) -> str:
+    return render_template("calendar/edit_hours.html", subject=subject, hours=form, preview=preview)
 
 
 def _me() -> int:

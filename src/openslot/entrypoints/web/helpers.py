@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
 from flask import Flask, url_for
-from flask_babel import format_time, get_locale
-from flask_babel import gettext as _
+from flask_babel import get_locale
 
 from openslot.booking.models import Appointment
 from openslot.booking.rules import may_see_reason
@@ -18,14 +17,11 @@ from openslot.core.config import Settings
 from openslot.core.language import settled
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.audit_words import act
-from openslot.entrypoints.web.formats import day_part
+from openslot.entrypoints.web.hours_words import by_weekday, on_other_days, period_text
 from openslot.entrypoints.web.looks import look
 from openslot.entrypoints.web.reading import instant_text
 from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
-from openslot.schedules.availability import Weekly
 from openslot.search.queries import Entry
-
-MONDAY = date(2024, 1, 1)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -33,6 +29,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.filters.update(
         by_schedule=by_schedule,
         by_weekday=by_weekday,
+        on_other_days=on_other_days,
         event_title=act,
         first_day=first_day,
         groupby_day=groupby_day,
@@ -96,29 +93,6 @@ def at_minute(day: date, minute: int, zone: ZoneInfo) -> str:
 def hour_text(hour: time) -> str:
     """Format an hour beside the calendar: ``9 am``."""
     return str(format_skeleton("h", hour, locale=get_locale()))
-
-
-def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
-    """Return the seven weekdays with their periods, Monday first."""
-    return [
-        (
-            day_part(MONDAY + timedelta(days=weekday), "weekday_long"),
-            [period for period in hours if period.weekday == weekday],
-        )
-        for weekday in range(7)
-    ]
-
-
-def period_text(period: Weekly) -> str:
-    """Format a period: ``9:00 am to 5:00 pm``."""
-    if (period.starts, period.ends) == (0, 24 * 60):
-        return str(_("All day"))
-    start, end = _clock(period.starts), _clock(period.ends % (24 * 60))
-    return str(_("%(start)s to %(end)s", start=start, end=end))
-
-
-def _clock(minutes: int) -> str:
-    return str(format_time(time(minutes // 60, minutes % 60), "short", rebase=False))
 
 
 def language_name(known: str) -> str:

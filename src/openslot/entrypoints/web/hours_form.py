@@ -1,32 +1,41 @@
-"""Editor of weekly hours: plain text fields that work without scripts."""
+"""Editor of hours, weekly and on other days: plain fields that work without scripts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from flask import request
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from openslot.core.errors import DomainError
 from openslot.core.language import settled
 from openslot.entrypoints.problems import sentence_of
+from openslot.entrypoints.web import context
+from openslot.entrypoints.web.hours_words import rule_words
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
 from openslot.schedules.availability import Weekly
-from openslot.schedules.errors import BadHours
+from openslot.schedules.errors import BadHours, BadRule
+from openslot.schedules.recurrence import Frequency, On, Rule, days_in, read
 from openslot.schedules.rules import check_hours, clock_text, read_clock
 
 PERIODS = 3
 """Fewest periods offered for each weekday; existing ones are always shown."""
 
 MOST = 24
+MORE_OTHERS = 2
+"""Fewest rows offered for other days."""
+
+MOST_OTHERS = 60
 TYPICAL = tuple(Weekly(weekday, 9 * 60, 17 * 60) for weekday in range(5))
 """Hours of a new schedule."""
 
 
 class Period(Protocol):
-    """Weekly period of the database or of the rules."""
+    """Period of the database or of the rules."""
 
     @property
     def weekday(self) -> int:
@@ -48,6 +57,37 @@ class Period(Protocol):
     def valid_until(self) -> date | None:
         """Last day of validity, if limited."""
 
+    @property
+    def rule(self) -> str | None:
+        """How the period recurs; None for every week."""
+
+    @property
+    def on_holidays(self) -> bool:
+        """True if it is also for public holidays."""
+
+
+class Repeats(StrEnum):
+    """How hours recur that do not come every week; all follow from one date."""
+
+    ONCE = "once"
+    TWO_WEEKS = "2"
+    THREE_WEEKS = "3"
+    FOUR_WEEKS = "4"
+    MONTHLY = "month"
+    MONTHLY_LAST = "month-last"
+    KEPT = "rule"
+
+
+REPEATS: Mapping[Repeats, object] = {
+    Repeats.ONCE: _l("Only on this day"),
+    Repeats.TWO_WEEKS: _l("Every 2 weeks"),
+    Repeats.THREE_WEEKS: _l("Every 3 weeks"),
+    Repeats.FOUR_WEEKS: _l("Every 4 weeks"),
+    Repeats.MONTHLY: _l("Every month, on the same weekday (such as the first Monday)"),
+    Repeats.MONTHLY_LAST: _l("Every month, on the last such weekday"),
+}
+"""The choices in words; KEPT is for rules of programs, which pages only keep."""
+
 
 @dataclass
 class Row:
@@ -58,6 +98,7 @@ class Row:
     ends: str = ""
     since: str = ""
     until: str = ""
+    on_holidays: bool = False
     is_wrong: bool = False
 
     @property
@@ -66,14 +107,74 @@ class Row:
         return not (self.starts or self.ends or self.since or self.until)
 
     @property
-    def has_dates(self) -> bool:
-        """True if the period is limited to certain dates."""
-        return bool(self.since or self.until)
+    def is_special(self) -> bool:
+        """True if the period is limited to certain dates, or is for public holidays too."""
+        return bool(self.since or self.until or self.on_holidays)
 
     def weekly(self, weekday: int) -> Weekly:
         """Return the period; raise BadHours if it cannot be read."""
         since, until = _day(self.since), _day(self.until)
-        return Weekly(weekday, read_clock(self.starts), read_clock(self.ends), since, until)
+        starts, ends = read_clock(self.starts), read_clock(self.ends)
+        return Weekly(weekday, starts, ends, since, until, on_holidays=self.on_holidays)
+
+
+@dataclass
+class OtherRow:
+    """A period on other days, as typed: a date, and how it recurs from there on."""
+
+    key: str
+    day: str = ""
+    repeats: Repeats = Repeats.ONCE
+    starts: str = ""
+    ends: str = ""
+    until: str = ""
+    on_holidays: bool = False
+    rule: str = ""
+    error: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was typed, or the times of a kept rule were cleared."""
+        return not (self.starts or self.ends or (self.day and self.repeats is not Repeats.KEPT))
+
+    @property
+    def words(self) -> str:
+        """The rule of a program in words, or as it was sent if it is none."""
+        try:
+            return rule_words(read(self.rule))
+        except BadRule:
+            return self.rule
+
+    def parse(self) -> list[Weekly]:
+        """Return the period, none if the row is empty or wrong, which is then marked."""
+        if self.is_empty:
+            return []
+        try:
+            return list(check_hours([self._period()]))
+        except DomainError as error:
+            self.error = sentence_of(error)
+            return []
+
+    def _period(self) -> Weekly:
+        day, until = _day(self.day), _day(self.until)
+        starts, ends = read_clock(self.starts), read_clock(self.ends)
+        if self.repeats is Repeats.KEPT:
+            return Weekly(0, starts, ends, day, until, self.rule, self.on_holidays)
+        if day is None:
+            raise BadHours(_("Enter the date, or the first one."))
+        if self.repeats is Repeats.ONCE:
+            return Weekly(day.weekday(), starts, ends, day, day, None, self.on_holidays)
+        if until is not None and until < day:
+            raise BadHours(_("Enter a last day that is after the first."))
+        return Weekly(0, starts, ends, day, until, str(self._rule(day)), self.on_holidays)
+
+    def _rule(self, day: date) -> Rule:
+        if self.repeats in (Repeats.MONTHLY, Repeats.MONTHLY_LAST):
+            which = (day.day - 1) // 7 + 1
+            # Not every month has a fifth one.
+            is_last = self.repeats is Repeats.MONTHLY_LAST or which == 5
+            return Rule(Frequency.MONTHLY, on=(On(day.weekday(), -1 if is_last else which),))
+        return Rule(Frequency.WEEKLY, int(self.repeats), (On(day.weekday()),))
 
 
 @dataclass
@@ -119,19 +220,24 @@ class WeekdayRows:
 
 @dataclass
 class HoursForm:
-    """Form for the weekly hours of a schedule."""
+    """Form for the hours of a schedule."""
 
     days: list[WeekdayRows]
+    others: list[OtherRow]
     form_errors: list[str] = field(default_factory=list)
 
     @classmethod
     def showing(cls, hours: Iterable[Period]) -> "HoursForm":
         """Return the form filled with these hours."""
         own: list[list[Row]] = [[] for _weekday in range(7)]
+        others: list[OtherRow] = []
         for period in hours:
+            if period.rule or _is_date(period):
+                others.append(_other(f"o-{len(others)}", period))
+                continue
             rows = own[period.weekday]
             rows.append(_row(f"{period.weekday}-{len(rows)}", period))
-        return cls([WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)])
+        return cls._of(own, others)
 
     @classmethod
     def typed(cls) -> "HoursForm":
@@ -140,12 +246,31 @@ class HoursForm:
         own = [_typed(weekday) for weekday in range(7)]
         if request.form.get("copy") == "yes":
             own[1:5] = [_copied(own[0], weekday) for weekday in range(1, 5)]
-        return cls([WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)])
+        return cls._of(own, _typed_others())
+
+    @classmethod
+    def _of(cls, own: list[list[Row]], others: list[OtherRow]) -> "HoursForm":
+        days = [WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)]
+        count = max(MORE_OTHERS, len(others) + 1)
+        empty = [OtherRow(f"o-{number}") for number in range(len(others), count)]
+        return cls(days, [*others, *empty])
+
+    @property
+    def repeats(self) -> list[tuple[str, str]]:
+        """The choices of how other hours recur."""
+        return [(choice.value, str(words)) for choice, words in REPEATS.items()]
+
+    @property
+    def has_others(self) -> bool:
+        """True if there are hours on other days, or something wrong was typed there."""
+        return any(not row.is_empty for row in self.others)
 
     def parse(self) -> tuple[Weekly, ...] | None:
-        """Return the typed hours; None with the errors beside the weekdays."""
+        """Return the typed hours; None with the errors beside the weekdays and dates."""
         found = [period for day in self.days for period in day.parse()]
-        return None if any(day.error for day in self.days) else tuple(found)
+        found += [period for row in self.others for period in row.parse()]
+        wrong = any(day.error for day in self.days) or any(row.error for row in self.others)
+        return None if wrong else tuple(found)
 
     def refuse(self, error: DomainError) -> None:
         """Show a refusal above the form."""
@@ -159,6 +284,7 @@ class HoursForm:
             for day in self.days
             if day.error
         ]
+        own += [(f"hours-{row.key}-day", row.error) for row in self.others if row.error]
         return [*own, *((None, sentence) for sentence in self.form_errors)]
 
 
@@ -176,7 +302,71 @@ def _row(key: str, period: Period) -> Row:
         clock_text(period.ends),
         since.isoformat() if since else "",
         until.isoformat() if until else "",
+        period.on_holidays,
     )
+
+
+def _is_date(period: Period) -> bool:
+    return period.valid_from is not None and period.valid_from == period.valid_until
+
+
+def _other(key: str, period: Period) -> OtherRow:
+    repeats, day = _repeats(period)
+    until = period.valid_until
+    return OtherRow(
+        key,
+        day.isoformat() if day else "",
+        repeats,
+        clock_text(period.starts),
+        clock_text(period.ends),
+        until.isoformat() if until and repeats is not Repeats.ONCE else "",
+        period.on_holidays,
+        period.rule or "",
+    )
+
+
+def _repeats(period: Period) -> tuple[Repeats, date | None]:
+    """Return the choice that means the period, and the date that it begins with."""
+    if period.rule is None:
+        return Repeats.ONCE, period.valid_from
+    rule, first = read(period.rule), period.valid_from
+    since = first or context.now().date()
+    year = [day for ahead in (0, 1) for day in days_in(period.rule, first, since.year + ahead)]
+    day = next((day for day in year if day >= since), None)
+    if rule.times is None and len(rule.on) == 1 and day is not None:
+        if rule.frequency is Frequency.WEEKLY and 2 <= rule.interval <= 4:
+            return Repeats(str(rule.interval)), day
+        if rule.frequency is Frequency.MONTHLY and rule.interval == 1:
+            which = rule.on[0].which
+            if which == -1:
+                return Repeats.MONTHLY_LAST, day
+            if 1 <= which <= 4:
+                return Repeats.MONTHLY, day
+    return Repeats.KEPT, first
+
+
+def _choice(text: str) -> Repeats:
+    return Repeats(text) if text in set(Repeats) else Repeats.ONCE
+
+
+def _typed_others() -> list[OtherRow]:
+    rows = [
+        OtherRow(
+            key,
+            _text(f"{key}-day"),
+            _choice(_text(f"{key}-repeats")),
+            _text(f"{key}-starts"),
+            _text(f"{key}-ends"),
+            _text(f"{key}-until"),
+            bool(_text(f"{key}-holidays")),
+            _text(f"{key}-rule", 200),
+        )
+        for key in (f"o-{number}" for number in range(MOST_OTHERS))
+    ]
+    typed_rows = [row for row in rows if not row.is_empty]
+    for number, row in enumerate(typed_rows):
+        row.key = f"o-{number}"
+    return typed_rows
 
 
 def _typed(weekday: int) -> list[Row]:
@@ -187,6 +377,7 @@ def _typed(weekday: int) -> list[Row]:
             ends=_text(f"{key}-ends"),
             since=_text(f"{key}-since"),
             until=_text(f"{key}-until"),
+            on_holidays=bool(_text(f"{key}-holidays")),
         )
         for key in (f"{weekday}-{number}" for number in range(MOST))
     ]
@@ -197,14 +388,11 @@ def _typed(weekday: int) -> list[Row]:
 
 
 def _copied(rows: list[Row], weekday: int) -> list[Row]:
-    return [
-        Row(f"{weekday}-{number}", row.starts, row.ends, row.since, row.until)
-        for number, row in enumerate(rows)
-    ]
+    return [replace(row, key=f"{weekday}-{number}") for number, row in enumerate(rows)]
 
 
-def _text(name: str) -> str:
-    return request.form.get(f"hours-{name}", "").strip()[:20]
+def _text(name: str, longest: int = 20) -> str:
+    return request.form.get(f"hours-{name}", "").strip()[:longest]
 
 
 def _day(text: str) -> date | None:

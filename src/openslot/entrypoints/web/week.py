@@ -135,7 +135,7 @@ def _day(
     if day < now.astimezone(place.zone).date():
         return Day(day, [], Empty.OVER)
     local = datetime.combine(day, time(12), place.zone)
-    if place.holiday_region and (name := holiday_name(place.holiday_region, local)):
+    if place.holiday_region and (name := holiday_name(place.holiday_region, local.date())):
         return Day(day, [], Empty.HOLIDAY, name)
     opening = open_ticks(place, window) & whole_days([day], place.zone, window)
     return Day(day, [], _why_empty(place, opening, taken, window, now))

@@ -1,0 +1,69 @@
+"""What hours give: the starts of each period, and the minutes that no appointment can use."""
+
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from openslot.schedules.availability import (
+    EPOCH,
+    Span,
+    Times,
+    Weekly,
+    Window,
+    bits,
+    instant_of,
+    mask_of,
+    spans_of,
+    wall_clock,
+)
+from openslot.schedules.rules import Place, holiday_name, times_of
+
+
+class Opening(NamedTuple):
+    """A time that is open, its starts, and the minutes that are left over; in local time."""
+
+    begins: datetime
+    ends: datetime
+    starts: tuple[datetime, ...]
+    lost: int
+
+
+class OpenDay(NamedTuple):
+    """A local date with what is open from then on, and the name of a public holiday."""
+
+    day: date
+    openings: tuple[Opening, ...]
+    holiday: str | None
+
+
+def preview(place: Place, first: date, days: int) -> list[OpenDay]:
+    """Return the local dates from ``first`` on, as if nothing was booked."""
+    return [
+        OpenDay(
+            day,
+            tuple(sorted(one for period in place.hours for one in _on(place, period, day))),
+            holiday_name(place.holiday_region, day) if place.holiday_region else None,
+        )
+        for day in (first + timedelta(days=ahead) for ahead in range(days))
+    ]
+
+
+def _on(place: Place, period: Weekly, day: date) -> list[Opening]:
+    """Return the opening that begins on the day; none if the period does not, or it is a public
+    holiday. A night that goes on into one is cut."""
+    number = (day - EPOCH).days
+    if not wall_clock(period, Window(number, 1)):
+        return []
+    once = period._replace(weekday=day.weekday(), valid_from=day, valid_until=day, rule=None)
+    window = Window(number - 1, 4)  # zones are up to 14 hours from UTC
+    times = times_of(place._replace(hours=(once,)), window)
+    return [_opening(place, times, span, window) for span in spans_of(times.opened, window)]
+
+
+def _opening(place: Place, times: Times, span: Span, window: Window) -> Opening:
+    inside = mask_of([span], window)
+    ticks = [window.start + bit for bit in bits(times.starts & inside)]
+    used = mask_of([Span(tick, tick + place.slot_ticks) for tick in ticks], window)
+    begins, ends, *starts = (
+        instant_of(tick).astimezone(place.zone) for tick in (span.start, span.end, *ticks)
+    )
+    return Opening(begins, ends, tuple(starts), (inside & ~used).bit_count() * 5)
