@@ -75,6 +75,29 @@ def test_starts_and_recurrence_are_kept_and_sent_back(app: Flask, world: World) 
     assert program.send("PATCH", path, {"hours": changed["hours"]}).json == changed
 
 
+def test_fhir_says_weekly_hours_as_such_and_others_in_words(
+    app: Flask, world: World, network: Database
+) -> None:
+    program = with_key(app, network, "*")
+    schedule = world.schedules["owner"]
+    morning = {"starts": "09:00", "ends": "12:00"}
+    hours: list[dict[str, Any]] = [
+        {"weekday": 0, **morning},
+        {**morning, "valid_from": "2027-03-06", "valid_until": "2027-03-06", "on_holidays": True},
+        {**morning, "valid_from": "2027-03-02", "rule": "FREQ=WEEKLY;INTERVAL=2"},
+        {**morning, "rule": "FREQ=MONTHLY;BYDAY=-1FR"},
+    ]
+    sent = program.send("PATCH", f"/api/v1/schedules/{schedule}", {"hours": hours})
+    assert sent.status_code == 200, sent.text
+    role: Any = program.get(f"/fhir/PractitionerRole/{schedule}")
+    assert [one["daysOfWeek"] for one in role["availableTime"]] == [["mon"]]
+    assert role["availabilityExceptions"].split("; ") == [
+        "tue every 2 weeks 09:00 to 12:00 from 2027-03-02",
+        "last fri every month 09:00 to 12:00",
+        "2027-03-06 09:00 to 12:00, also on public holidays",
+    ]
+
+
 @pytest.mark.parametrize(
     ("hours", "sentence"),
     [
