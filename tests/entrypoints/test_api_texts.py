@@ -21,8 +21,8 @@ NEVER_SHOWN = {
 }
 """What is compared, and kept nowhere."""
 
-CHECKED_OTHERWISE = {"time_zone", "scopes", "networks", "url"}
-"""Names, words and addresses that are looked up or taken apart."""
+CHECKED_OTHERWISE = {"time_zone", "scopes", "networks", "url", "hours"}
+"""Names, words, rules and addresses that are looked up or taken apart."""
 
 
 @pytest.fixture
