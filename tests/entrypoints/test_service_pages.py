@@ -213,3 +213,12 @@ def test_fhir_shows_a_service_of_the_network(program: Program, offers: Offers) -
     assert "providedBy" not in shown
     found = program.get("/fhir/HealthcareService?name=video")
     assert [one["resource"]["name"] for one in found["entry"]] == ["Video call"]
+
+
+def test_a_profile_leads_to_each_service(
+    client_for: ClientFor, offers: Offers, world: World
+) -> None:
+    page = client_for("patient-owner").get(f"/practitioners/{world.practitioners['owner']}").text
+    links = re.findall(rf"/book/{offers.schedule}\?service=(\d+)", page)
+    assert [int(key) for key in links] == [offers.follow_up, offers.video]
+    assert "By video" in page

@@ -309,6 +309,12 @@ def is_offered(actor: Actor, place: Place) -> bool:
     return place.is_public or may_book_others(actor, place)
 
 
+def offered_to(actor: Actor, place: Place) -> list[Place]:
+    """Return the place for each of its services that is offered to the actor, in order."""
+    for_each = (place.offering(offered.service_id) for offered in place.services)
+    return [one for one in for_each if one is not None and is_offered(actor, one)]
+
+
 def place_for(appointment: Appointment, place: Place) -> Place | None:
     """Return the place as an appointment finds it that moves there: with its own service, length
     and margins, whatever the place offers by now. None if it is another schedule's and does not

@@ -121,6 +121,11 @@ class Place(NamedTuple):
         """Return whether patients book here themselves."""
         return self.bookable_by is BookableBy.PUBLIC
 
+    @property
+    def offered(self) -> Offered | None:
+        """Return the service that the place is for, if the schedule offers services."""
+        return next((one for one in self.services if one.service_id == self.service_id), None)
+
     def offering(self, service_id: int | None) -> "Place | None":
         """Return the place for a service that the schedule offers, its usual one for None; None if
         it does not offer the service."""

@@ -18,7 +18,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import is_offered, may_book_others, needs_referral
+from openslot.booking.rules import may_book_others, needs_referral, offered_to
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
@@ -324,11 +324,8 @@ def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot
 def _services(work: Work, place: Place) -> dict[str, object]:
     """Return what the page shows of the services that the reader can book here, in order: all,
     their lengths, and the one that the page is for."""
-    minutes_of = {
-        one.service_id: one.minutes
-        for one in place.services
-        if (for_one := place.offering(one.service_id)) and is_offered(work.actor, for_one)
-    }
+    offered = offered_to(work.actor, place)
+    minutes_of = {one.service_id: one.slot_minutes for one in offered if one.service_id}
     services = directory.services_by_id(work.session, list(minutes_of))
     return {
         "services": [services[key] for key in minutes_of],

@@ -8,7 +8,7 @@ from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import check_may_enter, is_offered, may_book_others
+from openslot.booking.rules import check_may_enter, may_book_others, offered_to
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
@@ -89,9 +89,7 @@ def place_of(schedule_id: int) -> Place:
         raise NotFound
     place = found.place.offering(service_id()) or found.place
     if service_id() is None:
-        offered = (found.place.offering(one.service_id) for one in found.place.services)
-        bookable = (one for one in offered if one and is_offered(context.actor(), one))
-        place = next(bookable, place)
+        place = next(iter(offered_to(context.actor(), place)), place)
     in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
     return place.for_emergency() if in_emergency else place
 

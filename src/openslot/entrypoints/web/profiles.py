@@ -4,12 +4,14 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
+from openslot.booking.rules import offered_to
 from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.department_requests.queries import consultations
 from openslot.directory import queries as directory
 from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
+from openslot.entrypoints.web.service_words import MODES
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -32,10 +34,13 @@ def practitioner(practitioner_id: int) -> str:
     """Show a practitioner with their hours and next free times."""
     person = directory.practitioner(context.reader(), practitioner_id)
     entry = _entry(("practitioner", practitioner_id))
+    places = schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id)
     return render_template(
         "profiles/practitioner.html",
         person=person,
-        hours=schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id),
+        hours=places,
+        offered={key: offered_to(context.actor(), place) for key, place in places.items()},
+        mode_words={mode.value: words for mode, words in MODES.items()},
         centres={centre_row.id: centre_row for centre_row in directory.centres(context.reader())},
         **_rated("practitioner", practitioner_id),
         **_common(entry, TIMES_SHOWN),
