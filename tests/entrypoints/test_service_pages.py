@@ -119,6 +119,27 @@ def test_a_practitioner_with_one_service_shows_times_at_once(
     assert starts(page)
 
 
+def test_who_cannot_book_the_first_service_gets_the_next(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    def staff_first(session: Session) -> int:
+        first = factories.offered_service(session, None, "Review", bookable_by="colleagues")
+        second = factories.offered_service(session, None, "Check-up", minutes=30)
+        factories.offer(session, world.schedules["owner"], first, second)
+        return second.id
+
+    second = network.run(staff_first)
+    patient, path = client_for("patient-owner"), f"/book/{world.schedules['owner']}"
+    page = patient.get(f"{path}?week={next_week()}").text
+    assert "Check-up" in page
+    assert "Review" not in page
+    held = patient.send(
+        f"{path}/hold", page=f"{path}?week={next_week()}", start=starts(page)[-1], minutes=30
+    )
+    assert held.status_code == 303, held.text
+    assert str(second) in patient.get(held.location.partition("#")[0]).text
+
+
 def test_an_administrator_adds_a_service_and_says_who_offers_it(
     client_for: ClientFor, world: World
 ) -> None:

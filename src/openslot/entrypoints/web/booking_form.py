@@ -24,16 +24,17 @@ def booking_request(schedule_id: int) -> BookingRequest:
     """Return the booking request: the time just pressed, else the selected one."""
     now_pressed = reading.optional_instant("start")
     minutes = reading.number("minutes" if now_pressed else "chosen_minutes", 0)
+    place = place_of(schedule_id)
     return BookingRequest(
         schedule_id=schedule_id,
         start=now_pressed or reading.optional_instant("chosen") or reading.instant("start"),
-        minutes=minutes or place_of(schedule_id).slot_minutes,
+        minutes=minutes or place.slot_minutes,
         patient_id=whom.patient_id(),
         reason=reason(),
         priority=reading.option("priority", Priority, Priority.ROUTINE),
         second_appointment=reading.text("second") == "yes",
         emergency=reading.text("emergency") == "yes",
-        service_id=service_id(),
+        service_id=place.service_id,
     )
 
 
@@ -58,7 +59,7 @@ def entered(schedule_id: int) -> BookingRequest:
         minutes=reading.number("entered_minutes", 0) or place.slot_minutes,
         patient_id=whom.patient_id(),
         reason=reason(),
-        service_id=service_id(),
+        service_id=place.service_id,
     )
 
 
