@@ -239,6 +239,7 @@ GET api_schedules.get_schedule                401 200 200 200 200 200 200 200
 GET api_schedules.list_schedules              401 200 200 200 200 200 200 200
 DELETE api_schedules.remove_schedule          401 403 403 403 403 403 403   -
 GET api_search.search                         401 200 200 200 200 200 200 200
+GET api_slots.list_moves                      401 404 404 404 404 200 404 200
 GET api_slots.list_slots                      401 200 200 200 200 200 200 200
 POST api_tokens.create                        401 401 401 401 401 401 401   -
 POST api_tokens.refresh                       401 401 401 401 401 401 401   -

@@ -206,6 +206,28 @@ def test_programs_find_and_book_a_service(program: Program, offers: Offers, worl
     assert [one["id"] for one in listed] == [booked.json["id"]]
 
 
+def test_programs_learn_where_an_appointment_can_move(
+    program: Program, offers: Offers, world: World
+) -> None:
+    """Its own time is free for it."""
+    found = program.get(f"/api/v1/slots?service={offers.video}")["items"]
+    booked = program.send(
+        "POST",
+        "/api/v1/appointments",
+        {
+            "schedule": offers.schedule,
+            "service": offers.video,
+            "start": found[-1]["start"],
+            "patient": str(world.patients["owner"]),
+        },
+    ).json
+    day = found[-1]["start"][:10]
+    moves = f"/api/v1/appointments/{booked['id']}/slots?from={day}&to={day}"
+    assert found[-1]["start"] in {slot["start"] for slot in program.get(moves)["items"]}
+    elsewhere = program.send("GET", f"{moves}&schedule={world.schedules['stranger']}")
+    assert elsewhere.status_code == 404
+
+
 def test_programs_add_services_and_have_schedules_offer_them(
     program: Program, world: World
 ) -> None:

@@ -43,6 +43,7 @@ from openslot.booking.rules import (
     check_priority,
     check_second,
     day_key,
+    is_of,
     is_replaceable_hold,
     may_book_others,
     may_see_reason,
@@ -171,10 +172,7 @@ def _check_same_practitioner(
 ) -> None:
     """Raise NotFound unless the place is another schedule of the same practitioner, and Forbidden
     unless the actor can book there."""
-    if (
-        place.practitioner_id is None
-        or place.practitioner_id != appointment.schedule.practitioner_id
-    ):
+    if not is_of(place, appointment):
         raise NotFound
     if relation is not Relation.PATIENT and not may_book_others(actor, place):
         raise Forbidden

@@ -321,6 +321,17 @@ def for_whom(work: Work, patient_id: UUID) -> ForWhom | None:
     return ForWhom(patient_id, diary_id, email, frozenset(key for *_, key in rows if key))
 
 
+def for_move(work: Work, appointment: Appointment) -> ForWhom | None:
+    """Return the patient of an appointment without its own key, so that its day stays possible;
+    None for an appointment without a patient."""
+    if appointment.patient_id is None:
+        return None
+    whom = for_whom(work, appointment.patient_id)
+    if whom is None or appointment.one_a_day is None:
+        return whom and whom._replace(keys=frozenset())
+    return whom.without(appointment.one_a_day)
+
+
 def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Claim]:
     """Return the claims of the appointments in all their diaries, in one statement."""
     if not appointments:

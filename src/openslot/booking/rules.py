@@ -315,6 +315,15 @@ def offered_to(actor: Actor, place: Place) -> list[Place]:
     return [one for one in for_each if one is not None and is_offered(actor, one)]
 
 
+def is_of(place: Place, appointment: Appointment) -> bool:
+    """Return whether an appointment can be moved to the place: it is of the same schedule, or of
+    another of the same practitioner."""
+    if place.schedule_id == appointment.schedule_id:
+        return True
+    own = appointment.schedule.practitioner_id
+    return own is not None and own == place.practitioner_id
+
+
 def place_for(appointment: Appointment, place: Place) -> Place | None:
     """Return the place as an appointment finds it that moves there: with its own service, length
     and margins, whatever the place offers by now. None if it is another schedule's and does not

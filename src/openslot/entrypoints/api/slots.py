@@ -1,14 +1,18 @@
-"""The operation that finds free slots."""
+"""The operations that find free slots."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
-from openslot.booking.rules import may_book_others
+from openslot.booking.commands import appointment_for
+from openslot.booking.queries import for_move
+from openslot.booking.rules import is_of, may_book_others, place_for
 from openslot.booking.slots import Slot as FreeSlot
-from openslot.core.errors import Invalid
+from openslot.booking.slots import slots
+from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
 from openslot.entrypoints import bearer
@@ -63,6 +67,23 @@ class SlotQuery(Given):
     ] = False
 
 
+class MoveQuery(Given):
+    """The period to search; a date is a day in the network's time zone."""
+
+    schedule: Annotated[
+        Id | None,
+        Field(description="Another schedule of the practitioner. Defaults to the appointment's."),
+    ] = None
+    from_: Annotated[InstantOrDay | None, Field(alias="from", description="Defaults to now.")] = (
+        None
+    )
+    to: Annotated[
+        InstantOrDay | None,
+        Field(description=f"{TO} Defaults to a week later; at most 31 days later."),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
 class SlotList(Shown):
     """Free slots, earliest first."""
 
@@ -115,6 +136,40 @@ def list_slots(query: SlotQuery) -> SlotList:
     return SlotList(items=slots_shown(free, bookable))
 
 
+@service.operation(
+    "GET",
+    "/api/v1/appointments/<uuid:appointment_id>/slots",
+    scope="appointments:read",
+    rule=Rule.RELATED,
+    query=MoveQuery,
+    answer=SlotList,
+)
+def list_moves(appointment_id: UUID, query: MoveQuery) -> SlotList:
+    """Find slots that an appointment can be moved to, earliest first.
+
+    They have its service and length, and its own time does not stand in their way.
+    """
+    work = bearer.work()
+    appointment, _ = appointment_for(work, appointment_id)
+    schedule_id = query.schedule or appointment.schedule_id
+    bookable = known.bookable(reader())
+    place = place_for(appointment, bookable[schedule_id].place) if schedule_id in bookable else None
+    if place is None or not is_of(place, appointment):
+        raise NotFound
+    starts, ends = _period(query)
+    free = slots(
+        work,
+        {schedule_id: place},
+        starts,
+        ends,
+        minutes=appointment.minutes,
+        limit=query.limit,
+        whom=for_move(work, appointment),
+        moving=appointment,
+    )
+    return SlotList(items=slots_shown(free, bookable))
+
+
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:
     schedule, practitioner = bookable.subject, bookable.subject.practitioner
     expertise = (practitioner.expertise or "").casefold() if practitioner else ""
@@ -144,15 +199,21 @@ def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
     ]
 
 
+def _period(query: SlotQuery | MoveQuery) -> tuple[datetime, datetime]:
+    """Return the period that a query names. Raises Invalid if it has no length or too much."""
+    starts = begin_of(query.from_) if query.from_ else now()
+    ends = end_of(query.to) if query.to else starts + A_WEEK
+    most = MOST if isinstance(query.to, datetime) else MOST + A_DAY
+    if not starts < ends <= starts + most:
+        raise Invalid("Choose an end after the start, at most 31 days later.", field="to")
+    return starts, ends
+
+
 def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
     """Yield the requested period; with ``earliest``, slice after slice up to the last horizon."""
     starts = begin_of(query.from_) if query.from_ else now()
     if not query.earliest:
-        ends = end_of(query.to) if query.to else starts + A_WEEK
-        most = MOST if isinstance(query.to, datetime) else MOST + A_DAY
-        if not starts < ends <= starts + most:
-            raise Invalid("Choose an end after the start, at most 31 days later.", field="to")
-        yield starts, ends
+        yield _period(query)
         return
     days = max((schedule.place.horizon_days for schedule in schedules), default=0)
     starts, last = max(starts, now()), now() + timedelta(days=days + 1)

@@ -12,7 +12,7 @@ from openslot.booking.commands import appointment_for
 from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import ForWhom, for_whom
+from openslot.booking.queries import for_move
 from openslot.booking.rules import (
     Relation,
     may_book_others,
@@ -270,19 +270,9 @@ def _week_for(appointment: Appointment, place: Place) -> Week:
         day,
         minutes=reading.number("minutes", 0) or appointment.minutes,
         days_ahead=place.horizon_days,
-        whom=_whom(appointment),
+        whom=for_move(context.work(), appointment),
         moving=appointment,
     )
-
-
-def _whom(appointment: Appointment) -> ForWhom | None:
-    """Return the patient without this appointment, so that its own day stays free for it."""
-    if appointment.patient is None:
-        return None
-    patient = for_whom(context.work(), appointment.patient.id)
-    if patient is None or appointment.one_a_day is None:
-        return patient and patient._replace(keys=frozenset())
-    return patient.without(appointment.one_a_day)
 
 
 def _schedules_to_move_to(appointment: Appointment, relation: Relation) -> list[Schedule]:
