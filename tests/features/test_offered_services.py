@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import MONDAY_9, NOW
-from openslot.booking import check, errors, slots
+from openslot.booking import cells, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
@@ -22,6 +22,7 @@ from openslot.directory import queries as directory
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import BookableBy, Mode
 from openslot.schedules import known
+from openslot.schedules.availability import bits, tick_at, window_over
 from openslot.schedules.commands import (
     Offering,
     ScheduleDetails,
@@ -310,3 +311,32 @@ def test_a_video_appointment_has_an_address_of_its_own(database: Database, offer
     assert database.read(lambda session: directory.service(session, booked.service_id)).mode == (
         Mode.VIDEO
     )
+
+
+def test_the_grid_for_programs_agrees_with_the_slots_and_keeps_room_for_preparation(
+    database: Database, offers: Offers
+) -> None:
+    """The first service needs half an hour before it: what is free is what can be booked."""
+    database.run(
+        lambda session: offer_services(
+            work(session, SYSTEM, NOW),
+            offers.town.gp_at_hospital,
+            [Offering(service_id=offers.new), Offering(service_id=offers.short)],
+        )
+    )
+    at_noon = MONDAY_9 + timedelta(hours=3)
+    appointment = book(database, offers.town.patient(), request(offers, at_noon, offers.short))
+
+    def both(session: Session) -> tuple[set[int], set[int], set[tuple[int, int]]]:
+        unit = work(session, SYSTEM, NOW)
+        place = known.bookable(session)[offers.town.gp_at_hospital].place
+        window = window_over(MONDAY_9, MONDAY_9 + timedelta(hours=9))
+        masks = slots.free_starts(unit, {place.schedule_id: place}, window)
+        board = cells.full_board(unit, {place.schedule_id: place}, window)
+        free = board.masks[place.schedule_id, place.slot_minutes, cells.Use.FREE]
+        own = {(cell.tick, cell.minutes) for cell in board.appointments}
+        return set(bits(masks[place.schedule_id])), set(bits(free)), own
+
+    bookable, free, own = database.read(both)
+    assert free == bookable
+    assert own == {(tick_at(appointment.starts_at), 30)}

@@ -149,10 +149,11 @@ def full_board(
     return board
 
 
-def appointment_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple[int, int]]:
-    """Yield (start tick, minutes) of an appointment's cells: one per slot from its start on, or
-    one for all of it if its length is not a multiple of the slot."""
-    if (ends - starts) % slot_ticks:
+def appointment_cells(starts: int, ends: int, slot_ticks: int | None) -> Iterator[tuple[int, int]]:
+    """Yield (start tick, minutes) of an appointment's cells: one per slot of its schedule from its
+    start on, or one for all of it if its length is not a multiple of the slot, or is that of a
+    service, for which there is no ``slot_ticks``."""
+    if slot_ticks is None or (ends - starts) % slot_ticks:
         yield starts, (ends - starts) * 5
         return
     for tick in range(starts, ends, slot_ticks):
@@ -175,7 +176,7 @@ def _diaries(place: Place) -> tuple[int, ...]:
 def _masks_by_diary(occupied_spans: Iterable[Occupied], window: Window) -> dict[int, _Taken]:
     masks: dict[int, _Taken] = {}
     for occupant in occupied_spans:
-        mask = mask_of([occupant.span], window)
+        mask = mask_of([occupant.busy], window)
         cause = (
             "absent"
             if occupant.status is None
@@ -202,7 +203,8 @@ def _appointments(
             continue
         use = Use.TENTATIVE if occupant.status is Status.HELD else Use.BUSY
         span = occupant.span
-        for tick, minutes in appointment_cells(span.start, span.end, place.slot_ticks):
+        slot_ticks = None if occupant.service_id else place.own_slot_minutes // 5
+        for tick, minutes in appointment_cells(span.start, span.end, slot_ticks):
             if window.start <= tick < window.end:
                 cell = Cell(tick, place.schedule_id, minutes, use)
                 cells.setdefault(place.schedule_id, {})[tick, minutes] = cell
@@ -230,7 +232,8 @@ def _add_cells(
     opened, starts = times_of(place, window)
     own_diary = taken.get(place.diary_id, 0) & busy
     also = starts_beside(place, own_diary, place.slot_minutes)
-    free = starts_of_runs(opened & ~busy, length) & (starts | also)
+    before, after = place.before // 5, place.after // 5
+    free = starts_of_runs(opened & ~busy, before + length + after) << before & (starts | also)
     cells = starts_of_runs(opened, length) & starts & ~_touching(booked, length)
     away = cells & _touching(absent, length)
     tentative = cells & _touching(held, length) & ~away

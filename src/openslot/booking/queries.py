@@ -600,12 +600,15 @@ def external_id_exists(session: Session, external_id: str) -> bool:
 
 class Occupied(NamedTuple):
     """Taken time of diaries: of an appointment or, if ``status`` is None, of an absence or a
-    closure. ``diary_ids`` of an appointment are those of schedule and room, not the patient's."""
+    closure. ``diary_ids`` of an appointment are those of schedule and room, not the patient's;
+    there it takes ``busy``, with the time around it."""
 
     schedule_id: int | None
+    service_id: int | None
     diary_ids: tuple[int, ...]
     status: Status | None
     span: Span
+    busy: Span
     expired: bool
 
 
@@ -637,9 +640,10 @@ def _of_appointments(starts: datetime, ends: datetime) -> Any:
         Appointment.held_until,
         Appointment.starts_at,
         Appointment.ends_at,
-    ).where(
-        Appointment.status.in_(CLAIMING), Appointment.ends_at > starts, Appointment.starts_at < ends
-    )
+        Appointment.busy_from,
+        Appointment.busy_until,
+        Appointment.service_id,
+    ).where(Appointment.status.in_(CLAIMING), _busy_between(starts, ends))
 
 
 def _of_absences(starts: datetime, ends: datetime) -> Any:
@@ -649,8 +653,8 @@ def _of_absences(starts: datetime, ends: datetime) -> Any:
         null(),
         null(),
         cast(null(), Instant),
-        Absence.starts_at,
-        Absence.ends_at,
+        *(Absence.starts_at, Absence.ends_at) * 2,
+        null(),
     ).where(Absence.ends_at > starts, Absence.starts_at < ends)
 
 
@@ -662,8 +666,8 @@ def _of_closures(starts: datetime, ends: datetime) -> Any:
             null(),
             null(),
             cast(null(), Instant),
-            Closure.starts_at,
-            Closure.ends_at,
+            *(Closure.starts_at, Closure.ends_at) * 2,
+            null(),
         )
         .join(Centre, Centre.id == Closure.centre_id)
         .where(Closure.ends_at > starts, Closure.starts_at < ends)
@@ -671,13 +675,15 @@ def _of_closures(starts: datetime, ends: datetime) -> Any:
 
 
 def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
-    schedule_id, diary_id, room_id, status, held_until, starts, ends = row
+    schedule_id, diary_id, room_id, status, held_until, starts, ends, *busy, service_id = row
     diaries = (diary_id,) if room_id is None else (diary_id, room_id)
     expired = status == Status.HELD and held_until is not None and held_until <= now
     return Occupied(
         schedule_id,
+        service_id,
         diaries,
         Status(status) if status else None,
         span_between(starts, ends),
+        span_between(*busy),
         expired,
     )

@@ -173,6 +173,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 *row[20:22],
                 (),  # services
                 None,  # service_id
+                None,  # length_of_slots
             )
         )
         for key, (row, hours) in by_schedule.items()

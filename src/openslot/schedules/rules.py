@@ -115,11 +115,17 @@ class Place(NamedTuple):
     after: int = 0
     services: tuple[Offered, ...] = ()
     service_id: int | None = None
+    length_of_slots: int | None = None
 
     @property
     def is_public(self) -> bool:
         """Return whether patients book here themselves."""
         return self.bookable_by is BookableBy.PUBLIC
+
+    @property
+    def own_slot_minutes(self) -> int:
+        """Return the length of the schedule's slots, whatever services it offers."""
+        return self.length_of_slots or self.slot_minutes
 
     @property
     def offered(self) -> Offered | None:
@@ -135,7 +141,10 @@ class Place(NamedTuple):
 
     def offering_all(self, services: Sequence[Offered]) -> "Place":
         """Return the place with these services, for the first of them."""
-        return self._replace(services=tuple(services))._for(services[0]) if services else self
+        if not services:
+            return self
+        own = self._replace(services=tuple(services), length_of_slots=self.slot_minutes)
+        return own._for(services[0])
 
     def _for(self, offered: Offered) -> "Place":
         return self._replace(

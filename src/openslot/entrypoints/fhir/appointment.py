@@ -93,7 +93,8 @@ def _slots(appointment: Appointment) -> list[Json | None]:
     if appointment.status not in CLAIMING:
         return []
     span = span_between(appointment.starts_at, appointment.ends_at)
-    cells = appointment_cells(*span, appointment.schedule.slot_minutes // 5)
+    slot_ticks = None if appointment.service_id else appointment.schedule.slot_minutes // 5
+    cells = appointment_cells(*span, slot_ticks)
     return [
         reference("Slot", slot.write_id((tick, appointment.schedule_id, minutes)))
         for tick, minutes in cells
