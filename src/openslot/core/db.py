@@ -151,8 +151,10 @@ class _Writing(Session):
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Write all changes, and then the rows."""
         super().flush(objects)
-        for kind, rows in self.info.pop(_ROWS, {}).items():
-            self.connection().execute(_insert(kind), rows)
+        rows = self.info.pop(_ROWS, {})
+        # Always in one order, so that nobody tells from it what a command did first.
+        for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
+            self.connection().execute(_insert(kind), rows[kind])
 
 
 _ROWS = "rows"
