@@ -36,7 +36,7 @@ from openslot.identity.models import Account
 from openslot.importers.commands import import_all
 from openslot.importers.origins import Origin
 from openslot.importers.progress import Silent
-from openslot.migrations import run as migrations
+from openslot.migrations import revisions
 from postoffice import post_office
 
 NEW = "plum kettle orbit seven"
@@ -259,7 +259,7 @@ def test_accounts_by_command(
 ) -> None:
     deployment = Deployment()
     vars(deployment).update(settings=settings, database=network)  # its cached properties
-    monkeypatch.setattr(migrations, "is_current", lambda _engine: True)
+    monkeypatch.setattr(revisions, "is_current", lambda _engine: True)
     with click.Context(click.Command("account")):
         by_command.create(
             deployment,

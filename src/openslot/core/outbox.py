@@ -118,8 +118,11 @@ def kind_of(topic: str) -> str:
 
 def send_nothing(work: Work) -> UUID:
     """Store a message that is finished already: the work of :func:`send`, and nothing else."""
-    message = OutboxMessage(
-        id=new_id(),
+    message_id = new_id()
+    add_row(
+        work.session,
+        OutboxMessage,
+        id=message_id,
         topic=NOTHING,
         payload={},
         state=State.DONE,
@@ -128,8 +131,7 @@ def send_nothing(work: Work) -> UUID:
         finished_at=work.now,
         attempts=0,
     )
-    work.session.add(message)
-    return message.id
+    return message_id
 
 
 def lease(
