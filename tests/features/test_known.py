@@ -141,8 +141,8 @@ def test_a_schedule_that_ends_between_reading_and_claiming_is_not_booked(
     ends = [lambda: database.run(lambda session: end(session, town))]
     read = usecases.commands.place_of
 
-    def read_and_wait(session: Session, schedule_id: int) -> Any:
-        place = read(session, schedule_id)
+    def read_and_wait(session: Session, schedule_id: int, service_id: int | None) -> Any:
+        place = read(session, schedule_id, service_id)
         if ends:
             ends.pop()()
         return place
