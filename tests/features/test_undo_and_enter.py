@@ -9,8 +9,9 @@ import pytest
 from factories import MONDAY_9, NOW
 from openslot.booking import check, errors
 from openslot.booking import commands as booking
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import ENTERED_WITHIN, HERE_SINCE, UNDONE_WITHIN
+from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid, NotFound
@@ -154,3 +155,26 @@ def test_only_who_arranges_care_there_enters(database: Database, town: Town) -> 
     for actor in (town.doctor, town.patient(), elsewhere):
         with pytest.raises((Forbidden, NotFound)):
             enter(database, town, actor, start, Status.ARRIVED, now=AT_TEN_SEVEN)
+
+
+def test_an_emergency_is_entered_with_a_word_why_and_noted_as_one(
+    database: Database, town: Town
+) -> None:
+    start = AT_TEN_SEVEN - timedelta(minutes=2)
+    wanted = replace(town.booking_request(start), minutes=20, emergency=True)
+
+    def act(reason: str | None) -> Appointment:
+        return database.run(
+            lambda session: usecases.enter(
+                work(session, desk(town), AT_TEN_SEVEN),
+                replace(wanted, reason=reason),
+                Status.ARRIVED,
+            )
+        )
+
+    with pytest.raises(errors.EmergencyNeedsReason):
+        act(None)
+    entered = act("Chest pain")
+    events = database.read(lambda session: audit.events_of(session, booking.subject_of(entered.id)))
+    assert {event.action for event in events} == {"appointment.entered", "appointment.emergency"}
+    assert entered.priority is Priority.URGENT

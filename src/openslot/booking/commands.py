@@ -6,6 +6,7 @@ write, record and publish (audit and outbox). None commits.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -62,6 +63,7 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
 from openslot.schedules import known
 from openslot.schedules.availability import Span, instant_of, span_between
+from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 
@@ -310,6 +312,7 @@ def enter(
     if booking_request.patient_id is None:
         raise NeedsPatient(field="patient")
     check_booker(work.actor, place, booking_request.patient_id, authorisation)
+    check_emergency(place, booking_request.reason)
     minutes = booking_request.minutes or place.slot_minutes
     span = check_entered(booking_request.start, minutes, status, work.now)
     patient, others = queries.patient_with(
@@ -322,6 +325,27 @@ def enter(
     if any(referral is not None and other.referral_use == referral for other in others):
         raise ReferralSpent(field="referral")
     schedule = claims.take(work, place, span, patient, [])
+    appointment = _add(
+        work, booking_request, place, span, patient, schedule, referral, status=status
+    )
+    audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
+    _record_emergency(work, appointment, place)
+    if status is Status.FULFILLED:
+        publish(work, Topic.FULFILLED, appointment)
+    return appointment
+
+
+def _add(
+    work: Work,
+    booking_request: BookingRequest,
+    place: Place,
+    span: Span,
+    patient: Patient | None,
+    schedule: Schedule,
+    referral: UUID | None,
+    **more: Any,
+) -> Appointment:
+    """Add the appointment whose time was claimed; ``more`` are further columns."""
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,
@@ -329,8 +353,7 @@ def enter(
         service_id=place.service_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
-        status=status,
-        priority=booking_request.priority,
+        priority=_priority(booking_request),
         reason=booking_request.reason,
         extensions=0,
         referral_id=referral,
@@ -342,12 +365,10 @@ def enter(
         changed_at=work.now,
         **claims.claimed(place, patient),
         **claims.busy_times(place, span),
+        **more,
     )
     work.session.add(appointment)
     queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
-    audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
-    if status is Status.FULFILLED:
-        publish(work, Topic.FULFILLED, appointment)
     return appointment
 
 
@@ -430,33 +451,20 @@ def make(
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
         schedule = claims.take(work, place, span, patient, holds)
-    appointment = Appointment(
-        id=new_id(),
-        schedule_id=booking_request.schedule_id,
-        patient_id=booking_request.patient_id,
-        starts_at=instant_of(span.start),
-        ends_at=instant_of(span.end),
-        service_id=place.service_id,
+    appointment = _add(
+        work,
+        booking_request,
+        place,
+        span,
+        patient,
+        schedule,
+        referral,
         status=Status.HELD if held_until else Status.BOOKED,
-        priority=_priority(booking_request),
-        reason=booking_request.reason,
         held_until=held_until,
-        extensions=0,
         offered=offered,
-        referral_id=referral,
-        referral_use=referral,
         opens_record_at=opening.when_made(work.actor, place, booking_request.start, authorisation),
         one_a_day=key,
-        version=1,
-        created_at=work.now,
-        created_by=work.actor.account_id,
-        by_program=work.actor.program is not None,
-        changed_at=work.now,
-        **claims.claimed(place, patient),
-        **claims.busy_times(place, span),
     )
-    work.session.add(appointment)
-    queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
     if held_until is None:
         _record_booked(work, appointment, place)
     else:
@@ -552,6 +560,10 @@ def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
     """Record and publish a booking, and that it took time kept free; the appointment has the
     reason, where erasing reaches it."""
     record_and_publish(work, appointment, Topic.BOOKED)
+    _record_emergency(work, appointment, place)
+
+
+def _record_emergency(work: Work, appointment: Appointment, place: Place) -> None:
     if place.in_emergency:
         audit.record(work, "appointment.emergency", subject_of(appointment.id))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,7 @@ from openslot.schedules.models import (
 )
 from openslot.schedules.rules import Offered, Place
 
-T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def places(
@@ -99,7 +99,7 @@ def places(
 
 def _offered() -> Select[*tuple[Any, ...]]:
     """Return the statement that reads the services that schedules offer, each in order."""
-    return (
+    query = (
         select(
             OfferedService.schedule_id,
             Chosen.id,
@@ -118,13 +118,10 @@ def _offered() -> Select[*tuple[Any, ...]]:
         .select_from(OfferedService)
         .join(Chosen, Chosen.id == OfferedService.service_id)
         .join(Schedule, Schedule.id == OfferedService.schedule_id)
-        .join(Centre, Centre.id == Schedule.centre_id)
-        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
-        .outerjoin(Service, Service.id == Schedule.service_id)
-        .outerjoin(Department, Department.id == Service.department_id)
         .where(Chosen.active.is_(True))
         .order_by(OfferedService.schedule_id, OfferedService.position, Chosen.id)
     )
+    return _joined(query)
 
 
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
@@ -435,7 +432,7 @@ def _subjects() -> Select[Schedule]:
     return _joined(select(Schedule)).options(*LOADED)
 
 
-def _joined(query: Select[T]) -> Select[T]:
+def _joined(query: Select[*Ts]) -> Select[*Ts]:
     """Join a schedule's owner and centre."""
     return (
         query.join(Centre, Centre.id == Schedule.centre_id)

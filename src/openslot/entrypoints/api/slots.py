@@ -36,7 +36,20 @@ A_SLICE, DIARY_DAYS = 28, 100_000
 more if the schedules are few: about DIARY_DAYS days of all their diaries together."""
 
 
-class SlotQuery(Given):
+class Period(Given):
+    """A period to search; a date is a day in the network's time zone."""
+
+    from_: Annotated[InstantOrDay | None, Field(alias="from", description="Defaults to now.")] = (
+        None
+    )
+    to: Annotated[
+        InstantOrDay | None,
+        Field(description=f"{TO} Defaults to a week later; at most 31 days later."),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+class SlotQuery(Period):
     """Filters for free slots; a date is a day in the network's time zone."""
 
     schedule: Id | None = None
@@ -47,17 +60,9 @@ class SlotQuery(Given):
     expertise: Annotated[str | None, Field(max_length=100)] = None
     suburb: Annotated[str | None, Field(max_length=100)] = None
     patient: ForPatient = None
-    from_: Annotated[InstantOrDay | None, Field(alias="from", description="Defaults to now.")] = (
-        None
-    )
-    to: Annotated[
-        InstantOrDay | None,
-        Field(description=f"{TO} Defaults to a week later; at most 31 days later."),
-    ] = None
     minutes: Annotated[
         int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the appointment.")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
     emergency: Annotated[
         bool,
         Field(description="Include time kept free for emergencies where you give care."),
@@ -67,21 +72,13 @@ class SlotQuery(Given):
     ] = False
 
 
-class MoveQuery(Given):
+class MoveQuery(Period):
     """The period to search; a date is a day in the network's time zone."""
 
     schedule: Annotated[
         Id | None,
         Field(description="Another schedule of the practitioner. Defaults to the appointment's."),
     ] = None
-    from_: Annotated[InstantOrDay | None, Field(alias="from", description="Defaults to now.")] = (
-        None
-    )
-    to: Annotated[
-        InstantOrDay | None,
-        Field(description=f"{TO} Defaults to a week later; at most 31 days later."),
-    ] = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
 class SlotList(Shown):
@@ -199,7 +196,7 @@ def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
     ]
 
 
-def _period(query: SlotQuery | MoveQuery) -> tuple[datetime, datetime]:
+def _period(query: Period) -> tuple[datetime, datetime]:
     """Return the period that a query names. Raises Invalid if it has no length or too much."""
     starts = begin_of(query.from_) if query.from_ else now()
     ends = end_of(query.to) if query.to else starts + A_WEEK
