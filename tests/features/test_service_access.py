@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
@@ -32,11 +33,11 @@ VISITOR = Actor(role=None)
 
 
 def keep(database: Database, town: Town, bookable_by: BookableBy) -> None:
-    def write(session: object) -> None:
-        schedule = session.get(Schedule, town.scan)  # type: ignore[attr-defined]
-        service = session.get(Service, schedule.service_id)  # type: ignore[attr-defined]
+    def write(session: Session) -> None:
+        schedule = session.get_one(Schedule, town.scan)
+        service = session.get_one(Service, schedule.service_id)
         service.bookable_by = bookable_by
-        mark_changed(session, "service", service.id)  # type: ignore[arg-type]
+        mark_changed(session, "service", service.id)
 
     database.run(write)
 
