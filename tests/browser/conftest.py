@@ -23,11 +23,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import engines
 from entrypoints.world import World, build
-from openslot.app import create_app
-from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.migrations import run
-from serving import serving
+from serving import app_on, serving
 
 HERE = Path(__file__).parent
 PATIENCE = 10_000
@@ -112,15 +109,11 @@ class LiveServer:
 
 
 @pytest.fixture
-def live_server(tmp_path: Path) -> Iterator[LiveServer]:
+def live_server(sqlite_database: Database, tmp_path: Path) -> Iterator[LiveServer]:
     """The app in a thread, on a database with all tables and no row."""
-    app = create_app(Settings(_env_file=None, data_dir=tmp_path))
-    database: Database = app.extensions["openslot"].database
-    run.upgrade(database.engine)
-    with serving(app) as url:
+    with app_on(sqlite_database, tmp_path) as app, serving(app) as url:
         app.extensions["openslot"].settings.public_url = url  # mails have links to it
-        yield LiveServer(url, app, database)
-    database.close()
+        yield LiveServer(url, app, app.extensions["openslot"].database)
 
 
 @pytest.fixture
