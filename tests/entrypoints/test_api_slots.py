@@ -9,6 +9,7 @@ from flask import Flask
 from engines import counting
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
+from openslot.booking import slots
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.schedules.availability import Weekly
@@ -58,10 +59,21 @@ def test_earliest_goes_on_until_there_are_enough(
     with counting(database) as a_week:
         found(program, f"schedule={key}")
     with counting(database) as counted:
-        slots = found(program, f"schedule={key}&earliest=true&limit=20")
-    starts = [datetime.fromisoformat(slot["start"]) for slot in slots]
+        free = found(program, f"schedule={key}&earliest=true&limit=20")
+    starts = [datetime.fromisoformat(slot["start"]) for slot in free]
     assert len(starts) == 20
     assert starts[-1] - starts[0] > timedelta(days=120)
     assert counted.count == a_week.count
     since = found(program, f"schedule={key}&earliest=true&limit=20&from=1900-01-01")
-    assert since == slots
+    assert since == free
+
+
+def test_the_earliest_of_many_are_the_earliest(
+    program: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [
+        f"schedule={world.schedules['owner']}&earliest=true&limit={limit}" for limit in (1, 500)
+    ]
+    every_time = [found(program, query) for query in asked]
+    monkeypatch.setattr(slots, "MANY", 0)
+    assert [found(program, query) for query in asked] == every_time

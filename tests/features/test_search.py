@@ -177,6 +177,18 @@ def test_the_earliest_time_of_the_network_comes_first(
     assert firsts[-1] == MONDAY_9 + timedelta(hours=1)
 
 
+def test_the_earliest_of_many_are_the_earliest(
+    sqlite_database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [
+        Search(order=Order.EARLIEST, page=page, page_size=size)
+        for page, size in ((1, 1), (1, 3), (2, 3), (1, 100))
+    ]
+    every_time = [search(sqlite_database, one).items for one in wanted]
+    monkeypatch.setattr(results, "MANY", 0)
+    assert [search(sqlite_database, one).items for one in wanted] == every_time
+
+
 def test_filters_of_time_drop_what_has_none(sqlite_database: Database, town: Town) -> None:
     assert search(sqlite_database, Search(when=When.TODAY)).total == 0
     assert search(sqlite_database, Search(when=When.WEEK)).total > 0

@@ -270,6 +270,11 @@ def _diaries_of(place: Place) -> tuple[int, ...]:
     return (*place.claimed_ids, place.closures_id)
 
 
+SOON = timedelta(days=3)
+MANY = 50
+"""Of more places than these, the earliest slots are probably in the days until SOON."""
+
+
 def slots(
     work: Work,
     places: Mapping[int, Place],
@@ -283,7 +288,22 @@ def slots(
     moving: Appointment | None = None,
 ) -> list[Slot]:
     """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest first;
-    see :func:`free_starts`."""
+    see :func:`free_starts`. The earliest of many places are looked for in the first days first."""
+    soon = starts + SOON
+    if limit is not None and len(places) > MANY and soon < ends:
+        first = slots(
+            work,
+            places,
+            starts,
+            soon,
+            minutes=minutes,
+            limit=limit,
+            besides=besides,
+            whom=whom,
+            moving=moving,
+        )
+        if len(first) == limit:
+            return first
     # One more day, since an appointment can end after the last start, and one more tick, since
     # what is taken directly before the first can make it one.
     window = window_over(starts - TICK, ends + timedelta(days=1))

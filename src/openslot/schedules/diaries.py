@@ -13,7 +13,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from openslot.core.db import LostRace, changed, fetch
@@ -26,6 +37,10 @@ PAGE_BYTES = DAY // 8
 
 MOST_IDS_NAMED = 2000
 """Largest number of ids in one statement, since engines limit its parameters."""
+
+FEW = 50
+"""Number of ids up to which they are parameters, so that the server plans the statement once; more
+are written out, since a parameter costs its driver more than the server saves."""
 
 PageKey = tuple[int, int]
 """(diary id, UTC day)"""
@@ -48,9 +63,12 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
     """
     ids = sorted(set(diary_ids))
     days = {"first": window.first, "after": window.first + window.days}
-    statement, named = (_TAKEN, {"ids": ids}) if len(ids) <= MOST_IDS_NAMED else (_TAKEN_BY_ALL, {})
+    if len(ids) > MOST_IDS_NAMED:
+        pages = fetch(session, _TAKEN_BY_ALL, days)
+    else:
+        pages = fetch(session, _TAKEN_BY_MANY if len(ids) > FEW else _TAKEN, days | {"ids": ids})
     buffers: dict[int, bytearray] = {}
-    for diary_id, day, page in fetch(session, statement, days | named):
+    for diary_id, day, page in pages.all():
         buffer = buffers.setdefault(diary_id, bytearray(window.days * PAGE_BYTES))
         at = (day - window.first) * PAGE_BYTES
         buffer[at : at + PAGE_BYTES] = page
@@ -60,7 +78,14 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
 _PAGES = select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
     DiaryPage.day >= bindparam("first"), DiaryPage.day < bindparam("after")
 )
-_TAKEN = _PAGES.where(DiaryPage.diary_id.in_(bindparam("ids", expanding=True)))
+_TAKEN, _TAKEN_BY_MANY = (
+    _PAGES.where(
+        DiaryPage.diary_id.in_(
+            bindparam("ids", expanding=True, literal_execute=written_out, type_=Integer)
+        )
+    )
+    for written_out in (False, True)
+)
 _TAKEN_BY_ALL = _PAGES.where(
     DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
 )

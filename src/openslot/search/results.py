@@ -1,6 +1,6 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock, Thread
@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import structlog
 from sqlalchemy.orm import Session
 
-from openslot.booking.slots import Booker, Slot
+from openslot.booking.slots import MANY, SOON, Booker, Slot
 from openslot.core.db import Database, database_of
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.work import Work
@@ -170,7 +170,7 @@ def find(
     Times are of matching schedules only (see asked.py), and of those that ``booker`` can book.
     ``liked`` are the reader's favourites: with order BEST they come first, with other orders they
     are only marked. Takes at most five statements while the directory does not change, however many
-    results there are.
+    results there are; two more where times of many are compared.
     """
     names = network.fresh(work.session)
     matches = names.index.search(search.wanted)
@@ -211,24 +211,44 @@ def _page(
     rated = [_rating_key(fit.entry) for fit in chosen]
     by_rating = averages(work.session, None if search.order is Order.RATING else rated)
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
+    total = len(chosen)
     if not by_time:
         chosen.sort(key=lambda fit: _rank(fit.entry, fit.score, by_rating, liked, search.order))
-        total, chosen = len(chosen), chosen[cut]
-    ids = {key for fit in chosen for key in fit.asked.schedule_ids}
-    free = FreeTimes.read(work, ids, days=days, when=search.when, booker=booker)
+        chosen = chosen[cut]
+    elif search.when is When.ANY:
+        chosen = _with_earliest(work, chosen, cut.stop, days=days, booker=booker)
+    free = FreeTimes.read(work, _ids(chosen), days=days, when=search.when, booker=booker)
     if by_time:
-        chosen = _by_time(chosen, free, search.when)
-        total, chosen = len(chosen), chosen[cut]
+        chosen = _by_time(chosen, free, only_timed=search.when is not When.ANY)
+        total = len(chosen) if search.when is not When.ANY else total
+        chosen = chosen[cut]
     return [
         _result(fit, free, times, by_rating, (fit.entry.kind, fit.entry.id) in liked)
         for fit in chosen
     ], total
 
 
-def _by_time(chosen: list[_Fit], free: FreeTimes, when: When) -> list[_Fit]:
-    """Sort by the earliest free time; results without one come last, or are dropped by a filter."""
+def _with_earliest(
+    work: Work, chosen: list[_Fit], count: int, *, days: int, booker: Booker | None
+) -> list[_Fit]:
+    """Return the results with the ``count`` earliest times, if so many have one in the next days;
+    else all. Of many results this reads a small part of their times."""
+    ids = _ids(chosen)
+    if len(ids) <= MANY or days <= SOON.days:
+        return chosen
+    free = FreeTimes.read(work, ids, days=SOON.days, booker=booker)
+    first = _by_time(chosen, free, only_timed=True)[:count]
+    return first if len(first) == count else chosen
+
+
+def _ids(chosen: Iterable[_Fit]) -> set[int]:
+    return {key for fit in chosen for key in fit.asked.schedule_ids}
+
+
+def _by_time(chosen: list[_Fit], free: FreeTimes, *, only_timed: bool) -> list[_Fit]:
+    """Sort by the earliest free time; results without one come last, or are left out."""
     timed = [(free.earliest(fit.asked.schedule_ids), fit) for fit in chosen]
-    if when is not When.ANY:
+    if only_timed:
         timed = [pair for pair in timed if pair[0] is not None]
     timed.sort(key=lambda pair: (pair[0] is None, pair[0] or 0, -pair[1].score, pair[1].entry.name))
     return [fit for _, fit in timed]
