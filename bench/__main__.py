@@ -49,6 +49,10 @@ def _page(chosen: argparse.Namespace) -> Iterator[str]:
     )
     yield from over_http.lines(size)
     yield ""
+    yield "## On the other engines"
+    yield ""
+    yield from over_http.other_engines(size)
+    yield ""
     yield "## In the process"
     yield ""
     for figure in (*searching.figures(), *reporting.figures(), *pages.figures()):

@@ -6,28 +6,37 @@ the median of ROUNDS rounds, with the slowest and the fastest.
 
 import json
 import re
+import sqlite3
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from statistics import median
+from time import monotonic, sleep
+from typing import Self
 from urllib.parse import urlencode
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import create_engine, delete, select, text
+from sqlalchemy.orm import Session
 
 import engines
 from bench import load, servers
 from bench.load import Call
 from bench.network import ZONE, Network, book_until, found, free_times
 from openslot.booking.models import Appointment, Status
+from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.outbox import OutboxMessage, State
 from openslot.directory.models import Practitioner
 from openslot.migrations import run as migrations
+from postoffice import post_office
 
 Calls = Callable[[int], Sequence[Call]]
 """Makes as many requests as are wanted."""
@@ -35,6 +44,7 @@ Calls = Callable[[int], Sequence[Call]]
 ROUNDS = 5
 PROCESSES = 2
 RACES = 20
+MAILS = 2_000
 
 BARE = r"""
 \set id random(1, 100000)
@@ -100,7 +110,33 @@ class Bench:
     size: Size
     network: Network
     database: Database
+    environment: dict[str, str]
     port: int
+
+    @classmethod
+    @contextmanager
+    def on(cls, address: str, folder: Path, size: Size) -> Iterator[Self]:
+        """Make a network without appointments at the address of an empty database."""
+        database = Database(address, hurried=False)
+        migrations.upgrade(database.engine)
+        environment = {
+            "OPENSLOT_DATABASE_URL": address,
+            "OPENSLOT_DATA_DIR": str(folder / "data"),
+            "OPENSLOT_RATE_LIMITS": "false",
+            "OPENSLOT_LOG_LEVEL": "error",
+        }
+        settings = Settings(
+            _env_file=None, database_url=address, data_dir=folder / "data", rate_limits=False
+        )
+        network = found(
+            database,
+            settings,
+            centres=size.centres,
+            practitioners=size.practitioners,
+            patients=size.patients,
+        )
+        yield cls(size, network, database, environment, servers.free_port())
+        database.close()
 
     def measure(
         self,
@@ -235,63 +271,117 @@ HEAD = (
 
 def lines(size: Size) -> Iterator[str]:
     """Yield the tables, line by line, while they are measured."""
-    with servers.folder() as folder, servers.postgresql(folder) as url, ExitStack() as stack:
-        with psycopg.connect(_plain(url, "postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE bench")
-        address = url.format(database="bench")
-        database = Database(address, hurried=False)
-        stack.callback(database.close)
-        migrations.upgrade(database.engine)
-        environment = {
-            "OPENSLOT_DATABASE_URL": address,
-            "OPENSLOT_DATA_DIR": str(folder / "data"),
-            "OPENSLOT_RATE_LIMITS": "false",
-            "OPENSLOT_LOG_LEVEL": "error",
-        }
-        settings = Settings(
-            _env_file=None,
-            database_url=address,
-            data_dir=folder / "data",
-            rate_limits=False,
-        )
-        network = found(
-            database,
-            settings,
-            centres=size.centres,
-            practitioners=size.practitioners,
-            patients=size.patients,
-        )
-        few, many = size.appointments
-        book_until(database, network, few)
-        bench = Bench(size, network, database, servers.free_port())
+    few, many = size.appointments
+    with (
+        servers.folder() as folder,
+        servers.postgresql(folder) as url,
+        _database(url, "postgres") as address,
+        Bench.on(address, folder, size) as bench,
+    ):
+        book_until(bench.database, bench.network, few)
         yield f"{size.practitioners:,} practitioners in {size.centres:,} centres, "
         yield f"{size.patients:,} patients, {many:,} appointments, {PROCESSES} web processes."
-        yield from _limits(bench, _plain(url, "bench"), environment)
-        with _served(bench, environment):
+        yield from _limits(bench, _plain(address))
+        with _served(bench):
             thin = [bench.measure("booking", bench.bookings, clients=1, rounds=3)]
             thin.append(
                 bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
             )
-        book_until(database, network, many)
-        with _served(bench, environment) as server:
+        book_until(bench.database, bench.network, many)
+        with _served(bench) as server:
             yield from _figures(bench, server, thin)
-        with _served(bench, environment, worker=True):
+        with _served(bench, worker=True):
             yield bench.measure("booking beside the worker", bench.bookings, clients=32).row()
+        yield from _mails(bench)
+
+
+def other_engines(size: Size) -> Iterator[str]:
+    """Yield a table of bookings on SQLite and MariaDB."""
+    yield HEAD
+    with servers.folder() as folder:
+        bare = _bare_on_sqlite(folder / "bare.sqlite3", size.seconds)
+        yield bare.row()
+        with Bench.on(f"sqlite:///{folder / 'bench.sqlite3'}", folder, size) as bench:
+            yield _booking_on(bench, "SQLite").row(bare.rate)
+    with (
+        servers.folder() as folder,
+        servers.mariadb(folder) as url,
+        _database(url, "mysql") as address,
+        Bench.on(address, folder, size) as bench,
+    ):
+        yield _booking_on(bench, "MariaDB").row()
+
+
+def _booking_on(bench: Bench, engine: str) -> Figure:
+    book_until(bench.database, bench.network, bench.size.appointments[0])
+    with _served(bench):
+        return bench.measure(f"booking on {engine}", bench.bookings, clients=8)
+
+
+def _bare_on_sqlite(file: Path, seconds: float) -> Figure:
+    """The bare transaction in one process, which no second one waits for."""
+    figure = Figure("limit: bare transaction on SQLite, 1 client", [], [])
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+            "CREATE TABLE bare_page (id integer PRIMARY KEY, version integer);"
+            "CREATE TABLE bare_row (id integer PRIMARY KEY, page integer);"
+        )
+        connection.execute("BEGIN")
+        pages = ((number, 0) for number in range(1, 100_001))
+        connection.executemany("INSERT INTO bare_page VALUES (?, ?)", pages)
+        connection.execute("COMMIT")
+        for _ in range(ROUNDS):
+            began, count = monotonic(), 0
+            while monotonic() < began + seconds:
+                count += 1
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(
+                    "UPDATE bare_page SET version = version + 1 WHERE id = ?", [count % 100_000 + 1]
+                )
+                connection.execute("INSERT INTO bare_row (page) VALUES (?)", [count])
+                connection.execute("COMMIT")
+            figure.rates.append(count / (monotonic() - began))
+            figure.took.append(1000 / figure.rates[-1])
+    return figure
+
+
+def _mails(bench: Bench) -> Iterator[str]:
+    """Measure how fast the worker empties an outbox to a mail server that answers at once."""
+    with post_office() as post:
+        mail = {
+            "OPENSLOT_SMTP_HOST": "127.0.0.1",
+            "OPENSLOT_SMTP_PORT": str(post.port),
+            "OPENSLOT_MAIL_FROM": "desk@bench.example",
+            "OPENSLOT_PUBLIC_URL": "http://127.0.0.1",
+        }
+        bench.database.run(_forget_messages)
+        with _served(bench):
+            load.run(bench.port, bench.bookings(MAILS), clients=8)
+        command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "worker"]
+        with servers.started(command, bench.environment | mail):
+            while not post.taken:
+                sleep(0.01)
+            began, before = monotonic(), len(post.taken)
+            while bench.database.read(_waiting) and monotonic() < began + 120:
+                sleep(0.05)
+            rate = (len(post.taken) - before) / (monotonic() - began)
+    yield ""
+    yield f"{len(post.taken):,} mails of {MAILS:,} bookings, composed and sent by one worker: "
+    yield f"{rate:,.0f} each second."
 
 
 @contextmanager
-def _served(
-    bench: Bench, environment: dict[str, str], *, worker: bool = False
-) -> Iterator[servers.Server]:
+def _served(bench: Bench, *, worker: bool = False) -> Iterator[servers.Server]:
     """Run `openslot serve`, with its worker or without."""
     command = ["-m", "openslot.entrypoints.cli.main", "serve", "--port", str(bench.port)]
     command += ["--workers", str(PROCESSES), *([] if worker else ["--no-worker"])]
-    with servers.serving(command, environment, bench.port) as server:
+    with servers.serving(command, bench.environment, bench.port) as server:
         load.run(bench.port, bench.slots(20, 7), clients=4)  # the directory is read at first use
         yield server
 
 
-def _limits(bench: Bench, address: str, environment: dict[str, str]) -> Iterator[str]:
+def _limits(bench: Bench, address: str) -> Iterator[str]:
     """Measure the least that can be done on this machine."""
     yield ""
     yield HEAD
@@ -309,7 +399,7 @@ def _limits(bench: Bench, address: str, environment: dict[str, str]) -> Iterator
     command = ["-m", "bench.bare", str(bench.port)]
     with ExitStack() as stack:
         for _ in range(PROCESSES):
-            stack.enter_context(servers.serving(command, environment, bench.port))
+            stack.enter_context(servers.serving(command, bench.environment, bench.port))
         for clients in (1, 8, 32):
             figure = bench.measure(
                 "limit: Flask with one SELECT", bench.same("GET", "/version"), clients=clients
@@ -379,6 +469,24 @@ def _pgbench(address: str, clients: int, seconds: float) -> float:
     return float(rate[1])
 
 
-def _plain(url: str, database: str) -> str:
+@contextmanager
+def _database(url: str, existing: str) -> Iterator[str]:
+    """The address of a new database on a server that has an ``existing`` one."""
+    engine = create_engine(url.format(database=existing), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE bench"))
+    engine.dispose()
+    yield url.format(database="bench")
+
+
+def _plain(address: str) -> str:
     """Return the address of a database as libpq takes it."""
-    return url.format(database=database).replace("+psycopg", "", 1)
+    return address.replace("+psycopg", "", 1)
+
+
+def _waiting(session: Session) -> int:
+    return outbox.counts(session).get(State.WAITING, 0)
+
+
+def _forget_messages(session: Session) -> None:
+    session.execute(delete(OutboxMessage))

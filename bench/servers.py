@@ -48,6 +48,18 @@ def postgresql(where: Path) -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def mariadb(where: Path) -> Iterator[str]:
+    """A MariaDB that is durable; its URL, with {database} to fill in."""
+    server = engines.start_mariadb(
+        where, "--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"
+    )
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
 @dataclass
 class Server:
     """A running server."""
@@ -80,24 +92,33 @@ def _proportional(number: int) -> float:
 
 
 @contextmanager
-def serving(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[Server]:
-    """Run a server at the port until the end of the block."""
+def started(
+    command: list[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program of OpenSlot until the end of the block."""
     process = subprocess.Popen(
-        [sys.executable, *command],
+        command,
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,  # a server ends with its parent, whose end closes this
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(port, process)
-        yield Server(port, process)
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@contextmanager
+def serving(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[Server]:
+    """Run a server at the port until the end of the block."""
+    with started([sys.executable, *command], environment) as process:
+        _wait_for(port, process)
+        yield Server(port, process)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -214,8 +214,9 @@ def _start_postgres(home: Home, settings: dict[str, str]) -> Server:
     )
 
 
-def start_mariadb(parent: Path) -> Server:
-    """A MariaDB on a free port of 127.0.0.1, with a password that only this run knows."""
+def start_mariadb(parent: Path, *durable: str) -> Server:
+    """A MariaDB on a free port of 127.0.0.1, with a password that only this run knows, and fast
+    settings unless others are given."""
     home = Home.make(parent, "mysql")
     data, password = str(home.folder / "data"), secrets.token_hex(16)
     home.run(
@@ -235,11 +236,11 @@ def start_mariadb(parent: Path) -> Server:
     first.chmod(0o644)
     for _ in range(TRIES - 1):
         with suppress(RuntimeError):
-            return _start_mariadbd(home, password)
-    return _start_mariadbd(home, password)
+            return _start_mariadbd(home, password, *durable)
+    return _start_mariadbd(home, password, *durable)
 
 
-def _start_mariadbd(home: Home, password: str) -> Server:
+def _start_mariadbd(home: Home, password: str, *durable: str) -> Server:
     port = _free_port()
     process = home.start(
         program("mariadbd") or "mariadbd",
@@ -263,6 +264,7 @@ def _start_mariadbd(home: Home, password: str) -> Server:
         "--innodb-use-native-aio=0",
         "--innodb-lock-wait-timeout=20",
         "--lock-wait-timeout=30",
+        *durable,
     )
     url = f"mariadb+pymysql://openslot:{password}@127.0.0.1:{port}/{{database}}?charset=utf8mb4"
 
@@ -271,7 +273,11 @@ def _start_mariadbd(home: Home, password: str) -> Server:
 
     _wait_for(process, answers, home)
     return Server(
-        url, process, signal.SIGTERM, ("127.0.0.1", port), lambda: _start_mariadbd(home, password)
+        url,
+        process,
+        signal.SIGTERM,
+        ("127.0.0.1", port),
+        lambda: _start_mariadbd(home, password, *durable),
     )
 
 
