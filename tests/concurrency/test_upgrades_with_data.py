@@ -237,7 +237,8 @@ def test_appointments_keep_their_time_and_every_text_its_letters(past: Past) -> 
     assert words(past.engine) == before
     run.upgrade(past.engine)
     check_whole(past)
-    assert {name: words(past.engine)[name] for name in before} == before
+    again = words(past.engine)
+    assert {name: again[name] for name in before} == before
 
 
 def test_renamed_columns_statuses_and_topics_keep_their_rows(blank_engine: Engine) -> None:
