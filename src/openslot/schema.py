@@ -10,6 +10,7 @@ from openslot.identity import models as identity
 from openslot.notifications import models as notifications
 from openslot.records import models as records
 from openslot.referrals import models as referrals
+from openslot.resources import models as resources
 from openslot.schedules import models as schedules
 from openslot.waiting_list import models as offers
 from openslot.webhooks import models as webhooks
@@ -29,6 +30,7 @@ TABLES = (
     records,
     referrals,
     requests,
+    resources,
     schedules,
     locks,
     webhooks,

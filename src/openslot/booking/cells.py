@@ -13,13 +13,20 @@ from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
+from openslot.booking.diaries import Occupied, occupied
 from openslot.booking.models import Status
-from openslot.booking.queries import ForWhom, Occupied, occupied
+from openslot.booking.queries import ForWhom
 from openslot.booking.slots import free_starts
 from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules.availability import Span, Window, bits, mask_of, ones, starts_of_runs
-from openslot.schedules.rules import Place, bookable_span, starts_beside, times_of
+from openslot.schedules.rules import (
+    Place,
+    bookable_span,
+    starts_beside,
+    starts_served,
+    times_of,
+)
 
 
 class Use(StrEnum):
@@ -134,7 +141,7 @@ def full_board(
     uses: frozenset[Use] = frozenset(Use),
 ) -> Board:
     """Return the cells with one of ``uses``, in two statements."""
-    diary_ids = sorted({diary for place in places.values() for diary in _diaries(place)})
+    diary_ids = sorted({diary for place in places.values() for diary in place.read_ids})
     taken = diaries.taken(work.session, diary_ids, window)
     occupied_spans = occupied(work, window, diary_ids)
     by_diary = _masks_by_diary(occupied_spans, window)
@@ -167,10 +174,6 @@ class _Taken(NamedTuple):
     held: int = 0
     absent: int = 0
     booked: int = 0
-
-
-def _diaries(place: Place) -> tuple[int, ...]:
-    return (*place.claimed_ids, place.closures_id)
 
 
 def _masks_by_diary(occupied_spans: Iterable[Occupied], window: Window) -> dict[int, _Taken]:
@@ -223,28 +226,37 @@ def _add_cells(
     """Add the cells of a schedule to the board, except those of its own appointments."""
     window, length = board.window, place.slot_ticks
     absent, held, busy = 0, 0, 0
-    for diary_id in _diaries(place):
+    for diary_id in (*place.claimed_ids, place.closures_id):
         causes = by_diary.get(diary_id, _Taken())
         absent, held = absent | causes.absent, held | causes.held
-        live = causes.absent | causes.held | causes.booked
-        busy |= taken.get(diary_id, 0) & ~(causes.expired & ~live)
+        busy |= _busy(diary_id, taken, by_diary)
     booked = mask_of([Span(tick, tick + minutes // 5) for tick, minutes in own], window)
     opened, starts = times_of(place, window)
     own_diary = taken.get(place.diary_id, 0) & busy
     also = starts_beside(place, own_diary, place.slot_minutes)
     before, after = place.before // 5, place.after // 5
     free = starts_of_runs(opened & ~busy, before + length + after) << before & (starts | also)
+    served = starts_served(
+        place, window, place.slot_minutes, lambda one: _busy(one.diary_id, taken, by_diary)
+    )
     cells = starts_of_runs(opened, length) & starts & ~_touching(booked, length)
     away = cells & _touching(absent, length)
     tentative = cells & _touching(held, length) & ~away
     masks = {
-        Use.FREE: free & mask_of([bookable_span(place, now)], window),
+        Use.FREE: free & served & mask_of([bookable_span(place, now)], window),
         Use.UNAVAILABLE: away,
         Use.TENTATIVE: tentative,
-        Use.BUSY: cells & _touching(busy, length) & ~away & ~tentative,
+        Use.BUSY: cells & (_touching(busy, length) | ~served) & ~away & ~tentative,
     }
     for use in uses:
         board.masks[place.schedule_id, place.slot_minutes, use] = masks[use]
+
+
+def _busy(diary_id: int, taken: Mapping[int, int], by_diary: Mapping[int, _Taken]) -> int:
+    """Return the taken time of a diary without that of expired holds."""
+    causes = by_diary.get(diary_id, _Taken())
+    live = causes.absent | causes.held | causes.booked
+    return taken.get(diary_id, 0) & ~(causes.expired & ~live)
 
 
 def _touching(mask: int, length: int) -> int:

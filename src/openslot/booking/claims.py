@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
+from openslot.booking.diaries import resource_of
 from openslot.booking.errors import (
     Absent,
     CentreClosed,
@@ -19,7 +20,7 @@ from openslot.booking.errors import (
     PatientBusy,
     SlotTaken,
 )
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, AppointmentResource, Status
 from openslot.booking.rules import may_book_others
 from openslot.booking.slots import nearest
 from openslot.core.db import LostRace
@@ -41,6 +42,7 @@ class Claimed(TypedDict):
     diary_id: int
     room_diary_id: int | None
     patient_diary_id: int | None
+    resources: list[AppointmentResource]
 
 
 def claimed(place: Place, patient: Patient | None) -> Claimed:
@@ -49,6 +51,7 @@ def claimed(place: Place, patient: Patient | None) -> Claimed:
         "diary_id": place.diary_id,
         "room_diary_id": place.room_id,
         "patient_diary_id": patient.diary_id if patient else None,
+        "resources": [resource_of(member) for member in place.members],
     }
 
 
@@ -68,7 +71,8 @@ def busy_times(place: Place, span: Span) -> Busy:
 def claims_in(diaries: Claimed, span: Span, busy: Span) -> list[Claim]:
     """Return a claim in each of the diaries: ``span`` in the patient's, ``busy`` in all others."""
     patient_diary_id = diaries["patient_diary_id"]
-    others = (diaries["diary_id"], diaries["room_diary_id"])
+    members = (resource.diary_id for resource in diaries["resources"])
+    others = (diaries["diary_id"], diaries["room_diary_id"], *members)
     return [
         *((diary_id, busy) for diary_id in others if diary_id is not None),
         *([(patient_diary_id, span)] if patient_diary_id is not None else ()),
@@ -262,4 +266,4 @@ def offering(
             minutes=taken.minutes,
             whom=whom.without(besides) if whom else None,
         )
-        raise SlotTaken(free, schedule_id=place.schedule_id, minutes=taken.minutes) from None
+        raise type(taken)(free, schedule_id=place.schedule_id, minutes=taken.minutes) from None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, identifiers, opening, queries
+from openslot.booking import claims, identifiers, needs, opening, queries
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
@@ -261,6 +261,7 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
     # The patient's one appointment that day, unless it had another beside it from the start.
     appointment.one_a_day = _daily_key(work, appointment, place)
     with offering(work, place, span, appointment.patient_id):
+        place = needs.choose(work, place, span, keep=[appointment])
         claims.take(work, place, span, appointment.patient, [])
     for name, value in claims.claimed(place, appointment.patient).items():
         setattr(appointment, name, value)
@@ -324,6 +325,7 @@ def enter(
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     if any(referral is not None and other.referral_use == referral for other in others):
         raise ReferralSpent(field="referral")
+    place = needs.choose(work, place, span, in_hours=False)
     schedule = claims.take(work, place, span, patient, [])
     appointment = _add(
         work, booking_request, place, span, patient, schedule, referral, status=status
@@ -450,6 +452,7 @@ def make(
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
+        place = needs.choose(work, place, span, instead=holds)
         schedule = claims.take(work, place, span, patient, holds)
     appointment = _add(
         work,
@@ -540,7 +543,8 @@ def confirm(
     and Absent or CentreClosed for an absence or closure.
     """
     check_begins(appointment.starts_at, work.now)
-    claims.check_there(work, place, span_between(appointment.starts_at, appointment.ends_at))
+    span = span_between(appointment.starts_at, appointment.ends_at)
+    claims.check_there(work, needs.as_chosen(place, appointment), span)
     appointment.status = Status.BOOKED
     appointment.held_until = None
     appointment.opens_record_at = opening.when_made(
@@ -608,7 +612,9 @@ def reschedule(
     holds = {other for other in (*replaced_holds, hold) if other is not None}
     own_key = appointment.one_a_day
     with offering(work, place, span, appointment.patient_id, besides=own_key):
-        claims.take(work, place, span, appointment.patient, [appointment, *holds])
+        instead = [appointment, *holds]
+        place = needs.choose(work, place, span, instead=instead, keep=instead)
+        claims.take(work, place, span, appointment.patient, instead)
     appointment.opens_record_at = opening.when_moved(
         work.actor, place, instant_of(span.start), appointment, work.now
     )

@@ -71,6 +71,10 @@ class SlotTaken(Conflict):
         super().__init__(field="start")
 
 
+class NeedsTaken(SlotTaken):
+    """A room, machine or person that this needs is not free at this time. Choose another time."""
+
+
 class PatientBusy(Conflict):
     """There is already another appointment at this time. Choose a different time.
 

@@ -8,12 +8,22 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, Uuid, false
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
-from openslot.directory.models import Centre, Department, Mode, Patient, Practitioner, Service
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Mode,
+    Patient,
+    Practitioner,
+    Room,
+    RoomKind,
+    Service,
+)
 from openslot.schedules.models import Schedule
+from openslot.schedules.needs import Member
 
 
 class Status(StrEnum):
@@ -46,10 +56,10 @@ def _like(name: str) -> Callable[[Any], Any]:
 
 
 class Appointment(Base):
-    """An appointment or a hold. It claims its ticks in the diaries of its schedule, its room and
-    its patient. ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` are the diaries that it
-    claimed: if the schedule gets another room, the appointment stays in its own. The patient is
-    busy from ``starts_at`` to ``ends_at``, and whoever gives the care from ``busy_from`` to
+    """An appointment or a hold. It claims its ticks in the diaries of its schedule, its room, its
+    patient and its ``resources``. ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` are the
+    diaries that it claimed: if the schedule gets another room, the appointment stays in its own.
+    The patient is busy from ``starts_at`` to ``ends_at``, and all others from ``busy_from`` to
     ``busy_until``, with preparation and clean-up. ``service_id`` is the service that was chosen
     among those that the schedule offers.
 
@@ -107,6 +117,9 @@ class Appointment(Base):
     schedule: Mapped[Schedule] = relationship(lazy="raise")
     chosen_service: Mapped[Service | None] = relationship(lazy="joined")
     patient: Mapped[Patient | None] = relationship(lazy="raise")
+    resources: Mapped[list["AppointmentResource"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="AppointmentResource.diary_id"
+    )
 
     @property
     def minutes(self) -> int:
@@ -158,3 +171,51 @@ class Appointment(Base):
         return self.schedule.name
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word
+
+
+class AppointmentResource(Base):
+    """A room or machine, or a further practitioner, whose diary an appointment claims its time in
+    because its service needs them."""
+
+    __tablename__ = "appointment_resource"
+    __table_args__ = (Index(None, "diary_id"),)
+
+    appointment_id: Mapped[UUID] = mapped_column(
+        ForeignKey("appointment.id", ondelete="CASCADE"), primary_key=True
+    )
+    diary_id: Mapped[int] = mapped_column(
+        ForeignKey("diary.id"), primary_key=True, autoincrement=False
+    )
+
+    room: Mapped[Room | None] = relationship(
+        primaryjoin=lambda: Room.diary_id == foreign(AppointmentResource.diary_id),
+        viewonly=True,
+        lazy="joined",
+    )
+    practitioner: Mapped[Practitioner | None] = relationship(
+        primaryjoin=lambda: Practitioner.diary_id == foreign(AppointmentResource.diary_id),
+        viewonly=True,
+        lazy="joined",
+    )
+
+    @property
+    def member(self) -> Member:
+        """Return the room, machine or practitioner as a member that can serve a need."""
+        return Member(self.diary_id, self._row.id, self.name, self.kind)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the room, machine or practitioner."""
+        return self._row.name
+
+    @property
+    def kind(self) -> RoomKind | None:
+        """Return the kind of a room, or None for a practitioner."""
+        return self.room.kind if self.room else None
+
+    @property
+    def _row(self) -> Room | Practitioner:
+        row = self.room or self.practitioner
+        if row is None:
+            raise LookupError(self.diary_id)
+        return row

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, queries
+from openslot.booking import claims, needs, queries
 from openslot.booking.commands import (
     check_patient,
     confirm,
@@ -57,6 +57,7 @@ def hold_for_reschedule(
         check_patient(appointment.patient, place)
     # For an actor without rights, so that a day with another appointment is never offered.
     key_for_move(work.by(_NOBODY), place, appointment, span)
+    place = needs.choose(work, place, span)
     claims.take(work, place, span, appointment.patient, [])
     hold = Appointment(
         id=new_id(),

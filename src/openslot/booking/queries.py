@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    cast,
     false,
     func,
     literal,
@@ -27,7 +26,7 @@ from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import identifiers
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, AppointmentResource, Status
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
@@ -43,7 +42,7 @@ from openslot.directory.models import (
     Service,
 )
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
-from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
+from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule
 from openslot.schedules.rules import Place
 
@@ -369,15 +368,24 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
     if has_patient:
         own = and_(_replaceable(is_program), Appointment.patient_id == bindparam("patient"))
         is_expired = or_(is_expired, own)
-    expired_holds = (is_expired, _busy_between(since, until))
+    expired_holds = (is_expired, busy_between(since, until))
     holds = select(literal(value=True), *_CLAIMED).where(*expired_holds)
+    also = _by_resources(literal(value=True)).where(*expired_holds)
     times = (Absence.starts_at, Absence.ends_at)
     absences = select(literal(value=False), Absence.diary_id, null(), null(), *times, *times).where(
         Absence.starts_at < until,
         Absence.ends_at > since,
-        Absence.diary_id.in_(select(Appointment.diary_id).where(*expired_holds)),
+        or_(
+            *(
+                Absence.diary_id.in_(select(column).where(*expired_holds))
+                for column in (Appointment.diary_id, Appointment.room_diary_id)
+            ),
+            Absence.diary_id.in_(
+                select(AppointmentResource.diary_id).join(Appointment).where(*expired_holds)
+            ),
+        ),
     )
-    return holds.union_all(absences)
+    return holds.union_all(also, absences)
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:
@@ -417,12 +425,15 @@ def every_claim(session: Session) -> list[Claim]:
 
 
 _DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient_diary_id)
-"""The diaries that an appointment claims its time in."""
+"""The diaries that an appointment claims its time in, besides those of its resources."""
 
 
 def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
     """Return the condition for appointments with one of these diaries."""
-    return or_(*(column.in_(diary_ids) for column in _DIARIES))
+    needing = select(AppointmentResource.appointment_id).where(
+        AppointmentResource.diary_id.in_(diary_ids)
+    )
+    return or_(*(column.in_(diary_ids) for column in _DIARIES), Appointment.id.in_(needing))
 
 
 def _expired(now: _Moment) -> ColumnElement[bool]:
@@ -437,28 +448,36 @@ def _replaceable(is_program: bool) -> ColumnElement[bool]:
 
 
 def _over(span: Span) -> ColumnElement[bool]:
-    return _busy_between(instant_of(span.start), instant_of(span.end))
+    return busy_between(instant_of(span.start), instant_of(span.end))
 
 
-def _busy_between(starts: _Moment, ends: _Moment) -> ColumnElement[bool]:
+def busy_between(starts: _Moment, ends: _Moment) -> ColumnElement[bool]:
     """Return the condition for appointments that take time of somebody in the period; the patient
     is never busy when nobody gives care."""
     return and_(Appointment.busy_until > starts, Appointment.busy_from < ends)
 
 
 def _claims(session: Session, *where: ColumnElement[bool]) -> list[Claim]:
-    query = select(*_CLAIMED).where(Appointment.status.in_(CLAIMING), *where)
+    where = (Appointment.status.in_(CLAIMING), *where)
+    query = select(*_CLAIMED).where(*where).union_all(_by_resources().where(*where))
     return [claim for row in session.execute(query) for claim in _claims_of_row(*row)]
 
 
-_CLAIMED = (
-    *_DIARIES,
+_TIMES = (
     Appointment.busy_from,
     Appointment.busy_until,
     Appointment.starts_at,
     Appointment.ends_at,
 )
+
+_CLAIMED = (*_DIARIES, *_TIMES)
 """The diaries of an appointment, and the times that it takes there."""
+
+
+def _by_resources(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """Select the same of each of an appointment's resources, after the columns."""
+    query = select(*columns, AppointmentResource.diary_id, null(), null(), *_TIMES)
+    return query.join_from(AppointmentResource, Appointment)
 
 
 def _claims_of_row(
@@ -596,94 +615,3 @@ def external_id_exists(session: Session, external_id: str) -> bool:
     """Return whether an appointment has this external identifier."""
     query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
     return session.scalar(query) is not None
-
-
-class Occupied(NamedTuple):
-    """Taken time of diaries: of an appointment or, if ``status`` is None, of an absence or a
-    closure. ``diary_ids`` of an appointment are those of schedule and room, not the patient's;
-    there it takes ``busy``, with the time around it."""
-
-    schedule_id: int | None
-    service_id: int | None
-    diary_ids: tuple[int, ...]
-    status: Status | None
-    span: Span
-    busy: Span
-    expired: bool
-
-
-def occupied(work: Work, window: Window, diary_ids: Sequence[int]) -> list[Occupied]:
-    """Return the taken time of the diaries in ``window``, in one statement.
-
-    For more than MOST_IDS_NAMED diaries it returns that of all.
-    """
-    starts, ends = instant_of(window.start), instant_of(window.end)
-    appointments = _of_appointments(starts, ends)
-    absences = _of_absences(starts, ends)
-    closures = _of_closures(starts, ends)
-    if len(diary_ids) <= MOST_IDS_NAMED:
-        appointments = appointments.where(claims_one_of(diary_ids))
-        absences = absences.where(Absence.diary_id.in_(diary_ids))
-        closures = closures.where(Centre.diary_id.in_(diary_ids))
-    return [
-        _occupied(row, work.now)
-        for row in work.session.execute(appointments.union_all(absences, closures))
-    ]
-
-
-def _of_appointments(starts: datetime, ends: datetime) -> Any:
-    return select(
-        Appointment.schedule_id,
-        Appointment.diary_id,
-        Appointment.room_diary_id,
-        Appointment.status,
-        Appointment.held_until,
-        Appointment.starts_at,
-        Appointment.ends_at,
-        Appointment.busy_from,
-        Appointment.busy_until,
-        Appointment.service_id,
-    ).where(Appointment.status.in_(CLAIMING), _busy_between(starts, ends))
-
-
-def _of_absences(starts: datetime, ends: datetime) -> Any:
-    return select(
-        null(),
-        Absence.diary_id,
-        null(),
-        null(),
-        cast(null(), Instant),
-        *(Absence.starts_at, Absence.ends_at) * 2,
-        null(),
-    ).where(Absence.ends_at > starts, Absence.starts_at < ends)
-
-
-def _of_closures(starts: datetime, ends: datetime) -> Any:
-    return (
-        select(
-            null(),
-            Centre.diary_id,
-            null(),
-            null(),
-            cast(null(), Instant),
-            *(Closure.starts_at, Closure.ends_at) * 2,
-            null(),
-        )
-        .join(Centre, Centre.id == Closure.centre_id)
-        .where(Closure.ends_at > starts, Closure.starts_at < ends)
-    )
-
-
-def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
-    schedule_id, diary_id, room_id, status, held_until, starts, ends, *busy, service_id = row
-    diaries = (diary_id,) if room_id is None else (diary_id, room_id)
-    expired = status == Status.HELD and held_until is not None and held_until <= now
-    return Occupied(
-        schedule_id,
-        service_id,
-        diaries,
-        Status(status) if status else None,
-        span_between(starts, ends),
-        span_between(*busy),
-        expired,
-    )

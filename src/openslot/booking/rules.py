@@ -326,14 +326,18 @@ def is_of(place: Place, appointment: Appointment) -> bool:
 
 def place_for(appointment: Appointment, place: Place) -> Place | None:
     """Return the place as an appointment finds it that moves there: with its own service, length
-    and margins, whatever the place offers by now. None if it is another schedule's and does not
+    and margins, whatever the place offers by now; it needs what the service does, or those whom it
+    has if the service is no longer offered. None if it is another schedule's and does not
     offer the service."""
     if not (place.services or appointment.service_id):
         return place
     stays = place.schedule_id == appointment.schedule_id
-    if not stays and place.offering(appointment.service_id) is None:
+    offered = place.offering(appointment.service_id)
+    if not stays and offered is None:
         return None
+    own = tuple((resource.member,) for resource in appointment.resources) if not offered else ()
     return place._replace(
+        needs=offered.needs if offered else own,
         service_id=appointment.service_id,
         slot_minutes=appointment.minutes,
         max_slots=1,

@@ -45,7 +45,15 @@ from openslot.schedules.availability import (
     window_over,
 )
 from openslot.schedules.diaries import Claim
-from openslot.schedules.rules import Place, bookable_span, starts_beside, times_of
+from openslot.schedules.needs import Member, assigned
+from openslot.schedules.rules import (
+    Place,
+    bookable_span,
+    open_ticks_of,
+    starts_beside,
+    starts_served,
+    times_of,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -135,6 +143,7 @@ class Board:
     taken: dict[int, int]
     now: datetime
     whom: ForWhom | None = None
+    _fits: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def free_starts(
         self, place: Place, minutes: int | None = None, besides: Sequence[int] = ()
@@ -145,16 +154,33 @@ class Board:
         if minutes % place.slot_minutes or minutes > place.longest:
             return 0
         busy = 0
-        for diary_id in _diaries_of(place):
+        for diary_id in (*place.claimed_ids, place.closures_id):
             busy |= self.taken.get(diary_id, 0)
         times = times_of(place, self.window)
         before, after = place.before // 5, place.after // 5
         fits = starts_of_runs(times.opened & ~busy, before + minutes // 5 + after) << before
+        fits &= starts_served(place, self.window, minutes, self._busy, self._fits)
         if self.whom or besides:
             fits &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
         bookable = mask_of([bookable_span(place, self.now)], self.window)
         starts = starts_beside(place, self.taken.get(place.diary_id, 0), minutes) | times.starts
         return fits & starts & bookable
+
+    def _busy(self, member: Member) -> int:
+        return self.taken.get(member.diary_id, 0)
+
+    def serving(self, place: Place, busy: Span) -> tuple[Member, ...]:
+        """Return who would serve the needs of the place in a time that is free."""
+        wanted = mask_of([busy], self.window)
+        able = (
+            [
+                member
+                for member in need
+                if not wanted & ~(open_ticks_of(member, place, self.window) & ~self._busy(member))
+            ]
+            for need in place.needs
+        )
+        return tuple(assigned(list(able)) or ())
 
     def _patient_busy(self, place: Place, besides: Sequence[int]) -> int:
         """Return the time of the patient and of the diaries besides, which need no margins."""
@@ -169,6 +195,7 @@ class Board:
         """Mark a time as taken on this board only."""
         for diary_id in diary_ids:
             self.taken[diary_id] = self.taken.get(diary_id, 0) | mask_of([span], self.window)
+        self._fits.clear()
 
 
 def board(
@@ -187,7 +214,7 @@ def board(
     free for emergencies is free for a place ``in_emergency``, with two more statements for each.
     """
     places = tuple(places)
-    diary_ids = {diary_id for place in places for diary_id in _diaries_of(place)} | set(besides)
+    diary_ids = {diary_id for place in places for diary_id in place.read_ids} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
     taken = diaries.taken(work.session, diary_ids, window)
     if whom and len(diary_ids) > diaries.MOST_IDS_NAMED:  # then patients' diaries are left out
@@ -264,10 +291,6 @@ def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Sp
         return bool(starts_beside(place, taken, minutes) >> at & 1)
 
     return check_booking_request(place, start, minutes, work.now, is_beside=is_beside)
-
-
-def _diaries_of(place: Place) -> tuple[int, ...]:
-    return (*place.claimed_ids, place.closures_id)
 
 
 SOON = timedelta(days=3)

@@ -79,6 +79,13 @@ class Mode(StrEnum):
     VIDEO = "video"
 
 
+class RoomKind(StrEnum):
+    """What a row of rooms is: a room, or a machine, chair or other thing that is used in one."""
+
+    ROOM = "room"
+    DEVICE = "device"
+
+
 class Diary(Base):
     """The busy time of a practitioner, patient, service or room, or the closed time of a centre.
     Its pages belong to the schedules."""
@@ -119,7 +126,8 @@ class Centre(Base, Dated):
 
 
 class Room(Base):
-    """A room or machine of a centre, used by one appointment at a time."""
+    """A room, machine, chair or other thing of a centre, used by one appointment at a time; what
+    services need are groups of them (resources/models.py)."""
 
     __tablename__ = "room"
     __table_args__ = (UniqueConstraint("centre_id", "name"),)
@@ -128,6 +136,9 @@ class Room(Base):
     diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"), unique=True)
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"))
     name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[RoomKind] = mapped_column(
+        Word(RoomKind, 20), default=RoomKind.ROOM, server_default=RoomKind.ROOM
+    )
 
 
 class Department(Base, Dated):

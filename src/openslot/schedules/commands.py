@@ -18,8 +18,10 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.details import is_length
 from openslot.directory.editing import NotYoursToChange, check_kept
-from openslot.directory.models import Centre, Department, Room, Service
+from openslot.directory.models import Centre, Department, Service
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_every
+from openslot.resources.commands import room_named
+from openslot.resources.queries import room_name
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Closure, Schedule, StartsFrom
@@ -249,7 +251,7 @@ def details_of(session: Session, schedule: Schedule) -> ScheduleDetails:
     values = {
         name: getattr(schedule, name) for name in ScheduleDetails.model_fields if name != "room"
     }
-    return ScheduleDetails(**values, room=queries.room_name(session, schedule.room_id))
+    return ScheduleDetails(**values, room=room_name(session, schedule.room_id))
 
 
 def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails) -> None:
@@ -261,21 +263,8 @@ def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails)
     schedule.max_slots = details.max_slots
     schedule.notice_minutes = details.notice_minutes
     schedule.horizon_days = details.horizon_days
-    schedule.room_id = _room_id(session, schedule.centre_id, details.room)
-
-
-def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
-    if name is None:
-        return None
-    # Without the lock, two requests that spell the name differently could create two rooms.
-    lock(session, f"rooms of centre {centre_id}")
-    for room in queries.rooms(session, centre_id):
-        if room.name.casefold() == name.casefold():
-            return room.id
-    room = Room(centre_id=centre_id, name=name, diary_id=directory.new_diary(session, "room"))
-    session.add(room)
-    session.flush()
-    return room.id
+    room = room_named(session, schedule.centre_id, details.room) if details.room else None
+    schedule.room_id = room.id if room else None
 
 
 def _set_hours(

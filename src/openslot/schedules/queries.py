@@ -1,16 +1,16 @@
 """Queries of schedules, with all that decides when they can be booked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, case, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from openslot.core import keyset
-from openslot.core.folding import is_text
+from openslot.core.folding import folded, is_text
 from openslot.directory.models import (
     BookableBy,
     Centre,
@@ -20,6 +20,8 @@ from openslot.directory.models import (
     Service,
     StaffMember,
 )
+from openslot.resources import queries as resources
+from openslot.resources.models import ServiceNeed
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import (
     Absence,
@@ -29,6 +31,7 @@ from openslot.schedules.models import (
     OpeningHours,
     Schedule,
 )
+from openslot.schedules.needs import Member, Need, of_schedule
 from openslot.schedules.rules import Offered, Place
 
 Ts = TypeVarTuple("Ts")
@@ -69,6 +72,8 @@ def places(
             Schedule.flush,
             func.coalesce(Service.minutes_before, 0),
             func.coalesce(Service.minutes_after, 0),
+            Schedule.service_id,
+            exists().where(ServiceNeed.service_id == Schedule.service_id),
             _OFFERS,
             OpeningHours.weekday,
             OpeningHours.starts,
@@ -87,14 +92,93 @@ def places(
         .order_by(Schedule.id, OpeningHours.weekday, OpeningHours.starts)
     )
     where = where if inactive else (*where, *bookable())
-    rows = session.execute(query.where(*where)).all()
+    rows: Sequence[Sequence[Any]] = session.execute(query.where(*where)).all()
+    by_id = _assemble(rows)
     services: dict[int, list[Offered]] = {}
+    own_services = {row[0]: row[_OFFERS_AT - 2] for row in rows}
+    needing = {row[_OFFERS_AT - 2] for row in rows if row[_OFFERS_AT - 1]}
     if any(row[_OFFERS_AT] for row in rows):
-        for schedule_id, *values in session.execute(_offered().where(*where)):
-            services.setdefault(schedule_id, []).append(Offered(*values))
-    return {
-        key: place.offering_all(services.get(key, ())) for key, place in _assemble(rows).items()
-    }
+        for schedule_id, has_needs, *values in session.execute(_offered().where(*where)):
+            offered = Offered(*values)
+            services.setdefault(schedule_id, []).append(offered)
+            needing |= {offered.service_id} if has_needs else set()
+    if needing:
+        _add_needs(session, by_id, own_services, services, needing)
+    return {key: place.offering_all(services.get(key, ())) for key, place in by_id.items()}
+
+
+def _add_needs(
+    session: Session,
+    by_id: dict[int, Place],
+    own_services: Mapping[int, int | None],
+    services: Mapping[int, list[Offered]],
+    needing: Collection[int],
+) -> None:
+    """Set what the services of these schedules need there, in three statements."""
+    needs = resources.needs(session, needing)
+    centre_ids = {place.centre_id for place in by_id.values()}
+    here = resources.here(session, centre_ids)
+    professions = {need.profession for rows in needs.values() for need in rows if need.profession}
+    working = _working(session, centre_ids, professions)
+
+    def members(need: ServiceNeed, centre_id: int) -> Need:
+        if need.profession is not None:
+            return tuple(working.get((centre_id, need.profession), ()))
+        if need.room_id is not None:
+            rooms: Iterable[Room] = [here.rooms[need.room_id]] if need.room_id in here.rooms else []
+        elif need.group_id is not None:
+            rooms = here.by_group.get(need.group_id, ())
+        else:
+            rooms = here.by_name.get((centre_id, folded(need.group_name or "")), ())
+        return tuple(Member(room.diary_id, room.id, room.name, room.kind) for room in rooms)
+
+    def of(service_id: int | None, place: Place) -> tuple[Need, ...]:
+        of_service = needs.get(service_id, ()) if service_id is not None else ()
+        all_members = [members(need, place.centre_id) for need in of_service]
+        return of_schedule(all_members, place.diary_id, place.room_id)
+
+    for key, place in by_id.items():
+        by_id[key] = place._replace(needs=of(own_services[key], place))
+        for at, offered in enumerate(services.get(key, ())):
+            services[key][at] = offered._replace(needs=of(offered.service_id, place))
+
+
+def _working(
+    session: Session, centre_ids: Collection[int], professions: Collection[str]
+) -> dict[tuple[int, str], list[Member]]:
+    """Return who can be booked at the centres, with their hours there, by centre and profession."""
+    rows = session.execute(
+        select(
+            Schedule.centre_id,
+            Practitioner.profession,
+            Practitioner.diary_id,
+            Practitioner.id,
+            Practitioner.name,
+            OpeningHours,
+        )
+        .join(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(OpeningHours, OpeningHours.schedule_id == Schedule.id)
+        .where(
+            Schedule.centre_id.in_(centre_ids),
+            Practitioner.profession.in_(professions),
+            Schedule.active.is_(True),
+            Practitioner.active.is_(True),
+        )
+        .order_by(Practitioner.diary_id, OpeningHours.weekday, OpeningHours.starts)
+    )
+    members: dict[tuple[int, str], dict[int, Member]] = {}
+    for centre_id, profession, diary_id, practitioner_id, name, period in rows:
+        of_profession = members.setdefault((centre_id, profession), {})
+        known = of_profession.get(diary_id)
+        before = known.hours or () if known else ()
+        hours = before if period is None else (*before, weekly_of(period))
+        of_profession[diary_id] = Member(diary_id, practitioner_id, name, None, hours)
+    return {key: list(by_diary.values()) for key, by_diary in members.items()}
+
+
+def weekly_of(period: OpeningHours) -> Weekly:
+    """Return a period of hours as it is calculated with."""
+    return Weekly(*(getattr(period, name) for name in Weekly._fields))
 
 
 def _offered() -> Select[*tuple[Any, ...]]:
@@ -102,6 +186,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
     query = (
         select(
             OfferedService.schedule_id,
+            exists().where(ServiceNeed.service_id == Chosen.id),
             Chosen.id,
             Chosen.name,
             func.coalesce(OfferedService.minutes, Chosen.minutes),
@@ -127,7 +212,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 """Whether a schedule offers services."""
 
-_OFFERS_AT = 22
+_OFFERS_AT = 24
 
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
@@ -149,7 +234,7 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: twenty-two columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty-four columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
@@ -167,10 +252,12 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 *row[17:20],
                 False,  # in_emergency
                 None,  # as_of
-                *row[20:22],
+                *row[20:22],  # before, after
                 (),  # services
                 None,  # service_id
                 None,  # length_of_slots
+                (),  # needs
+                (),  # members
             )
         )
         for key, (row, hours) in by_schedule.items()
@@ -218,7 +305,30 @@ def _concerned(changes: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
         OfferedService.service_id.in_(ids.get("service", ()))
     )
     is_concerned = [columns[kind].in_(of_kind) for kind, of_kind in ids.items()]
-    return or_(*is_concerned, Schedule.id.in_(offering))
+    return or_(
+        *is_concerned,
+        Schedule.id.in_(offering),
+        _may_need_one_of(ids.get("schedule", ()), ids.get("practitioner", ())),
+    )
+
+
+def _may_need_one_of(
+    schedule_ids: Collection[int], practitioner_ids: Collection[int]
+) -> ColumnElement[bool]:
+    """Return the condition for schedules with a service that needs a profession, at a centre where
+    one of these practitioners works."""
+    if not schedule_ids and not practitioner_ids:
+        return false()
+    other = aliased(Schedule)
+    centre_ids = select(other.centre_id).where(
+        or_(other.id.in_(schedule_ids), other.practitioner_id.in_(practitioner_ids))
+    )
+    needing = select(ServiceNeed.service_id).where(ServiceNeed.profession.is_not(None))
+    offering = select(OfferedService.schedule_id).where(OfferedService.service_id.in_(needing))
+    return and_(
+        Schedule.centre_id.in_(centre_ids),
+        or_(Schedule.service_id.in_(needing), Schedule.id.in_(offering)),
+    )
 
 
 def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:
@@ -228,12 +338,6 @@ def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:
     )
     page = query.distinct().order_by(Schedule.practitioner_id).limit(limit)
     return [key for key in session.scalars(page) if key is not None]
-
-
-def room_name(session: Session, room_id: int | None) -> str | None:
-    """Return the name of a room, or None."""
-    room = session.get(Room, room_id) if room_id is not None else None
-    return room.name if room else None
 
 
 def schedule(session: Session, schedule_id: int) -> Schedule | None:
@@ -382,13 +486,6 @@ def closures(
         select(Closure)
         .where(Closure.centre_id == centre_id, Closure.ends_at > starts, Closure.starts_at < ends)
         .order_by(Closure.starts_at)
-    ).all()
-
-
-def rooms(session: Session, centre_id: int) -> Sequence[Room]:
-    """Return the rooms of a centre in order of name."""
-    return session.scalars(
-        select(Room).where(Room.centre_id == centre_id).order_by(Room.name)
     ).all()
 
 

@@ -1,7 +1,7 @@
 """Rules of opening hours, slot lengths and absences: pure decisions."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from openslot.schedules.availability import (
     ones,
     opening,
     span_between,
+    starts_of_runs,
     wall_clock,
     whole_days,
 )
@@ -39,6 +40,7 @@ from openslot.schedules.errors import (
     LongNight,
 )
 from openslot.schedules.models import StartsFrom
+from openslot.schedules.needs import Member, Need, served
 from openslot.schedules.recurrence import check_rule
 
 LONGEST_ABSENCE_DAYS = 400
@@ -76,6 +78,7 @@ class Offered(NamedTuple):
     bookable_by: BookableBy
     notice_minutes: int
     horizon_days: int
+    needs: tuple[Need, ...] = ()
 
 
 class Place(NamedTuple):
@@ -84,8 +87,9 @@ class Place(NamedTuple):
     Appointments claim their time in ``diary_id`` and, if there is one, ``room_id``, from ``before``
     minutes before they start until ``after`` minutes after their end; ``closures_id`` is the diary
     of the centre's closures. Of the ``services`` that a schedule offers, the place is for one,
-    ``service_id``; its length, limits and margins are the place's. ``as_of`` is the version of the
-    directory that it was read at earlier, if it was; see known.py.
+    ``service_id``; its length, limits, margins and needs are the place's. ``members`` are
+    those that were chosen to serve the needs of one appointment. ``as_of`` is the version
+    of the directory that it was read at earlier, if it was; see known.py.
     """
 
     schedule_id: int
@@ -116,6 +120,8 @@ class Place(NamedTuple):
     services: tuple[Offered, ...] = ()
     service_id: int | None = None
     length_of_slots: int | None = None
+    needs: tuple[Need, ...] = ()
+    members: tuple[Member, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -156,6 +162,7 @@ class Place(NamedTuple):
             bookable_by=offered.bookable_by,
             notice_minutes=offered.notice_minutes,
             horizon_days=offered.horizon_days,
+            needs=offered.needs,
         )
 
     @property
@@ -189,8 +196,17 @@ class Place(NamedTuple):
 
     @property
     def claimed_ids(self) -> tuple[int, ...]:
-        """Return the diaries that an appointment is claimed in, except the patient's."""
-        return (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
+        """Return the diaries that an appointment is claimed in, except the patient's: of its needs,
+        those of the chosen members."""
+        own = (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
+        return (*own, *(member.diary_id for member in self.members))
+
+    @property
+    def read_ids(self) -> tuple[int, ...]:
+        """Return the diaries that decide what is free: of all who could take part, and of the
+        centre's closures."""
+        able = (member.diary_id for need in self.needs for member in need)
+        return (*self.claimed_ids, self.closures_id, *able)
 
 
 def check_slot_minutes(minutes: int) -> int:
@@ -341,6 +357,40 @@ def starts_beside(place: Place, taken: int, minutes: int) -> int:
 def open_ticks(place: Place, window: Window) -> int:
     """Return the ticks inside the hours; see :func:`times_of`."""
     return times_of(place, window).opened
+
+
+def starts_served(
+    place: Place,
+    window: Window,
+    minutes: int,
+    busy: Callable[[Member], int],
+    fits: dict[tuple[object, ...], int] | None = None,
+) -> int:
+    """Return the starts at which the needs of the place can be served for an appointment of
+    ``minutes``, as a mask; -1 if there are none. ``busy`` returns the taken time of a member.
+    ``fits`` keeps the starts of members for further places."""
+    known = {} if fits is None else fits
+    before, after = place.before // 5, place.after // 5
+    length = before + minutes // 5 + after
+
+    def fitting(member: Member) -> int:
+        key = (member.diary_id, place.centre_id, before, length)
+        if key not in known:
+            free = open_ticks_of(member, place, window) & ~busy(member)
+            known[key] = starts_of_runs(free, length) << before
+        return known[key]
+
+    return served(place.needs, fitting)
+
+
+def open_ticks_of(member: Member, place: Place, window: Window) -> int:
+    """Return when a member can serve a need of the place: a room or machine always, a practitioner
+    inside their hours at its centre."""
+    if member.hours is None:
+        return ones(window.days * DAY)
+    midnight = StartsFrom.MIDNIGHT
+    zone_key, region = place.zone.key, place.holiday_region
+    return _times(member.hours, zone_key, region, DAY * 5, None, midnight, window).opened
 
 
 @lru_cache(maxsize=4096)

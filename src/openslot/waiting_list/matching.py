@@ -299,7 +299,8 @@ def _reserve(market: Market, slot: Slot, appointment: Appointment) -> None:
     span = Span(start, start + appointment.minutes // 5)
     busy = (appointment.patient.diary_id,) if appointment.patient else ()
     suited = place_for(appointment, place) or place
-    market.board.take(place.claimed_ids, suited.busy(span))
+    members = market.board.serving(suited, suited.busy(span))
+    market.board.take(suited._replace(members=members).claimed_ids, suited.busy(span))
     market.board.take(busy, span)
     if appointment.patient and appointment.one_a_day:
         key = one_a_day_key(place, appointment.patient.id, slot.start)

@@ -16,7 +16,8 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
 from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show_preview
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
-from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.entrypoints.web.schedule_form import ScheduleFields
+from openslot.resources.queries import room_name
 from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails
@@ -86,7 +87,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     """Change hours, slot length and booking limits at a centre."""
     subject = editable_schedule(schedule_id)
     form = ScheduleFields()
-    form.offer(subject, room_name(context.reader(), subject))
+    form.offer(subject, room_name(context.reader(), subject.room_id))
     posted = request.method == "POST"
     hours = (
         HoursForm.typed()

@@ -18,8 +18,9 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
 from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show_preview
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
-from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.entrypoints.web.schedule_form import ScheduleFields
 from openslot.entrypoints.web.service_form import ServiceFields
+from openslot.resources.queries import room_name
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
@@ -66,7 +67,7 @@ def edit(service_id: int) -> ResponseReturnValue:
     department = editable(service.department_id)
     schedule = _schedule_of(context.reader(), service_id)
     form = ServiceForm(obj=service)
-    form.offer(schedule, room_name(context.reader(), schedule))
+    form.offer(schedule, room_name(context.reader(), schedule.room_id if schedule else None))
     form.offer_service()
     hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
     status: Done[Service] | int = SHOWN

@@ -6,12 +6,10 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from sqlalchemy.orm import Session
 from wtforms import BooleanField, SelectField, StringField
 
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
-from openslot.schedules import queries
 from openslot.schedules.models import Schedule, StartsFrom
 
 SLOT_MINUTES = (*range(5, 125, 5), 150, 180, 210, 240, 300, 360, 420, 480)
@@ -102,11 +100,3 @@ def days_words(value: int) -> str:
 
 def _days_words(value: int) -> str:
     return str(ngettext("%(num)s day", "%(num)s days", value))
-
-
-def room_name(session: Session, schedule: Schedule | None) -> str | None:
-    """Return the name of the room that a schedule uses."""
-    if schedule is None or schedule.room_id is None:
-        return None
-    rooms = queries.rooms(session, schedule.centre_id)
-    return next((room.name for room in rooms if room.id == schedule.room_id), None)

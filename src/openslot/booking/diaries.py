@@ -1,0 +1,149 @@
+"""Queries of the diaries that appointments claim time in, besides those in queries.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, cast, null, or_, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from openslot.booking.models import Appointment, AppointmentResource, Status
+from openslot.booking.queries import busy_between, claims_one_of
+from openslot.booking.rules import CLAIMING
+from openslot.core.db import Instant
+from openslot.core.work import Work
+from openslot.directory.models import Centre, Practitioner, Room, RoomKind
+from openslot.schedules.availability import Span, Window, instant_of, span_between
+from openslot.schedules.diaries import MOST_IDS_NAMED
+from openslot.schedules.models import Absence, Closure
+from openslot.schedules.needs import Member
+
+
+def resource_of(member: Member) -> AppointmentResource:
+    """Return what a new appointment claims of a member, which shows what was just read and does not
+    become part of its session."""
+    resource = AppointmentResource(diary_id=member.diary_id)
+    named = {"id": member.row_id, "name": member.name}
+    is_room = member.kind is not None
+    room = Room(**named, kind=RoomKind(member.kind)) if member.kind else None
+    set_committed_value(resource, "room", room)
+    set_committed_value(resource, "practitioner", None if is_room else Practitioner(**named))
+    return resource
+
+
+def load_resources(session: Session, appointments: Sequence[Appointment]) -> None:
+    """Load who and what takes part in the appointments, in one statement."""
+    by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in appointments}
+    if not by_id:
+        return
+    query = select(AppointmentResource).where(AppointmentResource.appointment_id.in_(by_id))
+    for resource in session.scalars(query.order_by(AppointmentResource.diary_id)):
+        by_id[resource.appointment_id].append(resource)
+    for appointment in appointments:
+        set_committed_value(appointment, "resources", by_id[appointment.id])
+
+
+def taking_part(diary_id: int) -> ColumnElement[bool]:
+    """Return the condition for appointments that need a practitioner, room or machine."""
+    ids = select(AppointmentResource.appointment_id).where(AppointmentResource.diary_id == diary_id)
+    return Appointment.id.in_(ids)
+
+
+def in_room(room_diary_id: int) -> ColumnElement[bool]:
+    """Return the condition for appointments that take place in a room or need it."""
+    return or_(Appointment.room_diary_id == room_diary_id, taking_part(room_diary_id))
+
+
+class Occupied(NamedTuple):
+    """Taken time of diaries: of an appointment or, if ``status`` is None, of an absence or a
+    closure. ``diary_ids`` of an appointment are those of schedule and room, or that of somebody or
+    something it needs, not the patient's; there it takes ``busy``, with the time around it."""
+
+    schedule_id: int | None
+    service_id: int | None
+    diary_ids: tuple[int, ...]
+    status: Status | None
+    span: Span
+    busy: Span
+    expired: bool
+
+
+def occupied(work: Work, window: Window, diary_ids: Sequence[int]) -> list[Occupied]:
+    """Return the taken time of the diaries in ``window``, in one statement.
+
+    For more than MOST_IDS_NAMED diaries it returns that of all.
+    """
+    starts, ends = instant_of(window.start), instant_of(window.end)
+    appointments = _of_appointments(starts, ends, Appointment.diary_id)
+    also = _of_appointments(starts, ends, AppointmentResource.diary_id).join(AppointmentResource)
+    absences = _of_absences(starts, ends)
+    closures = _of_closures(starts, ends)
+    if len(diary_ids) <= MOST_IDS_NAMED:
+        appointments = appointments.where(claims_one_of(diary_ids))
+        also = also.where(AppointmentResource.diary_id.in_(diary_ids))
+        absences = absences.where(Absence.diary_id.in_(diary_ids))
+        closures = closures.where(Centre.diary_id.in_(diary_ids))
+    return [
+        _occupied(row, work.now)
+        for row in work.session.execute(appointments.union_all(also, absences, closures))
+    ]
+
+
+def _of_appointments(starts: datetime, ends: datetime, diary_id: Any) -> Any:
+    return select(
+        Appointment.schedule_id,
+        diary_id,
+        Appointment.room_diary_id,
+        Appointment.status,
+        Appointment.held_until,
+        Appointment.starts_at,
+        Appointment.ends_at,
+        Appointment.busy_from,
+        Appointment.busy_until,
+        Appointment.service_id,
+    ).where(Appointment.status.in_(CLAIMING), busy_between(starts, ends))
+
+
+def _of_absences(starts: datetime, ends: datetime) -> Any:
+    return select(
+        null(),
+        Absence.diary_id,
+        null(),
+        null(),
+        cast(null(), Instant),
+        *(Absence.starts_at, Absence.ends_at) * 2,
+        null(),
+    ).where(Absence.ends_at > starts, Absence.starts_at < ends)
+
+
+def _of_closures(starts: datetime, ends: datetime) -> Any:
+    return (
+        select(
+            null(),
+            Centre.diary_id,
+            null(),
+            null(),
+            cast(null(), Instant),
+            *(Closure.starts_at, Closure.ends_at) * 2,
+            null(),
+        )
+        .join(Centre, Centre.id == Closure.centre_id)
+        .where(Closure.ends_at > starts, Closure.starts_at < ends)
+    )
+
+
+def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
+    schedule_id, diary_id, room_id, status, held_until, starts, ends, *busy, service_id = row
+    diaries = (diary_id,) if room_id is None else (diary_id, room_id)
+    expired = status == Status.HELD and held_until is not None and held_until <= now
+    return Occupied(
+        schedule_id,
+        service_id,
+        diaries,
+        Status(status) if status else None,
+        span_between(starts, ends),
+        span_between(*busy),
+        expired,
+    )

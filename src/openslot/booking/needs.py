@@ -1,0 +1,118 @@
+"""The members that serve the needs of an appointment: chosen when it is booked, entered or moved.
+
+Of those who are free, each need takes the one with the least free time left that day, then by id,
+so that what is left stays together. If another booking takes the same member meanwhile, the
+transaction loses its race for the page of the diary, is run again, and finds the next.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, time, timedelta
+
+from openslot.booking import claims, queries
+from openslot.booking.errors import NeedsTaken
+from openslot.booking.models import Appointment
+from openslot.booking.slots import nearest
+from openslot.core.work import Work
+from openslot.schedules import diaries
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import (
+    Span,
+    Window,
+    instant_of,
+    mask_of,
+    whole_days,
+    window_over,
+)
+from openslot.schedules.needs import Member, assigned
+from openslot.schedules.rules import Place, open_ticks_of
+
+
+def choose(
+    work: Work,
+    place: Place,
+    span: Span,
+    *,
+    instead: Sequence[Appointment] = (),
+    keep: Sequence[Appointment] = (),
+    in_hours: bool = True,
+) -> Place:
+    """Return the place with the members for an appointment of ``span``, in one statement.
+
+    The time of the appointments ``instead`` counts as free, and expired holds in the way are
+    removed, with more statements. Members of the appointments ``keep`` are preferred. Without
+    ``in_hours`` practitioners serve outside their hours too. Raises NeedsTaken.
+    """
+    if not place.needs:
+        return place
+    busy = place.busy(span)
+    kept = {resource.diary_id for one in keep for resource in one.resources}
+    members = _free_members(work, place, busy, instead, kept, in_hours=in_hours)
+    if members is None:
+        able = {member.diary_id for need in place.needs for member in need}
+        expired = queries.expired_holds(work, able, busy)
+        claims.expire(work, [hold for hold in expired if hold not in instead])
+        members = _free_members(work, place, busy, instead, kept, in_hours=in_hours)
+    if members is None:
+        minutes = (span.end - span.start) * 5
+        free = nearest(work, place, instant_of(span.start), minutes=minutes)
+        raise NeedsTaken(free, schedule_id=place.schedule_id, minutes=minutes)
+    return place._replace(members=tuple(members))
+
+
+def as_chosen(place: Place, appointment: Appointment) -> Place:
+    """Return the place with the members that an appointment has."""
+    if not place.needs:
+        return place
+    return place._replace(members=tuple(one.member for one in appointment.resources))
+
+
+def _free_members(
+    work: Work,
+    place: Place,
+    busy: Span,
+    instead: Sequence[Appointment],
+    kept: set[int],
+    *,
+    in_hours: bool,
+) -> list[Member] | None:
+    window, day = _day_of(place, busy)
+    able = {member.diary_id: member for need in place.needs for member in need}
+    taken = _taken(work, able, window, instead)
+    wanted, own_day = mask_of([busy], window), whole_days([day], place.zone, window)
+    opened = {key: open_ticks_of(member, place, window) for key, member in able.items()}
+    left = {key: (opened[key] & own_day & ~taken.get(key, 0)).bit_count() for key in able}
+
+    def is_free(member: Member) -> bool:
+        key = member.diary_id
+        return not wanted & (taken.get(key, 0) | (~opened[key] if in_hours else 0))
+
+    def rank(member: Member) -> tuple[bool, bool, int, int]:
+        key = member.diary_id
+        is_away = bool(wanted & ~opened[key])
+        return key not in kept, is_away, left[key], key
+
+    return assigned([sorted(filter(is_free, need), key=rank) for need in place.needs])
+
+
+def _day_of(place: Place, busy: Span) -> tuple[Window, date]:
+    starts, ends = instant_of(busy.start), instant_of(busy.end)
+    day = starts.astimezone(place.zone).date()
+    midnight = datetime.combine(day, time(0), place.zone)
+    last = max(ends, midnight + timedelta(days=1))
+    return window_over(min(starts, midnight), last), day
+
+
+def _taken(
+    work: Work, diary_ids: Collection[int], window: Window, instead: Sequence[Appointment]
+) -> dict[int, int]:
+    """Return the taken time of the diaries; what the appointments ``instead`` claim is free, except
+    during an absence."""
+    taken = diaries.taken(work.session, diary_ids, window)
+    own = [claim for claim in queries.claims_of(work.session, instead) if claim[0] in taken]
+    for diary_id, span in own:
+        taken[diary_id] &= ~mask_of([span], window)
+    over = Span(window.start, window.end)
+    absent = schedules.absent_spans(work.session, {key for key, _ in own}, over) if own else ()
+    for diary_id, span in absent:
+        taken[diary_id] |= mask_of([span], window)
+    return taken
