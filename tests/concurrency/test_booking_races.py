@@ -4,14 +4,11 @@ Each race has a control that shows it can fail: without the compare-and-set ther
 winners.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from threading import local
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 import factories
@@ -25,31 +22,15 @@ from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.schedules import commands as schedules
-from openslot.schedules import diaries
 from openslot.schedules.commands import ScheduleDetails
-from openslot.schedules.diaries import PageKey
-from openslot.schedules.models import AbsenceKind, DiaryPage
+from openslot.schedules.models import AbsenceKind
 from openslot.usecases import booking as usecases
-from racing import barrier, race
+from racing import Outcome, attempt, race, without_compare_and_set, won
 from town import Town, build_town
 from working import work
 
 RACERS = 32
 FEW = 8
-
-Outcome = Appointment | DomainError
-
-
-def attempt(act: Callable[[], Appointment]) -> Outcome:
-    """What came of it; anything but a refusal in words is an error of the test."""
-    try:
-        return act()
-    except DomainError as refusal:
-        return refusal
-
-
-def won(outcomes: list[Outcome]) -> list[Appointment]:
-    return [one for one in outcomes if isinstance(one, Appointment)]
 
 
 def book(database: Database, town: Town, booking_request: booking.BookingRequest) -> Appointment:
@@ -83,39 +64,13 @@ def test_control_without_the_compare_and_set_several_win(
     town = build_town(database, patients=FEW + 1)
     # The page is there already: making it twice would be stopped by its primary key.
     book(database, town, town.booking_request(MONDAY_9 + HALF_HOUR, patient=FEW))
-    if database.engine.dialect.name == "sqlite":
-        # SQLite lets in one writer at a time: its control is to have none of them look.
-        monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
-        monkeypatch.setattr(diaries, "_compare_and_set", lambda *_arguments: None)
-    else:
-        together, met = barrier(FEW), local()
-        pages = diaries._pages
-
-        def read_together(session: Session, keys: Any) -> dict[PageKey, int]:
-            found = pages(session, keys)
-            if not hasattr(met, "once"):  # who is tried again meets nobody
-                met.once = True
-                together.wait()
-            return found
-
-        monkeypatch.setattr(diaries, "_pages", read_together)
-        monkeypatch.setattr(diaries, "_compare_and_set", overwrite_blindly)
+    without_compare_and_set(database, monkeypatch, FEW)
     outcomes = race(
         FEW,
         lambda number: attempt(lambda: book(database, town, town.booking_request(patient=number))),
     )
     assert len(won(outcomes)) > 1
     assert check.faults(database) != []
-
-
-def overwrite_blindly(session: Session, old: dict[PageKey, int], new: dict[PageKey, int]) -> None:
-    """Write the pages as if nobody else did."""
-    for (diary_id, day), mask in sorted(new.items()):
-        taken = mask.to_bytes(diaries.PAGE_BYTES, "little")
-        where = (DiaryPage.diary_id == diary_id, DiaryPage.day == day)
-        changed = session.execute(update(DiaryPage).where(*where).values(taken=taken))
-        if changed.rowcount == 0:
-            session.execute(insert(DiaryPage).values(diary_id=diary_id, day=day, taken=taken))
 
 
 def test_neighbours_on_one_page_all_get_their_slot(database: Database) -> None:

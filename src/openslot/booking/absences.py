@@ -1,9 +1,11 @@
-"""Absences of practitioners: leave, and time kept free for emergencies."""
+"""Absences of practitioners: leave, and time kept free for emergencies; and time in which a room or
+machine cannot be used."""
 
 from datetime import datetime
 from uuid import UUID
 
 from openslot.booking import claims, queries
+from openslot.booking.diaries import taking_part
 from openslot.booking.errors import BlocksElsewhere, NothingBlocked
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
@@ -16,6 +18,7 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import Editor, editor_of_practitioner
+from openslot.resources.commands import editable_room
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, AbsenceKind
@@ -26,6 +29,14 @@ class AbsenceDetails(Details):
     """An absence, as entered."""
 
     kind: AbsenceKind
+    starts_at: datetime
+    ends_at: datetime
+    reason: OptionalName = None
+
+
+class OutOfUse(Details):
+    """A period in which a room or machine cannot be used, as entered."""
+
     starts_at: datetime
     ends_at: datetime
     reason: OptionalName = None
@@ -43,6 +54,18 @@ def hit_by(work: Work, practitioner_id: int, details: AbsenceDetails) -> list[Ap
     )
 
 
+def needing(work: Work, diary_id: int, details: OutOfUse | AbsenceDetails) -> list[Appointment]:
+    """Return the live appointments of others that need the owner of a diary in a period that is not
+    entered yet. They stay until somebody moves them, also to the time that they have, which chooses
+    others who are free."""
+    return queries.appointments(
+        work.session,
+        taking_part(diary_id),
+        queries.between(details.starts_at, details.ends_at),
+        queries.to_come(details.starts_at),
+    )
+
+
 def enter_absence(work: Work, practitioner_id: int, details: AbsenceDetails) -> Absence:
     """Block a practitioner's time at every centre.
 
@@ -51,33 +74,58 @@ def enter_absence(work: Work, practitioner_id: int, details: AbsenceDetails) -> 
     """
     may_block(work, practitioner_id)
     practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    return _enter(work, practitioner.diary_id, details.kind, details)
+
+
+def _enter(
+    work: Work, diary_id: int, kind: AbsenceKind, details: AbsenceDetails | OutOfUse
+) -> Absence:
     span = check_period(details.starts_at, details.ends_at)
     absence = Absence(
         id=new_id(),
-        diary_id=practitioner.diary_id,
+        diary_id=diary_id,
+        kind=kind,
+        starts_at=details.starts_at,
+        ends_at=details.ends_at,
+        reason=details.reason,
         created_by=work.actor.account_id,
         created_at=work.now,
-        **details.model_dump(),
     )
     work.session.add(absence)
     work.session.flush()
-    diaries.change(work.session, cover=[(practitioner.diary_id, span)])
+    diaries.change(work.session, cover=[(diary_id, span)])
     # After the pages: a concurrent offer is either found here or fails on its page.
-    release_holds(work, queries.offered_in(work.session, practitioner.diary_id, span))
+    release_holds(work, queries.offered_in(work.session, diary_id, span))
     _record(work, absence, "entered")
     return absence
+
+
+def take_out_of_use(work: Work, room_id: int, details: OutOfUse) -> Absence:
+    """Block the time of a room or machine; administrators of its centre only. Appointments in it
+    stay, see :func:`needing`; offered holds are released."""
+    room = editable_room(work, room_id)
+    return _enter(work, room.diary_id, AbsenceKind.LEAVE, details)
+
+
+def put_back_into_use(work: Work, room_id: int, absence_id: UUID) -> None:
+    """End the time in which a room or machine cannot be used."""
+    _end(work, editable_room(work, room_id).diary_id, absence_id)
 
 
 def end_absence(work: Work, practitioner_id: int, absence_id: UUID) -> None:
     """Delete an absence; appointments in it and other absences keep their time."""
     may_block(work, practitioner_id)
     practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    _end(work, practitioner.diary_id, absence_id)
+
+
+def _end(work: Work, diary_id: int, absence_id: UUID) -> None:
     absence = work.session.get(Absence, absence_id)
-    if absence is None or absence.diary_id != practitioner.diary_id:
+    if absence is None or absence.diary_id != diary_id:
         raise NotFound
     span = check_period(absence.starts_at, absence.ends_at)
     remove(work.session, absence)
-    claims.settle(work.session, absence.diary_id, span)
+    claims.settle(work.session, diary_id, span)
     _record(work, absence, "ended")
 
 

@@ -397,12 +397,12 @@ def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appo
 
 
 def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]:
-    """Return the offered holds of one diary that overlap ``over``."""
+    """Return the offered holds that claim ticks of ``over`` in one diary."""
     query = select(Appointment).where(
         Appointment.status == Status.HELD,
         Appointment.offered.is_(True),
         _over(over),
-        Appointment.diary_id == diary_id,
+        claims_one_of([diary_id]),
     )
     return list(session.scalars(query))
 

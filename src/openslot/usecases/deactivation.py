@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from openslot.booking import claims
 from openslot.booking import queries as booking
+from openslot.booking.diaries import taking_part
 from openslot.booking.models import Appointment
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden, NotFound
@@ -69,7 +70,8 @@ def deactivate_practitioner(work: Work, practitioner_id: int, *, active: bool) -
     person = directory.practitioner(work.session, practitioner_id, inactive=True)
     may_deactivate_practitioner(work.actor, schedules.centre_ids_of(work.session, practitioner_id))
     if not active:
-        _check_no_appointments(work, Schedule.practitioner_id == practitioner_id)
+        needed = taking_part(person.diary_id)
+        _check_no_appointments(work, Schedule.practitioner_id == practitioner_id, needed)
     commands.set_active(work, person, active)
 
 
@@ -81,8 +83,16 @@ def deactivate_schedule(work: Work, schedule_id: int, *, active: bool) -> None:
         raise NotFound
     may_run_centre(work.actor, schedule.centre_id)
     if not active:
-        _check_no_appointments(work, Schedule.id == schedule_id)
+        _check_no_appointments(work, Schedule.id == schedule_id, _needed_here(work, schedule))
     schedule_commands.set_active(work, schedule_id, active)
+
+
+def _needed_here(work: Work, schedule: Schedule) -> booking.Condition | None:
+    """Return the condition for appointments at the centre that need the schedule's practitioner."""
+    if schedule.practitioner_id is None:
+        return None
+    person = directory.practitioner(work.session, schedule.practitioner_id, inactive=True)
+    return booking.at_centre(schedule.centre_id) & taking_part(person.diary_id)
 
 
 def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
@@ -91,20 +101,26 @@ def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> Non
         raise Forbidden
 
 
-def _check_no_appointments(work: Work, concerned: booking.Condition) -> None:
-    """Raise HasAppointments if the schedules concerned have upcoming appointments.
+def _check_no_appointments(
+    work: Work, concerned: booking.Condition, needed: booking.Condition | None = None
+) -> None:
+    """Raise HasAppointments if the schedules concerned have upcoming appointments, or others need
+    their practitioner.
 
     First rewrite their diaries: if a booking runs at the same moment, one of the two finds pages
     other than it read, and is retried on the result of the other.
     """
     places = schedules.places(work.session, concerned, inactive=True)
     ends: dict[int, int] = {}
+    of_others = schedules.furthest_horizon(work.session) if needed is not None else 0
     for place in places.values():
-        horizon = tick_at(work.now + timedelta(days=place.furthest_days + 1))
+        days = max(place.furthest_days, of_others)
+        horizon = tick_at(work.now + timedelta(days=days + 1))
         ends[place.diary_id] = max(horizon, ends.get(place.diary_id, 0))
     for diary_id, end in sorted(ends.items()):
         claims.settle(work.session, diary_id, Span(tick_at(work.now), end))
-    booked = Appointment.schedule_id.in_(places)
+    own: booking.Condition = Appointment.schedule_id.in_(places)
+    booked = own if needed is None else own | needed
     if count := booking.count(work.session, booked, booking.to_come(work.now)):
         raise HasAppointments(count=count)
 
