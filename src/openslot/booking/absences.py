@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from openslot.booking import claims, queries
-from openslot.booking.diaries import taking_part
+from openslot.booking.diaries import using
 from openslot.booking.errors import BlocksElsewhere, NothingBlocked
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
@@ -55,12 +55,15 @@ def hit_by(work: Work, practitioner_id: int, details: AbsenceDetails) -> list[Ap
 
 
 def needing(work: Work, diary_id: int, details: OutOfUse | AbsenceDetails) -> list[Appointment]:
-    """Return the live appointments of others that need the owner of a diary in a period that is not
-    entered yet. They stay until somebody moves them, also to the time that they have, which chooses
-    others who are free."""
+    """Return the live appointments in a period that need a practitioner, room or machine, by their
+    diary, or take place in the room.
+
+    They stay until somebody moves them; also a move to the time that they have chooses others who
+    are free.
+    """
     return queries.appointments(
         work.session,
-        taking_part(diary_id),
+        using(diary_id),
         queries.between(details.starts_at, details.ends_at),
         queries.to_come(details.starts_at),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, null, or_, select
+from sqlalchemy import ColumnElement, cast, inspect, null, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -33,27 +33,37 @@ def resource_of(member: Member) -> AppointmentResource:
     return resource
 
 
-def load_resources(session: Session, appointments: Sequence[Appointment]) -> None:
-    """Load who and what takes part in the appointments, in one statement."""
-    by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in appointments}
-    if not by_id:
+def load_others(session: Session, appointments: Sequence[Appointment]) -> None:
+    """Load who and what takes part in the appointments besides the schedule, where it is not known
+    yet: in one statement, two if some have rooms."""
+    _load_rooms(session, [one for one in appointments if "room" in inspect(one).unloaded])
+    wanted = [one for one in appointments if "resources" in inspect(one).unloaded]
+    if not wanted:
         return
+    by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in wanted}
     query = select(AppointmentResource).where(AppointmentResource.appointment_id.in_(by_id))
     for resource in session.scalars(query.order_by(AppointmentResource.diary_id)):
         by_id[resource.appointment_id].append(resource)
-    for appointment in appointments:
+    for appointment in wanted:
         set_committed_value(appointment, "resources", by_id[appointment.id])
 
 
-def taking_part(diary_id: int) -> ColumnElement[bool]:
-    """Return the condition for appointments that need a practitioner, room or machine."""
-    ids = select(AppointmentResource.appointment_id).where(AppointmentResource.diary_id == diary_id)
-    return Appointment.id.in_(ids)
+def _load_rooms(session: Session, appointments: Sequence[Appointment]) -> None:
+    ids = {one.room_diary_id for one in appointments} - {None}
+    rows = session.scalars(select(Room).where(Room.diary_id.in_(ids))) if ids else ()
+    rooms = {room.diary_id: room for room in rows}
+    for appointment in appointments:
+        room = rooms.get(appointment.room_diary_id) if appointment.room_diary_id else None
+        set_committed_value(appointment, "room", room)
 
 
-def in_room(room_diary_id: int) -> ColumnElement[bool]:
-    """Return the condition for appointments that take place in a room or need it."""
-    return or_(Appointment.room_diary_id == room_diary_id, taking_part(room_diary_id))
+def using(diary_id: int) -> ColumnElement[bool]:
+    """Return the condition for appointments that need a practitioner, room or machine, or take
+    place in the room."""
+    needing = select(AppointmentResource.appointment_id).where(
+        AppointmentResource.diary_id == diary_id
+    )
+    return or_(Appointment.room_diary_id == diary_id, Appointment.id.in_(needing))
 
 
 class Occupied(NamedTuple):

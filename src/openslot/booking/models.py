@@ -19,7 +19,6 @@ from openslot.directory.models import (
     Patient,
     Practitioner,
     Room,
-    RoomKind,
     Service,
 )
 from openslot.schedules.models import Schedule
@@ -121,6 +120,16 @@ class Appointment(Base):
         cascade="all, delete-orphan", passive_deletes=True, order_by="AppointmentResource.diary_id"
     )
 
+    room: Mapped[Room | None] = relationship(
+        primaryjoin=lambda: Room.diary_id == foreign(Appointment.room_diary_id), viewonly=True
+    )
+
+    @property
+    def others(self) -> list[Room | Practitioner]:
+        """Return who and what takes part besides the schedule: its room, then what is needed."""
+        own = [self.room] if self.room else []
+        return [*own, *(resource.row for resource in self.resources)]
+
     @property
     def minutes(self) -> int:
         """Return the length in minutes."""
@@ -201,20 +210,11 @@ class AppointmentResource(Base):
     @property
     def member(self) -> Member:
         """Return the room, machine or practitioner as a member that can serve a need."""
-        return Member(self.diary_id, self._row.id, self.name, self.kind)
+        return Member(self.diary_id, self.row.id, self.row.name, self.room and self.room.kind)
 
     @property
-    def name(self) -> str:
-        """Return the name of the room, machine or practitioner."""
-        return self._row.name
-
-    @property
-    def kind(self) -> RoomKind | None:
-        """Return the kind of a room, or None for a practitioner."""
-        return self.room.kind if self.room else None
-
-    @property
-    def _row(self) -> Room | Practitioner:
+    def row(self) -> Room | Practitioner:
+        """Return the room, machine or practitioner."""
         row = self.room or self.practitioner
         if row is None:
             raise LookupError(self.diary_id)

@@ -1,5 +1,6 @@
 """The JSON shape of an appointment."""
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -7,8 +8,10 @@ from flask import url_for
 from pydantic import AwareDatetime, Field
 
 from openslot.booking import models
+from openslot.booking.diaries import load_others
 from openslot.booking.models import Priority, Status
 from openslot.booking.rules import may_see_reason
+from openslot.directory.models import Practitioner, Room
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.api.shapes import (
@@ -21,8 +24,16 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
-from openslot.entrypoints.request import now, root
+from openslot.entrypoints.request import now, reader, root
 from openslot.referrals.rules import may_follow
+
+
+class ResourceKind(StrEnum):
+    """What takes part in an appointment."""
+
+    ROOM = "room"
+    DEVICE = "device"
+    PRACTITIONER = "practitioner"
 
 
 class Links(Shown):
@@ -31,6 +42,14 @@ class Links(Shown):
     self: Annotated[str, Field(description="The appointment in this API.")]
     page: Annotated[str, Field(description="Its web page.")]
     calendar: Annotated[str, Field(description="Its calendar file (.ics).")]
+
+
+class ResourceRef(Shown):
+    """A room or device, or a further practitioner, whom the service needs."""
+
+    kind: Annotated[ResourceKind, Field(description="A device is a machine or other thing.")]
+    id: int
+    name: str
 
 
 class Appointment(Shown):
@@ -42,6 +61,9 @@ class Appointment(Shown):
     practitioner: PractitionerRef | None
     centre: CentreRef
     service: ServiceRef | None
+    resources: Annotated[
+        list[ResourceRef], Field(description="Who and what takes part besides the schedule.")
+    ]
     start: AwareDatetime
     end: AwareDatetime
     status: Status
@@ -56,6 +78,7 @@ class Appointment(Shown):
 
 def appointment_shown(appointment: models.Appointment) -> Appointment:
     """Return the appointment in the API's shape; times are in the zone of its centre."""
+    load_others(reader(), [appointment])
     return Appointment(
         id=appointment.id,
         schedule=appointment.schedule_id,
@@ -63,6 +86,9 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         practitioner=practitioner_ref(appointment.practitioner),
         centre=centre_ref(appointment.centre),
         service=service_ref(appointment.booked_service, appointment.department),
+        resources=[
+            ResourceRef(kind=_kind_of(one), id=one.id, name=one.name) for one in appointment.others
+        ],
         start=appointment.starts_at.astimezone(appointment.zone),
         end=appointment.ends_at.astimezone(appointment.zone),
         status=appointment.status,
@@ -76,6 +102,10 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         created=appointment.created_at,
         links=_links(appointment.id),
     )
+
+
+def _kind_of(row: Room | Practitioner) -> ResourceKind:
+    return ResourceKind(row.kind) if isinstance(row, Room) else ResourceKind.PRACTITIONER
 
 
 def _links(appointment_id: UUID) -> Links:

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from openslot.booking import commands, queries
 from openslot.booking.commands import BookingRequest, appointment_for
+from openslot.booking.diaries import load_others
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.core.errors import Invalid
@@ -23,6 +24,7 @@ from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.usecases import booking as usecases
 
@@ -257,6 +259,7 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     rows = queries.appointments_for(bearer.work(), *where, after=after, limit=query.limit + 1)
+    load_others(reader(), rows)
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 

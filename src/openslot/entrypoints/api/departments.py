@@ -1,5 +1,6 @@
 """Operations on departments and their services."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -18,6 +19,9 @@ from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
+from openslot.resources.commands import MOST_NEEDS, NeedDetails, set_needs
+from openslot.resources.queries import Need as NeedRow
+from openslot.resources.queries import needs_shown
 from openslot.usecases.deactivation import deactivate_department, deactivate_service
 
 service = Service("departments", "Departments", "Departments of a centre and their services.")
@@ -62,6 +66,17 @@ class NewDepartment(DepartmentDetails):
 DepartmentChange = Partial.of(DepartmentDetails, "DepartmentChange", "Changes to a department.")
 
 
+class Need(Shown):
+    """What a service needs besides its schedule, with its name: a room or machine, any of a group,
+    or any practitioner of a profession who works at the centre then."""
+
+    resource: int | None
+    group: int | None
+    group_name: str | None
+    profession: str | None
+    name: str
+
+
 class OfferedService(Shown):
     """A service: of a department; of a centre, or of the network with neither, for schedules of
     practitioners to offer."""
@@ -84,6 +99,7 @@ class OfferedService(Shown):
     phone: str | None
     email: str | None
     active: bool
+    needs: list[Need]
 
 
 class ServiceList(Listing[OfferedService]):
@@ -100,15 +116,30 @@ class ServiceQuery(Paged):
     suburb: Suburb = None
 
 
+Needs = Annotated[
+    tuple[NeedDetails, ...],
+    Field(
+        max_length=MOST_NEEDS,
+        description="What an appointment takes besides the schedule; each is served by another "
+        "person, room or machine.",
+    ),
+]
+
+
 class NewService(ServiceDetails):
     """A service of a department, which can be booked once it has a schedule; without one, a service
     of a centre, or of the network, for schedules of practitioners to offer."""
 
     department_id: Id | None = None
     centre_id: Id | None = None
+    needs: Needs = ()
 
 
-ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "Changes to a service.")
+class _Changeable(ServiceDetails):
+    needs: Needs
+
+
+ServiceChange = Partial.of(_Changeable, "ServiceChange", "Changes to a service.")
 
 
 @service.operation(
@@ -202,7 +233,14 @@ def list_services(query: ServiceQuery) -> Listing[OfferedService]:
         conditions.append(queries.of_departments(queries.in_suburb(query.suburb)))
     after = read_cursor(query.after, str, int)
     rows = queries.listed(reader(), ServiceRow, *conditions, after=after, limit=query.limit + 1)
-    return page(ServiceList, rows, query, _service, lambda row: (row.name, row.id))
+    needs = needs_shown(reader(), [row.id for row in rows])
+    return page(
+        ServiceList,
+        rows,
+        query,
+        lambda row: _shown(row, needs.get(row.id, ())),
+        lambda row: (row.name, row.id),
+    )
 
 
 @service.operation("GET", SERVICE, scope="directory:read", rule=Rule.PUBLIC, answer=OfferedService)
@@ -224,13 +262,20 @@ def get_service(service_id: int) -> OfferedService:
 )
 def create_service(body: NewService) -> Answer:
     """Add a service, as the department's staff or an administrator of the centre."""
-    details = ServiceDetails(**body.model_dump(exclude={"department_id", "centre_id"}))
-    if body.department_id is None:
-        service_row = bearer.write(commands.create_offered_service, body.centre_id, details)
-    elif body.centre_id is None:
-        service_row = bearer.write(commands.create_service, body.department_id, details)
-    else:
+    details = ServiceDetails(**body.model_dump(exclude={"department_id", "centre_id", "needs"}))
+    if body.department_id is not None and body.centre_id is not None:
         raise Invalid("Send the department or the centre, not both.", field="centre_id")
+
+    def save(work: Work) -> ServiceRow:
+        if body.department_id is None:
+            row = commands.create_offered_service(work, body.centre_id, details)
+        else:
+            row = commands.create_service(work, body.department_id, details)
+        if body.needs:
+            set_needs(work, row.id, body.needs)
+        return row
+
+    service_row = bearer.write(save)
     return Answer(_service(service_row), headers={"Location": f"{SERVICES}/{service_row.id}"})
 
 
@@ -247,8 +292,13 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     """Change a service, as the department's staff or an administrator of the centre."""
 
     def save(work: Work) -> ServiceRow:
-        details = merged(ServiceDetails, queries.service(work.session, service_id), body)
-        return commands.change_service(work, service_id, details)
+        current = queries.service(work.session, service_id)
+        details = merged(ServiceDetails, current, body)
+        row = commands.change_service(work, service_id, details)
+        needs = getattr(body, "needs", None)
+        if needs is not None:
+            set_needs(work, service_id, needs)
+        return row
 
     return _service(bearer.write(save))
 
@@ -266,5 +316,19 @@ def _department(row: DepartmentRow) -> Department:
 
 
 def _service(row: ServiceRow) -> OfferedService:
-    values = {name: getattr(row, name) for name in OfferedService.model_fields}
-    return OfferedService.model_validate(values)
+    return _shown(row, needs_shown(reader(), [row.id]).get(row.id, ()))
+
+
+def _shown(row: ServiceRow, needs: Iterable[NeedRow]) -> OfferedService:
+    names = OfferedService.model_fields.keys() - {"needs"}
+    shown = [
+        Need(
+            resource=need.room_id,
+            group=need.group_id,
+            group_name=need.group_name,
+            profession=need.profession,
+            name=need.name,
+        )
+        for need in needs
+    ]
+    return OfferedService(**{name: getattr(row, name) for name in names}, needs=shown)

@@ -27,4 +27,5 @@ class Partial(BaseModel):
 def merged(kind: type[D], known: object, change: Partial) -> D:
     """Return the details of ``known`` with the changes applied, or raise InvalidFields."""
     values = {name: getattr(known, name) for name in kind.model_fields}
-    return checked(kind.model_validate, values | change.model_dump(exclude_unset=True))
+    changed = change.model_dump(exclude_unset=True, include=set(kind.model_fields))
+    return checked(kind.model_validate, values | changed)

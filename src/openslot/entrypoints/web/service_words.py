@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _l
 
-from openslot.directory.models import BookableBy, Mode
+from openslot.directory.models import BookableBy, Mode, RoomKind
 
 MODES: Mapping[Mode, object] = {
     Mode.IN_PERSON: _l("In person"),
@@ -12,6 +12,12 @@ MODES: Mapping[Mode, object] = {
     Mode.VIDEO: _l("By video"),
 }
 """How an appointment takes place, in words."""
+
+ROOM_KINDS: Mapping[RoomKind, object] = {
+    RoomKind.ROOM: _l("Room"),
+    RoomKind.DEVICE: _l("Machine or other equipment"),
+}
+"""What a room or machine is, in words."""
 
 BOOKABLE_BY: Mapping[BookableBy, object] = {
     BookableBy.PUBLIC: _l("Patients and colleagues"),
