@@ -129,7 +129,9 @@ def book(database: Database, wanted: BookingRequest, now: datetime = NOW) -> App
 def taking_part(database: Database, appointment_id: UUID) -> list[str]:
     """The names of who and what takes part in an appointment."""
     return database.read(
-        lambda session: [one.name for one in session.get_one(Appointment, appointment_id).resources]
+        lambda session: [
+            one.row.name for one in session.get_one(Appointment, appointment_id).resources
+        ]
     )
 
 

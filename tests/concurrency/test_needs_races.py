@@ -66,7 +66,7 @@ def book_all(database: Database, requests: list[BookingRequest]) -> list[Outcome
 
 
 def machines_of(outcomes: list[Outcome]) -> list[str]:
-    return sorted(one.name for appointment in won(outcomes) for one in appointment.resources)
+    return sorted(one.row.name for appointment in won(outcomes) for one in appointment.resources)
 
 
 def test_as_many_win_as_a_group_has_members_and_each_gets_its_own(database: Database) -> None:

@@ -41,6 +41,7 @@ from openslot.notifications.feeds import make_feed
 from openslot.notifications.preferences import Kind, stop_token
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
+from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import merging
@@ -217,7 +218,20 @@ def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
         ends=at(now, 26),
         reason=f"{SECRET} closed",
     )
-    return {"request_id": made.id, "account_id": waits.id, "closure_id": closure.id}
+    things = _of_the_centre(session, world, now)
+    return things | {"request_id": made.id, "account_id": waits.id, "closure_id": closure.id}
+
+
+def _of_the_centre(session: Session, world: World, now: datetime) -> Parts:
+    unit, centre_id = work(session, SYSTEM, now), world.centres["own"]
+    room = create_room(unit, centre_id, RoomDetails(name=f"{SECRET} room"))
+    group = create_group(unit, centre_id, GroupDetails(name=f"{SECRET} rooms"))
+    period = absences.OutOfUse(
+        starts_at=at(now, 30), ends_at=at(now, 31), reason=f"{SECRET} repair"
+    )
+    out = absences.take_out_of_use(unit, room.id, period)
+    own = {"room_id": room.id, "resource_id": room.id, "group_id": group.id}
+    return own | {"period_id": out.id}
 
 
 def _of_the_network(session: Session, world: World, now: datetime) -> Parts:

@@ -42,6 +42,7 @@ from openslot.entrypoints.fhir.writers import WRITERS
 from openslot.identity.models import Account
 from openslot.records.access import subject_of
 from openslot.records.finding import MADE
+from openslot.resources.commands import GroupDetails, RoomDetails
 from openslot.schedules.commands import OWN_SCHEDULE, ScheduleDetails
 from working import work
 
@@ -162,6 +163,9 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
         "AccountChange": AccountDetails,
     }
     expected = {name: set(kind.model_fields) for name, kind in known.items()}
+    expected["ServiceChange"] |= {"needs"}
+    expected["ResourceChange"] = set(RoomDetails.model_fields)
+    expected["GroupChange"] = set(GroupDetails.model_fields)
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours", "services"}
     assert changes == expected
     # FHIR writes nothing of the directory; who a letter or an appointment is about stays as it is.

@@ -83,7 +83,7 @@ def test_an_appointment_takes_a_machine_and_a_radiographer(
 ) -> None:
     appointment = book(database, imaging.request())
     # Raj works fewer hours, so that Rita's longer day stays whole.
-    assert {one.name for one in appointment.resources} == {"Ultrasound 1", "Raj Rao"}
+    assert {one.row.name for one in appointment.resources} == {"Ultrasound 1", "Raj Rao"}
     assert sorted(taking_part(database, appointment.id)) == ["Raj Rao", "Ultrasound 1"]
     second = book(database, imaging.request(patient=1, schedule=imaging.town.physio_at_hospital))
     assert sorted(taking_part(database, second.id)) == ["Rita Röntgen", "Ultrasound 2"]
@@ -243,12 +243,9 @@ def test_a_machine_that_is_out_of_use_is_not_taken_and_lists_what_needs_it(
     appointment = book(database, imaging.request())
     details = OutOfUse(**DAY_LONG, reason="Repair")
 
-    def hit(session: Session) -> list[Any]:
-        diary_id = diary_of(session, Room, imaging.machines[0])
-        return [one.id for one in absences.needing(work(session, SYSTEM, NOW), diary_id, details)]
-
-    assert database.read(hit) == [appointment.id]
     absence = run(database, absences.take_out_of_use, imaging.machines[0], details)
+    hit = run(database, absences.using, imaging.machines[0])
+    assert [one.id for one in hit] == [appointment.id]
     other = book(
         database, imaging.request(MONDAY_9 + 2 * HALF_HOUR, 1, imaging.town.physio_at_hospital)
     )
@@ -266,11 +263,8 @@ def test_an_absent_radiographer_serves_nobody(sqlite_database: Database, quick: 
     run(sqlite_database, absences.enter_absence, quick.all_day, leave)
     assert starts(sqlite_database, quick)[-1] == "11:30"
 
-    def hit(session: Session) -> list[Any]:
-        diary_id = diary_of(session, Practitioner, quick.all_day)
-        return [one.id for one in absences.needing(work(session, SYSTEM, NOW), diary_id, leave)]
-
-    assert sqlite_database.read(hit) == [booked.id]
+    hit = run(sqlite_database, absences.needing, quick.all_day)
+    assert [one.id for one in hit] == [booked.id]
 
 
 def test_who_is_needed_is_not_deactivated(sqlite_database: Database, quick: Imaging) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from openslot.booking import claims, queries
-from openslot.booking.diaries import using
+from openslot.booking.diaries import in_absences_of, taking_part
 from openslot.booking.errors import BlocksElsewhere, NothingBlocked
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
@@ -54,19 +54,26 @@ def hit_by(work: Work, practitioner_id: int, details: AbsenceDetails) -> list[Ap
     )
 
 
-def needing(work: Work, diary_id: int, details: OutOfUse | AbsenceDetails) -> list[Appointment]:
-    """Return the live appointments in a period that need a practitioner, room or machine, by their
-    diary, or take place in the room.
+def needing(work: Work, practitioner_id: int) -> list[Appointment]:
+    """Return the live appointments of others that need a practitioner who is absent then.
 
     They stay until somebody moves them; also a move to the time that they have chooses others who
     are free.
     """
-    return queries.appointments(
-        work.session,
-        using(diary_id),
-        queries.between(details.starts_at, details.ends_at),
-        queries.to_come(details.starts_at),
-    )
+    may_see_absences(work, practitioner_id)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    return _inside(work, practitioner.diary_id)
+
+
+def using(work: Work, room_id: int) -> list[Appointment]:
+    """Return the live appointments that use a room or machine when it is out of use; see
+    :func:`needing`."""
+    return _inside(work, editable_room(work, room_id).diary_id)
+
+
+def _inside(work: Work, diary_id: int) -> list[Appointment]:
+    where = (taking_part(diary_id), in_absences_of(diary_id), queries.to_come(work.now))
+    return queries.appointments(work.session, *where)
 
 
 def enter_absence(work: Work, practitioner_id: int, details: AbsenceDetails) -> Absence:

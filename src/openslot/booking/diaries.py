@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, inspect, null, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, ScalarSelect, cast, inspect, null, or_, select
+from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
+from openslot.booking import queries
 from openslot.booking.models import Appointment, AppointmentResource, Status
 from openslot.booking.queries import busy_between, claims_one_of
 from openslot.booking.rules import CLAIMING
@@ -57,13 +58,57 @@ def _load_rooms(session: Session, appointments: Sequence[Appointment]) -> None:
         set_committed_value(appointment, "room", room)
 
 
-def using(diary_id: int) -> ColumnElement[bool]:
+OTHERS = (selectinload(Appointment.room), selectinload(Appointment.resources))
+"""Options that load the same together with many appointments."""
+
+
+def in_absences_of(diary_id: int) -> ColumnElement[bool]:
+    """Return the condition for appointments during an absence of a diary."""
+    overlapping = select(Absence.id).where(
+        Absence.diary_id == diary_id,
+        Absence.starts_at < Appointment.busy_until,
+        Absence.ends_at > Appointment.busy_from,
+    )
+    return overlapping.exists()
+
+
+def taking_part(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
     """Return the condition for appointments that need a practitioner, room or machine, or take
     place in the room."""
     needing = select(AppointmentResource.appointment_id).where(
         AppointmentResource.diary_id == diary_id
     )
     return or_(Appointment.room_diary_id == diary_id, Appointment.id.in_(needing))
+
+
+class Part(NamedTuple):
+    """When a practitioner takes part in an appointment with somebody else, and in what. It says
+    nothing of the patient: to be needed gives no access to them."""
+
+    starts_at: datetime
+    ends_at: datetime
+    what: str
+    with_whom: str
+
+
+def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
+    """Return the appointments in a period that need the actor, a practitioner, in order."""
+    own = select(Practitioner.diary_id).where(Practitioner.id == work.actor.practitioner_id)
+    found = queries.appointments(
+        work.session,
+        taking_part(own.scalar_subquery()),
+        queries.showing(work.now),
+        queries.between(starts, ends),
+    )
+    return [
+        Part(
+            one.busy_from,
+            one.busy_until,
+            one.booked_service.name if one.booked_service else "",
+            one.with_whom,
+        )
+        for one in found
+    ]
 
 
 class Occupied(NamedTuple):

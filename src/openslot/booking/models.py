@@ -19,6 +19,7 @@ from openslot.directory.models import (
     Patient,
     Practitioner,
     Room,
+    RoomKind,
     Service,
 )
 from openslot.schedules.models import Schedule
@@ -210,7 +211,12 @@ class AppointmentResource(Base):
     @property
     def member(self) -> Member:
         """Return the room, machine or practitioner as a member that can serve a need."""
-        return Member(self.diary_id, self.row.id, self.row.name, self.room and self.room.kind)
+        return Member(self.diary_id, self.row.id, self.row.name, self.kind)
+
+    @property
+    def kind(self) -> RoomKind | None:
+        """Return the kind of a room, or None for a practitioner."""
+        return self.room.kind if self.room else None
 
     @property
     def row(self) -> Room | Practitioner:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from openslot.booking import claims
 from openslot.booking import queries as booking
-from openslot.booking.diaries import using
+from openslot.booking.diaries import taking_part
 from openslot.booking.models import Appointment
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden, NotFound
@@ -70,7 +70,7 @@ def deactivate_practitioner(work: Work, practitioner_id: int, *, active: bool) -
     person = directory.practitioner(work.session, practitioner_id, inactive=True)
     may_deactivate_practitioner(work.actor, schedules.centre_ids_of(work.session, practitioner_id))
     if not active:
-        needed = using(person.diary_id)
+        needed = taking_part(person.diary_id)
         _check_no_appointments(work, Schedule.practitioner_id == practitioner_id, needed)
     commands.set_active(work, person, active)
 
@@ -92,7 +92,7 @@ def _needed_here(work: Work, schedule: Schedule) -> booking.Condition | None:
     if schedule.practitioner_id is None:
         return None
     person = directory.practitioner(work.session, schedule.practitioner_id, inactive=True)
-    return booking.at_centre(schedule.centre_id) & using(person.diary_id)
+    return booking.at_centre(schedule.centre_id) & taking_part(person.diary_id)
 
 
 def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:

@@ -201,9 +201,12 @@ def create_out_of_use(resource_id: int, body: NewOutOfUse) -> EnteredOutOfUse:
     details = absences.OutOfUse(starts_at=body.start, ends_at=body.end, reason=body.reason)
     row = bearer.write(absences.take_out_of_use, resource_id, details)
     room = commands.editable_room(bearer.work(), resource_id)
-    inside = absences.needing(bearer.work(), room.diary_id, details)
-    shown = _out_of_use(room, row).model_dump()
-    return EnteredOutOfUse(**shown, appointments=[one.id for one in inside])
+    inside = [
+        one.id
+        for one in absences.using(bearer.work(), resource_id)
+        if one.busy_from < row.ends_at and one.busy_until > row.starts_at
+    ]
+    return EnteredOutOfUse(**_out_of_use(room, row).model_dump(), appointments=inside)
 
 
 @service.operation(

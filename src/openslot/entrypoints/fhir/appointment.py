@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import identifiers, queries
 from openslot.booking.cells import appointment_cells
+from openslot.booking.diaries import OTHERS, load_others
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Condition, seen_by
 from openslot.booking.rules import CLAIMING, may_see_reason, relation_to
+from openslot.directory.models import Practitioner, Room, RoomKind
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import slot, subject
 from openslot.entrypoints.fhir.elements import (
@@ -28,6 +30,7 @@ from openslot.entrypoints.fhir.parameters import Choice, Identified, Moment, Ref
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import APPOINTMENTS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.referrals.rules import may_follow
 from openslot.schedules.availability import instant_of, span_between
@@ -44,6 +47,7 @@ STATUS: Mapping[Status, str] = {
     # Only shown in the response that releases a hold.
     Status.EXPIRED: "cancelled",
 }
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 CODES = "http://hl7.org/fhir/appointmentstatus"
 IHE = "https://profiles.ihe.net/ITI/Scheduling/OperationDefinition"
 PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
@@ -117,11 +121,30 @@ def _participants(appointment: Appointment) -> list[Json]:
         (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
         (reference("Location", appointment.centre.id, appointment.centre.name), "accepted"),
     )
+    load_others(reader(), [appointment])
     return [
-        {"actor": actor, "required": "required", "status": status}
-        for actor, status in actors
-        if actor
+        *(
+            {"actor": actor, "required": "required", "status": status}
+            for actor, status in actors
+            if actor
+        ),
+        *map(_further, appointment.others),
     ]
+
+
+FURTHER: list[Json] = [{"coding": [{"system": PARTICIPATION, "code": "SPRF"}]}]
+"""The type of a practitioner who takes part besides the one of the schedule."""
+
+
+def _further(row: Room | Practitioner) -> Json:
+    """Return somebody or something that a service needs. Rooms and devices are not published, so
+    they are named without a reference."""
+    if isinstance(row, Room):
+        kind = "Location" if row.kind is RoomKind.ROOM else "Device"
+        actor: Json | None = {"type": kind, "display": row.name}
+        return {"actor": actor, "required": "required", "status": "accepted"}
+    actor = reference("Practitioner", row.id, row.name)
+    return {"type": FURTHER, "actor": actor, "required": "required", "status": "accepted"}
 
 
 def _identified(system: str | None, value: str) -> Condition | None:
@@ -223,7 +246,7 @@ RESOURCE = Resource(
     about="Appointments to which you have a relation; pending ones are holds.",
     rows=APPOINTMENTS,
     entities=(Appointment,),
-    options=queries.LOADED,
+    options=(*queries.LOADED, *OTHERS),
     key=Appointment.id,
     read_id=read_uuid,
     changed=Appointment.changed_at,

@@ -14,11 +14,11 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import slot
-from openslot.entrypoints.fhir.appointment import STATUS
+from openslot.entrypoints.fhir.appointment import FURTHER, STATUS
 from openslot.entrypoints.fhir.elements import URN, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.received import Received
+from openslot.entrypoints.fhir.received import Participant, Received
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import subjects
@@ -417,6 +417,15 @@ def _check_participants(schedule: Schedule, participants: Mapping[str, str]) -> 
         )
 
 
+def _is_chosen_here(participant: Participant) -> bool:
+    """Return whether a participant is a room, a device or a further practitioner, whom the server
+    chooses and shows; a client may send them back."""
+    actor = participant.actor
+    if actor is not None and actor.reference is None:
+        return actor.type in ("Location", "Device")
+    return bool(participant.type == FURTHER)
+
+
 def _participants(received: Received, base: str) -> dict[str, str]:
     """Return the ids of the participants by kind."""
     ids: dict[str, str] = {}
@@ -425,7 +434,7 @@ def _participants(received: Received, base: str) -> dict[str, str]:
         if actor is None:
             continue
         kind, key = target_of(actor.reference, base)
-        if PASSED_OVER in (kind, actor.type):
+        if PASSED_OVER in (kind, actor.type) or _is_chosen_here(participant):
             continue
         if kind not in ("Patient", *_KINDS):
             raise UnprocessableResource(

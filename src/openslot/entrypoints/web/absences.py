@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences
+from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences, needing
 from openslot.booking.errors import BlocksElsewhere
-from openslot.booking.rules import may_book_others
+from openslot.booking.rules import may_book_others, relation_to
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
@@ -189,6 +189,10 @@ def _absences_page(error: DomainError | None) -> Response:
     page = render_template(
         "calendar/absences.html",
         absences=absences,
+        needing=[
+            (one, relation_to(context.actor(), one) is not None)
+            for one in needing(context.work(), person.id)
+        ],
         proposed=offers.open_of_absences(context.work(), [absence.id for absence in absences]),
         undecided=list(zip(undecided, hits, strict=True)),
         zone=zone,

@@ -149,16 +149,19 @@ def out_of_use(room_id: int) -> ResponseReturnValue:
 
 
 def _periods(room: Room) -> list[Period]:
-    now = context.now()
+    now, inside = context.now(), absences.using(context.work(), room.id)
     absent = schedules.absences(context.reader(), room.diary_id, now, now + YEARS_AHEAD)
-    return [Period(one, _inside(room, one)) for one in absent]
-
-
-def _inside(room: Room, absence: Absence) -> list[Appointment]:
-    period = absences.OutOfUse(
-        starts_at=max(absence.starts_at, context.now()), ends_at=absence.ends_at
-    )
-    return absences.needing(context.work(), room.diary_id, period)
+    return [
+        Period(
+            absence,
+            [
+                one
+                for one in inside
+                if one.busy_from < absence.ends_at and one.busy_until > absence.starts_at
+            ],
+        )
+        for absence in absent
+    ]
 
 
 def _take_out(form: ClosureForm, room: Room, centre: Centre) -> Done[Absence] | int:

@@ -1,10 +1,11 @@
 """Layout of a practitioner's days in the calendar: rows of 5 minutes, columns of days."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from openslot.booking.diaries import Part
 from openslot.booking.models import Appointment, Status
 from openslot.schedules.availability import instant_of, spans_of, whole_days, window_over
 from openslot.schedules.models import Absence
@@ -26,6 +27,7 @@ class Block:
     end: int
     appointment: Appointment | None = None
     absence: Absence | None = None
+    part: Part | None = None
 
     @property
     def minutes(self) -> int:
@@ -40,7 +42,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class AgendaDay:
-    """A day with its open hours, appointments and absences."""
+    """A day with its open hours, appointments, absences, and parts in those of others."""
 
     date: date
     centres: tuple[str, ...]
@@ -100,17 +102,18 @@ def agenda(
     places: Iterable[tuple[Place, str]],
     appointments: Sequence[Appointment],
     absences: Sequence[Absence],
+    parts: Sequence[Part] = (),
 ) -> Agenda:
     """Lay out ``days`` in the wall-clock time of ``zone``.
 
-    ``places`` are the schedules of the practitioner with the names of their centres.
+    ``parts`` are what the practitioner takes part in for others. ``places`` are the schedules of the practitioner with the names of their centres.
     """
     listed = list(places)
-    drawn = [_day(day, zone, listed, appointments, absences) for day in days]
+    drawn = [_day(day, zone, listed, appointments, absences, parts) for day in days]
     fixed = [
         block
         for day in drawn
-        for block in (*day.open_parts, *(block for block in day.blocks if block.appointment))
+        for block in (*day.open_parts, *(block for block in day.blocks if not block.absence))
     ]
     first = min((block.start for block in fixed), default=USUAL[0]) // 60 * 60
     last = -(-max((block.end for block in fixed), default=USUAL[1]) // 60) * 60
@@ -136,8 +139,9 @@ def _day(
     places: Sequence[tuple[Place, str]],
     appointments: Sequence[Appointment],
     absences: Sequence[Absence],
+    parts: Sequence[Part],
 ) -> AgendaDay:
-    parts, centres = _open_parts(day, zone, places)
+    open_parts, centres = _open_parts(day, zone, places)
     blocks = [
         Block(
             *_minutes(day, zone, appointment.starts_at, appointment.ends_at),
@@ -146,12 +150,16 @@ def _day(
         for appointment in appointments
         if appointment.starts_at.astimezone(zone).date() == day
     ]
+    for part in parts:
+        start, end = _minutes(day, zone, part.starts_at, part.ends_at)
+        if start < end:
+            blocks.append(Block(start, end, part=part))
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
         if start < end:
             blocks.append(Block(start, end, absence=absence))
     blocks.sort(key=lambda block: (block.start, block.appointment is None))
-    return AgendaDay(day, centres, parts, tuple(blocks))
+    return AgendaDay(day, centres, open_parts, tuple(blocks))
 
 
 def _open_parts(
@@ -190,7 +198,7 @@ def _minute_of(day: date, at: datetime) -> int:
 def _clipped(day: AgendaDay, first: int, last: int) -> AgendaDay:
     """Return the day with its absences cut to the drawn hours."""
     blocks = [
-        Block(max(block.start, first), min(block.end, last), block.appointment, block.absence)
+        replace(block, start=max(block.start, first), end=min(block.end, last))
         for block in day.blocks
     ]
     return AgendaDay(

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
+from openslot.booking.diaries import parts_of
 from openslot.booking.models import Appointment
 from openslot.booking.queries import appointments_for, count_for
 from openslot.core.errors import DomainError, NotFound
@@ -60,7 +61,8 @@ def show() -> str:
         booking.showing(now),
         booking.between(starts, ends),
     )
-    drawn = agenda(days, zone, places, appointments, _absences(starts, ends))
+    parts = parts_of(context.work(), starts, ends)
+    drawn = agenda(days, zone, places, appointments, _absences(starts, ends), parts)
     return render_template(
         "calendar/show.html",
         agenda=drawn,
