@@ -39,7 +39,9 @@ BOUND = {
         feedback.queries.given feedback.queries.summary referrals.queries.areas
         referrals.queries.specialist referrals.queries.specialists
         department_requests.queries.consultations department_requests.commands.place_for
-        department_requests.queries.services_in""",
+        department_requests.queries.services_in resources.queries.centre_of
+        resources.queries.group resources.queries.groups resources.queries.needs
+        resources.queries.needs_shown resources.queries.room_name resources.queries.rooms""",
     "one's own: the id is that of the actor, or of whom it cares for": """
         directory.queries.dependents_of directory.queries.staff_request directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member

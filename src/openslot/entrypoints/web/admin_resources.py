@@ -50,9 +50,12 @@ class RoomForm(Form):
     """Form for RoomDetails."""
 
     name = StringField(_l("Name"))
-    kind = RadioField(
-        _l("What it is"), choices=[(kind.value, words) for kind, words in ROOM_KINDS.items()]
-    )
+    kind = RadioField(_l("What it is"))
+
+    def offer(self) -> "RoomForm":
+        """Set the choices, and return the form."""
+        self.kind.choices = {kind.value: str(words) for kind, words in ROOM_KINDS.items()}
+        return self
 
 
 class GroupForm(Form):
@@ -91,7 +94,7 @@ def _centre(centre_id: int) -> Centre:
 def new_room(centre_id: int) -> ResponseReturnValue:
     """Add a room or machine."""
     centre = _centre(centre_id)
-    form = RoomForm(kind=RoomKind.ROOM)
+    form = RoomForm(kind=RoomKind.ROOM).offer()
     status = save(
         form, RoomDetails, lambda work, details: commands.create_room(work, centre_id, details)
     )
@@ -105,7 +108,7 @@ def new_room(centre_id: int) -> ResponseReturnValue:
 def edit_room(room_id: int) -> ResponseReturnValue:
     """Change the name or kind of a room or machine."""
     room = commands.editable_room(context.work(), room_id)
-    form = RoomForm(obj=room)
+    form = RoomForm(obj=room).offer()
     status = save(
         form, RoomDetails, lambda work, details: commands.change_room(work, room_id, details)
     )
@@ -220,7 +223,7 @@ def edit_group(group_id: int) -> ResponseReturnValue:
 def _group_form(centre_id: int, **known: object) -> GroupForm:
     form = GroupForm(**known)
     rooms = queries.rooms(context.reader(), centre_id)
-    form.resources.choices = [(str(room.id), room.name) for room in rooms]
+    form.resources.choices = {str(room.id): room.name for room in rooms}
     return form
 
 

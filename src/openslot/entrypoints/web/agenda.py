@@ -106,7 +106,8 @@ def agenda(
 ) -> Agenda:
     """Lay out ``days`` in the wall-clock time of ``zone``.
 
-    ``parts`` are what the practitioner takes part in for others. ``places`` are the schedules of the practitioner with the names of their centres.
+    ``parts`` are what the practitioner takes part in for others, ``places`` their schedules with
+    the names of the centres.
     """
     listed = list(places)
     drawn = [_day(day, zone, listed, appointments, absences, parts) for day in days]

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
 from openslot.booking.commands import appointment_for
+from openslot.booking.diaries import load_others
 from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
@@ -61,6 +62,7 @@ def show(appointment_id: UUID) -> str:
     recorded = at_appointment(appointment)
     referral = _referral(appointment, relation)
     session = context.reader()
+    load_others(session, [appointment])
     history = audit.events_of(session, subject_of(appointment.id))
     return render_template(
         "appointments/show.html",
