@@ -114,7 +114,7 @@ def _plan(
     work: Work, invented: Invented, places: Sequence[Place], patients: Sequence[Patient]
 ) -> Plan:
     window = window_over(work.now - PAST, work.now + COMING)
-    ids = {diary for place in places for diary in (*place.claimed_ids, place.closures_id)}
+    ids = {diary for place in places for diary in place.read_ids}
     taken = diaries.taken(work.session, ids, window)
     rng = Random("openslot")  # noqa: S311 # nosec B311 - the same choices each time
     plan = Plan(rng, window, invented.reasons, taken)

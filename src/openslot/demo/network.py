@@ -1,6 +1,6 @@
 """The invented centres and departments, and the practitioners with their hours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from openslot.directory.models import (
     CentreType,
     Mode,
     Profession,
+    RoomKind,
     Service,
 )
 from openslot.directory.queries import departments_of_all, services
@@ -29,6 +30,14 @@ from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
 from openslot.importers.writing import USUAL_HOURS
+from openslot.resources.commands import (
+    GroupDetails,
+    NeedDetails,
+    RoomDetails,
+    create_group,
+    create_room,
+    set_needs,
+)
 from openslot.schedules import commands as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import Offering, ScheduleDetails
@@ -45,17 +54,19 @@ class Part(BaseModel):
 
 
 class InventedDepartment(Part):
-    """A department with its services."""
+    """A department with its services; some ``needs`` groups of the centre's equipment, by name, or
+    professions."""
 
     name: str
     description: str
     phone: str
     email: str
     services: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]] = {}
 
 
 class InventedCentre(Part):
-    """A centre; ``region`` decides its public holidays."""
+    """A centre; ``region`` decides its public holidays. ``equipment`` are groups of machines."""
 
     name: str
     type: CentreType
@@ -67,6 +78,7 @@ class InventedCentre(Part):
     number: str
     description: str
     departments: tuple[InventedDepartment, ...] = ()
+    equipment: Mapping[str, tuple[str, ...]] = {}
 
 
 class InventedPractitioner(Part):
@@ -197,12 +209,30 @@ def _write_centre(work: Work, invented_centre: InventedCentre) -> Centre:
         holiday_region=invented_centre.region,
     )
     centre = directory.create_centre(work, details)
+    groups = {
+        name: NeedDetails(group=_write_group(work, centre.id, name, machines))
+        for name, machines in invented_centre.equipment.items()
+    }
     for department in invented_centre.departments:
-        _write_department(work, department, centre)
+        _write_department(work, department, centre, groups)
     return centre
 
 
-def _write_department(work: Work, invented_department: InventedDepartment, centre: Centre) -> None:
+def _write_group(work: Work, centre_id: int, name: str, machines: Iterable[str]) -> int:
+    rooms = [
+        create_room(work, centre_id, RoomDetails(name=machine, kind=RoomKind.DEVICE))
+        for machine in machines
+    ]
+    details = GroupDetails(name=name, resources=tuple(room.id for room in rooms))
+    return create_group(work, centre_id, details).id
+
+
+def _write_department(
+    work: Work,
+    invented_department: InventedDepartment,
+    centre: Centre,
+    groups: Mapping[str, NeedDetails],
+) -> None:
     details = DepartmentDetails(
         name=invented_department.name,
         description=invented_department.description,
@@ -220,6 +250,12 @@ def _write_department(work: Work, invented_department: InventedDepartment, centr
             details=ScheduleDetails(),
             hours=USUAL_HOURS,
         )
+        needs = [
+            groups.get(one) or NeedDetails(profession=Profession(one))
+            for one in invented_department.needs.get(name, ())
+        ]
+        if needs:
+            set_needs(work, service.id, needs)
 
 
 def _write_practitioner(

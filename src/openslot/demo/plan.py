@@ -18,7 +18,8 @@ from openslot.schedules.availability import (
     ones,
     starts_of_runs,
 )
-from openslot.schedules.rules import Place, times_of
+from openslot.schedules.needs import Member
+from openslot.schedules.rules import Place, open_ticks_of, times_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ class Plan:
         """Return the free starts of a schedule, in ticks."""
         opened, starts = times_of(place, self.window)
         free = opened & ~self.busy[place.closures_id]
-        for diary_id in place.claimed_ids:
+        for diary_id in _claimed(place):
             free &= ~self.busy[diary_id]
+        for member in _able(place):
+            free &= open_ticks_of(member, place, self.window)
         starts &= starts_of_runs(free, place.slot_ticks)
         return [self.window.start + bit for bit in bits(starts & mask_of([within], self.window))]
 
@@ -75,7 +78,7 @@ class Plan:
     ) -> bool:
         """Plan an appointment for the first free patient; return False if there is none."""
         mask = ones(place.slot_ticks) << (tick - self.window.start)
-        if any(self.busy[diary_id] & mask for diary_id in place.claimed_ids):
+        if any(self.busy[diary_id] & mask for diary_id in _claimed(place)):
             return False
         for patient in patients:
             if self._is_free(place, patient, tick, mask):
@@ -106,10 +109,20 @@ class Plan:
     def _take(
         self, place: Place, patient: Patient | None, tick: int, mask: int, status: Status
     ) -> None:
-        for diary_id in (*place.claimed_ids, *([patient.diary_id] if patient else [])):
+        for diary_id in (*_claimed(place), *([patient.diary_id] if patient else [])):
             self.busy[diary_id] |= mask
         if patient is not None:
             day = local_date(place, instant_of(tick))
             self._days.add((patient.diary_id, place.diary_id, day))
         reason = self.rng.choice(self.reasons[place.profession or "service"])
         self.appointments.append(Planned(place, patient, tick, status, reason))
+
+
+def _able(place: Place) -> list[Member]:
+    """Return all who could serve a need of the place. The plan takes all of them, so that whoever
+    is chosen in the end is free."""
+    return [member for need in place.needs for member in need]
+
+
+def _claimed(place: Place) -> tuple[int, ...]:
+    return (*place.claimed_ids, *(member.diary_id for member in _able(place)))
