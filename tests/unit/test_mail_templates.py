@@ -26,6 +26,7 @@ from openslot.identity.models import Account
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
     AppointmentEvent,
+    AppointmentsEvent,
     ContactEvent,
     DependentEvent,
     EmergencyEvent,
@@ -41,6 +42,7 @@ from openslot.notifications.recipients import (
     carer,
     contact_changed,
     patient,
+    patient_of_all,
     rebooked,
     waiting,
 )
@@ -88,6 +90,21 @@ SUBJECTS = {
         f"Reminder of your appointment: {WHEN}",
         f"Reminder of an appointment: {WHEN}",
     ],
+    "appointments_booked": [
+        f"Your appointments are booked: from {WHEN}",
+        f"Appointments are booked: from {WHEN}",
+    ],
+    "appointments_booked_practice": [f"New appointments: from {WHEN}"],
+    "appointments_cancelled": [
+        f"Your appointments are cancelled: from {WHEN}",
+        f"Appointments are cancelled: from {WHEN}",
+    ],
+    "appointments_cancelled_practice": [f"Appointments cancelled: from {WHEN}"],
+    "appointments_moved": [
+        f"Your appointments have moved: from {WHEN}",
+        f"Appointments have moved: from {WHEN}",
+    ],
+    "appointments_moved_practice": [f"Appointments moved: from {WHEN}"],
     "contact_changed": ["An email address was changed"] * 2,
     "dependent_ended": ["", "Your access to a record has ended"],
     "dependent_told": ["", "Somebody you care for can manage their own record"],
@@ -126,6 +143,9 @@ NAMES_PATIENT = {
     "appointment_booked_practice",
     "appointment_moved_practice",
     "appointment_cancelled_practice",
+    "appointments_booked_practice",
+    "appointments_moved_practice",
+    "appointments_cancelled_practice",
     "referral_sent_specialist",
     "referral_withdrawn_specialist",
     "referral_answered",
@@ -154,6 +174,7 @@ def appointment() -> Appointment:
         changed_at=START,
         schedule=Schedule(id=7, centre=CENTRE, practitioner=TOBY),
         patient=ANN,
+        series_id=ID,
     )
 
 
@@ -180,6 +201,9 @@ def event_of(topic: str, **kept: Any) -> Any:
     access = EmergencyAccess(patient_id=ID, starts_at=START, ends_at=START)
     event: Any = {
         id(mails.APPOINTMENT): lambda: AppointmentEvent(unit, topic, "", change, appointment()),
+        id(mails.APPOINTMENTS): lambda: AppointmentsEvent(
+            unit, topic, "", change, appointment(), (appointment(), appointment()), False
+        ),
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
@@ -210,7 +234,7 @@ def sides(to: Any) -> tuple[Side, ...]:
     """For whom a mail may be."""
     if to is carer:
         return (Side.CARER,)
-    to_both = to in (patient, waiting, rebooked, contact_changed)
+    to_both = to in (patient, patient_of_all, waiting, rebooked, contact_changed)
     return (Side.PATIENT, Side.CARER) if to_both else (Side.PRACTICE,)
 
 
@@ -333,7 +357,11 @@ def without_words(values: dict[str, object]) -> dict[str, object]:
     """The values with a number for each text: what words remain are those of the template."""
     kept = ("kind",)
     return {
-        name: "1" if isinstance(value, str) and name not in kept else value
+        name: ["1"]
+        if name == "times"
+        else "1"
+        if isinstance(value, str) and name not in kept
+        else value
         for name, value in values.items()
     }
 

@@ -72,7 +72,8 @@ class BookingRequest:
     """A request to book an appointment. Without ``minutes`` it takes what was held, or one slot;
     without ``service_id`` the usual service of the schedule.
     With ``second_appointment`` the care team can book a second one with the same practitioner on
-    the same day, and with ``emergency`` time that is kept free for emergencies."""
+    the same day, and with ``emergency`` time that is kept free for emergencies. It is part of a
+    series or an itinerary, if one is named."""
 
     schedule_id: int
     start: datetime
@@ -83,6 +84,8 @@ class BookingRequest:
     second_appointment: bool = False
     emergency: bool = False
     service_id: int | None = None
+    series_id: UUID | None = None
+    itinerary_id: UUID | None = None
 
 
 def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
@@ -360,6 +363,8 @@ def _add(
         extensions=0,
         referral_id=referral,
         referral_use=referral,
+        series_id=booking_request.series_id,
+        itinerary_id=booking_request.itinerary_id,
         version=1,
         created_at=work.now,
         created_by=work.actor.account_id,

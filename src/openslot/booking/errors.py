@@ -108,6 +108,27 @@ class TooManyUpcoming(Conflict):
     the centre to book more."""
 
 
+class TooManyInSeries(Conflict):
+    """At most {most} upcoming appointments can be booked online here, and there are {count}
+    already. Leave out {over} of these times, or call the centre.
+
+    The limits are those of TooManyUpcoming.
+    """
+
+
+class SeriesLength(Invalid):
+    """A series has 2 to {most} appointments, each at a time of its own. Check the times."""
+
+
+class FirstWithReferral(Conflict):
+    """This referral covers one first appointment. Book that one; once the specialist has seen the
+    patient, follow-ups can be booked as a series."""
+
+
+class NothingUpcoming(Conflict):
+    """None of these appointments is still to come."""
+
+
 class SelfBooking(Forbidden):
     """Practitioners cannot book themselves."""
 

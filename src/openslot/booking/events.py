@@ -1,5 +1,6 @@
 """Events of appointments, published through the outbox."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,14 @@ class Topic(StrEnum):
     NO_SHOW = "appointment.no-show"
     FREED = "appointment.freed"
     """An appointment that had begun was entered in error, and the rest of its time is free."""
+
+
+class Together(StrEnum):
+    """The kinds of events of several appointments that were booked together."""
+
+    BOOKED = "appointments.booked"
+    MOVED = "appointments.moved"
+    CANCELLED = "appointments.cancelled"
 
 
 _TOPICS = {
@@ -53,7 +62,8 @@ class Former(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
     """The appointment right after the change. After a move ``was``, ``was_end`` and
-    ``was_schedule`` are its previous start, end and schedule."""
+    ``was_schedule`` are its previous start, end and schedule. With ``together``, people are told
+    of it with others (see :func:`tell_together`)."""
 
     appointment: str
     version: int
@@ -64,6 +74,7 @@ class AppointmentChanged:
     by: str | None
     was_schedule: int | None = None
     was_end: str | None = None
+    together: bool = False
 
 
 def former(appointment: Appointment) -> Former:
@@ -87,7 +98,19 @@ def publish(
         by=work.actor.account_id,
         was_schedule=was.schedule_id if was else None,
         was_end=was.end if was else None,
+        together=work.together,
     )
+
+
+def tell_together(work: Work, topic: Together, appointments: Sequence[Appointment]) -> None:
+    """Have people told once of appointments that were changed by work that is ``together``: the
+    patient of all, and each of those who give the care of theirs."""
+    schedules = {one.schedule_id for one in appointments}
+    for of_schedule in (None, *sorted(schedules)):
+        told = [one for one in appointments if of_schedule in (None, one.schedule_id)]
+        ids = ",".join(str(one.id) for one in told)
+        by, for_practice = work.actor.account_id, of_schedule is not None
+        events.publish(work, topic, appointments=ids, by=by, for_practice=for_practice)
 
 
 def subject_of(appointment_id: UUID) -> str:

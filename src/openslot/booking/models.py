@@ -61,7 +61,8 @@ class Appointment(Base):
     diaries that it claimed: if the schedule gets another room, the appointment stays in its own.
     The patient is busy from ``starts_at`` to ``ends_at``, and all others from ``busy_from`` to
     ``busy_until``, with preparation and clean-up. ``service_id`` is the service that was chosen
-    among those that the schedule offers.
+    among those that the schedule offers. Appointments that were booked together share
+    ``series_id``, if they are of a series, or ``itinerary_id``.
 
     ``one_a_day`` combines patient, practitioner and local date. It is unique while the appointment
     is live, so that a patient has one appointment per day with a practitioner even in a race; it is
@@ -82,6 +83,8 @@ class Appointment(Base):
         Index(None, "status", "held_until"),
         Index(None, "referral_id"),
         Index(None, "service_id"),
+        Index(None, "series_id"),
+        Index(None, "itinerary_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
@@ -113,6 +116,8 @@ class Appointment(Base):
     by_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     changed_at: Mapped[datetime] = mapped_column(Instant)
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
+    series_id: Mapped[UUID | None] = mapped_column(Uuid)
+    itinerary_id: Mapped[UUID | None] = mapped_column(Uuid)
 
     schedule: Mapped[Schedule] = relationship(lazy="raise")
     chosen_service: Mapped[Service | None] = relationship(lazy="joined")

@@ -205,10 +205,10 @@ def board(
     *,
     besides: Iterable[int] = (),
     whom: ForWhom | None = None,
-    moving: Appointment | None = None,
+    moving: Sequence[Appointment] = (),
 ) -> Board:
     """Return the taken time of the places, the diaries ``besides`` and the patient, in two
-    statements; two more for an appointment that is ``moving``, whose own time counts as free.
+    statements; two more for appointments that are ``moving``, whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
     free for emergencies is free for a place ``in_emergency``, with two more statements for each.
@@ -222,7 +222,7 @@ def board(
     expired, absent = queries.expired_spans(
         work, window, patient_id=whom.patient_id if whom else None
     )
-    if moving is not None and (own := queries.claims_of(work.session, [moving])):
+    if own := queries.claims_of(work.session, moving):
         expired += own
         absent += _absent_there(work, own)
     for diary_id, span in expired:
@@ -271,7 +271,8 @@ def free_starts(
     # What is prepared before the first start lies on the day before it.
     days_before = any(place.before for place in places.values())
     wide = Window(window.first - days_before, window.days + days_before)
-    taken = board(work, places.values(), wide, besides=besides, whom=whom, moving=moving)
+    movers = (moving,) if moving else ()
+    taken = board(work, places.values(), wide, besides=besides, whom=whom, moving=movers)
     return {
         key: taken.free_starts(place, minutes, besides) >> (window.start - wide.start)
         for key, place in places.items()

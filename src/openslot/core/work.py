@@ -19,17 +19,23 @@ class Work:
     """One transaction, who acts in it, the instant at which it happens, and the settings.
 
     The entry points build it; commands and queries take it first. A function that needs only
-    the transaction takes the session, and a pure rule takes values.
+    the transaction takes the session, and a pure rule takes values. With ``together``, several
+    appointments change at once, and people are told of all of them and not of each.
     """
 
     session: Session
     actor: Actor
     now: datetime
     settings: Settings
+    together: bool = False
 
     def by(self, actor: Actor) -> "Work":
         """Return the same work, done by another actor."""
         return replace(self, actor=actor)
+
+    def all_together(self) -> "Work":
+        """Return the same work, as part of a change of several appointments."""
+        return replace(self, together=True)
 
 
 def doing(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from openslot.booking.events import Topic
+from openslot.booking.events import Together, Topic
 from openslot.booking.models import Appointment, Priority
 from openslot.core import formats
 from openslot.core.actor import Role
@@ -20,6 +20,7 @@ from openslot.identity.models import Account
 from openslot.notifications import ics
 from openslot.notifications.events import (
     AppointmentEvent,
+    AppointmentsEvent,
     ContactEvent,
     DependentEvent,
     EmergencyEvent,
@@ -54,6 +55,40 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         "notice": formats.duration(to.language, hours * 60) if hours else None,
         "page": ics.page_of(appointment, event.work.settings.public_url),
     }
+
+
+def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
+    """Return what patients, carers and those who give the care read of several appointments: the
+    times, and what they have in common; with each time what is of its own."""
+    settings, first = event.work.settings, event.appointment
+    each = [_with_and_where(one, to, settings) for one in event.appointments]
+    common = {
+        name: value if all(other[name] == value for other in each) else None
+        for name, value in each[0].items()
+    }
+    is_practice, hours = to.side is Side.PRACTICE, settings.cancel_cutoff_hours
+    link = f"series/{first.series_id}" if first.series_id else f"itineraries/{first.itinerary_id}"
+    done = event.topic == Together.CANCELLED
+    return {
+        **_when(first, to),
+        **common,
+        "times": [
+            _time_of(one, to, own, common)
+            for one, own in zip(event.appointments, each, strict=True)
+        ],
+        "patient": first.patient.name if first.patient and is_practice else None,
+        "cancelled_by": _done_by(event, to, between_departments=False) if done else None,
+        "reason": first.status_reason if done else None,
+        "notice": formats.duration(to.language, hours * 60) if hours else None,
+        "page": page(settings, link),
+    }
+
+
+def _time_of(appointment: Appointment, to: Recipient, own: Values, common: Values) -> str:
+    """Return when one of several appointments is, and what else it has of its own."""
+    more = (own[name] for name in ("service", "with_whom", "place") if common[name] is None)
+    start = _start(to.language, appointment.starts_at, appointment)
+    return ", ".join(str(part) for part in (start, *more) if part)
 
 
 def requested_appointment(event: AppointmentEvent, to: Recipient) -> Values:

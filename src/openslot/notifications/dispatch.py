@@ -19,7 +19,7 @@ from openslot.identity.models import Account
 from openslot.notifications import contents, ics, reminders
 from openslot.notifications.calendar_titles import title
 from openslot.notifications.delivery import MailMessage
-from openslot.notifications.events import AppointmentEvent, Payload
+from openslot.notifications.events import AppointmentEvent, AppointmentsEvent, Payload
 from openslot.notifications.ics import Attendee, Method
 from openslot.notifications.mails import MAILS, AccountMail, Mail
 from openslot.notifications.preferences import stop_link, wants
@@ -44,6 +44,8 @@ def notify(work: Work, topic: str, payload: Payload) -> None:
         for to in mail.to(event):
             if mail.reminder:
                 reminders.schedule(event, to)
+            if event.is_told_with_others:
+                continue
             if mail.kind and not wants(work.session, to.account_id, mail.kind):
                 continue
             message = _message(mail, event.key, to, content(event, to), work.settings)
@@ -139,7 +141,17 @@ def _message(
 def _with_entry(
     message: MailMessage, event: AppointmentEvent, to: Recipient, method: Method
 ) -> MailMessage:
-    """Add the appointment for the reader's calendar (RFC 6047)."""
+    """Add the appointment, or all of them, for the reader's calendar (RFC 6047)."""
+    if isinstance(event, AppointmentsEvent):
+        entries = [(one, title(one, to.side, to.language)) for one in event.appointments]
+        settings = event.work.settings
+        entry = ics.calendar_file(
+            entries,
+            public_url=settings.public_url,
+            organizer=settings.mail_from,
+            now=event.work.now,
+        )
+        return replace(message, calendar=entry.decode(), method=method)
     entry = ics.calendar_entry(
         event.appointment,
         method=method,

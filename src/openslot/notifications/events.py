@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.events import AppointmentChanged
-from openslot.booking.models import Appointment
+from openslot.booking.events import AppointmentChanged, Together
+from openslot.booking.models import Appointment, Status
 from openslot.core.work import Work
 from openslot.department_requests import queries as requests
 from openslot.department_requests.models import ServiceRequest
@@ -49,6 +49,14 @@ class Event:
     topic: str
     key: str
 
+    @property
+    def is_told_with_others(self) -> bool:
+        """Return whether another event tells people of this one."""
+        return False
+
+
+OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
+
 
 @dataclass(frozen=True, eq=False)
 class AppointmentEvent(Event):
@@ -64,6 +72,11 @@ class AppointmentEvent(Event):
         appointment = booking.appointment(work.session, UUID(change.appointment))
         key = f"{change.appointment}.{change.version}"
         return cls(work, topic, key, change, appointment) if appointment else None
+
+    @property
+    def is_told_with_others(self) -> bool:
+        """Return whether the appointment changed together with others."""
+        return self.change.together
 
     @property
     def by(self) -> UUID | None:
@@ -100,6 +113,34 @@ class AppointmentEvent(Event):
     def acting_department(self) -> Department | None:
         """Return the department of the account that acted."""
         return department_of(self.work.session, self.by)
+
+
+@dataclass(frozen=True, eq=False)
+class AppointmentsEvent(AppointmentEvent):
+    """Several appointments were booked, moved or cancelled together; the first stands for all."""
+
+    appointments: tuple[Appointment, ...]
+    for_practice: bool
+
+    @classmethod
+    def load(cls, work: Work, topic: str, payload: Payload) -> "AppointmentsEvent | None":
+        """Return the event about the appointments of which it is still true; None if it is of
+        none."""
+        ids = [UUID(one) for one in payload["appointments"].split(",")]
+        told = tuple(
+            one
+            for one in booking.appointments(work.session, Appointment.id.in_(ids))
+            if (one.status in OFF) is (topic == Together.CANCELLED)
+        )
+        if not told:
+            return None
+        first, last = told[0], max(one.version for one in told)
+        start, end = first.starts_at.isoformat(), first.ends_at.isoformat()
+        change = AppointmentChanged(
+            str(first.id), first.version, first.schedule_id, start, end, None, payload["by"]
+        )
+        for_practice = bool(payload["for_practice"])
+        return cls(work, topic, f"{first.id}.all.{last}", change, first, told, for_practice)
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,6 +72,24 @@ def calendar_entry(
     return written
 
 
+def calendar_file(
+    entries: Iterable[tuple[Appointment, str]], *, public_url: str, organizer: str, now: datetime
+) -> bytes:
+    """Return several appointments, each with its title, as one iCalendar object to take over.
+
+    Its METHOD is PUBLISH, also for what was cancelled: a REQUEST or CANCEL has one UID only
+    (RFC 5546, 3.2).
+    """
+    calendar = _calendar()
+    calendar.add("method", "PUBLISH")
+    for appointment, called in entries:
+        event = _event(appointment, called, public_url, now)
+        event.add("organizer", _organizer(organizer))
+        calendar.add_component(event)
+    written: bytes = calendar.to_ical()
+    return written
+
+
 def calendar_feed(
     entries: Iterable[tuple[Appointment, str]], *, name: str, public_url: str
 ) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from openslot.booking.events import Together
 from openslot.booking.events import Topic as Appointment
 from openslot.core.work import Work
 from openslot.department_requests.events import Topic as Request
@@ -16,6 +17,7 @@ from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
     AppointmentEvent,
+    AppointmentsEvent,
     ContactEvent,
     DependentEvent,
     EmergencyEvent,
@@ -36,7 +38,9 @@ from openslot.notifications.recipients import (
     gp,
     other_department,
     patient,
+    patient_of_all,
     practice,
+    practice_of_all,
     rebooked,
     requesting_department,
     specialist,
@@ -44,6 +48,7 @@ from openslot.notifications.recipients import (
 )
 from openslot.notifications.staleness import (
     appointment_is_stale,
+    appointments_are_stale,
     offer_is_stale,
     referral_is_stale,
     request_is_stale,
@@ -94,6 +99,7 @@ class Mails(Generic[E]):
 
 
 APPOINTMENT = About(AppointmentEvent.load, appointment_is_stale, contents.appointment)
+APPOINTMENTS = About(AppointmentsEvent.load, appointments_are_stale, contents.appointments)
 REFERRAL = About(ReferralEvent.load, referral_is_stale, contents.referral)
 REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
 OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
@@ -106,7 +112,18 @@ def _mails(about: About[E], *mails: Mail[E]) -> Mails[E]:
     return Mails(about, mails)
 
 
+def _of_all(name: str) -> Mails[AppointmentsEvent]:
+    return _mails(
+        APPOINTMENTS,
+        Mail(name, patient_of_all, Kind.APPOINTMENTS, calendar="PUBLISH"),
+        Mail(f"{name}_practice", practice_of_all, Kind.APPOINTMENTS, calendar="PUBLISH"),
+    )
+
+
 MAILS: Mapping[str, Mails[Any]] = {
+    Together.BOOKED: _of_all("appointments_booked"),
+    Together.MOVED: _of_all("appointments_moved"),
+    Together.CANCELLED: _of_all("appointments_cancelled"),
     Appointment.BOOKED: _mails(
         APPOINTMENT,
         Mail("appointment_booked", patient, Kind.APPOINTMENTS, calendar="REQUEST", reminder=True),

@@ -18,6 +18,7 @@ from openslot.identity.models import Account
 from openslot.notifications import queries
 from openslot.notifications.events import (
     AppointmentEvent,
+    AppointmentsEvent,
     ContactEvent,
     DependentEvent,
     EmergencyEvent,
@@ -95,6 +96,16 @@ def practice(event: AppointmentEvent) -> list[Recipient]:
         return []
     staff = _department(event.work, appointment.department, appointment.service)
     return [to for to in staff if event.by is None or to.account_id != event.by]
+
+
+def patient_of_all(event: AppointmentsEvent) -> list[Recipient]:
+    """Return the patient of several appointments, or their carer."""
+    return [] if event.for_practice else patient(event)
+
+
+def practice_of_all(event: AppointmentsEvent) -> list[Recipient]:
+    """Return those who give the care at several appointments."""
+    return practice(event) if event.for_practice else []
 
 
 def requesting_department(event: AppointmentEvent) -> list[Recipient]:

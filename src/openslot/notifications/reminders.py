@@ -45,7 +45,8 @@ def schedule(event: AppointmentEvent, to: Recipient) -> None:
     )
     if due:
         once = f"{change.appointment} {change.schedule} {change.start}"
-        outbox.send(work, Topic.REMINDER, asdict(change), due=due, once=once)
+        alone = asdict(change) | {"together": False}
+        outbox.send(work, Topic.REMINDER, alone, due=due, once=once)
 
 
 def awake(event: AppointmentEvent, to: Recipient) -> datetime:

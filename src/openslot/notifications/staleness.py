@@ -11,13 +11,18 @@ from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.department_requests.events import Topic as RequestTopic
 from openslot.department_requests.models import Kept
-from openslot.notifications.events import AppointmentEvent, OfferEvent, ReferralEvent, RequestEvent
+from openslot.notifications.events import (
+    OFF,
+    AppointmentEvent,
+    AppointmentsEvent,
+    OfferEvent,
+    ReferralEvent,
+    RequestEvent,
+)
 from openslot.notifications.events import Topic as ReminderTopic
 from openslot.referrals.events import Topic as ReferralTopic
 from openslot.referrals.models import State
 from openslot.waiting_list.models import OfferStatus
-
-OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 
 REQUEST_STATUS: Mapping[str, Kept] = {
     RequestTopic.MADE: Kept.NEW,
@@ -55,6 +60,11 @@ def has_changed(
         return False
     start, end = appointment.starts_at.isoformat(), appointment.ends_at.isoformat()
     return (appointment.schedule_id, start, end) != (change.schedule, change.start, change.end)
+
+
+def appointments_are_stale(event: AppointmentsEvent) -> bool:
+    """Return whether all of the appointments are over; of the rest, the event is still true."""
+    return all(one.ends_at <= event.work.now for one in event.appointments)
 
 
 def referral_is_stale(event: ReferralEvent) -> bool:

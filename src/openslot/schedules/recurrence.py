@@ -111,6 +111,18 @@ def check_rule(text: str, first: date | None, last: date | None) -> Recurrence:
     return Recurrence(day.weekday(), str(rule), first, last)
 
 
+def dates(text: str, first: date, *, most: int) -> list[date]:
+    """Return the days of a rule that ends, with COUNT or UNTIL, from ``first`` on; of a rule that
+    has more than ``most``, one more. Raises BadRule."""
+    parts = _parts(text)
+    until = _until(parts.pop("UNTIL", None))
+    rule = _rule(parts)
+    if rule.times is None and until is None:
+        raise BadRule("Say when it ends: with COUNT or UNTIL.")
+    horizon = first + timedelta(days=366 * SEARCHED_YEARS)
+    return list(islice(_days(rule, first, min(until or horizon, horizon)), most + 1))
+
+
 @lru_cache(maxsize=1024)
 def read(text: str) -> Rule:
     """Return the parts of a rule. Raises BadRule."""

@@ -28,11 +28,11 @@ def book(
     statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
-    place = _place_of(work, booking_request)
+    place = place_of(work, booking_request)
     if booking_request.minutes is None and hold_id is not None and place.service_id is None:
         booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
-    referral = _referral_for(work, place, booking_request, referral_id, hold_id)
-    _check_patient(work, booking_request, referral)
+    referral = referral_for(work, place, booking_request, referral_id, hold_id)
+    check_patient(work, booking_request, referral)
     if hold_id is not None:
         check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
     if needs_referral(place) and not referral.is_held:
@@ -51,9 +51,9 @@ def hold(
 ) -> Appointment:
     """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; of what
     people hold for the patient, the rest is released."""
-    place = _place_of(work, booking_request)
-    referral = _referral_for(work, place, booking_request, referral_id)
-    _check_patient(work, booking_request, referral)
+    place = place_of(work, booking_request)
+    referral = referral_for(work, place, booking_request, referral_id)
+    check_patient(work, booking_request, referral)
     return commands.make(
         work,
         booking_request,
@@ -72,15 +72,15 @@ def enter(
 ) -> Appointment:
     """Enter an appointment of a patient who is here without one, or who was; see
     :func:`openslot.booking.commands.enter`."""
-    place = _place_of(work, booking_request)
-    referral = _referral_for(work, place, booking_request, referral_id)
-    _check_patient(work, booking_request, referral)
+    place = place_of(work, booking_request)
+    referral = referral_for(work, place, booking_request, referral_id)
+    check_patient(work, booking_request, referral)
     return commands.enter(
         work, booking_request, place, status, authorisation=referral.authorisation
     )
 
 
-def _check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
+def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
     """Raise NotFound for a patient whom the actor does not know, by a referral at least: an id is
     no reason to book."""
     patient_id = booking_request.patient_id
@@ -90,12 +90,13 @@ def _check_patient(work: Work, booking_request: BookingRequest, referral: referr
         finding.check_may_book_for(work, patient_id)
 
 
-def _place_of(work: Work, booking_request: BookingRequest) -> Place:
+def place_of(work: Work, booking_request: BookingRequest) -> Place:
+    """Return the place that is to be booked. Raises NotFound if it can no longer be."""
     place = commands.place_of(work.session, booking_request.schedule_id, booking_request.service_id)
     return place.for_emergency() if booking_request.emergency else place
 
 
-def _referral_for(
+def referral_for(
     work: Work,
     place: Place,
     booking_request: BookingRequest,

@@ -1,0 +1,370 @@
+"""Series: previewed, booked all or nothing, and changed from one appointment on."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
+from openslot.booking import check, errors, series
+from openslot.booking import commands as booking
+from openslot.booking.models import Appointment, Status
+from openslot.booking.series import State
+from openslot.core.actor import SYSTEM, Actor
+from openslot.core.db import Database
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.models import Profession
+from openslot.schedules.commands import ScheduleDetails, change_schedule
+from openslot.schedules.errors import BadRule
+from openslot.usecases import series as usecases
+from referring import TUESDAY_9, Dentists
+from town import Town, build_town
+from working import work
+
+WEEK = timedelta(days=7)
+WEEKLY = "FREQ=WEEKLY;COUNT=4"
+
+
+@pytest.fixture
+def town(sqlite_database: Database) -> Iterator[Town]:
+    yield build_town(sqlite_database)
+    assert check.faults(sqlite_database) == []
+
+
+def weeks(count: int, start: datetime = MONDAY_9) -> list[datetime]:
+    return [start + number * WEEK for number in range(count)]
+
+
+def book(
+    database: Database,
+    town: Town,
+    starts: list[datetime],
+    actor: Actor = SYSTEM,
+    schedule: int | None = None,
+    patient: int = 0,
+    **settings: int,
+) -> list[Appointment]:
+    wanted = town.booking_request(schedule=schedule or town.physio_at_hospital, patient=patient)
+    return database.run(
+        lambda session: usecases.book(work(session, actor, NOW, **settings), wanted, starts)
+    )
+
+
+def preview(
+    database: Database,
+    town: Town,
+    starts: list[datetime],
+    actor: Actor = SYSTEM,
+    schedule: int | None = None,
+    **settings: int,
+) -> usecases.Preview:
+    wanted = town.booking_request(schedule=schedule or town.physio_at_hospital)
+    return database.read(
+        lambda session: usecases.preview(work(session, actor, NOW, **settings), wanted, starts)
+    )
+
+
+def local(appointments: list[Appointment]) -> list[str]:
+    return [f"{one.starts_at.astimezone(SYDNEY):%m-%d %H:%M}" for one in appointments]
+
+
+def stored(database: Database, status: Status = Status.BOOKED) -> list[Appointment]:
+    return database.read(
+        lambda session: list(
+            session.query(Appointment)
+            .where(Appointment.status == status)
+            .order_by(Appointment.starts_at)
+        )
+    )
+
+
+# The rule
+
+
+def test_a_rule_gives_the_times_by_the_wall_clock_through_a_change_of_it() -> None:
+    """Clocks in Sydney go back on 5 April 2026."""
+    start = datetime(2026, 3, 30, 9, 0, tzinfo=SYDNEY)
+    starts = series.starts_by("FREQ=WEEKLY;INTERVAL=2;COUNT=3", start, SYDNEY)
+    assert [f"{one.astimezone(SYDNEY):%m-%d %H:%M %z}" for one in starts] == [
+        "03-30 09:00 +1100",
+        "04-13 09:00 +1000",
+        "04-27 09:00 +1000",
+    ]
+
+
+def test_a_rule_can_name_weekdays_and_a_last_day() -> None:
+    starts = series.starts_by("FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20261203", MONDAY_9, SYDNEY)
+    assert [one.date() for one in starts] == [
+        date(2026, 11, 23),
+        date(2026, 11, 26),
+        date(2026, 11, 30),
+        date(2026, 12, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [
+        ("FREQ=WEEKLY", BadRule),
+        ("every week", BadRule),
+        ("FREQ=WEEKLY;COUNT=1", errors.SeriesLength),
+        ("FREQ=DAILY;COUNT=53", errors.SeriesLength),
+        ("FREQ=DAILY;UNTIL=20991231", errors.SeriesLength),
+    ],
+)
+def test_a_rule_that_gives_no_series_is_refused(rule: str, error: type[Exception]) -> None:
+    with pytest.raises(error) as refused:
+        series.starts_by(rule, MONDAY_9, SYDNEY)
+    assert getattr(refused.value, "field", None) == "rule"
+
+
+# The preview
+
+
+def test_a_preview_says_what_is_free_and_what_else_there_is(
+    sqlite_database: Database, town: Town
+) -> None:
+    def set_up(session: Session) -> None:
+        centre = work(session, SYSTEM, NOW)
+        factories.appointment(session, town.physio_at_hospital, MONDAY_9 + WEEK, town.patients[1])
+        factories.appointment(session, town.gp_at_hospital, MONDAY_9 + 2 * WEEK, town.patients[0])
+        factories.appointment(
+            session, town.physio_at_hospital, MONDAY_9 + 3 * WEEK + HALF_HOUR, town.patients[0]
+        )
+        change_schedule(centre, town.physio_at_hospital, ScheduleDetails(horizon_days=40))
+
+    sqlite_database.run(set_up)
+    found = preview(sqlite_database, town, weeks(7)).wanted
+    assert [one.state for one in found] == [
+        State.FREE,
+        State.TAKEN,
+        State.PATIENT_BUSY,
+        State.SAME_DAY,
+        State.FREE,
+        State.FREE,
+        State.TOO_FAR,
+    ]
+    taken = found[1]
+    assert [f"{one:%a %H:%M}" for one in taken.same_day] == ["Mon 09:30", "Mon 10:00", "Mon 10:30"]
+    assert [f"{one:%a %H:%M}" for one in taken.same_week] == [
+        "Tue 09:00",
+        "Tue 09:30",
+        "Tue 10:00",
+    ]
+    assert found[3].same_day == ()
+
+
+def test_a_preview_knows_holidays_hours_and_its_own_days(
+    sqlite_database: Database, town: Town
+) -> None:
+    def set_up(session: Session) -> int:
+        centre = factories.centre(session, "Royal", holiday_region="AU-NSW")
+        specialist = factories.practitioner(
+            session, "Ida Ray", Profession.SPECIALIST, expertise="Skin"
+        )
+        return factories.schedule(session, centre.id, practitioner_id=specialist.id).id
+
+    schedule = sqlite_database.run(set_up)
+    starts = [
+        datetime(2026, 12, 25, 9, 0, tzinfo=SYDNEY),
+        datetime(2026, 12, 19, 9, 0, tzinfo=SYDNEY),
+        MONDAY_9 + timedelta(minutes=10),
+        MONDAY_9 + timedelta(days=1),
+        MONDAY_9 + timedelta(days=1, hours=3),
+        NOW - timedelta(days=1),
+    ]
+    found = preview(sqlite_database, town, starts, schedule=schedule)
+    assert isinstance(found.problem, errors.ReferralRequired)
+    assert [(one.state, one.holiday) for one in found.wanted] == [
+        (State.HOLIDAY, "Christmas Day"),
+        (State.CLOSED, None),
+        (State.CLOSED, None),
+        (State.FREE, None),
+        (State.SAME_DAY, None),
+        (State.TOO_SOON, None),
+    ]
+
+
+# Booking
+
+
+def test_a_series_is_booked_whole_and_shares_its_id(sqlite_database: Database, town: Town) -> None:
+    booked = book(sqlite_database, town, weeks(4), town.patient())
+    assert local(booked) == ["11-23 09:00", "11-30 09:00", "12-07 09:00", "12-14 09:00"]
+    assert len({one.series_id for one in stored(sqlite_database)}) == 1
+
+
+def test_one_time_that_is_taken_stops_all_and_is_named(
+    sqlite_database: Database, town: Town
+) -> None:
+    sqlite_database.run(
+        lambda session: factories.appointment(
+            session, town.physio_at_hospital, MONDAY_9 + 2 * WEEK, town.patients[1]
+        )
+    )
+    with pytest.raises(errors.SlotTaken) as refused:
+        book(sqlite_database, town, weeks(4))
+    assert refused.value.field == "starts.2"
+    assert len(stored(sqlite_database)) == 1
+
+
+def test_patients_book_a_series_within_the_limits_for_one_person(
+    sqlite_database: Database, town: Town
+) -> None:
+    with pytest.raises(errors.TooManyInSeries) as refused:
+        book(sqlite_database, town, weeks(4), town.patient(), most_upcoming_with=3)
+    assert refused.value.params == {"most": 3, "count": 0, "over": 1}
+    problem = preview(sqlite_database, town, weeks(4), town.patient(), most_upcoming_with=3).problem
+    assert isinstance(problem, errors.TooManyInSeries)
+    assert len(book(sqlite_database, town, weeks(3), town.patient(), most_upcoming_with=3)) == 3
+    assert len(book(sqlite_database, town, weeks(4, MONDAY_9 + HALF_HOUR), patient=1)) == 4
+
+
+def test_who_may_not_book_one_may_not_book_or_preview_a_series(
+    sqlite_database: Database, town: Town
+) -> None:
+    for act in (book, preview):
+        with pytest.raises(Forbidden):
+            act(sqlite_database, town, weeks(2), town.doctor)
+        with pytest.raises(Forbidden):
+            act(sqlite_database, town, weeks(2), town.patient(1))
+
+
+def test_a_referral_covers_a_series_once_the_specialist_has_seen_the_patient(
+    sqlite_database: Database, town: Town
+) -> None:
+    dentists = Dentists(sqlite_database, town)
+    dentists.sent(to=dentists.first)
+    schedule, later = town.specialist_at_hospital, weeks(3, MONDAY_9 + 2 * WEEK)
+    problem = preview(sqlite_database, town, later, schedule=schedule).problem
+    assert isinstance(problem, errors.FirstWithReferral)
+    with pytest.raises(errors.FirstWithReferral):
+        book(sqlite_database, town, later, schedule=schedule)
+    first = dentists.book()
+    sqlite_database.run(
+        lambda session: factories.change_status(session, first.id, Status.ARRIVED, now=TUESDAY_9)
+    )
+    assert preview(sqlite_database, town, later, schedule=schedule).is_free
+    assert len(book(sqlite_database, town, later, town.patient(), schedule=schedule)) == 3
+
+
+# Later
+
+
+def cancel(
+    database: Database, actor: Actor, appointment: Appointment, since: bool = True
+) -> list[Appointment]:
+    assert appointment.series_id is not None
+    series_id, first = appointment.series_id, appointment.id if since else None
+    return database.run(
+        lambda session: series.cancel(work(session, actor, NOW), series_id, since=first)
+    )
+
+
+def move(
+    database: Database, actor: Actor, appointment: Appointment, start: datetime, since: bool = True
+) -> list[Appointment]:
+    assert appointment.series_id is not None
+    series_id, first = appointment.series_id, appointment.id if since else None
+    return database.run(
+        lambda session: series.move(work(session, actor, NOW), series_id, start, since=first)
+    )
+
+
+def test_this_and_following_are_cancelled_and_all_that_is_left(
+    sqlite_database: Database, town: Town
+) -> None:
+    booked = book(sqlite_database, town, weeks(4))
+    cancel(sqlite_database, town.patient(), booked[2])
+    assert local(stored(sqlite_database)) == ["11-23 09:00", "11-30 09:00"]
+    cancel(sqlite_database, town.patient(), booked[0], since=False)
+    assert stored(sqlite_database) == []
+    with pytest.raises(errors.NothingUpcoming):
+        cancel(sqlite_database, town.patient(), booked[0], since=False)
+
+
+def test_too_late_for_one_is_too_late_for_all(sqlite_database: Database, town: Town) -> None:
+    booked = book(sqlite_database, town, weeks(3))
+    with pytest.raises(errors.TooLateToChange) as refused:
+        sqlite_database.run(
+            lambda session: series.cancel(
+                work(session, town.patient(), NOW, cutoff=timedelta(days=3)),
+                booked[0].series_id,  # type: ignore[arg-type]
+            )
+        )
+    assert refused.value.field == "starts.0"
+    assert len(stored(sqlite_database)) == 3
+
+
+def test_strangers_learn_nothing_of_a_series(sqlite_database: Database, town: Town) -> None:
+    booked = book(sqlite_database, town, weeks(3))
+    for act in (
+        lambda: cancel(sqlite_database, town.patient(1), booked[0]),
+        lambda: move(sqlite_database, town.patient(1), booked[0], MONDAY_9 + HALF_HOUR),
+    ):
+        with pytest.raises(NotFound):
+            act()
+
+
+def test_a_series_moves_by_the_same_days_and_time_also_into_its_own(
+    sqlite_database: Database, town: Town
+) -> None:
+    booked = book(sqlite_database, town, weeks(3))
+    move(sqlite_database, town.patient(), booked[0], MONDAY_9 + WEEK + HALF_HOUR)
+    assert local(stored(sqlite_database)) == ["11-30 09:30", "12-07 09:30", "12-14 09:30"]
+    move(sqlite_database, SYSTEM, booked[1], MONDAY_9 + WEEK + timedelta(days=1))
+    assert local(stored(sqlite_database)) == ["11-30 09:30", "12-01 09:00", "12-08 09:00"]
+
+
+def test_a_series_moves_whole_or_not_at_all_and_the_preview_says_so(
+    sqlite_database: Database, town: Town
+) -> None:
+    booked = book(sqlite_database, town, weeks(3))
+    sqlite_database.run(
+        lambda session: factories.appointment(
+            session, town.physio_at_hospital, MONDAY_9 + 2 * WEEK + HALF_HOUR, town.patients[1]
+        )
+    )
+    series_id = booked[0].series_id
+    assert series_id is not None
+    found = sqlite_database.read(
+        lambda session: series.preview_move(
+            work(session, SYSTEM, NOW), series_id, MONDAY_9 + HALF_HOUR, since=None
+        )
+    )
+    assert [one.state for one in found.wanted] == [State.FREE, State.FREE, State.TAKEN]
+    with pytest.raises(errors.SlotTaken) as refused:
+        move(sqlite_database, SYSTEM, booked[0], MONDAY_9 + HALF_HOUR)
+    assert refused.value.field == "starts.2"
+    assert local(stored(sqlite_database))[0] == "11-23 09:00"
+
+
+def test_a_series_moves_by_the_wall_clock_through_a_change_of_it(
+    sqlite_database: Database, town: Town
+) -> None:
+    starts = [
+        datetime(2027, 3, 22 + 7, 9, 0, tzinfo=SYDNEY),
+        datetime(2027, 4, 5, 9, tzinfo=SYDNEY),
+    ]
+    sqlite_database.run(
+        lambda session: change_schedule(
+            work(session, SYSTEM, NOW), town.scan, ScheduleDetails(horizon_days=365)
+        )
+    )
+    booked = book(sqlite_database, town, starts, schedule=town.scan)
+    move(sqlite_database, SYSTEM, booked[0], starts[0] + timedelta(days=1, hours=2))
+    assert local(stored(sqlite_database)) == ["03-30 11:00", "04-06 11:00"]
+
+
+def test_one_of_a_series_stays_an_appointment_of_its_own(
+    sqlite_database: Database, town: Town
+) -> None:
+    booked = book(sqlite_database, town, weeks(3))
+    sqlite_database.run(
+        lambda session: booking.change_status(
+            work(session, SYSTEM, NOW), booked[1].id, Status.CANCELLED
+        )
+    )
+    assert local(stored(sqlite_database)) == ["11-23 09:00", "12-07 09:00"]
