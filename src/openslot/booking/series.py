@@ -92,6 +92,12 @@ def starts_by(rule: str, start: datetime, zone: ZoneInfo) -> list[datetime]:
     return starts
 
 
+def next_week_from(start: datetime, now: datetime) -> datetime:
+    """Return the first time after ``now`` that is whole weeks after ``start``, by its clock."""
+    weeks = max(1, (now - start) // WEEK + 1)
+    return start + weeks * WEEK
+
+
 def check_starts(starts: Sequence[datetime], *, field: str = "starts") -> None:
     """Raise SeriesLength unless the times are those of a series."""
     is_each_once = len({start.timestamp() for start in starts}) == len(starts)

@@ -1,5 +1,6 @@
 """The calendar file of an appointment, for pages and the API."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Response
@@ -8,7 +9,7 @@ from openslot.booking.models import Appointment
 from openslot.core.language import language
 from openslot.entrypoints.request import now, root, settings
 from openslot.notifications.calendar_titles import side_of, title
-from openslot.notifications.ics import calendar_entry
+from openslot.notifications.ics import calendar_entry, calendar_file
 
 MEDIA = "text/calendar"
 
@@ -29,6 +30,20 @@ def appointment_calendar(
         summary=title(appointment, side_of(appointment, patient_id), reader_language),
         now=now(),
     )
+    return _file(entry, "appointment.ics")
+
+
+def appointments_calendar(
+    appointments: Sequence[Appointment], patient_id: UUID | None, locale: str | None
+) -> Response:
+    """Return several appointments as one iCalendar file, as :func:`appointment_calendar` does."""
+    reader_language = language(locale, settings().locale)
+    entries = [(one, title(one, side_of(one, patient_id), reader_language)) for one in appointments]
+    written = calendar_file(entries, public_url=root(), organizer=settings().mail_from, now=now())
+    return _file(written, "appointments.ics")
+
+
+def _file(entry: bytes, name: str) -> Response:
     response = Response(entry, content_type=f"{MEDIA}; charset=utf-8; method=PUBLISH")
-    response.headers["Content-Disposition"] = "attachment; filename=appointment.ics"
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
     return response

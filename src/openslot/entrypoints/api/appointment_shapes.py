@@ -71,6 +71,8 @@ class Appointment(Shown):
     reason: str | None
     priority: Priority
     referral: UUID | None
+    series: Annotated[UUID | None, Field(description="The series that it is part of.")]
+    itinerary: Annotated[UUID | None, Field(description="The itinerary that it is a step of.")]
     version: int
     created: AwareDatetime
     links: Links
@@ -98,6 +100,8 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         referral=appointment.referral_id
         if may_follow(bearer.actor(), appointment, now())
         else None,
+        series=appointment.series_id,
+        itinerary=appointment.itinerary_id,
         version=appointment.version,
         created=appointment.created_at,
         links=_links(appointment.id),

@@ -22,6 +22,7 @@ from openslot.booking.rules import (
     moves_now,
     place_for,
 )
+from openslot.booking.series import next_week_from
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.department_requests.models import ServiceRequest
@@ -77,7 +78,30 @@ def show(appointment_id: UUID) -> str:
         may_undo=appointment.status is Status.CANCELLED
         and booking.has_cancelled(context.work(), appointment.id)
         and may_undo(appointment, context.now()),
+        repeats=_repeat_url(appointment, relation),
         **_confirmation_flags(appointment),
+    )
+
+
+def _repeat_url(appointment: Appointment, relation: Relation) -> str | None:
+    """Return where the reader books more like this one, from the first such week on that is still
+    to come; None if they cannot book here."""
+    found = known.one(context.reader(), appointment.schedule_id)
+    place = found.place.offering(appointment.service_id) if found else None
+    is_live = appointment.status in (Status.BOOKED, Status.ARRIVED, Status.FULFILLED)
+    if place is None or appointment.patient is None or not is_live:
+        return None
+    if relation is not Relation.PATIENT and not may_book_others(context.actor(), place):
+        return None
+    start = next_week_from(appointment.starts_at.astimezone(place.zone), context.now())
+    is_own = appointment.patient_id == context.actor().patient_id
+    return url_for(
+        "series.plan",
+        schedule_id=place.schedule_id,
+        start=reading.instant_text(start),
+        minutes=appointment.minutes,
+        service=place.service_id,
+        patient=None if is_own else appointment.patient_id,
     )
 
 

@@ -36,6 +36,14 @@ LOOKS = {
     "used": Look("done", icon="check-circle", words=_l("Used")),
     "revoked": Look("cancelled", icon="x-circle", words=_l("Revoked")),
     "expired": Look("cancelled", icon="hourglass-bottom", words=_l("Expired")),
+    "free": Look("done", icon="check-circle", words=_l("Free")),
+    "taken": Look("missed", icon="x-circle", words=_l("Taken")),
+    "patient-busy": Look("missed", icon="x-circle", words=_l("Another appointment then")),
+    "same-day": Look("missed", icon="x-circle", words=_l("Has an appointment here that day")),
+    "holiday": Look("held", icon="calendar-x", words=_l("Public holiday")),
+    "closed": Look("held", icon="clock", words=_l("Not open then")),
+    "too-soon": Look("held", icon="clock", words=_l("Too soon")),
+    "too-far": Look("held", icon="clock", words=_l("Not open for booking yet")),
     "needs-referral": Look("held", icon="envelope-paper", words=_l("Needs a referral")),
 }
 

@@ -1,5 +1,6 @@
 """Typed values from the address or form; wrong ones raise Malformed, which names the parameter."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -87,8 +88,15 @@ def optional_instant(name: str) -> datetime | None:
     """Return an instant such as 2026-11-23T09:00:00Z, or None if empty; one without a zone is
     refused."""
     value = text(name)
-    if not value:
-        return None
+    return _instant(value, name) if value else None
+
+
+def instants_of(values: Iterable[str], name: str) -> list[datetime]:
+    """Return the instants of values that were sent with this name."""
+    return [_instant(value.strip(), name) for value in values]
+
+
+def _instant(value: str, name: str) -> datetime:
     try:
         # An unescaped plus sign arrives as a space.
         instant = datetime.fromisoformat(value.replace(" ", "+"))
