@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
-from openslot.booking import check, errors, series
+from openslot.booking import check, errors, series, together
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.series import State
@@ -259,7 +259,9 @@ def cancel(
     assert appointment.series_id is not None
     series_id, first = appointment.series_id, appointment.id if since else None
     return database.run(
-        lambda session: series.cancel(work(session, actor, NOW), series_id, since=first)
+        lambda session: together.cancel(
+            work(session, actor, NOW), together.of_series(series_id), since=first
+        )
     )
 
 
@@ -287,11 +289,13 @@ def test_this_and_following_are_cancelled_and_all_that_is_left(
 
 def test_too_late_for_one_is_too_late_for_all(sqlite_database: Database, town: Town) -> None:
     booked = book(sqlite_database, town, weeks(3))
+    series_id = booked[0].series_id
+    assert series_id is not None
     with pytest.raises(errors.TooLateToChange) as refused:
         sqlite_database.run(
-            lambda session: series.cancel(
+            lambda session: together.cancel(
                 work(session, town.patient(), NOW, cutoff=timedelta(days=3)),
-                booked[0].series_id,  # type: ignore[arg-type]
+                together.of_series(series_id),
             )
         )
     assert refused.value.field == "starts.0"

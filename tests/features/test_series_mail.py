@@ -9,7 +9,7 @@ import icalendar
 import pytest
 
 from clinic import NOW, START, Clinic, parts_of
-from openslot.booking import series
+from openslot.booking import series, together
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM
@@ -88,7 +88,13 @@ def test_each_of_a_series_is_reminded_of(
 @pytest.mark.parametrize(
     ("act", "words", "status"),
     [
-        (lambda unit, one: series.cancel(unit, one.series_id, since=one.id), "cancelled", "CANCEL"),
+        (
+            lambda unit, one: together.cancel(
+                unit, together.of_series(one.series_id), since=one.id
+            ),
+            "cancelled",
+            "CANCEL",
+        ),
         (
             lambda unit, one: series.move(
                 unit, one.series_id, one.starts_at + timedelta(hours=1), since=one.id

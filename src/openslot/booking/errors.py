@@ -125,6 +125,19 @@ class FirstWithReferral(Conflict):
     patient, follow-ups can be booked as a series."""
 
 
+class ItineraryLength(Invalid):
+    """An itinerary has 2 to {most} steps, one after the other. Check the steps."""
+
+
+class BadGap(Invalid):
+    """Give the least and the most time between two steps, in multiples of 5 minutes or in whole
+    days, at most {days} days."""
+
+
+class NobodyOffers(Conflict):
+    """Nobody offers this there, or not to this patient. Choose another."""
+
+
 class NothingUpcoming(Conflict):
     """None of these appointments is still to come."""
 

@@ -4,8 +4,7 @@ Their times follow the wall clock of the centre. Each stays an appointment of it
 share is ``series_id``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -16,12 +15,11 @@ from zoneinfo import ZoneInfo
 from openslot.booking import commands, queries
 from openslot.booking.errors import (
     FirstWithReferral,
-    NothingUpcoming,
     SeriesLength,
     TooManyInSeries,
 )
 from openslot.booking.events import Together, tell_together
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
@@ -30,8 +28,8 @@ from openslot.booking.rules import (
     one_a_day_key,
 )
 from openslot.booking.slots import NEAREST, Board, board
+from openslot.booking.together import naming, of_series, upcoming
 from openslot.core.actor import Role
-from openslot.core.errors import DomainError, NotFound
 from openslot.core.work import Work
 from openslot.schedules import recurrence
 from openslot.schedules.availability import (
@@ -221,59 +219,7 @@ def _has(mask: int, tick: int, window: Window) -> bool:
     return bool(mask >> (tick - window.start) & 1)
 
 
-@contextmanager
-def naming(number: int) -> Iterator[None]:
-    """Have a refusal say which time of a series it is about."""
-    try:
-        yield
-    except DomainError as error:
-        if error.field in (None, "start"):
-            error.field = f"starts.{number}"
-        raise
-
-
-# What is booked
-
-
-def members(work: Work, series_id: UUID) -> list[Appointment]:
-    """Return the appointments of a series that the actor can see, by start. Raises NotFound."""
-    found = queries.appointments_for(work, Appointment.series_id == series_id)
-    if not found:
-        raise NotFound
-    return found
-
-
-def upcoming(work: Work, series_id: UUID, since: UUID | None = None) -> list[Appointment]:
-    """Return the booked appointments of a series that are still to come, from the one that is named
-    on. Raises NotFound, and NothingUpcoming if there are none."""
-    found = members(work, series_id)
-    first = next((one for one in found if since in (None, one.id)), None)
-    if first is None:
-        raise NotFound
-    left = [
-        one
-        for one in found
-        if one.starts_at >= first.starts_at
-        and one.starts_at > work.now
-        and one.status is Status.BOOKED
-    ]
-    if not left:
-        raise NothingUpcoming
-    return left
-
-
-def cancel(
-    work: Work, series_id: UUID, *, since: UUID | None = None, why: str | None = None
-) -> list[Appointment]:
-    """Cancel all of a series that is still to come, or from one appointment on, or nothing. Raises
-    the errors of cancelling one."""
-    left = upcoming(work, series_id, since)
-    together = work.all_together()
-    for number, one in enumerate(left):
-        with naming(number):
-            commands.change_status(together, one.id, Status.CANCELLED, why=why)
-    tell_together(work, Together.CANCELLED, left)
-    return left
+# What is moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +238,7 @@ class Moved:
 def preview_move(work: Work, series_id: UUID, start: datetime, *, since: UUID | None) -> Moved:
     """Return to which times the upcoming appointments of a series would move if the first of them
     moved to ``start``."""
-    left = upcoming(work, series_id, since)
+    left = upcoming(work, of_series(series_id), since)
     patient_id = left[0].patient_id
     whom = queries.for_whom(work, patient_id) if patient_id else None
     for one in left:
@@ -319,7 +265,7 @@ def move(
 ) -> list[Appointment]:
     """Move the first of the upcoming appointments to ``start``, and the others by the same days and
     time of the wall clock; all or nothing. Raises the errors of moving one."""
-    left = upcoming(work, series_id, since)
+    left = upcoming(work, of_series(series_id), since)
     pairs = list(enumerate(zip(left, _shifted(left, start), strict=True)))
     together = work.all_together()
     # Each moves into time that the one before it has left.

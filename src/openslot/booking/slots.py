@@ -99,7 +99,7 @@ class Booker:
             return self._without_patient(place)
         patient_id = self.whom.patient_id
         try:
-            check_booker(self.actor, place, patient_id, self._authorisation(place))
+            check_booker(self.actor, place, patient_id, self.authorisation(place))
         except NeedsPatient:
             return Barrier.PATIENT
         except (ReferralRequired, ReferralSpent):
@@ -125,7 +125,9 @@ class Booker:
             return Barrier.NOT_YOURS
         return Barrier.PATIENT if needs_referral(place) else None
 
-    def _authorisation(self, place: Place) -> ReferralAuthorisation | None:
+    def authorisation(self, place: Place) -> ReferralAuthorisation | None:
+        """Return the referral with which the patient would be booked there, if one is needed and
+        there is one."""
         matching = (
             authorisation
             for authorisation in self.authorisations

@@ -19,6 +19,7 @@ from openslot.booking.models import Appointment
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import check_booker
 from openslot.booking.series import State, Wanted
+from openslot.booking.together import naming
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -86,7 +87,7 @@ def book(
     together, series_id = work.all_together(), new_id()
     booked = []
     for number, start in enumerate(in_order):
-        with series.naming(number):
+        with naming(number):
             one = replace(booking_request, start=start, series_id=series_id)
             booked.append(booking.book(together, one, referral_id=referral_id))
     tell_together(work, Together.BOOKED, booked)

@@ -14,6 +14,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority
 from openslot.booking.series import MOST, State, Wanted
+from openslot.booking.together import cancel, members, of_series
 from openslot.core.errors import DomainError, Invalid
 from openslot.core.fields import Instant, OptionalText, Prose
 from openslot.entrypoints import bearer
@@ -171,7 +172,7 @@ def create_series(body: NewSeries) -> Answer:
 @service.operation("GET", ONE, scope="appointments:read", rule=Rule.RELATED, answer=Series)
 def get_series(series_id: UUID) -> Series:
     """Read a series of yours."""
-    return _series(booking.members(bearer.work(), series_id))
+    return _series(members(bearer.work(), of_series(series_id)))
 
 
 @service.operation(
@@ -179,7 +180,7 @@ def get_series(series_id: UUID) -> Series:
 )
 def get_series_calendar(series_id: UUID) -> Response:
     """Download a series as one calendar file."""
-    found = booking.members(bearer.work(), series_id)
+    found = members(bearer.work(), of_series(series_id))
     return appointments_calendar(found, bearer.actor().patient_id, None)
 
 
@@ -197,8 +198,8 @@ def cancel_series(series_id: UUID, body: SeriesCancel) -> Series:
 
     All of it is cancelled, or nothing.
     """
-    bearer.write(booking.cancel, series_id, since=body.since, why=body.why)
-    return _series(booking.members(bearer.work(), series_id))
+    bearer.write(cancel, of_series(series_id), since=body.since, why=body.why)
+    return _series(members(bearer.work(), of_series(series_id)))
 
 
 @service.operation(
@@ -232,7 +233,7 @@ def move_series(series_id: UUID, body: SeriesMove) -> Series:
     All of it moves, or nothing; each appointment by the same days and time of the centre's clock.
     """
     bearer.write(booking.move, series_id, body.start, since=body.since)
-    return _series(booking.members(bearer.work(), series_id))
+    return _series(members(bearer.work(), of_series(series_id)))
 
 
 def _request(body: SeriesRequest, start: datetime | None) -> BookingRequest:

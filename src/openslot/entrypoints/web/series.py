@@ -9,11 +9,12 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking import series
+from openslot.booking import series, together
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import relation_to
 from openslot.booking.series import MOST, Moved
+from openslot.booking.together import of_series
 from openslot.core.errors import DomainError, Invalid
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -82,7 +83,7 @@ def book(schedule_id: int) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def show(series_id: UUID) -> str:
     """Show the appointments of a series."""
-    found = series.members(context.work(), series_id)
+    found = together.members(context.work(), of_series(series_id))
     coming = [one for one in found if one.starts_at > context.now() and one.status is Status.BOOKED]
     return render_template(
         "series/show.html",
@@ -99,7 +100,7 @@ def show(series_id: UUID) -> str:
 @access.allow(access.SIGNED_IN)
 def calendar_file(series_id: UUID) -> Response:
     """Return a series as one iCalendar file."""
-    found = series.members(context.work(), series_id)
+    found = together.members(context.work(), of_series(series_id))
     return appointments_calendar(found, context.actor().patient_id, context.account().locale)
 
 
@@ -120,12 +121,12 @@ def change(series_id: UUID) -> BaseResponse:
 def cancel(series_id: UUID) -> BaseResponse:
     """Ask before cancelling what is still to come, and cancel it."""
     since = reading.optional_id("since")
-    left = series.upcoming(context.work(), series_id, since)
+    left = together.upcoming(context.work(), of_series(series_id), since)
     error = None
     if request.method == "POST":
         try:
             why = reading.long_text("why", LONGEST_WHY)
-            context.write(series.cancel, series_id, since=since, why=why)
+            context.write(together.cancel, of_series(series_id), since=since, why=why)
         except DomainError as refused:
             error = refused
         else:
@@ -147,7 +148,7 @@ def cancel(series_id: UUID) -> BaseResponse:
 def move(series_id: UUID) -> BaseResponse:
     """Ask for the new time of the first appointment, show those of all, and move them."""
     since = reading.optional_id("since")
-    left = series.upcoming(context.work(), series_id, since)
+    left = together.upcoming(context.work(), of_series(series_id), since)
     start, moved, error = None, None, None
     try:
         start = _typed_start(left[0])

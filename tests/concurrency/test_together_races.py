@@ -1,0 +1,117 @@
+"""Races of series and itineraries, on every engine: all of one is booked, or nothing of it.
+
+The control shows that they can fail: without the compare-and-set, several are booked that cross.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import local
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from concurrency.test_booking_races import overwrite_blindly
+from factories import HALF_HOUR, MONDAY_9, NOW
+from openslot.booking import check
+from openslot.booking.errors import SlotTaken
+from openslot.booking.models import Appointment
+from openslot.core.actor import SYSTEM
+from openslot.core.db import Database
+from openslot.core.errors import DomainError
+from openslot.schedules import diaries
+from openslot.schedules.diaries import PageKey
+from openslot.usecases import booking, itineraries, series
+from racing import barrier, race
+from town import Town, build_town
+from working import work
+
+FEW = 6
+WEEK, DAY = timedelta(days=7), timedelta(days=1)
+NOON = MONDAY_9 + 6 * HALF_HOUR
+
+Outcome = list[Appointment] | DomainError
+
+
+def attempt(database: Database, act: Callable[[Session], list[Appointment]]) -> Outcome:
+    try:
+        return database.run(act)
+    except DomainError as refusal:
+        return refusal
+
+
+def series_of(town: Town, number: int, shared: int) -> Callable[[Session], list[Appointment]]:
+    """A series of the patient with this number: three weeks, in one of them at the time of all."""
+    starts = [
+        MONDAY_9 + week * WEEK + (0 if week == shared else number + 8) * HALF_HOUR
+        for week in range(3)
+    ]
+    wanted = town.booking_request(patient=number)
+    return lambda session: series.book(work(session, SYSTEM, NOW), wanted, starts)
+
+
+def stored(database: Database) -> int:
+    return database.read(lambda session: session.query(Appointment).count())
+
+
+def won(outcomes: list[Outcome]) -> list[list[Appointment]]:
+    return [one for one in outcomes if not isinstance(one, DomainError)]
+
+
+def test_of_series_that_cross_exactly_one_is_booked_and_that_whole(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+    outcomes = race(FEW, lambda number: attempt(database, series_of(town, number, shared=1)))
+    assert len(won(outcomes)) == 1
+    refused = [one for one in outcomes if isinstance(one, SlotTaken)]
+    assert [one.field for one in refused] == ["starts.1"] * (FEW - 1)
+    assert stored(database) == 3
+    assert check.faults(database) == []
+
+
+def test_control_without_the_compare_and_set_several_that_cross_are_booked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = build_town(database, patients=FEW + 1)
+    # The pages are there already: making one twice would be stopped by its primary key.
+    for start in (MONDAY_9 + 2 * HALF_HOUR, *(NOON + week * WEEK for week in (1, 2))):
+        other = town.booking_request(start, patient=FEW)
+        database.run(lambda session, other=other: booking.book(work(session, SYSTEM, NOW), other))
+    if database.engine.dialect.name == "sqlite":
+        monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
+        monkeypatch.setattr(diaries, "_compare_and_set", lambda *_arguments: None)
+    else:
+        together, met, pages = barrier(FEW), local(), diaries._pages
+
+        def read_together(session: Session, keys: Any) -> dict[PageKey, int]:
+            found = pages(session, keys)
+            if not hasattr(met, "once"):
+                met.once = True
+                together.wait()
+            return found
+
+        monkeypatch.setattr(diaries, "_pages", read_together)
+        monkeypatch.setattr(diaries, "_compare_and_set", overwrite_blindly)
+    outcomes = race(FEW, lambda number: attempt(database, series_of(town, number, shared=0)))
+    assert len(won(outcomes)) > 1
+    assert check.faults(database) != []
+
+
+def test_an_itinerary_and_single_bookings_never_leave_half_of_it(database: Database) -> None:
+    """Each itinerary ends where somebody else books alone."""
+    town = build_town(database, patients=FEW)
+    last = MONDAY_9 + 2 * DAY
+
+    def act(number: int) -> Callable[[Session], list[Appointment]]:
+        end = town.booking_request(last, patient=number)
+        if number % 2:
+            return lambda session: [booking.book(work(session, SYSTEM, NOW), end)]
+        begin = town.booking_request(
+            MONDAY_9 + number * HALF_HOUR, schedule=town.physio_at_hospital, patient=number
+        )
+        return lambda session: itineraries.book(work(session, SYSTEM, NOW), [begin, end])
+
+    outcomes = race(FEW, lambda number: attempt(database, act(number)))
+    (winner,) = won(outcomes)
+    assert all(isinstance(one, SlotTaken) for one in outcomes if one is not winner)
+    assert stored(database) == len(winner)
+    assert check.faults(database) == []
