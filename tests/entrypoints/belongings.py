@@ -4,7 +4,7 @@ Among the texts that people wrote each bears SECRET, so that a body that shows o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import cast
 from uuid import UUID
@@ -18,6 +18,7 @@ from entrypoints.world import World, give_professions, password_hash
 from factories import HALF_HOUR, SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.audit import AuditEvent
@@ -44,7 +45,7 @@ from openslot.referrals.models import Kept, Referral
 from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
-from openslot.usecases import merging
+from openslot.usecases import itineraries, merging, series
 from openslot.waiting_list import waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.links import token_of
@@ -121,7 +122,14 @@ def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
             starts_until=now + 9 * DAY,
         ),
     )
+    wanted = BookingRequest(world.schedules["owner"], at(now, 10), 30, patient)
+    by = work(session, SYSTEM, now)
+    starts = [wanted.start, wanted.start + 7 * DAY]
+    recurring = series.book(by, wanted, starts)
+    plan = itineraries.book(by, [replace(wanted, start=at(now, days)) for days in (11, 13)])
     return {
+        "series_id": recurring[0].series_id,
+        "itinerary_id": plan[0].itinerary_id,
         "hold_id": hold.id,
         "child_id": child.id,
         "waiting_id": entry.id,

@@ -31,7 +31,7 @@ from openslot.schedules.rules import Place
 
 MOST_STEPS = 6
 MOST_TRIED = 20_000
-"""Visits that a search tries at most, where steps exclude each other."""
+"""Picks that a search tries at most, where steps exclude each other."""
 
 
 class Unit(StrEnum):
@@ -66,7 +66,7 @@ class Option:
         return self.minutes // 5
 
 
-class Visit(NamedTuple):
+class Pick(NamedTuple):
     """A step at a place, from a tick of the window on."""
 
     at: int
@@ -101,37 +101,37 @@ class _Search:
             ]
             rest = reduce(or_, self.feasible[number], 0)
 
-    def plans(self) -> Iterator[list[Visit]]:
+    def plans(self) -> Iterator[list[Pick]]:
         """Yield a plan for each first start, in order."""
         last = -1
-        for visit in self._visits(0, ~0):
-            if visit.at != last and (plan := self._completed([visit])):
-                last = visit.at
+        for pick in self._picks(0, ~0):
+            if pick.at != last and (plan := self._completed([pick])):
+                last = pick.at
                 yield plan
 
-    def _completed(self, begun: list[Visit]) -> list[Visit] | None:
+    def _completed(self, begun: list[Pick]) -> list[Pick] | None:
         """Return the plan with the earliest further steps, or None."""
         if len(begun) == len(self.steps):
             return begun
-        for visit in self._visits(len(begun), self._after(len(begun) - 1, begun[-1])):
+        for pick in self._picks(len(begun), self._after(len(begun) - 1, begun[-1])):
             self.tried += 1
             if self.tried > MOST_TRIED:
                 return None
-            if any(self._exclude(one, visit) for one in begun):
+            if any(self._exclude(one, pick) for one in begun):
                 continue
-            if plan := self._completed([*begun, visit]):
+            if plan := self._completed([*begun, pick]):
                 return plan
         return None
 
-    def _visits(self, number: int, allowed: int) -> Iterator[Visit]:
-        """Yield the visits of a step that can be completed, by start and then by option."""
+    def _picks(self, number: int, allowed: int) -> Iterator[Pick]:
+        """Yield the picks of a step that can be completed, by start and then by option."""
         options = self.steps[number]
 
         def of(index: int) -> Iterator[tuple[int, int]]:
             return ((bit, index) for bit in bits(self.feasible[number][index] & allowed))
 
         in_order = heapq.merge(*map(of, range(len(options))))
-        return (Visit(bit, options[index]) for bit, index in in_order)
+        return (Pick(bit, options[index]) for bit, index in in_order)
 
     def _before(self, number: int, zone: ZoneInfo, ticks: int, rest: int) -> int:
         """Return the starts of a step of ``ticks`` after which one of ``rest`` can follow."""
@@ -149,16 +149,16 @@ class _Search:
             rest &= ~own
         return mask
 
-    def _after(self, number: int, visit: Visit) -> int:
+    def _after(self, number: int, pick: Pick) -> int:
         """Return the time in which the next step can start."""
-        gap, ends = self.gaps[number], visit.at + visit.option.ticks
+        gap, ends = self.gaps[number], pick.at + pick.option.ticks
         if gap.unit is Unit.MINUTES:
             return ones((gap.most - gap.least) // 5 + 1) << ends + gap.least // 5
-        day = self._day(visit)
+        day = self._day(pick)
         days = [day + timedelta(days=count) for count in range(gap.least, gap.most + 1)]
-        return whole_days(days, visit.option.place.zone, self.window) >> ends << ends
+        return whole_days(days, pick.option.place.zone, self.window) >> ends << ends
 
-    def _exclude(self, one: Visit, other: Visit) -> bool:
+    def _exclude(self, one: Pick, other: Pick) -> bool:
         """Return whether two steps cannot both be: they use one referral up, are on one day with
         one practitioner, or take the time of the same people or room."""
         mine, others = one.option, other.option
@@ -170,17 +170,17 @@ class _Search:
         shared = set(mine.place.claimed_ids).intersection(others.place.claimed_ids)
         return bool(shared) and _overlap(one, other)
 
-    def _day(self, visit: Visit) -> date:
-        return self._date(visit.at, visit.option.place.zone)
+    def _day(self, pick: Pick) -> date:
+        return self._date(pick.at, pick.option.place.zone)
 
     def _date(self, bit: int, zone: ZoneInfo) -> date:
         return instant_of(self.window.start + bit).astimezone(zone).date()
 
 
-def _overlap(one: Visit, other: Visit) -> bool:
+def _overlap(one: Pick, other: Pick) -> bool:
     first, second = (
-        visit.option.place.busy(Span(visit.at, visit.at + visit.option.ticks))
-        for visit in (one, other)
+        pick.option.place.busy(Span(pick.at, pick.at + pick.option.ticks))
+        for pick in (one, other)
     )
     return first.start < second.end and second.start < first.end
 

@@ -138,7 +138,7 @@ def cancel(appointment_id: UUID) -> BaseResponse:
     """Cancel the appointment and free its time."""
     _change(appointment_id, Status.CANCELLED)
     flash(_("The appointment is cancelled. Others can now book this time."), "good")
-    return _to_appointment(appointment_id)
+    return _to_what_is_left(appointment_id)
 
 
 @pages.post("/undo")
@@ -221,7 +221,7 @@ def move(appointment_id: UUID) -> BaseResponse:
         ),
         "good",
     )
-    return _to_appointment(appointment_id)
+    return _to_what_is_left(appointment_id)
 
 
 def _department_request(appointment: Appointment) -> ServiceRequest | None:
@@ -356,3 +356,12 @@ def _url(view: str, appointment_id: UUID) -> str:
 
 def _to_appointment(appointment_id: UUID) -> BaseResponse:
     return redirect(_url("show", appointment_id), 303)
+
+
+def _to_what_is_left(appointment_id: UUID) -> BaseResponse:
+    """Return to the appointment or, for a step of an itinerary, to the page that asks about the
+    other steps."""
+    itinerary_id = _appointment(appointment_id)[0].itinerary_id
+    if itinerary_id is None:
+        return _to_appointment(appointment_id)
+    return redirect(url_for("itineraries.show", itinerary_id=itinerary_id, changed=1), 303)

@@ -43,8 +43,11 @@ def long_text(name: str, longest: int) -> str | None:
 def number(name: str, default: int) -> int:
     """Return a non-negative integer; the default if empty."""
     value = text(name)
-    if not value:
-        return default
+    return number_of(value, name) if value else default
+
+
+def number_of(value: str, name: str) -> int:
+    """Return the non-negative integer that was sent with this name."""
     digits = value.lstrip("0") or "0"  # int() refuses thousands of digits
     is_number = value.isascii() and value.isdigit() and len(digits) <= MOST_DIGITS
     if not is_number or int(digits) > LARGEST_NUMBER:

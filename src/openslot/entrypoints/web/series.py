@@ -134,10 +134,9 @@ def cancel(series_id: UUID) -> BaseResponse:
             return redirect(url_for("series.show", series_id=series_id), 303)
     page = render_template(
         "series/cancel.html",
-        series_id=series_id,
-        since=since,
+        action=url_for("series.cancel", series_id=series_id, since=since),
+        back=url_for("series.show", series_id=series_id),
         left=left,
-        mine=_is_mine(left),
         problem=_about(error, [one.starts_at for one in left], left[0].schedule.zone),
     )
     return Response(page, status_of(error) if error else 200)
