@@ -524,7 +524,7 @@ GET api_series.get_series                     401 404 404 404 404 200 404 200
 GET api_series.get_series_calendar            401 404 404 404 404 200 404 200
 POST api_series.move_series                   401 404 404 404 404 409 404   -
 POST api_series.preview_series                401 403 403 404 404 200 404 200
-POST api_series.preview_series_move           401 404 404 404 404 409 404 409
+POST api_series.preview_series_move           401 404 404 404 404 409 404 200
 POST itineraries.book                         401 404 404 404 404 422 404   -
 GET itineraries.calendar_file                 401 404 404 404 404 200 404 200
 GET itineraries.cancel                        401 404 404 404 404 200 404 200
@@ -536,7 +536,7 @@ GET series.calendar_file                      401 404 404 404 404 200 404 200
 GET series.cancel                             401 404 404 404 404 200 404 200
 POST series.cancel                            401 404 404 404 404 303 404   -
 GET series.change                             401 303 303 303 303 303 303 303
-GET series.move                               401 404 404 404 404 409 404 409
+GET series.move                               401 404 404 404 404 409 404 200
 POST series.move                              401 404 404 404 404 409 404   -
 GET series.plan                               401 400 400 303 303 303 303 303
 GET series.show                               401 404 404 404 404 200 404 200

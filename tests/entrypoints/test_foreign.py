@@ -394,6 +394,8 @@ def foreign(parts: Parts) -> re.Pattern[str]:
         "endpoint_id",
         "delivery_id",
         "account_id",
+        "series_id",
+        "itinerary_id",
         "absence_id",
     )
     words = (SECRET, "Aroha Owner", "Mia Zwieback", "patient-owner@example")

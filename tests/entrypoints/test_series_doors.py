@@ -215,3 +215,20 @@ def test_a_series_that_cannot_move_whole_says_which_time_is_taken(
     refused = practitioner.post(path, **fields)
     assert refused.status_code == 409
     assert "was booked a moment ago" in refused.text
+
+
+def test_fhir_shows_what_a_series_shares_and_takes_it_back(
+    program: Program, world: World, start: datetime
+) -> None:
+    one = book(program, world, start)
+    shown = [
+        program.get(f"/fhir/Appointment/{member['id']}")["extension"]
+        for member in one["appointments"]
+    ]
+    shared = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{one['id']}"}
+    assert shown == [[{"url": "urn:openslot:extension:series", "valueIdentifier": shared}]] * 3
+    path = f"/fhir/Appointment/{one['appointments'][0]['id']}"
+    read = program.get(path)
+    back = program.send("PUT", path, read, Prefer="return=OperationOutcome")
+    assert back.status_code == 200, back.text
+    assert "not kept" not in back.text

@@ -179,8 +179,7 @@ class _Search:
 
 def _overlap(one: Pick, other: Pick) -> bool:
     first, second = (
-        pick.option.place.busy(Span(pick.at, pick.at + pick.option.ticks))
-        for pick in (one, other)
+        pick.option.place.busy(Span(pick.at, pick.at + pick.option.ticks)) for pick in (one, other)
     )
     return first.start < second.end and second.start < first.end
 

@@ -12,6 +12,9 @@ from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.commands import BookingRequest
 from openslot.booking.imports import Recorded, record_appointment
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import for_whom
+from openslot.booking.series import State, starts_by
+from openslot.booking.slots import slots
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.demo.care import Scene, read_care, write_care
@@ -28,6 +31,7 @@ from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Span, span_between, tick_at, window_over
 from openslot.schedules.models import AbsenceKind
 from openslot.schedules.rules import Place
+from openslot.usecases import series
 from openslot.usecases.booking import book
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -47,6 +51,9 @@ DEMO_APPOINTMENTS = (
     ("toby@gmail.com", 11, Status.BOOKED),
 )
 """Practitioner, days from today, and status."""
+
+SERIES_BEGINS, SERIES_WEEKS = 13, 5
+"""Days from today to the first of a series, and its length."""
 
 ABSENCES = (
     ("priya.raman@example.org", AbsenceKind.LEAVE, 7, 14, "Annual leave"),
@@ -77,10 +84,35 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
     work.session.flush()
     scene = Scene(work, read_care(), plan.rng, written, places)
     demo_patient = next(patient for patient in patients if patient.email == DEMO_PATIENT)
+    _write_series(work, places, demo_patient)
     staff_account = identities.by_email(work.session, DEMO_STAFF)
     if staff_account is None:
         raise LookupError(DEMO_STAFF)
     write_care(scene, demo_patient, staff_account)
+
+
+def _write_series(work: Work, places: Sequence[Place], patient: Patient) -> None:
+    """Book some weeks of physiotherapy for the patient, at times that are free."""
+    place = next(
+        place
+        for place in places
+        if place.profession == Profession.PHYSIOTHERAPIST and place.zone == SYDNEY
+    )
+    whom = for_whom(work, patient.id)
+    earliest = slots(
+        work,
+        {place.schedule_id: place},
+        _midnight(work.now, SERIES_BEGINS, place.zone),
+        work.now + PAST,
+        limit=1,
+        whom=whom,
+    )
+    rule = f"FREQ=WEEKLY;COUNT={SERIES_WEEKS}"
+    wanted = BookingRequest(
+        place.schedule_id, earliest[0].start, place.slot_minutes, patient.id, "Knee after surgery"
+    )
+    found = series.preview(work, wanted, starts_by(rule, wanted.start, place.zone))
+    series.book(work, wanted, [one.start for one in found.wanted if one.state is State.FREE])
 
 
 def _write_absences(work: Work, places: Sequence[Place]) -> None:

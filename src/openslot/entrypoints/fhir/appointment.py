@@ -62,6 +62,7 @@ def show(appointment: Appointment, site: Site) -> Json:
         "Appointment",
         appointment.id,
         meta(appointment.changed_at, str(appointment.version)),
+        extension=_booked_together(appointment),
         identifier=[own_identifier(appointment.id), _foreign(appointment.external_id)],
         status=STATUS[appointment.status],
         cancelationReason={"text": appointment.status_reason}
@@ -85,6 +86,16 @@ def show(appointment: Appointment, site: Site) -> Json:
         created=instant(appointment.created_at, zone),
         participant=_participants(appointment),
     )
+
+
+def _booked_together(appointment: Appointment) -> list[Json]:
+    """Return the series and the itinerary that it is part of, which other appointments share."""
+    shared = {"series": appointment.series_id, "itinerary": appointment.itinerary_id}
+    return [
+        {"url": f"urn:openslot:extension:{name}", "valueIdentifier": own_identifier(key)}
+        for name, key in shared.items()
+        if key is not None
+    ]
 
 
 def _foreign(external_id: str | None) -> Json | None:

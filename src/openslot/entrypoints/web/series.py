@@ -32,7 +32,7 @@ from openslot.usecases.series import Preview
 
 pages = Blueprint("series", __name__)
 
-USUAL_COUNT = 6
+USUAL_COUNT = 4
 LONGEST_WHY = 500
 LEFT_OUT = "none"
 """What is sent for a time that is left out of a series."""
