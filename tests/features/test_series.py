@@ -136,7 +136,7 @@ def test_a_preview_says_what_is_free_and_what_else_there_is(
         change_schedule(centre, town.physio_at_hospital, ScheduleDetails(horizon_days=40))
 
     sqlite_database.run(set_up)
-    found = preview(sqlite_database, town, weeks(7)).wanted
+    found = preview(sqlite_database, town, weeks(7)).times
     assert [one.state for one in found] == [
         State.FREE,
         State.TAKEN,
@@ -177,7 +177,7 @@ def test_a_preview_knows_holidays_hours_and_its_own_days(
     ]
     found = preview(sqlite_database, town, starts, schedule=schedule)
     assert isinstance(found.problem, errors.ReferralRequired)
-    assert [(one.state, one.holiday) for one in found.wanted] == [
+    assert [(one.state, one.holiday) for one in found.times] == [
         (State.HOLIDAY, "Christmas Day"),
         (State.CLOSED, None),
         (State.CLOSED, None),
@@ -338,7 +338,7 @@ def test_a_series_moves_whole_or_not_at_all_and_the_preview_says_so(
             work(session, SYSTEM, NOW), series_id, MONDAY_9 + HALF_HOUR, since=None
         )
     )
-    assert [one.state for one in found.wanted] == [State.FREE, State.FREE, State.TAKEN]
+    assert [one.state for one in found.times] == [State.FREE, State.FREE, State.TAKEN]
     with pytest.raises(errors.SlotTaken) as refused:
         move(sqlite_database, SYSTEM, booked[0], MONDAY_9 + HALF_HOUR)
     assert refused.value.field == "starts.2"

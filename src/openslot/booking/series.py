@@ -66,7 +66,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SeriesTime:
     """A time of a series, in the zone of the centre: whether it can be booked, the public holiday
     it is on, and the nearest free starts on its day and on other days of its week."""
 
@@ -136,7 +136,7 @@ def look(
     *,
     whom: ForWhom | None,
     moving: Sequence[Appointment] = (),
-) -> list[Wanted]:
+) -> list[SeriesTime]:
     """Return which of the times of a series are free, with the nearest others for those that are
     not, in the statements of one :func:`board`. The time of appointments ``moving`` is free."""
     window = window_over(min(starts) - 2 * WEEK, max(starts) + 2 * WEEK)
@@ -144,7 +144,7 @@ def look(
     search = _Search(place, minutes, taken)
     for start in starts:
         search.keep(start)
-    return [search.wanted(start) for start in starts]
+    return [search.time_at(start) for start in starts]
 
 
 class _Search:
@@ -171,14 +171,14 @@ class _Search:
                 self.days |= day
                 self.free &= ~day
 
-    def wanted(self, start: datetime) -> Wanted:
+    def time_at(self, start: datetime) -> SeriesTime:
         """Return whether a time is free, and what is free instead."""
         local, state = start.astimezone(self.place.zone), self._state(start)
         day = local.date()
         monday = day - timedelta(days=day.weekday())
         others = [monday + timedelta(days=count) for count in range(7)]
         others.remove(day)
-        return Wanted(
+        return SeriesTime(
             local,
             state,
             self._holiday(day) if state is State.HOLIDAY else None,
@@ -227,12 +227,12 @@ class Moved:
     """Appointments of a series with the times that they would move to."""
 
     appointments: Sequence[Appointment]
-    wanted: Sequence[Wanted]
+    times: Sequence[SeriesTime]
 
     @property
     def is_free(self) -> bool:
         """Return whether all of them can move."""
-        return all(one.state is State.FREE for one in self.wanted)
+        return all(one.state is State.FREE for one in self.times)
 
 
 def preview_move(work: Work, series_id: UUID, start: datetime, *, since: UUID | None) -> Moved:
@@ -246,14 +246,14 @@ def preview_move(work: Work, series_id: UUID, start: datetime, *, since: UUID | 
         check_change_time(relation, one, now=work.now, cutoff=work.settings.cancel_cutoff)
         whom = whom and whom.without(one.one_a_day)
     pairs = zip(left, _shifted(left, start), strict=True)
-    wanted: list[Wanted] = []
+    times: list[SeriesTime] = []
     # One that was moved by itself may be elsewhere, or longer, than the others.
     for (schedule_id, minutes), group in groupby(pairs, lambda pair: _where(pair[0])):
         some = list(group)
         place = commands.place_to_move(work.session, some[0][0], schedule_id)
         starts = [to for _, to in some]
-        wanted += look(work, place, starts, minutes, whom=whom, moving=left)
-    return Moved(left, wanted)
+        times += look(work, place, starts, minutes, whom=whom, moving=left)
+    return Moved(left, times)
 
 
 def _where(appointment: Appointment) -> tuple[int, int]:

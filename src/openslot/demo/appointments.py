@@ -112,7 +112,7 @@ def _write_series(work: Work, places: Sequence[Place], patient: Patient) -> None
         place.schedule_id, earliest[0].start, place.slot_minutes, patient.id, "Knee after surgery"
     )
     found = series.preview(work, wanted, starts_by(rule, wanted.start, place.zone))
-    series.book(work, wanted, [one.start for one in found.wanted if one.state is State.FREE])
+    series.book(work, wanted, [one.start for one in found.times if one.state is State.FREE])
 
 
 def _write_absences(work: Work, places: Sequence[Place]) -> None:

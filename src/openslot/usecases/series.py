@@ -18,7 +18,7 @@ from openslot.booking.events import Together, tell_together
 from openslot.booking.models import Appointment
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import check_booker
-from openslot.booking.series import State, Wanted
+from openslot.booking.series import SeriesTime, State
 from openslot.booking.together import naming
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import new_id
@@ -34,13 +34,13 @@ class Preview:
 
     place: Place
     minutes: int
-    wanted: Sequence[Wanted]
+    times: Sequence[SeriesTime]
     problem: DomainError | None
 
     @property
     def is_free(self) -> bool:
         """Return whether the series can be booked as it is."""
-        return self.problem is None and all(one.state is State.FREE for one in self.wanted)
+        return self.problem is None and all(one.state is State.FREE for one in self.times)
 
 
 def preview(

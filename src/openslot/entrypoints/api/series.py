@@ -13,7 +13,8 @@ from openslot.booking import series as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority
-from openslot.booking.series import MOST, State, Wanted
+from openslot.booking.series import MOST, State
+from openslot.booking.series import SeriesTime as Time
 from openslot.booking.together import cancel, members, of_series
 from openslot.core.errors import DomainError, Invalid
 from openslot.core.fields import Instant, OptionalText, Prose
@@ -144,7 +145,7 @@ def preview_series(body: SeriesTerms) -> SeriesPreview:
     """
     asked = _request(body, body.start or (body.starts or [None])[0])
     found = usecases.preview(bearer.work(), asked, _starts(body, asked), referral_id=body.referral)
-    return _preview(found.wanted, found.problem)
+    return _preview(found.times, found.problem)
 
 
 @service.operation(
@@ -215,7 +216,7 @@ def cancel_series(series_id: UUID, body: SeriesCancel) -> Series:
 def preview_series_move(series_id: UUID, body: SeriesMove) -> SeriesPreview:
     """Look at the times to which a series would move."""
     found = booking.preview_move(bearer.work(), series_id, body.start, since=body.since)
-    return _preview(found.wanted, None)
+    return _preview(found.times, None)
 
 
 @service.operation(
@@ -257,7 +258,7 @@ def _starts(body: SeriesTerms, asked: BookingRequest) -> Sequence[datetime]:
     return booking.starts_by(body.rule, asked.start, zone)
 
 
-def _preview(wanted: Sequence[Wanted], problem: DomainError | None) -> SeriesPreview:
+def _preview(times: Sequence[Time], problem: DomainError | None) -> SeriesPreview:
     return SeriesPreview(
         items=[
             SeriesTime(
@@ -267,7 +268,7 @@ def _preview(wanted: Sequence[Wanted], problem: DomainError | None) -> SeriesPre
                 same_day=list(one.same_day),
                 same_week=list(one.same_week),
             )
-            for one in wanted
+            for one in times
         ],
         problem=problem and SeriesProblem(code=problem.code, detail=sentence_of(problem)),
     )

@@ -190,7 +190,7 @@ def _move_page(
         zone=zone,
         day=reading.text("day") or first.date().isoformat(),
         clock=reading.text("clock") or f"{first:%H:%M}",
-        pairs=list(zip(moved.appointments, moved.wanted, strict=True)) if moved else [],
+        pairs=list(zip(moved.appointments, moved.times, strict=True)) if moved else [],
         is_free=moved is not None and moved.is_free,
         mine=_is_mine(left),
         problem=_about(error, [one.starts_at for one in left], zone),
