@@ -109,8 +109,8 @@ class TooManyUpcoming(Conflict):
 
 
 class TooManyInSeries(Conflict):
-    """At most {most} upcoming appointments can be booked online here, and there are {count}
-    already. Leave out {over} of these times, or call the centre.
+    """At most {most} upcoming appointments can be booked online here. Booked already: {count}.
+    Leave out {over} of these times, or call the centre.
 
     The limits are those of TooManyUpcoming.
     """

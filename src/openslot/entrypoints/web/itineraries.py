@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, time
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
@@ -39,7 +40,10 @@ MOST_LISTED = 200
 """Practitioners that the form lists at most; of more, only the one that it was opened for."""
 
 SEARCHED_DAYS = 60
-SHOWN = 6
+SHOWN, A_DAY = 6, 2
+"""Plans that are shown, and how many of them begin on one day."""
+
+LOOKED_AT = 200
 LONGEST_REASON = 2000
 LONGEST_WHY = 500
 
@@ -140,14 +144,16 @@ def cancel(itinerary_id: UUID) -> BaseResponse:
 def _found(patient_id: UUID) -> list[list[Slot]]:
     day, now = reading.optional_day("from"), context.now()
     zone = context.reader_zone() or ZoneInfo(context.settings().time_zone)
-    return usecases.find(
+    found = usecases.find(
         context.work(),
         patient_id,
         [_step(number) for number in range(1, STEPS + 1) if reading.text(f"what{number}")],
         max(datetime.combine(day, time(), zone), now) if day else now,
         SEARCHED_DAYS,
-        limit=SHOWN,
+        limit=LOOKED_AT,
     )
+    by_day = groupby(found, lambda plan: plan[0].start.date())
+    return [plan for _day, plans in by_day for plan in islice(plans, A_DAY)][:SHOWN]
 
 
 def _step(number: int) -> Step:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import series, together
 from openslot.booking.commands import BookingRequest
+from openslot.booking.errors import TooManyInSeries
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import relation_to
 from openslot.booking.series import MOST, Moved
@@ -230,7 +231,7 @@ def _plan_page(
         minutes=form.chosen_minutes(place),
         found=found,
         problem=_about(problem, starts, place.zone),
-        stops=found is not None and found.problem is not None,
+        stops=found is not None and not isinstance(found.problem, TooManyInSeries | None),
         every=reading.number("every", 1),
         on=request.values.getlist("on") or [WEEKDAYS[first.weekday()]],
         weekdays=_weekdays(first),
