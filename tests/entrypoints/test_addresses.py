@@ -31,14 +31,20 @@ ALLOWED = {
     "search.results": {"q", "centre", "suburb", "service", "expertise", "name"},
     "requests.departments": {"q"},
     "reports.show": {"since", "until"},
+    "series.plan": {"until"},
+    "series.move": {"day", "clock"},
+    "itineraries.plan": {"from"},
 }
-"""What may be typed into an address: what one looks for in public, and days of a report."""
+"""What may be typed into an address: what one looks for in public, and days and times."""
 
 IN_TEMPLATES = {
     "search/results.html": {"{{ name }}"},
     "search/_parts.html": {"q"},
     "requests/departments.html": {"q"},
     "reports/show.html": {"since", "until"},
+    "series/book.html": {"until"},
+    "series/move.html": {"day", "clock"},
+    "itineraries/plan.html": {"from"},
 }
 
 

@@ -65,6 +65,8 @@ def values(world: World, who: str) -> dict[str, object]:
         "endpoint_id": uuid4(),
         "delivery_id": uuid4(),
         "webhook_id": uuid4(),
+        "series_id": uuid4(),
+        "itinerary_id": uuid4(),
         "token": "nonsense",
         "choice": "dark",
         "kind": "practitioner",

@@ -348,18 +348,29 @@ def test_a_series_moves_whole_or_not_at_all_and_the_preview_says_so(
 def test_a_series_moves_by_the_wall_clock_through_a_change_of_it(
     sqlite_database: Database, town: Town
 ) -> None:
-    starts = [
-        datetime(2027, 3, 22 + 7, 9, 0, tzinfo=SYDNEY),
-        datetime(2027, 4, 5, 9, tzinfo=SYDNEY),
-    ]
+    """Clocks go back on 4 April 2027: only the first moves over that day."""
+    starts = [datetime(2027, month, day, 9, tzinfo=SYDNEY) for month, day in ((3, 29), (4, 5))]
     sqlite_database.run(
         lambda session: change_schedule(
             work(session, SYSTEM, NOW), town.scan, ScheduleDetails(horizon_days=365)
         )
     )
     booked = book(sqlite_database, town, starts, schedule=town.scan)
-    move(sqlite_database, SYSTEM, booked[0], starts[0] + timedelta(days=1, hours=2))
-    assert local(stored(sqlite_database)) == ["03-30 11:00", "04-06 11:00"]
+    move(sqlite_database, SYSTEM, booked[0], starts[1] + timedelta(hours=2))
+    assert local(stored(sqlite_database)) == ["04-05 11:00", "04-12 11:00"]
+
+
+def test_the_preview_of_a_move_counts_the_own_times_as_free(
+    sqlite_database: Database, town: Town
+) -> None:
+    series_id = book(sqlite_database, town, weeks(3))[0].series_id
+    assert series_id is not None
+    found = sqlite_database.read(
+        lambda session: series.preview_move(
+            work(session, SYSTEM, NOW), series_id, MONDAY_9 + WEEK, since=None
+        )
+    )
+    assert found.is_free
 
 
 def test_one_of_a_series_stays_an_appointment_of_its_own(

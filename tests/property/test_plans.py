@@ -14,6 +14,11 @@ from openslot.schedules.rules import Place
 
 WINDOW = Window(20_545, 4)
 """From 1 April 2026 on: the clocks go back in Sydney on the 5th."""
+HALF_HOURS = st.one_of(st.integers(0, 6), st.integers(90, 94), st.integers(0, 150)).map(
+    lambda one: one * 6
+)
+"""Starts: some close together, so that plans exist, some about the change of the clocks."""
+
 ZONES = ("Australia/Sydney", "Asia/Kathmandu")
 
 
@@ -43,7 +48,7 @@ def place(number: int, practitioner: int | None, zone: str, margin: int) -> Plac
 def options(draw: st.DrawFn) -> list[Option]:
     found = []
     for number in range(draw(st.integers(1, 2))):
-        ticks = draw(st.sets(st.integers(0, WINDOW.days * DAY - 13), max_size=5))
+        ticks = draw(st.sets(HALF_HOURS, min_size=1, max_size=6))
         found.append(
             Option(
                 place(
@@ -62,7 +67,7 @@ def options(draw: st.DrawFn) -> list[Option]:
 @st.composite
 def gaps(draw: st.DrawFn) -> Gap:
     unit = draw(st.sampled_from(Unit))
-    few = st.integers(0, 2) if unit is Unit.DAYS else st.integers(0, 400).map(lambda one: one * 5)
+    few = st.integers(0, 2) if unit is Unit.DAYS else st.integers(0, 12).map(lambda one: one * 15)
     least, most = sorted((draw(few), draw(few)))
     return Gap(least, most, unit)
 
@@ -124,6 +129,15 @@ def excluded(one: tuple[Option, object], other: tuple[Option, object]) -> bool:
             return True
     taken = timedelta(minutes=first.minutes + first.place.after)
     return after < starts + taken  # type: ignore[operator] # instants
+
+
+def test_what_is_prepared_and_cleaned_up_lies_between_two_steps_in_one_place() -> None:
+    """Half an hour after the first: the next free start does not do."""
+    one = place(0, None, ZONES[0], margin=30)
+    (plan,) = plans(
+        [[Option(one, 1, 30)], [Option(one, 1 << 6 | 1 << 12, 30)]], [Gap(0, 60)], WINDOW, limit=1
+    )
+    assert (plan[1].start - plan[0].end) == timedelta(minutes=30)
 
 
 @given(

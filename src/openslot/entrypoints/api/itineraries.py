@@ -128,7 +128,7 @@ def search_itineraries(body: ItineraryTerms) -> PlanList:
     time. The patient is not busy at any of them.
     """
     if any(step.after for step in body.steps[:1]):
-        raise Invalid("Leave this out: there is no step before.", field="steps.0.after")
+        raise Invalid("Leave `after` out of the first step.", field="steps")
     found = usecases.find(
         bearer.work(),
         _patient(body.patient),
