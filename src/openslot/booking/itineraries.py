@@ -167,7 +167,7 @@ class _Search:
         practitioner = mine.place.practitioner_id
         if practitioner is not None and practitioner == others.place.practitioner_id:
             return self._day(one) == self._day(other) or _overlap(one, other)
-        shared = set(mine.place.claimed_ids).intersection(others.place.claimed_ids)
+        shared = _taken_there(mine.place) & _taken_there(others.place)
         return bool(shared) and _overlap(one, other)
 
     def _day(self, pick: Pick) -> date:
@@ -175,6 +175,12 @@ class _Search:
 
     def _date(self, bit: int, zone: ZoneInfo) -> date:
         return instant_of(self.window.start + bit).astimezone(zone).date()
+
+
+def _taken_there(place: Place) -> set[int]:
+    """Return the diaries that an appointment takes there, whoever else serves it."""
+    alone = (need[0].diary_id for need in place.needs if len(need) == 1)
+    return {*place.claimed_ids, *alone}
 
 
 def _overlap(one: Pick, other: Pick) -> bool:
