@@ -5,13 +5,10 @@ The control shows that they can fail: without the compare-and-set, several are b
 
 from collections.abc import Callable
 from datetime import timedelta
-from threading import local
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from concurrency.test_booking_races import overwrite_blindly
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.errors import SlotTaken
@@ -19,10 +16,8 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.schedules import diaries
-from openslot.schedules.diaries import PageKey
 from openslot.usecases import booking, itineraries, series
-from racing import barrier, race
+from racing import race, without_compare_and_set
 from town import Town, build_town
 from working import work
 
@@ -76,21 +71,7 @@ def test_control_without_the_compare_and_set_several_that_cross_are_booked(
     for start in (MONDAY_9 + 2 * HALF_HOUR, *(NOON + week * WEEK for week in (1, 2))):
         other = town.booking_request(start, patient=FEW)
         database.run(lambda session, other=other: booking.book(work(session, SYSTEM, NOW), other))
-    if database.engine.dialect.name == "sqlite":
-        monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
-        monkeypatch.setattr(diaries, "_compare_and_set", lambda *_arguments: None)
-    else:
-        together, met, pages = barrier(FEW), local(), diaries._pages
-
-        def read_together(session: Session, keys: Any) -> dict[PageKey, int]:
-            found = pages(session, keys)
-            if not hasattr(met, "once"):
-                met.once = True
-                together.wait()
-            return found
-
-        monkeypatch.setattr(diaries, "_pages", read_together)
-        monkeypatch.setattr(diaries, "_compare_and_set", overwrite_blindly)
+    without_compare_and_set(database, monkeypatch, FEW)
     outcomes = race(FEW, lambda number: attempt(database, series_of(town, number, shared=0)))
     assert len(won(outcomes)) > 1
     assert check.faults(database) != []
