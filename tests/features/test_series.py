@@ -187,6 +187,12 @@ def test_a_preview_knows_holidays_hours_and_its_own_days(
     ]
 
 
+def test_times_far_away_cost_no_search(sqlite_database: Database, town: Town) -> None:
+    ages = [MONDAY_9, NOW - 9_999 * WEEK, MONDAY_9 + 9_999 * WEEK]
+    found = preview(sqlite_database, town, ages).times
+    assert [one.state for one in found] == [State.FREE, State.TOO_SOON, State.TOO_FAR]
+
+
 # Booking
 
 

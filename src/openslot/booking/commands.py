@@ -22,7 +22,6 @@ from openslot.booking.errors import (
     NotForPatients,
     ReferralSpent,
     SelfBooking,
-    TooManyUpcoming,
 )
 from openslot.booking.events import Topic, former, news_of, publish, record_and_publish, subject_of
 from openslot.booking.models import Appointment, Priority, Status
@@ -43,6 +42,7 @@ from openslot.booking.rules import (
     check_move,
     check_priority,
     check_second,
+    check_upcoming,
     day_key,
     is_of,
     is_replaceable_hold,
@@ -490,11 +490,7 @@ def _patient_with(
     patient, others, count, count_with = queries.patient_with_number(
         work.session, patient_id, key, practitioner_id=place.practitioner_id, now=work.now
     )
-    most, most_with = work.settings.most_upcoming, work.settings.most_upcoming_with
-    if most and count >= most:
-        raise TooManyUpcoming(most=most)
-    if place.practitioner_id and most_with and count_with >= most_with:
-        raise TooManyUpcoming(most=most_with)
+    check_upcoming(place, count, count_with, settings=work.settings)
     return patient, others
 
 

@@ -29,11 +29,14 @@ from openslot.booking.errors import (
     TooLateToChange,
     TooLong,
     TooManyHolds,
+    TooManyInSeries,
+    TooManyUpcoming,
     TooShortNotice,
 )
 from openslot.booking.models import Appointment, Priority, Status, minutes_between
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
+from openslot.core.config import Settings
 from openslot.core.errors import Forbidden, Invalid, Malformed
 from openslot.directory.details import is_length
 from openslot.directory.models import BookableBy, Profession
@@ -430,6 +433,23 @@ def check_emergency(place: Place, reason: str | None) -> None:
     """EmergencyNeedsReason for an emergency without a word why."""
     if place.in_emergency and not reason:
         raise EmergencyNeedsReason(field="reason")
+
+
+def check_upcoming(
+    place: Place, count: int, count_with: int, *, settings: Settings, adding: int = 1
+) -> None:
+    """How many upcoming appointments patients and carers book for one person: ``count`` are booked,
+    ``count_with`` of them with the practitioner. TooManyUpcoming for one more, TooManyInSeries for
+    several."""
+    for most, already in (
+        (settings.most_upcoming, count),
+        (settings.most_upcoming_with if place.practitioner_id else 0, count_with),
+    ):
+        over = already + adding - most
+        if most and over > 0:
+            if adding == 1:
+                raise TooManyUpcoming(most=most)
+            raise TooManyInSeries(field="starts", most=most, count=already, over=over)
 
 
 def check_second(actor: Actor, second_appointment: bool) -> None:

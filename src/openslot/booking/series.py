@@ -16,7 +16,6 @@ from openslot.booking import commands, queries
 from openslot.booking.errors import (
     FirstWithReferral,
     SeriesLength,
-    TooManyInSeries,
 )
 from openslot.booking.events import Together, tell_together
 from openslot.booking.models import Appointment
@@ -24,6 +23,7 @@ from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_change_time,
+    check_upcoming,
     local_date,
     one_a_day_key,
 )
@@ -109,20 +109,13 @@ def check_covers(authorisation: ReferralAuthorisation | None) -> None:
         raise FirstWithReferral(field="referral")
 
 
-def check_upcoming(work: Work, place: Place, patient_id: UUID, adding: int) -> None:
+def check_limits(work: Work, place: Place, patient_id: UUID, adding: int) -> None:
     """Raise TooManyInSeries if a patient or carer would book more than is for one person."""
-    if not work.actor.is_a(Role.PATIENT):
-        return
-    _, _, count, count_with = queries.patient_with_number(
-        work.session, patient_id, None, practitioner_id=place.practitioner_id, now=work.now
-    )
-    limits = [(work.settings.most_upcoming, count)]
-    if place.practitioner_id:
-        limits.append((work.settings.most_upcoming_with, count_with))
-    for most, already in limits:
-        if most and already + adding > most:
-            over = already + adding - most
-            raise TooManyInSeries(field="starts", most=most, count=already, over=over)
+    if work.actor.is_a(Role.PATIENT):
+        _, _, *counts = queries.patient_with_number(
+            work.session, patient_id, None, practitioner_id=place.practitioner_id, now=work.now
+        )
+        check_upcoming(place, *counts, settings=work.settings, adding=adding)
 
 
 # What is free
@@ -139,12 +132,18 @@ def look(
 ) -> list[SeriesTime]:
     """Return which of the times of a series are free, with the nearest others for those that are
     not, in the statements of one :func:`board`. The time of appointments ``moving`` is free."""
-    window = window_over(min(starts) - 2 * WEEK, max(starts) + 2 * WEEK)
+    near = [start for start in starts if _is_bookable(place, start, work.now)] or [work.now]
+    window = window_over(min(near) - 2 * WEEK, max(near) + 2 * WEEK)
     taken = board(work, [place], window, whom=whom, moving=moving)
     search = _Search(place, minutes, taken)
     for start in starts:
         search.keep(start)
     return [search.time_at(start) for start in starts]
+
+
+def _is_bookable(place: Place, start: datetime, now: datetime) -> bool:
+    bookable = bookable_span(place, now)
+    return bookable.start <= tick_at(start) < bookable.end
 
 
 class _Search:
@@ -216,7 +215,7 @@ class _Search:
 
 
 def _has(mask: int, tick: int, window: Window) -> bool:
-    return bool(mask >> (tick - window.start) & 1)
+    return tick >= window.start and bool(mask >> (tick - window.start) & 1)
 
 
 # What is moved

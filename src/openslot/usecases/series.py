@@ -109,4 +109,4 @@ def _check_all(
     booking.check_patient(work, booking_request, found)
     check_booker(work.actor, place, patient_id, found.authorisation)
     series.check_covers(found.authorisation)
-    series.check_upcoming(work, place, patient_id, count)
+    series.check_limits(work, place, patient_id, count)
