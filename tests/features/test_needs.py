@@ -129,6 +129,22 @@ def test_a_move_keeps_whom_it_has_where_they_are_free(database: Database, imagin
     assert sorted(taking_part(database, first.id)) == ["Rita Röntgen", "Ultrasound 1"]
 
 
+def test_a_move_prefers_whom_it_has_to_who_has_less_free_time(
+    sqlite_database: Database, quick: Imaging
+) -> None:
+    physio, ten = quick.town.physio_at_hospital, MONDAY_9 + timedelta(hours=1)
+    first = book(sqlite_database, quick.request())
+    book(sqlite_database, quick.request(patient=1, schedule=physio))
+    extra = book(sqlite_database, quick.request(ten, 2))
+    book(sqlite_database, quick.request(ten, 3, physio))
+    sqlite_database.run(
+        lambda session: factories.change_status(session, extra.id, Status.CANCELLED)
+    )
+    # The second machine has less free time now, and would be chosen for another appointment.
+    run(sqlite_database, booking.move, first.id, MONDAY_9 + timedelta(hours=2))
+    assert "Ultrasound 1" in taking_part(sqlite_database, first.id)
+
+
 def test_an_expired_hold_does_not_keep_a_machine(database: Database, imaging: Imaging) -> None:
     hold = imaging.request(AFTERNOON, 1, imaging.town.physio_at_hospital)
     run(database, usecases.hold, hold)
@@ -215,6 +231,24 @@ def test_a_booking_with_needs_asks_two_statements_more(
     with statements(database) as without:
         book(database, imaging.request(MONDAY_9 + 2 * HALF_HOUR, 1))
     assert with_needs.count - without.count <= 2
+
+
+def test_free_times_of_many_schedules_take_three_statements(
+    sqlite_database: Database,
+    quick: Imaging,
+    statements: Callable[[Database], AbstractContextManager[Counted]],
+) -> None:
+    assert starts(sqlite_database, quick)  # what can be booked is in memory from now on
+
+    def search(session: Session) -> None:
+        ids = (quick.town.gp_at_hospital, quick.town.physio_at_hospital)
+        places = {key: place_in(session, quick, key) for key in ids}
+        window = window_over(MONDAY_9, MONDAY_9 + timedelta(days=90))
+        assert all(slots.free_starts(work(session, SYSTEM, NOW), places, window).values())
+
+    with statements(sqlite_database) as counted:
+        sqlite_database.read(search)
+    assert counted.count <= 4  # the version of the directory is asked for each schedule here
 
 
 # Slots for programs

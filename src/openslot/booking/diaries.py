@@ -105,7 +105,7 @@ def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
             one.busy_from,
             one.busy_until,
             one.booked_service.name if one.booked_service else "",
-            one.with_whom,
+            one.department.name if one.department else one.with_whom,
         )
         for one in found
     ]
