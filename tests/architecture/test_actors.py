@@ -27,7 +27,7 @@ FEATURES = (
 
 BOUND = {
     "public: no row about a patient": """
-        booking.cells.full_board usecases.booking.place_of usecases.doctors.doctor
+        usecases.booking.place_of usecases.doctors.doctor
         usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
@@ -64,7 +64,7 @@ BOUND = {
         records.queries.appointments referrals.queries.referral_to referrals.queries.of_patient
         department_requests.queries.of_appointment""",
     "conditions that are made of the actor": """
-        referrals.queries.count referrals.queries.referrals
+        booking.sessions.queries.page referrals.queries.count referrals.queries.referrals
         reports.queries.offers department_requests.queries.closed department_requests.queries.count
         department_requests.queries.figures department_requests.queries.figures_at
         department_requests.queries.newest
@@ -125,9 +125,10 @@ class Function(NamedTuple):
 def functions() -> dict[str, Function]:
     found = {}
     for feature in FEATURES:
-        for file in (SOURCE / feature).glob("*.py"):
+        for file in (SOURCE / feature).rglob("*.py"):
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            module, names = f"{feature}.{file.stem}", dict(_imported(tree))
+            module = ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+            names = dict(_imported(tree))
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef):
                     found[f"{module}.{node.name}"] = Function(node, module, names)

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 import factories
 from entrypoints.world import World, give_professions, password_hash
 from factories import HALF_HOUR, SYDNEY
-from openslot.booking import absences
+from openslot.booking import absences, claims
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
+from openslot.booking.sessions import places
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
@@ -44,6 +45,8 @@ from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
 from openslot.schedules import commands as schedules
+from openslot.schedules import queries as schedule_queries
+from openslot.schedules.availability import span_between
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import itineraries, merging, series
 from openslot.waiting_list import waiting
@@ -193,10 +196,25 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
     return {
         "referral_id": letter.id,
         "past_id": over.id,
+        "session_id": _session(session, world, now),
         "entry_id": note.id,
         "pills_id": pills.id,
         "absence_id": absence.id,
     }
+
+
+def _session(session: Session, world: World, now: datetime) -> UUID:
+    """A session of the practitioner's, in which the patient has a place."""
+    own = world.schedules["owner"]
+    place = schedule_queries.places(session)[own]._replace(places=2)
+    span = span_between(at(now, 12, 7), at(now, 12, 7) + HALF_HOUR)
+    claims.take_for_session(work(session, SYSTEM, now), place, span)
+    group = places.begin(work(session, SYSTEM, now), place, span, by_staff=True)
+    row = factories.appointment_row(
+        session, own, world.patients["owner"], Status.BOOKED, group.starts_at, now=now
+    )
+    row.session_id, row.diary_id = group.id, None
+    return group.id
 
 
 def _of_the_department(session: Session, world: World, now: datetime) -> Parts:

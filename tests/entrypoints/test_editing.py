@@ -74,6 +74,7 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
         "minutes": 45,
         "minutes_before": 5,
         "minutes_after": 10,
+        "places": 3,
         "mode": "video",
         "video_url": "https://meet.example.org/{id}",
         "bookable_by": "colleagues",

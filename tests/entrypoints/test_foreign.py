@@ -172,6 +172,9 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
             ],
         },
         "api_itineraries.cancel_itinerary": {},
+        "api_sessions.create_session": {"schedule": schedule, "start": start},
+        "api_sessions.change_session": {"places": 9},
+        "api_sessions.write_to_session": {"message": "Mine"},
         "api_patients.create_patient": {"name": "Pat New", "born": "1970-01-01"},
         "api_patients.change_patient": {"phone": "0400 999 999"},
         "api_merges.create_merge": {"duplicate_id": patient},
@@ -332,6 +335,8 @@ def form(parts: Parts, now: datetime) -> dict[str, object]:
         "status": "cancelled",
         "keep": "yes",
         "appointment": parts["appointment_id"],
+        "places": 9,
+        "message": "Mine",
         "department": parts["department_id"],
     }
 

@@ -71,6 +71,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "choice": "dark",
         "kind": "practitioner",
         "request_id": uuid4(),
+        "session_id": uuid4(),
         "subject_id": world.practitioners[who],
         "report_kind": "bookings",
     }

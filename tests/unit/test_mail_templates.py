@@ -33,6 +33,7 @@ from openslot.notifications.events import (
     OfferEvent,
     ReferralEvent,
     RequestEvent,
+    SessionMessage,
 )
 from openslot.notifications.mails import MAILS, AccountMail
 from openslot.notifications.preferences import Kind
@@ -136,6 +137,10 @@ SUBJECTS = {
     "request_declined": ["A request has been declined"],
     "request_made": ["New request"],
     "request_new_time": ["Another time has been proposed"],
+    "session_message": [
+        f"A message about your appointment: {WHEN}",
+        f"A message about an appointment: {WHEN}",
+    ],
 }
 """To whom it is about, and to their carer if the mail goes to one."""
 
@@ -204,6 +209,9 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.APPOINTMENTS): lambda: AppointmentsEvent(
             unit, topic, "", change, appointment(), (appointment(), appointment()), False
         ),
+        id(mails.SESSION): lambda: SessionMessage(
+            unit, topic, "", change, appointment(), "Bring a mat, please"
+        ),
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
@@ -212,7 +220,7 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
     known = {
-        "request": request() if about is mails.APPOINTMENT else None,
+        "request": request() if about in (mails.APPOINTMENT, mails.SESSION) else None,
         "acting_account": Account(id=ID, name="Kit Example", role=Role.STAFF),
         "acting_centre": CENTRE,
         "acting_department": SURGERY,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from openslot.booking.diaries import Occupied, occupied
 from openslot.booking.models import Status
 from openslot.booking.queries import ForWhom
-from openslot.booking.slots import free_starts
+from openslot.booking.slots import free_starts, open_groups
 from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules.availability import Span, Window, bits, mask_of, ones, starts_of_runs
@@ -140,13 +140,22 @@ def full_board(
     *,
     uses: frozenset[Use] = frozenset(Use),
 ) -> Board:
-    """Return the cells with one of ``uses``, in two statements."""
+    """Return the cells with one of ``uses``, in two statements, or three if there are sessions.
+
+    A session of a place's own service is free while it has places left.
+    """
     diary_ids = sorted({diary for place in places.values() for diary in place.read_ids})
     taken = diaries.taken(work.session, diary_ids, window)
     occupied_spans = occupied(work, window, diary_ids)
     by_diary = _masks_by_diary(occupied_spans, window)
     board = Board(window)
     appointments = _appointments(occupied_spans, places, window)
+    for group in open_groups(work, places.values(), window):
+        place = places[group.schedule_id]
+        bookable = bookable_span(place, work.now)
+        if group.is_of(place) and bookable.start <= group.span.start < bookable.end:
+            cell = Cell(group.span.start, place.schedule_id, group.minutes, Use.FREE)
+            appointments[place.schedule_id][cell.tick, cell.minutes] = cell
     for place in places.values():
         own = appointments.get(place.schedule_id, {})
         _add_cells(board, place, taken, by_diary, own, work.now, uses)

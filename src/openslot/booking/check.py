@@ -1,33 +1,43 @@
-"""Check of the diaries: every page is rebuilt from its claims and compared."""
+"""Check of the diaries: every page is rebuilt from its claims and compared, and the taken places of
+every session are counted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.claims import settle
+from openslot.booking.sessions import queries as sessions
 from openslot.core.db import Database
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import DAY, Span, Window, instant_of, spans_of
+from openslot.schedules.availability import DAY, Span, Window, instant_of, span_between, spans_of
 from openslot.schedules.diaries import PageKey
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Ticks of a diary that are taken without a claim, claimed twice, or claimed and not taken."""
+    """Ticks of a diary that are taken without a claim, claimed twice, or claimed and not taken, or
+    the time of a session whose taken places are wrong."""
 
     kind: str
     diary_id: int
     span: Span
+    session_id: UUID | None = None
 
     @property
     def is_overlap(self) -> bool:
         """Return whether two appointments overlap, which a repair of pages cannot solve."""
         return self.kind == TAKEN_TWICE
+
+    @property
+    def is_of_page(self) -> bool:
+        """Return whether rewriting the page of the diary solves it."""
+        return self.kind in (TAKEN_BY_NOTHING, NOT_TAKEN)
 
     def __str__(self) -> str:
         starts, ends = instant_of(self.span.start), instant_of(self.span.end)
@@ -37,6 +47,7 @@ class Fault:
 TAKEN_BY_NOTHING = "is taken by nothing"
 NOT_TAKEN = "is booked and not taken"
 TAKEN_TWICE = "is booked twice"
+MISCOUNTED = "is a session with {count} places taken, and says {taken}"
 
 
 def faults(database: Database) -> list[Fault]:
@@ -54,16 +65,28 @@ def _faults(session: Session) -> list[Fault]:
         expected, actual = expected_pages.get(key, 0), actual_pages.get(key, 0)
         result += _page_faults(TAKEN_BY_NOTHING, key, actual & ~expected)
         result += _page_faults(NOT_TAKEN, key, expected & ~actual)
-    return result
+    return result + [
+        Fault(
+            MISCOUNTED.format(taken=group.taken, count=count),
+            group.diary_id,
+            span_between(group.starts_at, group.ends_at),
+            group.id,
+        )
+        for group, count in sessions.miscounted(session)
+    ]
 
 
 def repair(database: Database, found: Iterable[Fault]) -> int:
-    """Rewrite every page with one of the faults, and return the number of pages.
+    """Rewrite every page with one of the faults, and return the number of pages; count the places
+    of sessions again.
 
     Each page is read and written in its own transaction, by the same rule as a booking, so that
     the system can run meanwhile. Overlapping appointments are not repaired: people must move one.
     """
-    wrong = {(fault.diary_id, fault.span.start // DAY) for fault in found if not fault.is_overlap}
+    faulty = tuple(found)
+    for session_id in {fault.session_id for fault in faulty if fault.session_id}:
+        database.run(partial(sessions.recount, session_id=session_id))
+    wrong = {(fault.diary_id, fault.span.start // DAY) for fault in faulty if fault.is_of_page}
     for diary_id, day in sorted(wrong):
         whole_day = Span(day * DAY, (day + 1) * DAY)
         database.run(partial(settle, diary_id=diary_id, span=whole_day))

@@ -20,8 +20,10 @@ from openslot.booking.errors import (
     PatientBusy,
     SlotTaken,
 )
-from openslot.booking.models import Appointment, AppointmentResource, Status
+from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
 from openslot.booking.rules import may_book_others
+from openslot.booking.sessions import places
+from openslot.booking.sessions import queries as sessions
 from openslot.booking.slots import nearest
 from openslot.core.db import LostRace
 from openslot.core.errors import NotFound
@@ -37,21 +39,26 @@ from openslot.schedules.rules import Place
 
 
 class Claimed(TypedDict):
-    """The diaries that an appointment claims its time in, by the names of its columns."""
+    """What an appointment claims, by the names of its columns: its time in diaries, or a place of a
+    session."""
 
-    diary_id: int
+    diary_id: int | None
     room_diary_id: int | None
     patient_diary_id: int | None
     resources: list[AppointmentResource]
+    session_id: UUID | None
+    squeezed_in: bool
 
 
 def claimed(place: Place, patient: Patient | None) -> Claimed:
-    """Return the diaries that an appointment of the patient at this place claims its time in."""
+    """Return what an appointment of the patient at this place claims."""
     return {
-        "diary_id": place.diary_id,
-        "room_diary_id": place.room_id,
+        "diary_id": None if place.is_shared else place.diary_id,
+        "room_diary_id": None if place.is_shared else place.room_id,
         "patient_diary_id": patient.diary_id if patient else None,
         "resources": [resource_of(member) for member in place.members],
+        "session_id": place.session_id,
+        "squeezed_in": place.squeezed_in,
     }
 
 
@@ -81,33 +88,72 @@ def claims_in(diaries: Claimed, span: Span, busy: Span) -> list[Claim]:
 
 def take(
     work: Work, place: Place, span: Span, patient: Patient | None, instead: Sequence[Appointment]
-) -> Schedule:
-    """Claim ``span`` in every diary of the place and the patient, and return the schedule.
+) -> tuple[Schedule, Place]:
+    """Claim ``span`` in every diary of the place and the patient, and return the schedule, and the
+    place with the session that the appointment is in.
+
+    A place of a session that is there, and what is squeezed in, claim the patient's diary only; the
+    others are touched, so that whoever closes them meanwhile and this see each other.
 
     The time of the appointments ``instead`` is released: holds expire, an appointment that moves
     stays. Expired holds of other patients in the way are removed. In an emergency, time kept free
     for one is taken; it stays kept free for when the appointment is gone. Raises SlotTaken,
-    PatientBusy, Absent, KeptForEmergencies or CentreClosed.
+    NoPlacesLeft, PatientBusy, Absent, KeptForEmergencies or CentreClosed.
     """
     busy = place.busy(span)
+    place, lost = places.join(work, place, span, instead)
     claim = claims_in(claimed(place, patient), span, busy)
-    release = queries.claims_of(work.session, instead)
-    _mark_expired([hold for hold in instead if hold.status == Status.HELD], work.now)
+    touch = [(diary_id, busy) for diary_id in place.claimed_ids] if place.is_shared else []
+    release = queries.claims_of(work.session, [*instead, *lost])
+    release += places.leave(work.session, instead, stays_in=place.session_id)
+    _mark_expired([hold for hold in (*instead, *lost) if hold.status == Status.HELD], work.now)
+    _claim(work, place, span, claim, release, touch=touch)
+    if place.is_shared:
+        check_there(work, place, span)
+    elif place.has_sessions:
+        place = place._replace(session_id=places.begin(work, place, span).id)
+    # The appointment that loses a unique key must be written before the one that gets it.
+    work.session.flush()
+    return _unchanged(work.session, place, patient), place
+
+
+def take_for_session(
+    work: Work, place: Place, span: Span, *, instead: Sequence[Claim] = ()
+) -> None:
+    """Claim the time of a session in the diaries of the place, and release what it claims
+    ``instead``. Raises the errors of :func:`take`, without those of patients."""
+    claim = claims_in(claimed(place, None), span, place.busy(span))
+    _claim(work, place, span, claim, list(instead))
+    _unchanged(work.session, place, None)
+
+
+def _claim(
+    work: Work,
+    place: Place,
+    span: Span,
+    claim: Sequence[Claim],
+    release: list[Claim],
+    *,
+    touch: Sequence[Claim] = (),
+) -> None:
+    """Make the claims, and expire the holds in the way whose time is over."""
+    busy = place.busy(span)
     avoid = [(place.closures_id, busy)]
-    kept_free = (place.diary_id, busy) if place.in_emergency else None
+    opens = place.in_emergency and not place.is_shared
+    kept_free = (place.diary_id, busy) if opens else None
     while True:
         try:
-            _change(work.session, release, claim=claim, avoid=avoid, kept_free=kept_free)
-            break
+            _change(
+                work.session, release, claim=claim, avoid=avoid, kept_free=kept_free, touch=touch
+            )
+            return
         except DiaryTaken as refused:
             expired = queries.expired_holds(work, refused.diary_ids, busy)
             if not expired:
                 raise _refusal(work, place, span, refused.diary_ids) from None
-            release = [*release, *queries.claims_of(work.session, expired)]
+            release += queries.claims_of(work.session, expired)
+            release += places.leave(work.session, expired)
             _mark_expired(expired, work.now)
-    # The appointment that loses a unique key must be written before the one that gets it.
-    work.session.flush()
-    return _unchanged(work.session, place, patient)
 
 
 def _unchanged(session: Session, place: Place, patient: Patient | None) -> Schedule:
@@ -139,7 +185,8 @@ def check_there(work: Work, place: Place, span: Span) -> None:
 
 
 def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) -> Exception:
-    """Return the error for a time that is taken in these diaries."""
+    """Return the error for a time that is taken in these diaries. Raises LostRace if a session was
+    made there meanwhile, which may have places."""
     if place.closures_id in diary_ids:
         return CentreClosed(field="start")
     if not diary_ids.intersection(place.claimed_ids):
@@ -148,6 +195,8 @@ def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) ->
         work.session, place.claimed_ids, place.busy(span), in_emergency=place.in_emergency
     ):
         return _absent(work, place, span)
+    if place.has_sessions and sessions.at(work.session, place, instant_of(span.start)):
+        raise LostRace
     minutes = (span.end - span.start) * 5
     free = nearest(work, place, instant_of(span.start), minutes=minutes)
     return SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
@@ -171,7 +220,13 @@ def expire(work: Work, holds: Sequence[Appointment]) -> None:
 
 def release_claims(session: Session, appointments: Sequence[Appointment]) -> None:
     """Release the time of the appointments, except where an absence takes it too."""
-    _change(session, queries.claims_of(session, appointments))
+    release = queries.claims_of(session, appointments)
+    _change(session, [*release, *places.leave(session, appointments)])
+
+
+def release_session(session: Session, group: GroupSession) -> None:
+    """Release the time of a session, except where an absence takes it too."""
+    _change(session, sessions.claims_of(group))
 
 
 def settle(session: Session, diary_id: int, span: Span) -> None:
@@ -194,6 +249,7 @@ def _change(
     claim: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
     kept_free: Claim | None = None,
+    touch: Sequence[Claim] = (),
 ) -> None:
     """Release and claim time of appointments; released time of an absence stays taken.
 
@@ -209,7 +265,7 @@ def _change(
             return absent
         return [*_without(absent, kept_free), *_never_opened(session, kept_free, release)]
 
-    diaries.change(session, release=released, kept=kept, claim=claim, avoid=avoid)
+    diaries.change(session, release=released, kept=kept, claim=claim, avoid=avoid, touch=touch)
 
 
 def _without(claims: Sequence[Claim], opened: Claim) -> Iterator[Claim]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, identifiers, needs, opening, queries
+from openslot.booking import claims, identifiers, needs, opening, queries, squeezing
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
@@ -72,8 +72,8 @@ class BookingRequest:
     """A request to book an appointment. Without ``minutes`` it takes what was held, or one slot;
     without ``service_id`` the usual service of the schedule.
     With ``second_appointment`` the care team can book a second one with the same practitioner on
-    the same day, and with ``emergency`` time that is kept free for emergencies. It is part of a
-    series or an itinerary, if one is named."""
+    the same day, with ``emergency`` time that is kept free for emergencies, and with ``squeeze_in``
+    time that is taken. It is part of a series or an itinerary, if one is named."""
 
     schedule_id: int
     start: datetime
@@ -86,6 +86,7 @@ class BookingRequest:
     service_id: int | None = None
     series_id: UUID | None = None
     itinerary_id: UUID | None = None
+    squeeze_in: bool = False
 
 
 def booked_as(work: Work, booking_request: BookingRequest) -> UUID | None:
@@ -260,12 +261,15 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
     if relation is Relation.PATIENT and not has_cancelled(work, appointment.id):
         raise InvalidTransition
     place = place_to_move(work.session, appointment, appointment.schedule_id)
+    if appointment.squeezed_in:
+        place = place.for_squeezing_in()
+        squeezing.check(work, place, appointment.starts_at, appointment.reason)
     span = span_between(appointment.starts_at, appointment.ends_at)
     # The patient's one appointment that day, unless it had another beside it from the start.
     appointment.one_a_day = _daily_key(work, appointment, place)
     with offering(work, place, span, appointment.patient_id):
         place = needs.choose(work, place, span, keep=[appointment])
-        claims.take(work, place, span, appointment.patient, [])
+        _, place = claims.take(work, place, span, appointment.patient, [])
     for name, value in claims.claimed(place, appointment.patient).items():
         setattr(appointment, name, value)
     appointment.referral_use = appointment.referral_id
@@ -317,6 +321,7 @@ def enter(
         raise NeedsPatient(field="patient")
     check_booker(work.actor, place, booking_request.patient_id, authorisation)
     check_emergency(place, booking_request.reason)
+    squeezing.check(work, place, booking_request.start, booking_request.reason)
     minutes = booking_request.minutes or place.slot_minutes
     span = check_entered(booking_request.start, minutes, status, work.now)
     patient, others = queries.patient_with(
@@ -329,12 +334,12 @@ def enter(
     if any(referral is not None and other.referral_use == referral for other in others):
         raise ReferralSpent(field="referral")
     place = needs.choose(work, place, span, in_hours=False)
-    schedule = claims.take(work, place, span, patient, [])
+    schedule, place = claims.take(work, place, span, patient, [])
     appointment = _add(
         work, booking_request, place, span, patient, schedule, referral, status=status
     )
     audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
-    _record_emergency(work, appointment, place)
+    _record_special(work, appointment, place)
     if status is Status.FULFILLED:
         publish(work, Topic.FULFILLED, appointment)
     return appointment
@@ -427,6 +432,7 @@ def make(
     check_priority(work.actor, booking_request.priority)
     if held_until is None:
         check_emergency(place, booking_request.reason)
+        squeezing.check(work, place, booking_request.start, booking_request.reason)
     minutes = booking_request.minutes
     if minutes is None:
         minutes = place.slot_minutes
@@ -458,7 +464,7 @@ def make(
             raise ReferralSpent(field="referral")
     with offering(work, place, span, booking_request.patient_id):
         place = needs.choose(work, place, span, instead=holds)
-        schedule = claims.take(work, place, span, patient, holds)
+        schedule, place = claims.take(work, place, span, patient, holds)
     appointment = _add(
         work,
         booking_request,
@@ -562,15 +568,18 @@ def _priority(booking_request: BookingRequest) -> Priority:
 
 
 def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
-    """Record and publish a booking, and that it took time kept free; the appointment has the
-    reason, where erasing reaches it."""
+    """Record and publish a booking."""
     record_and_publish(work, appointment, Topic.BOOKED)
-    _record_emergency(work, appointment, place)
+    _record_special(work, appointment, place)
 
 
-def _record_emergency(work: Work, appointment: Appointment, place: Place) -> None:
+def _record_special(work: Work, appointment: Appointment, place: Place) -> None:
+    """Record that an appointment took time that is kept free, or taken; it has the reason itself,
+    where erasing reaches it."""
     if place.in_emergency:
         audit.record(work, "appointment.emergency", subject_of(appointment.id))
+    if place.squeezed_in:
+        audit.record(work, "appointment.squeezed-in", subject_of(appointment.id))
 
 
 def place_of(session: Session, schedule_id: int, service_id: int | None = None) -> Place:
@@ -615,7 +624,7 @@ def reschedule(
     with offering(work, place, span, appointment.patient_id, besides=own_key):
         instead = [appointment, *holds]
         place = needs.choose(work, place, span, instead=instead, keep=instead)
-        claims.take(work, place, span, appointment.patient, instead)
+        _, place = claims.take(work, place, span, appointment.patient, instead)
     appointment.opens_record_at = opening.when_moved(
         work.actor, place, instant_of(span.start), appointment, work.now
     )

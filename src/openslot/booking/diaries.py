@@ -13,6 +13,7 @@ from openslot.booking import queries
 from openslot.booking.models import Appointment, AppointmentResource, Status
 from openslot.booking.queries import busy_between, claims_one_of
 from openslot.booking.rules import CLAIMING
+from openslot.booking.sessions import queries as sessions
 from openslot.core.db import Instant
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Practitioner, Room, RoomKind
@@ -133,16 +134,18 @@ def occupied(work: Work, window: Window, diary_ids: Sequence[int]) -> list[Occup
     starts, ends = instant_of(window.start), instant_of(window.end)
     appointments = _of_appointments(starts, ends, Appointment.diary_id)
     also = _of_appointments(starts, ends, AppointmentResource.diary_id).join(AppointmentResource)
+    groups = sessions.occupied(starts, ends)
     absences = _of_absences(starts, ends)
     closures = _of_closures(starts, ends)
     if len(diary_ids) <= MOST_IDS_NAMED:
         appointments = appointments.where(claims_one_of(diary_ids))
         also = also.where(AppointmentResource.diary_id.in_(diary_ids))
+        groups = groups.where(sessions.claims_one_of(diary_ids))
         absences = absences.where(Absence.diary_id.in_(diary_ids))
         closures = closures.where(Centre.diary_id.in_(diary_ids))
     return [
         _occupied(row, work.now)
-        for row in work.session.execute(appointments.union_all(also, absences, closures))
+        for row in work.session.execute(appointments.union_all(also, groups, absences, closures))
     ]
 
 
@@ -158,7 +161,11 @@ def _of_appointments(starts: datetime, ends: datetime, diary_id: Any) -> Any:
         Appointment.busy_from,
         Appointment.busy_until,
         Appointment.service_id,
-    ).where(Appointment.status.in_(CLAIMING), busy_between(starts, ends))
+    ).where(
+        Appointment.status.in_(CLAIMING),
+        Appointment.diary_id.is_not(None),
+        busy_between(starts, ends),
+    )
 
 
 def _of_absences(starts: datetime, ends: datetime) -> Any:

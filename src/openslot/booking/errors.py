@@ -75,6 +75,10 @@ class NeedsTaken(SlotTaken):
     """A room, machine or person that this needs is not free at this time. Choose another time."""
 
 
+class NoPlacesLeft(SlotTaken):
+    """All places of this session are taken."""
+
+
 class PatientBusy(Conflict):
     """There is already another appointment at this time. Choose a different time.
 
@@ -218,6 +222,40 @@ class TooEarly(Conflict):
 
 class PriorityNotAllowed(Invalid):
     """Only the care team sets the priority. Leave it out."""
+
+
+class NoSessions(Invalid):
+    """This service is for one patient at a time. Choose one with places, or book an appointment."""
+
+
+class SessionExists(Conflict):
+    """There is a session of this service at this time already. Open it, or choose another time."""
+
+
+class SessionHasBegun(Conflict):
+    """Somebody has arrived at this session. Change the other appointments one by one."""
+
+
+class SomebodyBusy(Conflict):
+    """Somebody in this session has another appointment then. Choose another time, or move or cancel
+    theirs first. Nothing was moved."""
+
+
+class PlacesTaken(Conflict):
+    """More places than that are taken. Enter a higher number, or cancel appointments first."""
+
+
+class SqueezeInNotAllowed(Forbidden):
+    """Only those who give or arrange care here add appointments over time that is taken."""
+
+
+class SqueezeInNeedsReason(Invalid):
+    """Enter why this cannot wait for a time that is free."""
+
+
+class NoMoreSqueezedIn(Conflict):
+    """{most} appointments were already squeezed in here on that day, which is as many as are
+    allowed. Choose another day, or a time that is free."""
 
 
 class NothingBlocked(Invalid):

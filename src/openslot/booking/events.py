@@ -23,6 +23,8 @@ class Topic(StrEnum):
     NO_SHOW = "appointment.no-show"
     FREED = "appointment.freed"
     """An appointment that had begun was entered in error, and the rest of its time is free."""
+    MESSAGE = "session.message"
+    """The care team writes to the patient of a session."""
 
 
 class Together(StrEnum):

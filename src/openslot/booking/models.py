@@ -55,12 +55,58 @@ def _like(name: str) -> Callable[[Any], Any]:
     return lambda context: context.get_current_parameters()[name]
 
 
+class GroupSession(Base):
+    """A visit of several patients together: a class, or an hour of a clinic.
+
+    It has ``places``, of which ``taken`` are those of its appointments and holds; they change by
+    UPDATE only, see sessions/queries.py. It claims its time, from ``busy_from`` to ``busy_until``,
+    in the diaries of its schedule and its room once, for all its appointments, which claim only
+    their patients'. One that staff made (``made_by_staff``) stays when it is empty; others are
+    ``released`` then, as all are that were cancelled.
+    """
+
+    __tablename__ = "group_session"
+    __table_args__ = (Index(None, "schedule_id", "starts_at"), Index(None, "diary_id", "busy_from"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
+    diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"))
+    room_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    busy_from: Mapped[datetime] = mapped_column(Instant)
+    busy_until: Mapped[datetime] = mapped_column(Instant)
+    places: Mapped[int] = mapped_column(Integer)
+    taken: Mapped[int] = mapped_column(Integer)
+    made_by_staff: Mapped[bool] = mapped_column(Boolean)
+    released: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+
+    schedule: Mapped[Schedule] = relationship(lazy="raise")
+    chosen_service: Mapped[Service | None] = relationship(lazy="joined")
+
+    @property
+    def minutes(self) -> int:
+        """Return the length in minutes."""
+        return minutes_between(self.starts_at, self.ends_at)
+
+    @property
+    def name(self) -> str:
+        """Return the name of what takes place."""
+        service = self.chosen_service or self.schedule.service
+        return service.name if service else self.schedule.name
+
+
 class Appointment(Base):
     """An appointment or a hold. It claims its ticks in the diaries of its schedule, its room, its
     patient and its ``resources``. ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` are the
     diaries that it claimed: if the schedule gets another room, the appointment stays in its own.
     The patient is busy from ``starts_at`` to ``ends_at``, and all others from ``busy_from`` to
-    ``busy_until``, with preparation and clean-up. ``service_id`` is the service that was chosen
+    ``busy_until``, with preparation and clean-up. Without ``diary_id`` it claims the patient's
+    diary only: it has a place of the session ``session_id``, which claims the others, or it was
+    ``squeezed_in`` over time that is taken. ``service_id`` is the service that was chosen
     among those that the schedule offers. Appointments that were booked together share
     ``series_id``, if they are of a series, or ``itinerary_id``.
 
@@ -85,13 +131,16 @@ class Appointment(Base):
         Index(None, "service_id"),
         Index(None, "series_id"),
         Index(None, "itinerary_id"),
+        Index(None, "session_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"))
     service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("group_session.id"))
+    squeezed_in: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
-    diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"))
+    diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     room_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     patient_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     starts_at: Mapped[datetime] = mapped_column(Instant)

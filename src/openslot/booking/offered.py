@@ -58,7 +58,7 @@ def hold_for_reschedule(
     # For an actor without rights, so that a day with another appointment is never offered.
     key_for_move(work.by(_NOBODY), place, appointment, span)
     place = needs.choose(work, place, span)
-    claims.take(work, place, span, appointment.patient, [])
+    _, place = claims.take(work, place, span, appointment.patient, [])
     hold = Appointment(
         id=new_id(),
         schedule_id=schedule_id,

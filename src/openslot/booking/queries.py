@@ -26,8 +26,9 @@ from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import identifiers
-from openslot.booking.models import Appointment, AppointmentResource, Status
+from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
+from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Instant, fetch
@@ -50,7 +51,7 @@ Condition = ColumnElement[bool]
 """A condition on appointments; the functions below return some."""
 
 _Moment = datetime | BindParameter[datetime]
-_Claims = CompoundSelect[bool, int, int | None, int | None, datetime, datetime, datetime, datetime]
+_Claims = CompoundSelect[*tuple[Any, ...]]
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -320,6 +321,12 @@ def for_whom(work: Work, patient_id: UUID) -> ForWhom | None:
     return ForWhom(patient_id, diary_id, email, frozenset(key for *_, key in rows if key))
 
 
+def replaceable_by(work: Work, patient_id: UUID) -> Condition:
+    """Return the condition for holds of a patient that a booking of the actor replaces."""
+    own = Appointment.patient_id == patient_id
+    return and_(own, _replaceable(work.actor.program is not None))
+
+
 def for_move(work: Work, appointment: Appointment) -> ForWhom | None:
     """Return the patient of an appointment without its own key, so that its day stays possible;
     None for an appointment without a patient."""
@@ -371,6 +378,7 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
     expired_holds = (is_expired, busy_between(since, until))
     holds = select(literal(value=True), *_CLAIMED).where(*expired_holds)
     also = _by_resources(literal(value=True)).where(*expired_holds)
+    given_up = sessions.expired(now, since, until)
     times = (Absence.starts_at, Absence.ends_at)
     absences = select(literal(value=False), Absence.diary_id, null(), null(), *times, *times).where(
         Absence.starts_at < until,
@@ -383,15 +391,19 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
             Absence.diary_id.in_(
                 select(AppointmentResource.diary_id).join(Appointment).where(*expired_holds)
             ),
+            *(
+                Absence.diary_id.in_(select(column).where(*given_up))
+                for column in (GroupSession.diary_id, GroupSession.room_diary_id)
+            ),
         ),
     )
-    return holds.union_all(also, absences)
+    return holds.union_all(also, absences, sessions.claimed_when(*given_up))
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:
     """Return the expired holds that still claim ticks of ``over`` in one of the diaries."""
     query = select(Appointment).where(
-        _expired(work.now), _over(over), claims_one_of(set(diary_ids))
+        _expired(work.now), _over(over), _takes_one_of(set(diary_ids), over)
     )
     return list(work.session.scalars(query))
 
@@ -402,7 +414,7 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
         Appointment.status == Status.HELD,
         Appointment.offered.is_(True),
         _over(over),
-        claims_one_of([diary_id]),
+        _takes_one_of([diary_id], over),
     )
     return list(session.scalars(query))
 
@@ -414,14 +426,15 @@ def all_expired(work: Work, *, limit: int) -> list[Appointment]:
 
 
 def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
-    """Return the claims of appointments on ``over`` in one diary."""
+    """Return the claims of appointments and sessions on ``over`` in one diary."""
     claims = _claims(session, _over(over), claims_one_of([diary_id]))
+    claims += sessions.live_claims(session, sessions.claims_on([diary_id], over))
     return [claim for claim in claims if claim[0] == diary_id]
 
 
 def every_claim(session: Session) -> list[Claim]:
-    """Return the claims of all appointments."""
-    return _claims(session)
+    """Return the claims of all appointments and sessions."""
+    return _claims(session) + sessions.live_claims(session)
 
 
 _DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient_diary_id)
@@ -434,6 +447,12 @@ def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
         AppointmentResource.diary_id.in_(diary_ids)
     )
     return or_(*(column.in_(diary_ids) for column in _DIARIES), Appointment.id.in_(needing))
+
+
+def _takes_one_of(diary_ids: Collection[int], over: Span) -> ColumnElement[bool]:
+    """Return the condition for appointments with one of these diaries, or a session that has."""
+    taking = select(GroupSession.id).where(sessions.claims_on(diary_ids, over))
+    return or_(claims_one_of(diary_ids), Appointment.session_id.in_(taking))
 
 
 def _expired(now: _Moment) -> ColumnElement[bool]:
@@ -481,7 +500,7 @@ def _by_resources(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
 
 
 def _claims_of_row(
-    diary_id: int,
+    diary_id: int | None,
     room_id: int | None,
     patient_id: int | None,
     busy_from: datetime,
@@ -491,9 +510,9 @@ def _claims_of_row(
 ) -> Iterator[Claim]:
     """Yield the claims of an appointment, from its columns."""
     busy = span_between(busy_from, busy_until)
-    yield diary_id, busy
-    if room_id is not None:
-        yield room_id, busy
+    for claimed_id in (diary_id, room_id):
+        if claimed_id is not None:
+            yield claimed_id, busy
     if patient_id is not None:
         yield patient_id, span_between(starts, ends)
 
@@ -509,6 +528,18 @@ def diary_names(session: Session) -> dict[int, str]:
 def in_department(department_id: int) -> ColumnElement[bool]:
     """Return the condition for appointments of a department's services."""
     return Schedule.service_id.in_(select(Service.id).where(Service.department_id == department_id))
+
+
+def squeezed_in(schedule_id: int, starts: datetime, ends: datetime) -> ColumnElement[bool]:
+    """Return the condition for appointments that were squeezed in on a schedule and start in the
+    period."""
+    return and_(
+        on_schedule(schedule_id),
+        Appointment.squeezed_in.is_(True),
+        Appointment.status.in_(CLAIMING),
+        Appointment.starts_at >= starts,
+        Appointment.starts_at < ends,
+    )
 
 
 def in_closures(now: datetime) -> ColumnElement[bool]:

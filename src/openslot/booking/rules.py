@@ -33,7 +33,7 @@ from openslot.booking.errors import (
     TooManyUpcoming,
     TooShortNotice,
 )
-from openslot.booking.models import Appointment, Priority, Status, minutes_between
+from openslot.booking.models import Appointment, GroupSession, Priority, Status, minutes_between
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
@@ -47,9 +47,11 @@ from openslot.schedules.availability import (
     is_whole_tick,
     mask_of,
     opening,
+    span_between,
     tick_at,
     window_over,
 )
+from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place, bookable_span, nearest_starts, times_of
 
 CLAIMING = frozenset({Status.HELD, Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
@@ -111,14 +113,16 @@ def relation_to(actor: Actor, appointment: Appointment) -> Relation | None:
     exists."""
     if actor.acts_for(appointment.patient_id):
         return Relation.PATIENT
-    if (
-        actor.practitioner_id is not None
-        and actor.practitioner_id == appointment.schedule.practitioner_id
-    ):
+    return relation_to_schedule(actor, appointment.schedule)
+
+
+def relation_to_schedule(actor: Actor, schedule: Schedule) -> Relation | None:
+    """Return what somebody who works there is to all appointments of a schedule, or None."""
+    if actor.practitioner_id is not None and actor.practitioner_id == schedule.practitioner_id:
         return Relation.PRACTITIONER
     if actor.is_a(Role.NETWORK_ADMIN):
         return Relation.ADMIN
-    if actor.centre_id is not None and actor.centre_id == appointment.schedule.centre_id:
+    if actor.centre_id is not None and actor.centre_id == schedule.centre_id:
         return Relation.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Relation.STAFF
     return None
 
@@ -339,8 +343,10 @@ def place_for(appointment: Appointment, place: Place) -> Place | None:
     if not stays and offered is None:
         return None
     own = tuple((resource.member,) for resource in appointment.resources) if not offered else ()
+    service = appointment.booked_service
     return place._replace(
         needs=offered.needs if offered else own,
+        places=service.places if service else 1,
         service_id=appointment.service_id,
         slot_minutes=appointment.minutes,
         max_slots=1,
@@ -380,6 +386,24 @@ def check_booking_request(
     if not (times.starts >> (span.start - window.start) & 1 or (place.flush and is_beside())):
         raise _off_grid(place, span.start)
     return span
+
+
+def check_joining(place: Place, group: GroupSession, minutes: int, now: datetime) -> Span:
+    """Return the ticks of a place in a session. Refuses past, notice, horizon, and another length
+    than the session's."""
+    _check_when(place, group.starts_at, now)
+    if minutes != group.minutes:
+        raise BadLength(field="minutes", minutes=group.minutes)
+    return span_between(group.starts_at, group.ends_at)
+
+
+def check_session_time(place: Place, start: datetime, now: datetime) -> Span:
+    """Return the ticks of a session that staff choose a time for: it need not start where others
+    do, nor inside the hours. Refuses a time between ticks, the past, and beyond the horizon."""
+    if not is_whole_tick(start):
+        raise Invalid("Enter times and lengths in steps of 5 minutes.", field="start")
+    _check_when(place._replace(notice_minutes=0), start, now)
+    return Span(tick_at(start), tick_at(start) + place.slot_ticks)
 
 
 def _check_when(place: Place, start: datetime, now: datetime) -> None:

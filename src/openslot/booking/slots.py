@@ -21,11 +21,14 @@ from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
     check_booking_request,
+    check_joining,
     is_addressed_to,
     is_on_request,
     may_book_others,
     needs_referral,
 )
+from openslot.booking.sessions import queries as sessions
+from openslot.booking.sessions.queries import OpenGroup
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work
@@ -58,12 +61,14 @@ from openslot.schedules.rules import (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """A time that can be booked; both instants are in the centre's time zone."""
+    """A time that can be booked; both instants are in the centre's time zone. Of a session it has
+    the ``places_left``, also of one that the first booking makes."""
 
     start: datetime
     end: datetime
     schedule_id: int
     service_id: int | None = field(default=None, compare=False)
+    places_left: int | None = field(default=None, compare=False)
 
 
 class Barrier(StrEnum):
@@ -139,12 +144,14 @@ class Booker:
 @dataclass(frozen=True, slots=True)
 class Board:
     """The taken time of some diaries over a window, read once for many questions. If it is read
-    for the patient ``whom``, free time is free for that patient."""
+    for the patient ``whom``, free time is free for that patient. ``groups`` are the sessions that
+    have places left."""
 
     window: Window
     taken: dict[int, int]
     now: datetime
     whom: ForWhom | None = None
+    groups: Sequence[OpenGroup] = ()
     _fits: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def free_starts(
@@ -162,11 +169,24 @@ class Board:
         before, after = place.before // 5, place.after // 5
         fits = starts_of_runs(times.opened & ~busy, before + minutes // 5 + after) << before
         fits &= starts_served(place, self.window, minutes, self._busy, self._fits)
-        if self.whom or besides:
-            fits &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
-        bookable = mask_of([bookable_span(place, self.now)], self.window)
         starts = starts_beside(place, self.taken.get(place.diary_id, 0), minutes) | times.starts
-        return fits & starts & bookable
+        offered = fits & starts | self._with_places(place)
+        if self.whom or besides:
+            offered &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
+        return offered & mask_of([bookable_span(place, self.now)], self.window)
+
+    def places_left(self, place: Place, tick: int) -> int | None:
+        """Return the number of places left in a session that starts then, or that the first booking
+        would make; None for a place without sessions."""
+        if not place.has_sessions:
+            return None
+        own = (group for group in self.groups if group.is_of(place))
+        return next((group.left for group in own if group.span.start == tick), place.places)
+
+    def _with_places(self, place: Place) -> int:
+        """Return the starts of the sessions of a place that have places left."""
+        starts = (group.span.start for group in self.groups if group.is_of(place))
+        return mask_of([Span(start, start + 1) for start in starts], self.window)
 
     def _busy(self, member: Member) -> int:
         return self.taken.get(member.diary_id, 0)
@@ -210,7 +230,8 @@ def board(
     moving: Sequence[Appointment] = (),
 ) -> Board:
     """Return the taken time of the places, the diaries ``besides`` and the patient, in two
-    statements; two more for appointments that are ``moving``, whose own time counts as free.
+    statements; one more if there are sessions, and two more for appointments that are ``moving``,
+    whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
     free for emergencies is free for a place ``in_emergency``, with two more statements for each.
@@ -238,7 +259,20 @@ def board(
                 [span for diary_id, span in expired if diary_id == place.diary_id], window
             )
             taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
-    return Board(window, taken, work.now, whom)
+    return Board(window, taken, work.now, whom, open_groups(work, places, window, whom))
+
+
+def open_groups(
+    work: Work, places: Iterable[Place], window: Window, whom: ForWhom | None = None
+) -> list[OpenGroup]:
+    """Return the sessions with places left, for ``whom`` if given, in one statement, or none if no
+    place has sessions."""
+    ids = {place.schedule_id for place in places if place.has_sessions}
+    if not ids:
+        return []
+    over = Span(window.start, window.end)
+    own = queries.replaceable_by(work, whom.patient_id) if whom else None
+    return sessions.with_places(work.session, ids, over, work.now, own=own)
 
 
 def _absent_there(work: Work, claims: Sequence[Claim]) -> list[Claim]:
@@ -265,27 +299,58 @@ def free_starts(
     whom: ForWhom | None = None,
     moving: Appointment | None = None,
 ) -> dict[int, int]:
-    """Return the free starts of each place as a mask over ``window``, in two statements.
+    """Return the free starts of each place as a mask over ``window``, in two statements, or three
+    if there are sessions.
 
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
     patient ``whom`` must be free too. The time of an appointment that is ``moving`` counts as free.
     """
+    read = _wide_board(work, places, window, besides=besides, whom=whom, moving=moving)
+    return _free_starts(read, places, window, minutes=minutes, besides=besides)
+
+
+def _wide_board(
+    work: Work,
+    places: Mapping[int, Place],
+    window: Window,
+    *,
+    besides: Sequence[int],
+    whom: ForWhom | None,
+    moving: Appointment | None,
+) -> Board:
+    """Return the board over the window and what is needed before it."""
     # What is prepared before the first start lies on the day before it.
     days_before = any(place.before for place in places.values())
     wide = Window(window.first - days_before, window.days + days_before)
     movers = (moving,) if moving else ()
-    taken = board(work, places.values(), wide, besides=besides, whom=whom, moving=movers)
+    return board(work, places.values(), wide, besides=besides, whom=whom, moving=movers)
+
+
+def _free_starts(
+    read: Board,
+    places: Mapping[int, Place],
+    window: Window,
+    *,
+    minutes: int | None,
+    besides: Sequence[int],
+) -> dict[int, int]:
     return {
-        key: taken.free_starts(place, minutes, besides) >> (window.start - wide.start)
+        key: read.free_starts(place, minutes, besides) >> (window.start - read.window.start)
         for key, place in places.items()
     }
 
 
 def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Span:
     """Return the ticks of an appointment if the place offers them; what is taken is left to the
-    diaries. Raises the errors of check_booking_request."""
+    diaries. Raises the errors of check_booking_request, or of check_joining for a session, which
+    need not start where others do."""
+    group = sessions.at(work.session, place, start) if place.has_sessions else None
+    if group is not None:
+        return check_joining(place, group, minutes, work.now)
 
     def is_beside() -> bool:
+        if place.squeezed_in:
+            return True
         begins = start - timedelta(minutes=place.before)
         ends = start + timedelta(minutes=minutes + place.after)
         window = window_over(begins - TICK, ends + TICK)
@@ -333,16 +398,18 @@ def slots(
     # One more day, since an appointment can end after the last start, and one more tick, since
     # what is taken directly before the first can make it one.
     window = window_over(starts - TICK, ends + timedelta(days=1))
-    masks = free_starts(
-        work, places, window, minutes=minutes, besides=besides, whom=whom, moving=moving
-    )
+    read = _wide_board(work, places, window, besides=besides, whom=whom, moving=moving)
+    masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
 
     def starts_of(key: int) -> Iterator[tuple[int, int]]:
         return ((window.start + bit, key) for bit in islice(bits(masks[key] & within), limit))
 
-    in_order = heapq.merge(*map(starts_of, masks))
-    return [slot_at(tick, places[key], minutes) for tick, key in islice(in_order, limit)]
+    in_order = islice(heapq.merge(*map(starts_of, masks)), limit)
+    return [
+        slot_at(tick, places[key], minutes, read.places_left(places[key], tick))
+        for tick, key in in_order
+    ]
 
 
 def is_free(
@@ -375,9 +442,17 @@ def nearest(
     return sorted((slot.start for slot in closest), key=datetime.timestamp)
 
 
-def slot_at(tick: int, place: Place, minutes: int | None = None) -> Slot:
+def slot_at(
+    tick: int, place: Place, minutes: int | None = None, places_left: int | None = None
+) -> Slot:
     """Return the slot that starts with ``tick``, of ``minutes`` or the place's slot length."""
     start = instant_of(tick)
     end = start + timedelta(minutes=minutes or place.slot_minutes)
     zone = place.zone
-    return Slot(start.astimezone(zone), end.astimezone(zone), place.schedule_id, place.service_id)
+    return Slot(
+        start.astimezone(zone),
+        end.astimezone(zone),
+        place.schedule_id,
+        place.service_id,
+        places_left,
+    )

@@ -146,6 +146,13 @@ class Settings(BaseSettings):
     most_upcoming_with: int = Field(
         5, ge=0, description="How many of them can be with one practitioner. 0 means any number."
     )
+    squeezed_in_a_day: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="Appointments that can be squeezed in over taken time on one day of a "
+        "schedule, by those who give or arrange care there. 0 means none.",
+    )
     search_days: int = Field(
         56, ge=1, le=366, description="Number of days ahead that a search covers."
     )

@@ -14,6 +14,7 @@ from openslot.booking.imports import Recorded, record_appointment
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import for_whom
 from openslot.booking.series import State, starts_by
+from openslot.booking.sessions.commands import make_session
 from openslot.booking.slots import slots
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -28,7 +29,7 @@ from openslot.importers.progress import Progress
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedule_queries
-from openslot.schedules.availability import Span, span_between, tick_at, window_over
+from openslot.schedules.availability import Span, mask_of, span_between, tick_at, window_over
 from openslot.schedules.models import AbsenceKind
 from openslot.schedules.rules import Place
 from openslot.usecases import series
@@ -60,6 +61,9 @@ ABSENCES = (
     ("marek.nowicki@example.org", AbsenceKind.LEAVE, 10, 12, "Conference"),
     ("gary@gmail.com", AbsenceKind.KEPT_FREE, 3, 4, "Kept free for emergencies"),
 )
+CLASS = ("bronwyn.ash@example.org", "Antenatal class", time(18), 7)
+"""A session outside the hours: practitioner, service, start on a Thursday, number of patients."""
+
 CLOSED = ("Parramatta Family Practice", 16, "Staff training")
 
 MOST = 0.7
@@ -80,6 +84,7 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
             "Writing appointments", plan.appointments, len(plan.appointments)
         )
     ]
+    _write_class(work, plan, places, patients)
     _write_ratings(work.session, plan)
     work.session.flush()
     scene = Scene(work, read_care(), plan.rng, written, places)
@@ -135,6 +140,32 @@ def _write_absences(work: Work, places: Sequence[Place]) -> None:
             ends=_midnight(work.now, day + 1),
             reason=reason,
         )
+
+
+def _write_class(
+    work: Work, plan: Plan, places: Sequence[Place], patients: Sequence[Patient]
+) -> None:
+    """Make a session on a Thursday evening, and book patients who are free then."""
+    email, name, clock, count = CLASS
+    own = next(place for place in places if place.practitioner_email == email)
+    service_id = next(one.service_id for one in own.services if one.name == name)
+    days = next(days for days in range(2, 9) if _midnight(work.now, days).weekday() == _THURSDAY)
+    start = datetime.combine(_midnight(work.now, days).date(), clock, own.zone)
+    group = make_session(work, own.schedule_id, start, service_id=service_id)
+    taken = mask_of([span_between(group.starts_at, group.ends_at)], plan.window)
+    free = [
+        patient
+        for patient in _patients_near(patients, own)
+        if patient and not plan.busy[patient.diary_id] & taken
+    ]
+    for patient in free[:count]:
+        booking_request = BookingRequest(
+            own.schedule_id, start, None, patient.id, service_id=service_id
+        )
+        book(replace(work, now=work.now - timedelta(days=1)), booking_request)
+
+
+_THURSDAY = 3
 
 
 def _midnight(now: datetime, days: int, zone: ZoneInfo = SYDNEY) -> datetime:

@@ -105,6 +105,7 @@ class InventedService(Part):
     minutes: int | None = None
     before: int = 0
     after: int = 0
+    places: int = 1
     mode: Mode = Mode.IN_PERSON
     video_url: str | None = None
     instructions: str | None = None
@@ -175,6 +176,7 @@ def _write_service(work: Work, invented_service: InventedService) -> Service:
         minutes=invented_service.minutes or 30,
         minutes_before=invented_service.before,
         minutes_after=invented_service.after,
+        places=invented_service.places,
         mode=invented_service.mode,
         video_url=invented_service.video_url,
         instructions=invented_service.instructions,

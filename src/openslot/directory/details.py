@@ -66,7 +66,8 @@ class DepartmentDetails(Details):
 class ServiceDetails(Details):
     """What can be booked; ``minutes`` is a multiple of 5 up to 8 hours.
 
-    The margins, multiples of 5 up to 2 hours, are taken of whoever gives the care. Without
+    The margins, multiples of 5 up to 2 hours, are taken of whoever gives the care. With more than
+    one of ``places`` it is for several patients together. Without
     ``notice_minutes`` and ``horizon_days`` the schedule's limits hold.
     """
 
@@ -75,6 +76,7 @@ class ServiceDetails(Details):
     minutes: int = 30
     minutes_before: int = 0
     minutes_after: int = 0
+    places: Annotated[int, Field(ge=1, le=500)] = 1
     mode: Mode = Mode.IN_PERSON
     video_url: OptionalWebAddress = None
     bookable_by: BookableBy = BookableBy.PUBLIC

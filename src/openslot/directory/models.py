@@ -171,7 +171,8 @@ class Service(Base, Dated):
     Besides its length, an appointment takes ``minutes_before`` and ``minutes_after`` of whoever
     gives the care, but not of the patient. ``notice_minutes`` and ``horizon_days`` are those of the
     schedule where they are missing. ``video_url`` is where people meet; ``{id}`` in it stands for
-    the id of the appointment.
+    the id of the appointment. With more than one of ``places`` it is for several patients together,
+    in sessions (booking.models.GroupSession).
     """
 
     __tablename__ = "service"
@@ -187,6 +188,7 @@ class Service(Base, Dated):
     minutes: Mapped[int] = mapped_column(Integer, default=30)
     minutes_before: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     minutes_after: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    places: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     mode: Mapped[Mode] = mapped_column(
         Word(Mode, 20), default=Mode.IN_PERSON, server_default=Mode.IN_PERSON
     )

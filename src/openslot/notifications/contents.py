@@ -27,6 +27,7 @@ from openslot.notifications.events import (
     OfferEvent,
     ReferralEvent,
     RequestEvent,
+    SessionMessage,
 )
 from openslot.notifications.recipients import Recipient, Side
 from openslot.usecases.growing_up import WARNED_FOR, reaches
@@ -89,6 +90,15 @@ def _time_of(appointment: Appointment, to: Recipient, own: Values, common: Value
     more = (own[name] for name in ("service", "with_whom", "place") if common[name] is None)
     start = _start(to.language, appointment.starts_at, appointment)
     return ", ".join(str(part) for part in (start, *more) if part)
+
+
+def session_message(event: SessionMessage, to: Recipient) -> Values:
+    """Return what everybody in a session reads: the words of the care team, and who wrote them."""
+    return {
+        **appointment(event, to),
+        "words": event.words,
+        "sender": _done_by(event, to, between_departments=False) or event.appointment.with_whom,
+    }
 
 
 def requested_appointment(event: AppointmentEvent, to: Recipient) -> Values:

@@ -144,6 +144,26 @@ class AppointmentsEvent(AppointmentEvent):
 
 
 @dataclass(frozen=True, eq=False)
+class SessionMessage(AppointmentEvent):
+    """The care team writes to everybody in a session: here to the patient of one appointment."""
+
+    words: str
+
+    @classmethod
+    def load(cls, work: Work, topic: str, payload: Payload) -> "SessionMessage | None":
+        """Return the message; None if the appointment does not exist."""
+        of_appointment = {name: value for name, value in payload.items() if name not in _ITS_OWN}
+        event = AppointmentEvent.load(work, topic, of_appointment)
+        if event is None:
+            return None
+        key = f"{event.change.appointment}.{payload['message']}"
+        return cls(work, topic, key, event.change, event.appointment, payload["words"])
+
+
+_ITS_OWN = frozenset({"message", "words"})
+
+
+@dataclass(frozen=True, eq=False)
 class ReferralEvent(Event):
     """A referral was sent, withdrawn or answered."""
 

@@ -26,6 +26,7 @@ from openslot.notifications.events import (
     Payload,
     ReferralEvent,
     RequestEvent,
+    SessionMessage,
 )
 from openslot.notifications.events import Topic as Reminder
 from openslot.notifications.ics import Method
@@ -100,6 +101,7 @@ class Mails(Generic[E]):
 
 APPOINTMENT = About(AppointmentEvent.load, appointment_is_stale, contents.appointment)
 APPOINTMENTS = About(AppointmentsEvent.load, appointments_are_stale, contents.appointments)
+SESSION = About(SessionMessage.load, appointment_is_stale, contents.session_message)
 REFERRAL = About(ReferralEvent.load, referral_is_stale, contents.referral)
 REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
 OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
@@ -164,6 +166,7 @@ MAILS: Mapping[str, Mails[Any]] = {
         Mail("referral_withdrawn", patient, Kind.REFERRALS),
         Mail("referral_withdrawn_specialist", specialist, Kind.REFERRALS),
     ),
+    Appointment.MESSAGE: _mails(SESSION, Mail("session_message", patient, Kind.APPOINTMENTS)),
     Referral.ANSWERED: _mails(REFERRAL, Mail("referral_answered", gp, Kind.REFERRALS)),
     Request.MADE: _mails(REQUEST, Mail("request_made", other_department, Kind.REQUESTS)),
     Request.AMENDED: _mails(REQUEST, Mail("request_changed", other_department, Kind.REQUESTS)),

@@ -99,13 +99,15 @@ def change(
     claim: Sequence[Claim] = (),
     cover: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
+    touch: Sequence[Claim] = (),
 ) -> None:
     """Release ``release``, then claim ``claim``, in all their pages at once.
 
     ``kept`` reads the other claims on the time of ``release``, which stay taken. It is called
     after the pages are read, so that the compare-and-set fails if it misses a claim. ``cover``
     is taken before ``claim``, even if it is not free: absences. ``avoid`` must be free and is not
-    taken: a centre's closures.
+    taken: a centre's closures. ``touch`` stays as it is, and its pages are written: what is decided
+    rests on them.
 
     Raises DiaryTaken, with the ids of the diaries in the way, if a claimed tick is still taken
     after the release, and LostRace if a page was written since it was read. Takes one SELECT, the
@@ -113,7 +115,7 @@ def change(
     """
     released, claimed, covered = _by_page(release), _by_page(claim), _by_page(cover)
     avoided = _by_page(avoid)
-    written = released.keys() | claimed.keys() | covered.keys()
+    written = released.keys() | claimed.keys() | covered.keys() | _by_page(touch).keys()
     old = _pages(session, written | avoided.keys())
     kept_ticks = _by_page(kept()) if released else {}
     new: dict[PageKey, int] = {}

@@ -72,6 +72,7 @@ def places(
             Schedule.flush,
             func.coalesce(Service.minutes_before, 0),
             func.coalesce(Service.minutes_after, 0),
+            func.coalesce(Service.places, 1),
             Schedule.service_id,
             exists().where(ServiceNeed.service_id == Schedule.service_id),
             _OFFERS,
@@ -199,6 +200,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
                 (Chosen.horizon_days < Schedule.horizon_days, Chosen.horizon_days),
                 else_=Schedule.horizon_days,
             ),
+            Chosen.places,
         )
         .select_from(OfferedService)
         .join(Chosen, Chosen.id == OfferedService.service_id)
@@ -212,7 +214,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 """Whether a schedule offers services."""
 
-_OFFERS_AT = 24
+_OFFERS_AT = 25
 
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
@@ -234,7 +236,7 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: twenty-four columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty-five columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
@@ -258,6 +260,9 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 None,  # length_of_slots
                 (),  # needs
                 (),  # members
+                row[22],
+                None,  # session_id
+                False,  # squeezed_in
             )
         )
         for key, (row, hours) in by_schedule.items()

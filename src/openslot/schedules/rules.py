@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -78,6 +79,7 @@ class Offered(NamedTuple):
     bookable_by: BookableBy
     notice_minutes: int
     horizon_days: int
+    places: int = 1
     needs: tuple[Need, ...] = ()
 
 
@@ -88,8 +90,10 @@ class Place(NamedTuple):
     minutes before they start until ``after`` minutes after their end; ``closures_id`` is the diary
     of the centre's closures. Of the ``services`` that a schedule offers, the place is for one,
     ``service_id``; its length, limits, margins and needs are the place's. ``members`` are
-    those that were chosen to serve the needs of one appointment. ``as_of`` is the version
-    of the directory that it was read at earlier, if it was; see known.py.
+    those that were chosen to serve the needs of one appointment. With more than one of ``places``
+    it is booked in sessions; ``session_id`` is the one that was found or made. An appointment that
+    is ``squeezed_in`` takes time that is taken. ``as_of`` is the version of the directory that it
+    was read at earlier, if it was; see known.py.
     """
 
     schedule_id: int
@@ -122,6 +126,9 @@ class Place(NamedTuple):
     length_of_slots: int | None = None
     needs: tuple[Need, ...] = ()
     members: tuple[Member, ...] = ()
+    places: int = 1
+    session_id: UUID | None = None
+    squeezed_in: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -163,6 +170,7 @@ class Place(NamedTuple):
             notice_minutes=offered.notice_minutes,
             horizon_days=offered.horizon_days,
             needs=offered.needs,
+            places=offered.places,
         )
 
     @property
@@ -184,6 +192,22 @@ class Place(NamedTuple):
         kept free for emergencies."""
         return self._replace(in_emergency=True, notice_minutes=0)
 
+    def for_squeezing_in(self) -> "Place":
+        """Return the place for an appointment over time that is taken: by itself, without notice,
+        and wherever it starts inside the hours; it takes nobody and nothing besides the patient."""
+        return self._replace(squeezed_in=True, places=1, needs=(), notice_minutes=0, flush=True)
+
+    @property
+    def has_sessions(self) -> bool:
+        """Return whether several patients are booked here together; what needs more than its
+        schedule is for one at a time."""
+        return self.places > 1 and not self.needs
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether an appointment claims no time of whoever gives the care."""
+        return self.session_id is not None or self.squeezed_in
+
     @property
     def slot_ticks(self) -> int:
         """Return the slot length in ticks."""
@@ -192,7 +216,7 @@ class Place(NamedTuple):
     @property
     def longest(self) -> int:
         """Return the minutes that one booking can take at most."""
-        return self.slot_minutes * self.max_slots
+        return self.slot_minutes * (1 if self.has_sessions else self.max_slots)
 
     @property
     def claimed_ids(self) -> tuple[int, ...]:

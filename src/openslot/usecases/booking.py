@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from openslot.booking import commands
+from openslot.booking import commands, squeezing
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import check_booker, needs_referral
@@ -93,7 +93,11 @@ def check_patient(work: Work, booking_request: BookingRequest, referral: referra
 def place_of(work: Work, booking_request: BookingRequest) -> Place:
     """Return the place that is to be booked. Raises NotFound if it can no longer be."""
     place = commands.place_of(work.session, booking_request.schedule_id, booking_request.service_id)
-    return place.for_emergency() if booking_request.emergency else place
+    if booking_request.emergency:
+        place = place.for_emergency()
+    if booking_request.squeeze_in:
+        place = squeezing.if_taken(work, place, booking_request.start, booking_request.minutes)
+    return place
 
 
 def referral_for(

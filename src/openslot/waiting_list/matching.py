@@ -293,14 +293,16 @@ def _free_by_distance(
 
 
 def _reserve(market: Market, slot: Slot, appointment: Appointment) -> None:
-    """Mark a slot as taken, so that no other appointment is suggested the same time."""
+    """Mark a slot as taken, so that no other appointment is suggested the same time; others can be
+    suggested the same session."""
     place = market.places[slot.schedule_id]
     start = tick_at(slot.start)
     span = Span(start, start + appointment.minutes // 5)
     busy = (appointment.patient.diary_id,) if appointment.patient else ()
     suited = place_for(appointment, place) or place
-    members = market.board.serving(suited, suited.busy(span))
-    market.board.take(suited._replace(members=members).claimed_ids, suited.busy(span))
+    if not suited.has_sessions:
+        members = market.board.serving(suited, suited.busy(span))
+        market.board.take(suited._replace(members=members).claimed_ids, suited.busy(span))
     market.board.take(busy, span)
     if appointment.patient and appointment.one_a_day:
         key = one_a_day_key(place, appointment.patient.id, slot.start)

@@ -208,7 +208,7 @@ def _bookable_places(
 
 def _allows_length(place: Place, minutes: int) -> bool:
     fits_grid = minutes > 0 and minutes % place.slot_minutes == 0
-    return fits_grid and minutes <= place.slot_minutes * place.max_slots
+    return fits_grid and minutes <= place.longest
 
 
 def _check_access(

@@ -64,6 +64,10 @@ class Appointment(Shown):
     resources: Annotated[
         list[ResourceRef], Field(description="Who and what takes part besides the schedule.")
     ]
+    session: Annotated[
+        UUID | None, Field(description="The session that it has a place in, if there is one.")
+    ]
+    squeezed_in: Annotated[bool, Field(description="Whether it was added over taken time.")]
     start: AwareDatetime
     end: AwareDatetime
     status: Status
@@ -91,6 +95,8 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         resources=[
             ResourceRef(kind=_kind_of(one), id=one.id, name=one.name) for one in appointment.others
         ],
+        session=appointment.session_id,
+        squeezed_in=appointment.squeezed_in,
         start=appointment.starts_at.astimezone(appointment.zone),
         end=appointment.ends_at.astimezone(appointment.zone),
         status=appointment.status,

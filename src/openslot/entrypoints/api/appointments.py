@@ -12,6 +12,7 @@ from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.diaries import load_others
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
+from openslot.booking.sessions import queries as sessions
 from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.core.work import Work
@@ -106,6 +107,13 @@ class NewAppointment(Given):
         bool, Field(description="Allow a second appointment with a practitioner on one day.")
     ] = False
     emergency: Emergency = False
+    squeeze_in: Annotated[
+        bool,
+        Field(
+            description="Add it over time that is taken, for those who give or arrange care there. "
+            "The `reason` says why. Time that is free is booked as usual."
+        ),
+    ] = False
     status: Annotated[
         Made,
         Field(
@@ -153,6 +161,7 @@ class AppointmentQuery(Paged):
     status: tuple[Move, ...] = ()
     schedule: Id | None = None
     service: Id | None = None
+    session: UUID | None = None
     patient: UUID | None = None
     priority: Priority | None = None
 
@@ -233,6 +242,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         second_appointment=body.second_appointment,
         emergency=body.emergency,
         service_id=body.service,
+        squeeze_in=body.squeeze_in,
     )
 
     if body.status is not Made.BOOKED:
@@ -345,6 +355,8 @@ def _filters(query: AppointmentQuery) -> list[queries.Condition]:
         conditions.append(queries.on_schedule(query.schedule))
     if query.service:
         conditions.append(queries.for_service(query.service))
+    if query.session:
+        conditions.append(sessions.in_session(query.session))
     if query.patient:
         conditions.append(queries.of_patient(query.patient))
     if query.priority:

@@ -20,6 +20,7 @@ from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.resources.commands import MOST_NEEDS, NeedDetails, set_needs
+from openslot.resources.commands import change_service as change_details
 from openslot.resources.queries import Need as NeedRow
 from openslot.resources.queries import needs_shown
 from openslot.usecases.deactivation import deactivate_department, deactivate_service
@@ -89,6 +90,7 @@ class OfferedService(Shown):
     minutes: int
     minutes_before: int
     minutes_after: int
+    places: int
     mode: Mode
     bookable_by: BookableBy
     notice_minutes: int | None
@@ -294,9 +296,11 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     def save(work: Work) -> ServiceRow:
         current = queries.service(work.session, service_id)
         details = merged(ServiceDetails, current, body)
-        row = commands.change_service(work, service_id, details)
         needs = getattr(body, "needs", None)
-        if needs is not None:
+        if needs is not None and not needs:
+            set_needs(work, service_id, needs)
+        row = change_details(work, service_id, details)
+        if needs:
             set_needs(work, service_id, needs)
         return row
 

@@ -141,6 +141,7 @@ class OfferedHere(Shown):
     name: str
     mode: Mode
     minutes: int
+    places: int
 
 
 class Schedule(Shown):
@@ -368,7 +369,13 @@ def _shown(row: ScheduleRow, place: Place) -> Schedule:
             for period in place.hours
         ],
         services=[
-            OfferedHere(service=one.service_id, name=one.name, mode=one.mode, minutes=one.minutes)
+            OfferedHere(
+                service=one.service_id,
+                name=one.name,
+                mode=one.mode,
+                minutes=one.minutes,
+                places=one.places,
+            )
             for one in place.services
         ],
     )

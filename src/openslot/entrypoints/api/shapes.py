@@ -84,6 +84,9 @@ class Slot(Shown):
     practitioner: PractitionerRef | None
     centre: CentreRef
     service: ServiceRef | None
+    places_left: Annotated[
+        int | None, Field(description="Places left, for a service that several patients share.")
+    ]
 
 
 class Alternative(Shown):
@@ -144,7 +147,13 @@ def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> l
         for place, subject in [bookable[key]]
     }
     return [
-        Slot(start=one.start, end=one.end, **about[one.schedule_id, one.service_id]) for one in free
+        Slot(
+            start=one.start,
+            end=one.end,
+            places_left=one.places_left,
+            **about[one.schedule_id, one.service_id],
+        )
+        for one in free
     ]
 
 

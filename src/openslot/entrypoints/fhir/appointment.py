@@ -104,8 +104,9 @@ def _foreign(external_id: str | None) -> Json | None:
 
 
 def _slots(appointment: Appointment) -> list[Json | None]:
-    """Return references to the slots that the appointment takes."""
-    if appointment.status not in CLAIMING:
+    """Return references to the slots that the appointment takes. Appointments of a session have the
+    same one, which links them; what is squeezed in takes none."""
+    if appointment.status not in CLAIMING or appointment.squeezed_in:
         return []
     span = span_between(appointment.starts_at, appointment.ends_at)
     slot_ticks = None if appointment.service_id else appointment.schedule.slot_minutes // 5

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from openslot.booking.diaries import Part
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, GroupSession, Status
 from openslot.schedules.availability import instant_of, spans_of, whole_days, window_over
 from openslot.schedules.models import Absence
 from openslot.schedules.rules import Place, open_ticks
@@ -21,18 +21,33 @@ SHORT = 20
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Part of a day; ``start`` and ``end`` are minutes after midnight."""
+    """Part of a day; ``start`` and ``end`` are minutes after midnight.
+
+    What overlaps because something was squeezed in is drawn side by side: each in a ``lane``,
+    counted from 1; 0 is the whole width.
+    """
 
     start: int
     end: int
     appointment: Appointment | None = None
     absence: Absence | None = None
     part: Part | None = None
+    group: GroupSession | None = None
+    lane: int = 0
 
     @property
     def minutes(self) -> int:
         """Length in minutes, as drawn."""
         return self.end - self.start
+
+    @property
+    def is_booked(self) -> bool:
+        """True for an appointment or a session."""
+        return self.appointment is not None or self.group is not None
+
+    def overlaps(self, other: "Block") -> bool:
+        """Return whether both are drawn at some time."""
+        return self.start < other.end and other.start < self.end
 
     @property
     def is_short(self) -> bool:
@@ -51,8 +66,13 @@ class AgendaDay:
 
     @property
     def appointments(self) -> int:
-        """Number of appointments."""
-        return sum(1 for block in self.blocks if block.appointment)
+        """Number of appointments; those of a session count as one."""
+        return sum(1 for block in self.blocks if block.is_booked)
+
+    @property
+    def lanes(self) -> int:
+        """Number of lanes that are side by side."""
+        return max((block.lane for block in self.blocks), default=0)
 
     @property
     def is_used(self) -> bool:
@@ -88,6 +108,11 @@ class Agenda:
         """All lengths in use, for the style block."""
         return sorted({block.minutes for block in self._all()})
 
+    @property
+    def lanes(self) -> int:
+        """Most lanes of a day."""
+        return max((day.lanes for day in self.days), default=0)
+
     def row(self, minute: int) -> int:
         """Return the grid row where a minute of the day begins."""
         return (minute - self.first) // 5 + 1
@@ -103,14 +128,18 @@ def agenda(
     appointments: Sequence[Appointment],
     absences: Sequence[Absence],
     parts: Sequence[Part] = (),
+    groups: Sequence[GroupSession] = (),
 ) -> Agenda:
     """Lay out ``days`` in the wall-clock time of ``zone``.
 
     ``parts`` are what the practitioner takes part in for others, ``places`` their schedules with
-    the names of the centres.
+    the names of the centres. Each session of ``groups`` is drawn once, in the place of its
+    appointments.
     """
     listed = list(places)
-    drawn = [_day(day, zone, listed, appointments, absences, parts) for day in days]
+    drawn_once = {group.id for group in groups}
+    single = [one for one in appointments if one.session_id not in drawn_once]
+    drawn = [_day(day, zone, listed, single, absences, parts, groups) for day in days]
     fixed = [
         block
         for day in drawn
@@ -141,6 +170,7 @@ def _day(
     appointments: Sequence[Appointment],
     absences: Sequence[Absence],
     parts: Sequence[Part],
+    groups: Sequence[GroupSession],
 ) -> AgendaDay:
     open_parts, centres = _open_parts(day, zone, places)
     blocks = [
@@ -155,12 +185,30 @@ def _day(
         start, end = _minutes(day, zone, part.starts_at, part.ends_at)
         if start < end:
             blocks.append(Block(start, end, part=part))
+    blocks += [
+        Block(*_minutes(day, zone, group.starts_at, group.ends_at), group=group)
+        for group in groups
+        if group.starts_at.astimezone(zone).date() == day
+    ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
         if start < end:
             blocks.append(Block(start, end, absence=absence))
-    blocks.sort(key=lambda block: (block.start, block.appointment is None))
-    return AgendaDay(day, centres, open_parts, tuple(blocks))
+    blocks.sort(key=lambda block: (block.start, not block.is_booked))
+    return AgendaDay(day, centres, open_parts, tuple(_in_lanes(blocks)))
+
+
+def _in_lanes(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks, in lanes where appointments or sessions overlap."""
+    laid: list[Block] = []
+    for block in blocks:
+        beside = [one for one in blocks if one is not block and one.is_booked]
+        if not block.is_booked or not any(map(block.overlaps, beside)):
+            laid.append(block)
+            continue
+        used = {one.lane for one in laid if block.overlaps(one)}
+        laid.append(replace(block, lane=min(set(range(1, len(used) + 2)) - used)))
+    return laid
 
 
 def _open_parts(

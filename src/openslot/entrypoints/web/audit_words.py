@@ -29,7 +29,7 @@ class Group(StrEnum):
 
 BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.ALL: (),
-    Group.APPOINTMENTS: ("appointment.",),
+    Group.APPOINTMENTS: ("appointment.", "session."),
     Group.RECORDS: ("record.", "history."),
     Group.PATIENTS: ("patient.", "dependent."),
     Group.REFERRALS: ("referral.",),
@@ -56,6 +56,7 @@ TITLES: Mapping[str, str] = {
     "appointment.booked": _l("Booked an appointment"),
     "appointment.moved": _l("Moved an appointment"),
     "appointment.emergency": _l("Booked time kept free for emergencies"),
+    "appointment.squeezed-in": _l("Squeezed in over taken time"),
     "appointment.amended": _l("Changed an appointment"),
     "appointment.arrived": _l("Marked a patient as arrived"),
     "appointment.fulfilled": _l("Completed an appointment"),
@@ -64,6 +65,11 @@ TITLES: Mapping[str, str] = {
     "appointment.entered-in-error": _l("Marked an appointment as entered in error"),
     "appointment.entered": _l("Entered an appointment without booking"),
     "appointment.recorded": _l("Recorded a past appointment"),
+    "session.made": _l("Made a session"),
+    "session.moved": _l("Moved a session and everybody in it"),
+    "session.changed": _l("Changed the places of a session"),
+    "session.cancelled": _l("Cancelled a session"),
+    "session.message": _l("Wrote to everybody in a session"),
     "absence.entered": _l("Blocked time"),
     "absence.ended": _l("Unblocked time"),
     "absence.reopened": _l("Unblocked a part of blocked time"),

@@ -141,6 +141,21 @@ def enter(schedule_id: int) -> BaseResponse:
     return redirect(url_for("appointments.show", appointment_id=appointment.id), 303)
 
 
+@pages.post("/book/<int:schedule_id>/squeeze-in")
+@access.allow(access.CARE_TEAM)
+def squeeze_in(schedule_id: int) -> BaseResponse:
+    """Add an appointment over time that is taken, or book it if it is free."""
+    try:
+        appointment = context.write(
+            usecases.book,
+            form.entered(schedule_id),
+            referral_id=reading.optional_id("referral"),
+        )
+    except DomainError as error:
+        return _page(schedule_id, status=status_of(error), error=error)
+    return redirect(url_for("appointments.show", appointment_id=appointment.id, booked=1), 303)
+
+
 def _hold(work: Work, booking_request: BookingRequest) -> Appointment:
     _release_other_hold(work, booking_request)
     return usecases.hold(work, booking_request, referral_id=reading.optional_id("referral"))

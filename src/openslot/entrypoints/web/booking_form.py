@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import url_for
 
@@ -41,26 +42,31 @@ def booking_request(schedule_id: int) -> BookingRequest:
 def entered(schedule_id: int) -> BookingRequest:
     """Return the request to enter an appointment: the day and the time by the centre's clock, by
     default now. Raises Invalid for a time that cannot be read."""
-    place, now = place_of(schedule_id), context.now()
-    day = reading.optional_day("day") or now.astimezone(place.zone).date()
-    typed_clock = reading.text("clock")
-    if typed_clock:
-        try:
-            minutes = read_clock(typed_clock)
-        except BadHours:
-            raise Invalid("Write a time such as 11:00.", field="clock") from None
-        midnight = datetime.combine(day, time(), place.zone)
-        start = midnight.replace(hour=minutes // 60 % 24, minute=minutes % 60)
-    else:
-        start = instant_of(tick_at(now))
+    place = place_of(schedule_id)
     return BookingRequest(
         schedule_id=schedule_id,
-        start=start,
+        start=typed_start(place.zone) or instant_of(tick_at(context.now())),
         minutes=reading.number("entered_minutes", 0) or place.slot_minutes,
         patient_id=whom.patient_id(),
         reason=reason(),
+        second_appointment=reading.text("second") == "yes",
         service_id=place.service_id,
+        squeeze_in=reading.text("squeeze_in") == "yes",
     )
+
+
+def typed_start(zone: ZoneInfo) -> datetime | None:
+    """Return the typed day, by default today, and time by the clock of a zone; None without a time.
+    Raises Invalid for a time that cannot be read."""
+    day = reading.optional_day("day") or context.now().astimezone(zone).date()
+    typed_clock = reading.text("clock")
+    if not typed_clock:
+        return None
+    try:
+        minutes = read_clock(typed_clock)
+    except BadHours:
+        raise Invalid("Write a time such as 11:00.", field="clock") from None
+    return datetime.combine(day, time(minutes // 60 % 24, minutes % 60), zone)
 
 
 def may_enter(place: Place) -> bool:

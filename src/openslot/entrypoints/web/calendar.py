@@ -13,6 +13,8 @@ from openslot.booking import queries as booking
 from openslot.booking.diaries import parts_of
 from openslot.booking.models import Appointment
 from openslot.booking.queries import appointments_for, count_for
+from openslot.booking.rules import offered_to
+from openslot.booking.sessions import queries as sessions
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
@@ -62,7 +64,13 @@ def show() -> str:
         booking.between(starts, ends),
     )
     parts = parts_of(context.work(), starts, ends)
-    drawn = agenda(days, zone, places, appointments, _absences(starts, ends), parts)
+    groups = sessions.page(
+        context.reader(),
+        sessions.run_by(_me()),
+        sessions.starting_from(starts),
+        sessions.starting_before(ends),
+    )
+    drawn = agenda(days, zone, places, appointments, _absences(starts, ends), parts, groups)
     return render_template(
         "calendar/show.html",
         agenda=drawn,
@@ -73,6 +81,7 @@ def show() -> str:
         zone=zone,
         current=current_appointment(_today(appointments, zone, now), now),
         step=timedelta(days=1 if view is View.DAY else 7),
+        has_sessions=bool(groups) or any(place.has_sessions for place in _offered(places)),
     )
 
 
@@ -131,6 +140,11 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
 
 def _hours_page(subject: Schedule, form: HoursForm, preview: Preview | None = None) -> str:
     return render_template("calendar/edit_hours.html", subject=subject, hours=form, preview=preview)
+
+
+def _offered(places: Iterable[tuple[Place, str]]) -> list[Place]:
+    """Return the places for each of their services."""
+    return [one for place, _centre in places for one in offered_to(context.actor(), place)]
 
 
 def _me() -> int:

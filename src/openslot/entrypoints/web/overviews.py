@@ -16,6 +16,7 @@ from openslot.directory import queries as directory
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
+from openslot.entrypoints.web.sessions import choices
 from openslot.entrypoints.web.waiting import described
 from openslot.referrals import queries as referrals
 from openslot.schedules import queries as schedules
@@ -100,6 +101,7 @@ def staff_page(actor: Actor) -> str:
     )
     return render_template(
         "dashboard/staff.html",
+        has_sessions=bool(choices(context.work())),
         figures=requests.figures(context.reader(), department_id),
         incoming=incoming,
         outgoing=requests.page(
@@ -138,6 +140,7 @@ def admin_page(actor: Actor) -> str:
     live = booking.live()
     return render_template(
         "dashboard/admin.html",
+        has_sessions=bool(choices(context.work())),
         figures=directory.figures(context.reader()),
         today=count_for(context.work(), *scope, live, booking.between(starts, ends)),
         week=count_for(

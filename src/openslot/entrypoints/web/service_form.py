@@ -36,6 +36,7 @@ class ServiceFields(Form):
     minutes = SelectField(_l("Usual length"), validate_choice=False)
     minutes_before = SelectField(_l("Preparation before"), validate_choice=False)
     minutes_after = SelectField(_l("Clean-up after"), validate_choice=False)
+    places = StringField(_l("Places"), default="1")
     mode = SelectField(_l("How it takes place"), validate_choice=False)
     video_url = URLField(_l("Address of the video call"))
     bookable_by = SelectField(_l("Who can book it"), validate_choice=False)

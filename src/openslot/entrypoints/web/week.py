@@ -68,7 +68,7 @@ class Week:
 
 def lengths(place: Place) -> list[int]:
     """Return the bookable lengths of a schedule, in minutes."""
-    return [place.slot_minutes * count for count in range(1, place.max_slots + 1)]
+    return list(range(place.slot_minutes, place.longest + 1, place.slot_minutes))
 
 
 def week(

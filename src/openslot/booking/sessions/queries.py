@@ -1,0 +1,393 @@
+"""Queries of sessions, and the only statements that change how many of their places are taken.
+
+A place is taken by one UPDATE that names the limit. Of two transactions that change a row at once,
+the later waits for the earlier to end, on every engine, and its condition is then tried on what the
+earlier left. What is rolled back, because it lost a race elsewhere, gives its place back by that.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session, contains_eager
+
+from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.rules import CLAIMING
+from openslot.core import keyset
+from openslot.core.actor import Actor, Role
+from openslot.core.db import Instant, changed
+from openslot.directory.models import Centre, Department, Practitioner, Service
+from openslot.schedules.availability import Span, instant_of, span_between
+from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
+from openslot.schedules.models import Absence, Closure, Schedule
+from openslot.schedules.rules import Place
+
+Condition = ColumnElement[bool]
+
+
+class OpenGroup(NamedTuple):
+    """A session with places left."""
+
+    schedule_id: int
+    service_id: int | None
+    span: Span
+    left: int
+
+    @property
+    def minutes(self) -> int:
+        """Return the length in minutes."""
+        return (self.span.end - self.span.start) * 5
+
+    def is_of(self, place: Place) -> bool:
+        """Return whether the session is what the place is for, in its length."""
+        mine = (self.schedule_id, self.service_id, self.minutes)
+        return mine == (place.schedule_id, place.service_id, place.slot_minutes)
+
+
+def at(session: Session, place: Place, start: datetime) -> GroupSession | None:
+    """Return the session of the place's service that starts then, or None."""
+    return session.scalar(
+        select(GroupSession).where(
+            GroupSession.schedule_id == place.schedule_id,
+            GroupSession.starts_at == start,
+            _is_for(place.service_id),
+            GroupSession.released.is_(False),
+        )
+    )
+
+
+def _is_for(service_id: int | None) -> Condition:
+    if service_id is None:
+        return GroupSession.service_id.is_(None)
+    return GroupSession.service_id == service_id
+
+
+def loaded(session: Session, session_id: UUID) -> GroupSession | None:
+    """Return a session with its schedule, in one statement."""
+    return session.scalar(_sessions().where(GroupSession.id == session_id))
+
+
+def page(
+    session: Session,
+    *where: Condition,
+    after: keyset.Key | None = None,
+    limit: int | None = None,
+) -> list[GroupSession]:
+    """Return the matching sessions in order of start, after the key ``after``, in one statement."""
+    order = (GroupSession.starts_at, GroupSession.id)
+    query = _sessions().where(GroupSession.released.is_(False), *where)
+    return list(session.scalars(keyset.page(query, order, after, limit)))
+
+
+def _sessions() -> Select[GroupSession]:
+    schedule = contains_eager(GroupSession.schedule)
+    return (
+        select(GroupSession)
+        .join(Schedule, Schedule.id == GroupSession.schedule_id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+        .options(
+            schedule.contains_eager(Schedule.centre),
+            schedule.contains_eager(Schedule.practitioner),
+            schedule.contains_eager(Schedule.service).contains_eager(Service.department),
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def starting_from(start: datetime) -> Condition:
+    """Return the condition for sessions that start then or later."""
+    return GroupSession.starts_at >= start
+
+
+def starting_before(end: datetime) -> Condition:
+    """Return the condition for sessions that start before an instant."""
+    return GroupSession.starts_at < end
+
+
+def on_schedule(schedule_id: int) -> Condition:
+    """Return the condition for sessions of one schedule."""
+    return GroupSession.schedule_id == schedule_id
+
+
+def managed_by(actor: Actor) -> Condition:
+    """Return the condition for sessions where the actor gives or arranges care, by the rule of
+    relation_to_schedule()."""
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return true()
+    places: list[Condition] = [false()]
+    if actor.practitioner_id is not None:
+        places.append(Schedule.practitioner_id == actor.practitioner_id)
+    if actor.centre_id is not None:
+        places.append(Schedule.centre_id == actor.centre_id)
+    return or_(*places)
+
+
+def run_by(practitioner_id: int) -> Condition:
+    """Return the condition for sessions of a practitioner."""
+    return Schedule.practitioner_id == practitioner_id
+
+
+def in_session(session_id: UUID) -> Condition:
+    """Return the condition for appointments of a session."""
+    return Appointment.session_id == session_id
+
+
+# Places
+
+
+def take_place(session: Session, session_id: UUID, start: datetime) -> bool:
+    """Take one place of a session that starts then; return whether there was one."""
+    statement = update(GroupSession).where(
+        GroupSession.id == session_id,
+        GroupSession.starts_at == start,
+        GroupSession.released.is_(False),
+        GroupSession.taken < GroupSession.places,
+    )
+    return changed(session, statement.values(taken=GroupSession.taken + 1)) == 1
+
+
+def give_back(session: Session, session_id: UUID, count: int) -> None:
+    """Give back ``count`` places of a session."""
+    statement = update(GroupSession).where(GroupSession.id == session_id)
+    changed(session, statement.values(taken=GroupSession.taken - count))
+
+
+def release_empty(session: Session, session_id: UUID) -> bool:
+    """Release a session that has become empty; return False if it stays."""
+    statement = update(GroupSession).where(
+        GroupSession.id == session_id,
+        GroupSession.taken == 0,
+        GroupSession.made_by_staff.is_(False),
+        GroupSession.released.is_(False),
+    )
+    return changed(session, statement.values(released=True)) == 1
+
+
+def release(session: Session, session_id: UUID) -> None:
+    """Release a session, whoever made it."""
+    changed(
+        session, update(GroupSession).where(GroupSession.id == session_id).values(released=True)
+    )
+
+
+def adopt(session: Session, session_id: UUID) -> None:
+    """Make a session one of staff, which stays when it is empty."""
+    changed(
+        session,
+        update(GroupSession).where(GroupSession.id == session_id).values(made_by_staff=True),
+    )
+
+
+def set_time(session: Session, session_id: UUID, span: Span, busy: Span) -> None:
+    """Set when a session takes place, and when it keeps its schedule busy."""
+    changed(
+        session,
+        update(GroupSession)
+        .where(GroupSession.id == session_id)
+        .values(
+            starts_at=instant_of(span.start),
+            ends_at=instant_of(span.end),
+            busy_from=instant_of(busy.start),
+            busy_until=instant_of(busy.end),
+        ),
+    )
+
+
+def change_places(session: Session, session_id: UUID, places: int) -> bool:
+    """Change the number of places; return False if more are taken."""
+    statement = update(GroupSession).where(
+        GroupSession.id == session_id,
+        GroupSession.released.is_(False),
+        GroupSession.taken <= places,
+    )
+    return changed(session, statement.values(places=places)) == 1
+
+
+def recount(session: Session, session_id: UUID) -> None:
+    """Set how many places are taken to the number of appointments that have one."""
+    mine = update(GroupSession).where(GroupSession.id == session_id)
+    changed(session, mine.values(taken=GroupSession.taken))  # locks the row before it is counted
+    changed(session, mine.values(taken=_COUNTED))
+
+
+_COUNTED = (
+    select(func.count())
+    .where(Appointment.session_id == GroupSession.id, Appointment.status.in_(CLAIMING))
+    .correlate(GroupSession)
+    .scalar_subquery()
+)
+
+
+def miscounted(session: Session) -> list[tuple[GroupSession, int]]:
+    """Return the sessions whose number of taken places is wrong, each with the right number."""
+    rows = session.execute(
+        select(GroupSession, _COUNTED).where(GroupSession.taken != _COUNTED)
+    ).all()
+    return [(group, count) for group, count in rows]
+
+
+def expired_in(session: Session, session_id: UUID, now: datetime) -> list[Appointment]:
+    """Return the expired holds that have a place of a session."""
+    query = select(Appointment).where(Appointment.session_id == session_id, _expired(now))
+    return list(session.scalars(query))
+
+
+def _expired(now: datetime | BindParameter[datetime]) -> Condition:
+    return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
+
+
+def with_places(
+    session: Session,
+    schedule_ids: Collection[int],
+    over: Span,
+    now: datetime,
+    *,
+    own: Condition | None = None,
+) -> list[OpenGroup]:
+    """Return the sessions that start in ``over``, have places left, and are outside absences and
+    closures, in one statement.
+
+    Places of expired holds and of those that are ``own`` count as free.
+    """
+    is_free = _expired(now) if own is None else or_(_expired(now), own)
+    freed = select(func.count()).where(Appointment.session_id == GroupSession.id, is_free)
+    left = GroupSession.places - GroupSession.taken + freed.scalar_subquery()
+    query = (
+        select(
+            GroupSession.schedule_id,
+            GroupSession.service_id,
+            GroupSession.starts_at,
+            GroupSession.ends_at,
+            left,
+        )
+        .join(Schedule, Schedule.id == GroupSession.schedule_id)
+        .where(
+            GroupSession.released.is_(False),
+            GroupSession.starts_at >= instant_of(over.start),
+            GroupSession.starts_at < instant_of(over.end),
+            left > 0,
+            ~_is_away(),
+        )
+    )
+    if len(schedule_ids) <= MOST_IDS_NAMED:
+        query = query.where(GroupSession.schedule_id.in_(schedule_ids))
+    return [
+        OpenGroup(schedule_id, service_id, span_between(starts, ends), count)
+        for schedule_id, service_id, starts, ends, count in session.execute(query)
+    ]
+
+
+def _is_away() -> Condition:
+    """Return the condition for sessions during an absence or a closure."""
+    diary_ids = (GroupSession.diary_id, GroupSession.room_diary_id)
+    absent = exists().where(
+        Absence.diary_id.in_(diary_ids),
+        Absence.starts_at < GroupSession.busy_until,
+        Absence.ends_at > GroupSession.busy_from,
+    )
+    closed = exists().where(
+        Closure.centre_id == Schedule.centre_id,
+        Closure.starts_at < GroupSession.busy_until,
+        Closure.ends_at > GroupSession.busy_from,
+    )
+    return or_(absent, closed)
+
+
+# Claims
+
+
+_CLAIMED = (
+    GroupSession.diary_id,
+    GroupSession.room_diary_id,
+    GroupSession.busy_from,
+    GroupSession.busy_until,
+)
+
+
+def claims_of(group: GroupSession) -> list[Claim]:
+    """Return the claims of a session on the diaries of its schedule and room."""
+    busy = span_between(group.busy_from, group.busy_until)
+    return [(group.diary_id, busy)] + (
+        [] if group.room_diary_id is None else [(group.room_diary_id, busy)]
+    )
+
+
+def live_claims(session: Session, *where: Condition) -> list[Claim]:
+    """Return the claims of sessions, in one statement."""
+    query = select(*_CLAIMED).where(GroupSession.released.is_(False), *where)
+    return [
+        (diary_id, span_between(busy_from, busy_until))
+        for *diary_ids, busy_from, busy_until in session.execute(query)
+        for diary_id in diary_ids
+        if diary_id is not None
+    ]
+
+
+def claims_on(diary_ids: Collection[int], over: Span) -> Condition:
+    """Return the condition for sessions that claim time of ``over`` in one of the diaries."""
+    busy = _busy_between(instant_of(over.start), instant_of(over.end))
+    return and_(claims_one_of(diary_ids), busy)
+
+
+def claims_one_of(diary_ids: Collection[int]) -> Condition:
+    """Return the condition for sessions with one of these diaries."""
+    return or_(GroupSession.diary_id.in_(diary_ids), GroupSession.room_diary_id.in_(diary_ids))
+
+
+def _busy_between(starts: Any, ends: Any) -> Condition:
+    return and_(GroupSession.busy_until > starts, GroupSession.busy_from < ends)
+
+
+def expired(now: Any, since: Any, until: Any) -> tuple[Condition, ...]:
+    """Return the conditions for sessions in a period that only expired holds have kept."""
+    kept = exists().where(
+        Appointment.session_id == GroupSession.id,
+        Appointment.status.in_(CLAIMING),
+        ~_expired(now),
+    )
+    return (
+        GroupSession.released.is_(False),
+        GroupSession.made_by_staff.is_(False),
+        _busy_between(since, until),
+        ~kept,
+    )
+
+
+def claimed_when(*where: Condition) -> Select[*tuple[Any, ...]]:
+    """Return the statement of what sessions claim, with the columns of what appointments do."""
+    diary_id, room_id, *times = _CLAIMED
+    return select(literal(value=True), diary_id, room_id, null(), *times, *times).where(*where)
+
+
+def occupied(starts: datetime, ends: datetime) -> Any:
+    """Return the statement of taken time, with the columns of those in booking/diaries.py."""
+    return select(
+        GroupSession.schedule_id,
+        *_CLAIMED[:2],
+        literal(Status.BOOKED.value),
+        cast(null(), Instant),
+        GroupSession.starts_at,
+        GroupSession.ends_at,
+        *_CLAIMED[2:],
+        GroupSession.service_id,
+    ).where(GroupSession.released.is_(False), _busy_between(starts, ends))
