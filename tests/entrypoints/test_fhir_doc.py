@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.documented import Page, Served, documented
 from entrypoints.programs import signed_in
 from entrypoints.world import PASSWORD, World, give_professions
@@ -18,8 +20,16 @@ NOTE = "Rest, and drink enough."
 
 @pytest.fixture
 def served(app: Flask, network: Database, world: World, tmp_path: Path) -> Iterator[Served]:
-    """The app at a port of its own, with a GP who has written a note, and a cardiologist."""
-    network.run(lambda session: give_professions(session, world, expertise="Cardiology"))
+    """The app at a port of its own, with a GP who offers two services and has written a note, and a
+    cardiologist."""
+
+    def set_up(session: Session) -> None:
+        give_professions(session, world, expertise="Cardiology")
+        names = ("Standard consultation", "Long consultation")
+        services = [factories.offered_service(session, None, name) for name in names]
+        factories.offer(session, world.schedules["owner"], *services)
+
+    network.run(set_up)
     gp = signed_in(app, world, "practitioner-owner")
     note = gp.send("POST", f"/api/v1/patients/{world.patients['owner']}/history", {"text": NOTE})
     assert note.status_code == 201
@@ -31,6 +41,7 @@ def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
     gp = {"GP_EMAIL": world.emails["practitioner-owner"], "GP_PASSWORD": PASSWORD}
     said = served.shell(PAGE.examples("sh"), **gp)
     assert NOTE in said
+    assert "Long consultation: " in said
     assert "Palpitations since May." in said
     lines = said.splitlines()
     assert [one for one in lines if one in ("booked", "cancelled", "revoked", "1")] == [

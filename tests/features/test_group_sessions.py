@@ -227,7 +227,7 @@ def test_the_grid_for_programs_agrees_with_the_slots(
         place = known.bookable(session)[classes.town.gp_at_hospital].place
         window = window_over(MONDAY_9, MONDAY_9 + 9 * HOUR)
         masks = slots.free_starts(unit, {place.schedule_id: place}, window)
-        board = cells.full_board(unit, {place.schedule_id: place}, window)
+        board = cells.full_board(unit, [place], window)
         free = {cell.tick - window.start for cell in board.page(1000) if cell.use is cells.Use.FREE}
         return set(bits(masks[place.schedule_id])), free
 

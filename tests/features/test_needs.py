@@ -257,15 +257,22 @@ def test_free_times_of_many_schedules_take_three_statements(
 def test_cells_are_busy_where_nobody_is_left(sqlite_database: Database, quick: Imaging) -> None:
     book(sqlite_database, quick.request(AFTERNOON, 1, quick.town.physio_at_hospital))
 
-    def uses(session: Session) -> dict[Use, set[int]]:
+    def uses(session: Session, *, beside_other: bool = False) -> dict[Use, set[int]]:
         place, window = place_in(session, quick), window_over(MONDAY_9, AFTERNOON + HALF_HOUR)
-        board = cells.full_board(work(session, SYSTEM, NOW), {place.schedule_id: place}, window)
-        return {use: set(bits(mask)) for (_, _, use), mask in board.masks.items()}
+        without_needs = [place._replace(needs=(), service_id=None)] if beside_other else []
+        board = cells.full_board(work(session, SYSTEM, NOW), [place, *without_needs], window)
+        found: dict[Use, set[int]] = {}
+        for (*_, use), mask in board.masks.items():
+            found[use] = found.get(use, set()) | set(bits(mask))
+        return found
 
     found = sqlite_database.read(uses)
     at = tick_at(AFTERNOON) - window_over(MONDAY_9, AFTERNOON).start
     assert at in found[Use.BUSY] - found[Use.FREE]
     assert at + 6 in found[Use.FREE]
+    # A service of the same length that needs nobody is free then, so the time is not busy.
+    found = sqlite_database.read(lambda session: uses(session, beside_other=True))
+    assert at in found[Use.FREE] - found[Use.BUSY]
 
 
 # Absences

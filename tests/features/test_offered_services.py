@@ -332,8 +332,9 @@ def test_the_grid_for_programs_agrees_with_the_slots_and_keeps_room_for_preparat
         place = known.bookable(session)[offers.town.gp_at_hospital].place
         window = window_over(MONDAY_9, MONDAY_9 + timedelta(hours=9))
         masks = slots.free_starts(unit, {place.schedule_id: place}, window)
-        board = cells.full_board(unit, {place.schedule_id: place}, window)
-        free = board.masks[place.schedule_id, place.slot_minutes, cells.Use.FREE]
+        board = cells.full_board(unit, [place], window)
+        kind = (place.schedule_id, place.slot_minutes, place.service_id or 0, cells.Use.FREE)
+        free = board.masks[kind]
         own = {(cell.tick, cell.minutes) for cell in board.appointments}
         return set(bits(masks[place.schedule_id])), set(bits(free)), own
 

@@ -2,11 +2,12 @@
 
 A cell is one slot of a schedule's grid. Free cells are exactly the starts that slots.py finds; each
 other cell in opening hours is used by an appointment, a hold or an absence. An appointment uses the
-cells that it covers, or one cell of its own if it does not fit the grid.
+cells that it covers, or one cell of its own if it does not fit the grid. Each service that a
+schedule offers has a grid of its own; free cells say which it is, the others do not.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from openslot.booking.diaries import Occupied, occupied
-from openslot.booking.models import Status
+from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import ForWhom
 from openslot.booking.slots import free_starts, open_groups
 from openslot.core.work import Work
@@ -38,27 +39,33 @@ class Use(StrEnum):
     UNAVAILABLE = "busy-unavailable"
 
 
+Key = tuple[int, int, int, int]
+"""Identity of a cell: start, schedule, length and service."""
+
+
 class Cell(NamedTuple):
-    """A slot of a schedule's grid; cells sort by start, then schedule."""
+    """A slot of a schedule's grid; cells sort by start, then schedule. ``service_id`` is 0 unless
+    it is free for a service that the schedule offers."""
 
     tick: int
     schedule_id: int
     minutes: int
+    service_id: int
     use: Use
 
     @property
-    def key(self) -> tuple[int, int, int]:
-        """Return the identity of the cell: start, schedule and length."""
-        return self[:3]
+    def key(self) -> Key:
+        """Return the identity of the cell."""
+        return self[:4]
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The cells of some schedules in a window: masks by schedule, length and use, and the cells
-    of appointments."""
+    """The cells of some schedules in a window: masks by schedule, length, service and use, and the
+    cells of appointments."""
 
     window: Window
-    masks: dict[tuple[int, int, Use], int] = field(default_factory=dict)
+    masks: dict[tuple[int, int, int, Use], int] = field(default_factory=dict)
     appointments: list[Cell] = field(default_factory=list)
 
     def within(self, spans: Iterable[Span]) -> "Board":
@@ -91,24 +98,39 @@ class Board:
             ],
         )
 
-    def only(self, keys: Collection[tuple[int, int, int]]) -> "Board":
-        """Return the cells among ``keys``."""
-        masks: dict[tuple[int, int], int] = {}
-        for tick, schedule_id, minutes in keys:
-            if self.window.start <= tick < self.window.end:
-                mask = 1 << (tick - self.window.start)
-                masks[schedule_id, minutes] = masks.get((schedule_id, minutes), 0) | mask
-        return Board(
-            self.window,
-            {key: mask & masks.get(key[:2], 0) for key, mask in self.masks.items()},
-            [cell for cell in self.appointments if cell.key in keys],
-        )
+    def only(self, services: Mapping[Key, int]) -> "Board":
+        """Return the cells with these keys, as they are named there: free ones for the service that
+        a key stands for, and taken ones whatever the service."""
+        board = Board(self.window)
+        appointments = {cell[:3]: cell.use for cell in self.appointments}
+        for key, service_id in services.items():
+            tick, schedule_id, minutes, named = key
+            is_inside = self.window.start <= tick < self.window.end
+            at = 1 << (tick - self.window.start) if is_inside else 0
+            for use in Use:
+                own = (schedule_id, minutes, service_id if use is Use.FREE else 0, use)
+                board.add((schedule_id, minutes, named, use), at & self.masks.get(own, 0))
+            if key[:3] in appointments:
+                board.appointments.append(Cell(*key, appointments[key[:3]]))
+        return board
+
+    def add(self, key: tuple[int, int, int, Use], mask: int) -> None:
+        """Add cells of one kind."""
+        self.masks[key] = self.masks.get(key, 0) | mask
+
+    def free_for_any(self) -> dict[tuple[int, int], int]:
+        """Return the starts that are free for any service, by schedule and length."""
+        starts: dict[tuple[int, int], int] = {}
+        for (schedule_id, minutes, _, use), mask in self.masks.items():
+            if use is Use.FREE:
+                starts[schedule_id, minutes] = starts.get((schedule_id, minutes), 0) | mask
+        return starts
 
     def count(self) -> int:
         """Return the number of cells."""
         return len(self.appointments) + sum(mask.bit_count() for mask in self.masks.values())
 
-    def page(self, limit: int, after: tuple[int, int, int] | None = None) -> list[Cell]:
+    def page(self, limit: int, after: Key | None = None) -> list[Cell]:
         """Return the first ``limit`` cells in order, after the key ``after``."""
         past = ones(after[0] - self.window.start) if after else 0
         cells = heapq.merge(
@@ -118,24 +140,34 @@ class Board:
         following = (cell for cell in cells if after is None or cell.key > after)
         return list(islice(following, limit))
 
-    def _cells(self, key: tuple[int, int, Use], mask: int) -> Iterator[Cell]:
-        schedule_id, minutes, use = key
-        return (Cell(self.window.start + bit, schedule_id, minutes, use) for bit in bits(mask))
+    def _cells(self, key: tuple[int, int, int, Use], mask: int) -> Iterator[Cell]:
+        return (Cell(self.window.start + bit, *key) for bit in bits(mask))
 
 
 def free_board(
-    work: Work, places: Mapping[int, Place], window: Window, *, whom: ForWhom | None = None
+    work: Work,
+    places: Sequence[Place],
+    window: Window,
+    *,
+    minutes: int | None = None,
+    whom: ForWhom | None = None,
+    moving: Appointment | None = None,
 ) -> Board:
-    """Return the free cells, free for the patient ``whom`` if given, in two statements."""
-    masks = free_starts(work, places, window, whom=whom)
-    return Board(
-        window, {(key, places[key].slot_minutes, Use.FREE): mask for key, mask in masks.items()}
+    """Return the free cells, each place's own, in two statements; ``minutes`` and the others are
+    those of free_starts."""
+    masks = free_starts(
+        work, dict(enumerate(places)), window, minutes=minutes, whom=whom, moving=moving
     )
+    board = Board(window)
+    for number, place in enumerate(places):
+        length = minutes or place.slot_minutes
+        board.add((place.schedule_id, length, place.service_id or 0, Use.FREE), masks[number])
+    return board
 
 
 def full_board(
     work: Work,
-    places: Mapping[int, Place],
+    places: Sequence[Place],
     window: Window,
     *,
     uses: frozenset[Use] = frozenset(Use),
@@ -144,25 +176,41 @@ def full_board(
 
     A session of a place's own service is free while it has places left.
     """
-    diary_ids = sorted({diary for place in places.values() for diary in place.read_ids})
-    taken = diaries.taken(work.session, diary_ids, window)
-    occupied_spans = occupied(work, window, diary_ids)
-    by_diary = _masks_by_diary(occupied_spans, window)
-    board = Board(window)
+    # What is prepared before the first start lies on the day before it.
+    days_before = any(place.before for place in places)
+    wide = Board(Window(window.first - days_before, window.days + days_before))
+    diary_ids = sorted({diary for place in places for diary in place.read_ids})
+    taken = diaries.taken(work.session, diary_ids, wide.window)
+    occupied_spans = occupied(work, wide.window, diary_ids, {place.schedule_id for place in places})
+    by_diary = _masks_by_diary(occupied_spans, wide.window)
     appointments = _appointments(occupied_spans, places, window)
-    for group in open_groups(work, places.values(), window):
-        place = places[group.schedule_id]
-        bookable = bookable_span(place, work.now)
-        if group.is_of(place) and bookable.start <= group.span.start < bookable.end:
-            cell = Cell(group.span.start, place.schedule_id, group.minutes, Use.FREE)
-            appointments[place.schedule_id][cell.tick, cell.minutes] = cell
-    for place in places.values():
+    for cell in _open_sessions(work, places, window):
+        appointments[cell.schedule_id][cell.tick, cell.minutes] = cell
+    for place in places:
         own = appointments.get(place.schedule_id, {})
-        _add_cells(board, place, taken, by_diary, own, work.now, uses)
+        _add_cells(wide, place, taken, by_diary, own, work.now)
+    shift, free = window.start - wide.window.start, wide.free_for_any()
+    board = Board(window)
+    for key, mask in wide.masks.items():
+        # What one service needs may be busy while another is free.
+        shown = mask & ~free.get(key[:2], 0) if key[3] is Use.BUSY else mask
+        if key[3] in uses:
+            board.add(key, shown >> shift)
     board.appointments.extend(
         cell for cells in appointments.values() for cell in cells.values() if cell.use in uses
     )
     return board
+
+
+def _open_sessions(work: Work, places: Sequence[Place], window: Window) -> Iterator[Cell]:
+    """Yield a free cell for each session that has places left and can be booked now."""
+    for group in open_groups(work, places, window):
+        for place in places:
+            bookable = bookable_span(place, work.now)
+            is_soon = bookable.start <= group.span.start < bookable.end
+            if group.is_of(place) and is_soon:
+                service_id = place.service_id or 0
+                yield Cell(group.span.start, place.schedule_id, group.minutes, service_id, Use.FREE)
 
 
 def appointment_cells(starts: int, ends: int, slot_ticks: int | None) -> Iterator[tuple[int, int]]:
@@ -177,27 +225,20 @@ def appointment_cells(starts: int, ends: int, slot_ticks: int | None) -> Iterato
 
 
 class _Taken(NamedTuple):
-    """The taken time of one diary by its cause, as masks."""
+    """The taken time of one diary by its cause, as masks, except what is booked."""
 
     expired: int = 0
     held: int = 0
     absent: int = 0
-    booked: int = 0
 
 
 def _masks_by_diary(occupied_spans: Iterable[Occupied], window: Window) -> dict[int, _Taken]:
     masks: dict[int, _Taken] = {}
     for occupant in occupied_spans:
+        if occupant.status not in (None, Status.HELD):
+            continue
         mask = mask_of([occupant.busy], window)
-        cause = (
-            "absent"
-            if occupant.status is None
-            else "expired"
-            if occupant.expired
-            else "held"
-            if occupant.status is Status.HELD
-            else "booked"
-        )
+        cause = "absent" if occupant.status is None else "expired" if occupant.expired else "held"
         for diary_id in occupant.diary_ids:
             taken = masks.get(diary_id, _Taken())
             masks[diary_id] = taken._replace(**{cause: getattr(taken, cause) | mask})
@@ -205,12 +246,13 @@ def _masks_by_diary(occupied_spans: Iterable[Occupied], window: Window) -> dict[
 
 
 def _appointments(
-    occupied_spans: Iterable[Occupied], places: Mapping[int, Place], window: Window
+    occupied_spans: Iterable[Occupied], places: Iterable[Place], window: Window
 ) -> dict[int, dict[tuple[int, int], Cell]]:
     """Return the cells of each schedule's own appointments by (start tick, minutes)."""
     cells: dict[int, dict[tuple[int, int], Cell]] = {}
+    by_id = {place.schedule_id: place for place in places}
     for occupant in occupied_spans:
-        place = places.get(occupant.schedule_id or 0)
+        place = by_id.get(occupant.schedule_id or 0)
         if place is None or occupant.expired:
             continue
         use = Use.TENTATIVE if occupant.status is Status.HELD else Use.BUSY
@@ -218,7 +260,7 @@ def _appointments(
         slot_ticks = None if occupant.service_id else place.own_slot_minutes // 5
         for tick, minutes in appointment_cells(span.start, span.end, slot_ticks):
             if window.start <= tick < window.end:
-                cell = Cell(tick, place.schedule_id, minutes, use)
+                cell = Cell(tick, place.schedule_id, minutes, 0, use)
                 cells.setdefault(place.schedule_id, {})[tick, minutes] = cell
     return cells
 
@@ -230,7 +272,6 @@ def _add_cells(
     by_diary: Mapping[int, _Taken],
     own: Mapping[tuple[int, int], Cell],
     now: datetime,
-    uses: frozenset[Use],
 ) -> None:
     """Add the cells of a schedule to the board, except those of its own appointments."""
     window, length = board.window, place.slot_ticks
@@ -257,14 +298,15 @@ def _add_cells(
         Use.TENTATIVE: tentative,
         Use.BUSY: cells & (_touching(busy, length) | ~served) & ~away & ~tentative,
     }
-    for use in uses:
-        board.masks[place.schedule_id, place.slot_minutes, use] = masks[use]
+    for use, mask in masks.items():
+        service_id = place.service_id or 0 if use is Use.FREE else 0
+        board.add((place.schedule_id, place.slot_minutes, service_id, use), mask)
 
 
 def _busy(diary_id: int, taken: Mapping[int, int], by_diary: Mapping[int, _Taken]) -> int:
     """Return the taken time of a diary without that of expired holds."""
     causes = by_diary.get(diary_id, _Taken())
-    live = causes.absent | causes.held | causes.booked
+    live = causes.absent | causes.held
     return taken.get(diary_id, 0) & ~(causes.expired & ~live)
 
 

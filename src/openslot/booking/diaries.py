@@ -1,20 +1,31 @@
 """Queries of the diaries that appointments claim time in, besides those in queries.py."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, cast, inspect, null, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    ScalarSelect,
+    bindparam,
+    cast,
+    inspect,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries
-from openslot.booking.models import Appointment, AppointmentResource, Status
+from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
 from openslot.booking.queries import busy_between, claims_one_of
 from openslot.booking.rules import CLAIMING
 from openslot.booking.sessions import queries as sessions
-from openslot.core.db import Instant
+from openslot.core.db import Instant, fetch
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Practitioner, Room, RoomKind
 from openslot.schedules.availability import Span, Window, instant_of, span_between
@@ -126,32 +137,69 @@ class Occupied(NamedTuple):
     expired: bool
 
 
-def occupied(work: Work, window: Window, diary_ids: Sequence[int]) -> list[Occupied]:
-    """Return the taken time of the diaries in ``window``, in one statement.
+LONGEST = timedelta(days=16)
+"""The length of 48 slots of 8 hours, which no appointment exceeds."""
 
-    For more than MOST_IDS_NAMED diaries it returns that of all.
+
+def occupied(
+    work: Work, window: Window, diary_ids: Collection[int], schedule_ids: Collection[int]
+) -> list[Occupied]:
+    """Return the appointments and sessions of the schedules, and all holds, absences and closures
+    in the diaries, in one statement.
+
+    For more than MOST_IDS_NAMED diaries it returns those of all.
     """
-    starts, ends = instant_of(window.start), instant_of(window.end)
-    appointments = _of_appointments(starts, ends, Appointment.diary_id)
-    also = _of_appointments(starts, ends, AppointmentResource.diary_id).join(AppointmentResource)
+    starts = instant_of(window.start)
+    values: dict[str, Any] = {
+        "since": starts - LONGEST,
+        "starts": starts,
+        "ends": instant_of(window.end),
+    }
+    is_named = len(diary_ids) <= MOST_IDS_NAMED
+    if is_named:
+        values |= {"diaries": list(diary_ids), "schedules": list(schedule_ids)}
+    rows = fetch(work.session, _occupied(is_named=is_named), values)
+    return [_occupant(work, *row) for row in rows]
+
+
+@cache
+def _occupied(*, is_named: bool) -> Any:
+    """Return the statement of :func:`occupied`; each part of it finds its rows by an index."""
+    since, starts, ends = (bindparam(name, type_=Instant) for name in ("since", "starts", "ends"))
+    booked = _appointments(Appointment.diary_id).where(
+        Appointment.status.in_(CLAIMING - {Status.HELD}),
+        Appointment.starts_at > since,
+        Appointment.starts_at < ends,
+        Appointment.ends_at > starts,
+    )
     groups = sessions.occupied(starts, ends)
-    absences = _of_absences(starts, ends)
-    closures = _of_closures(starts, ends)
-    if len(diary_ids) <= MOST_IDS_NAMED:
-        appointments = appointments.where(claims_one_of(diary_ids))
-        also = also.where(AppointmentResource.diary_id.in_(diary_ids))
-        groups = groups.where(sessions.claims_one_of(diary_ids))
-        absences = absences.where(Absence.diary_id.in_(diary_ids))
-        closures = closures.where(Centre.diary_id.in_(diary_ids))
-    return [
-        _occupied(row, work.now)
-        for row in work.session.execute(appointments.union_all(also, groups, absences, closures))
-    ]
+    is_held = (Appointment.status == Status.HELD, busy_between(starts, ends))
+    held = _appointments(Appointment.diary_id).where(*is_held)
+    also = _appointments(AppointmentResource.diary_id).join(AppointmentResource).where(*is_held)
+    absences = _away(Absence.diary_id, Absence).where(
+        Absence.ends_at > starts, Absence.starts_at < ends
+    )
+    closures = (
+        _away(Centre.diary_id, Closure)
+        .join(Centre, Centre.id == Closure.centre_id)
+        .where(Closure.ends_at > starts, Closure.starts_at < ends)
+    )
+    if is_named:
+        diaries: BindParameter[int] = bindparam("diaries", expanding=True)
+        schedules: BindParameter[int] = bindparam("schedules", expanding=True)
+        booked = booked.where(Appointment.schedule_id.in_(schedules))
+        groups = groups.where(GroupSession.schedule_id.in_(schedules))
+        held = held.where(claims_one_of(diaries))
+        also = also.where(AppointmentResource.diary_id.in_(diaries))
+        absences = absences.where(Absence.diary_id.in_(diaries))
+        closures = closures.where(Centre.diary_id.in_(diaries))
+    return booked.union_all(groups, held, also, absences, closures)
 
 
-def _of_appointments(starts: datetime, ends: datetime, diary_id: Any) -> Any:
+def _appointments(diary_id: Any) -> Any:
     return select(
         Appointment.schedule_id,
+        Appointment.service_id,
         diary_id,
         Appointment.room_diary_id,
         Appointment.status,
@@ -160,52 +208,32 @@ def _of_appointments(starts: datetime, ends: datetime, diary_id: Any) -> Any:
         Appointment.ends_at,
         Appointment.busy_from,
         Appointment.busy_until,
-        Appointment.service_id,
-    ).where(
-        Appointment.status.in_(CLAIMING),
-        Appointment.diary_id.is_not(None),
-        busy_between(starts, ends),
-    )
+    ).where(Appointment.diary_id.is_not(None))
 
 
-def _of_absences(starts: datetime, ends: datetime) -> Any:
-    return select(
-        null(),
-        Absence.diary_id,
-        null(),
-        null(),
-        cast(null(), Instant),
-        *(Absence.starts_at, Absence.ends_at) * 2,
-        null(),
-    ).where(Absence.ends_at > starts, Absence.starts_at < ends)
+def _away(diary_id: Any, kind: type[Absence] | type[Closure]) -> Any:
+    times = (kind.starts_at, kind.ends_at)
+    nothing = cast(null(), Instant)
+    return select(null(), null(), diary_id, null(), null(), nothing, *times, *times)
 
 
-def _of_closures(starts: datetime, ends: datetime) -> Any:
-    return (
-        select(
-            null(),
-            Centre.diary_id,
-            null(),
-            null(),
-            cast(null(), Instant),
-            *(Closure.starts_at, Closure.ends_at) * 2,
-            null(),
-        )
-        .join(Centre, Centre.id == Closure.centre_id)
-        .where(Closure.ends_at > starts, Closure.starts_at < ends)
-    )
-
-
-def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
-    schedule_id, diary_id, room_id, status, held_until, starts, ends, *busy, service_id = row
-    diaries = (diary_id,) if room_id is None else (diary_id, room_id)
-    expired = status == Status.HELD and held_until is not None and held_until <= now
+def _occupant(
+    work: Work,
+    schedule_id: int | None,
+    service_id: int | None,
+    diary_id: int,
+    room_id: int | None,
+    status: Status | None,
+    held_until: Any,
+    *times: Any,
+) -> Occupied:
+    starts, ends, busy_from, busy_until = times
     return Occupied(
         schedule_id,
         service_id,
-        diaries,
+        (diary_id,) if room_id is None else (diary_id, room_id),
         Status(status) if status else None,
         span_between(starts, ends),
-        span_between(*busy),
-        expired,
+        span_between(busy_from, busy_until),
+        expired=status == Status.HELD and held_until is not None and held_until <= work.now,
     )

@@ -441,7 +441,7 @@ _DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient
 """The diaries that an appointment claims its time in, besides those of its resources."""
 
 
-def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
+def claims_one_of(diary_ids: Collection[int] | BindParameter[int]) -> ColumnElement[bool]:
     """Return the condition for appointments with one of these diaries."""
     needing = select(AppointmentResource.appointment_id).where(
         AppointmentResource.diary_id.in_(diary_ids)

@@ -318,8 +318,7 @@ def is_offered(actor: Actor, place: Place) -> bool:
 
 def offered_to(actor: Actor, place: Place) -> list[Place]:
     """Return the place for each of its services that is offered to the actor, in order."""
-    for_each = (place.offering(offered.service_id) for offered in place.services)
-    return [one for one in for_each if one is not None and is_offered(actor, one)]
+    return [one for one in place.for_each() if one.services and is_offered(actor, one)]
 
 
 def is_of(place: Place, appointment: Appointment) -> bool:

@@ -36,7 +36,7 @@ from openslot.importers.tables import (
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_NAMES = ("patient_email", "provider_email", "name")
+_NAMES = ("patient_email", "provider_email", "name", "service_name")
 """The columns by which other rows refer to a row."""
 
 _NUMBERS = ("medicare", "providerNum", "abn")

@@ -3,14 +3,16 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import phonenumbers
 from babel.core import get_global
 from pydantic import AfterValidator, BeforeValidator
 
 from openslot.core.fields import OptionalNumber, OptionalPhone, refuse
-from openslot.directory.models import CentreType, Profession
+from openslot.directory.details import is_length
+from openslot.directory.models import BookableBy, CentreType, Mode, Profession
 from openslot.identity.passwords import LONGEST as LONGEST_PASSWORD
 from openslot.importers.columns import squeezed
 from openslot.schedules.errors import BadHours
@@ -46,16 +48,25 @@ _OTHER_PROFESSIONS = {
 """Other names of the same professions."""
 
 
-def _one_of(
-    kinds: type[CentreType] | type[Profession], others: Mapping[Profession, str]
-) -> BeforeValidator:
+_OTHER_MODES = {
+    Mode.IN_PERSON: "face to face, on site",
+    Mode.TELEPHONE: "phone, phone call, call",
+    Mode.VIDEO: "video call, video consultation",
+}
+_OTHER_BOOKERS = {
+    BookableBy.PUBLIC: "anybody, anyone, everybody, everyone, patients",
+    BookableBy.COLLEAGUES: "staff, staff only, care team",
+}
+
+
+def _one_of(kinds: type[StrEnum], others: Mapping[Any, str]) -> BeforeValidator:
     """Return a validator for an enumeration that ignores case and spacing."""
-    kinds_by_name: dict[str, CentreType | Profession] = {squeezed(one.value): one for one in kinds}
+    kinds_by_name: dict[str, StrEnum] = {squeezed(one.value): one for one in kinds}
     for kind, names in others.items():
         kinds_by_name |= {squeezed(name): kind for name in names.split(",")}
     sentence = f"Enter one of {', '.join(kinds)}."
 
-    def read(value: str) -> CentreType | Profession:
+    def read(value: str) -> StrEnum:
         kind = kinds_by_name.get(squeezed(value))
         if kind is None:
             raise refuse(sentence)
@@ -133,7 +144,28 @@ def _password(value: str) -> str:
     return value
 
 
+_WITH_UNIT = re.compile(r"(\d{1,7})(?:\.0)?\s*(?:m|mins?|minutes?|d|days?)?", re.IGNORECASE)
+
+
+def _whole(value: object) -> object:
+    """Return a number of minutes or days without its unit."""
+    match = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None and isinstance(value, str):
+        raise refuse("Enter a whole number, for example 30.")
+    return int(match[1]) if match else value
+
+
+def _length(value: int) -> int:
+    if not is_length(value):
+        raise refuse("Enter a length from 5 to 480 minutes, in steps of 5.")
+    return value
+
+
 Password = Annotated[str, AfterValidator(_password)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Length = Annotated[Whole, AfterValidator(_length)]
+HowItTakesPlace = Annotated[Mode, _one_of(Mode, _OTHER_MODES)]
+Bookers = Annotated[BookableBy, _one_of(BookableBy, _OTHER_BOOKERS)]
 Clock = Annotated[int | None, BeforeValidator(_clock)]
 Periods = Annotated[tuple[Period, ...] | None, BeforeValidator(_periods)]
 CentreKind = Annotated[CentreType, _one_of(CentreType, {})]

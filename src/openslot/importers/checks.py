@@ -14,8 +14,16 @@ from openslot.importers.documents import (
     FacilityDocument,
     UserDocument,
 )
-from openslot.importers.problems import Problems
-from openslot.importers.tables import CentreRow, LinkRow, PatientRow, ProviderRow, folded
+from openslot.importers.problems import Problems, Source
+from openslot.importers.tables import (
+    CentreRow,
+    LinkRow,
+    OfferRow,
+    PatientRow,
+    ProviderRow,
+    ServiceRow,
+    folded,
+)
 
 T = TypeVar("T")
 Key = Callable[[T], Hashable]
@@ -40,6 +48,9 @@ class Known:
     centres: set[str] = field(default_factory=set)
     departments: set[tuple[str, str]] = field(default_factory=set)
     services: set[tuple[str, str, str]] = field(default_factory=set)
+    offered: set[tuple[str, str]] = field(default_factory=set)
+    """Services that practitioners can offer, each with its centre, or without one."""
+
     numbers: dict[str, str] = field(default_factory=dict)
     """The names of centres by their business number."""
 
@@ -52,6 +63,8 @@ def check_once(batch: Batch, problems: Problems) -> None:
     _once(batch, PatientRow, lambda row: row.email, "patient_email", problems)
     _once(batch, ProviderRow, lambda row: row.email, "provider_email", problems)
     _once(batch, LinkRow, lambda row: (row.email, folded(row.centre)), "provider_email", problems)
+    _once(batch, ServiceRow, _service_key, "service_name", problems)
+    _once(batch, OfferRow, lambda row: (row.email, *_offer_key(row)), "service_name", problems)
     _once(batch, CentreRow, lambda row: row.number or folded(row.name), "abn", problems)
     _once(batch, CentreRow, lambda row: folded(row.name), "name", problems)
     _once(batch, FacilityDocument, lambda row: row.external_id, "_id", problems)
@@ -72,6 +85,14 @@ def _once(batch: Batch, kind: type[T], key: Key[T], column: str, problems: Probl
             sentence = f"This contradicts {other.source}. Keep one of them."
             problems.add(item.source, column, sentence)
     batch.put(kind, list(first.values()))
+
+
+def _service_key(row: ServiceRow) -> tuple[str, str]:
+    return folded(row.centre or ""), folded(row.name)
+
+
+def _offer_key(row: OfferRow) -> tuple[str, str]:
+    return folded(row.centre or ""), folded(row.service)
 
 
 def _check_departments(batch: Batch, problems: Problems) -> None:
@@ -102,6 +123,8 @@ def check_known(batch: Batch, known: Known, problems: Problems) -> None:
     known_after_import = _after_import(batch, known)
     _check_renamed(batch, known, problems)
     _check_links(batch, known_after_import, problems)
+    _check_offered_services(batch, known_after_import, problems)
+    _check_offers(batch, known_after_import, problems)
     _check_sites(batch, known_after_import, problems)
     _check_services(batch, known_after_import, problems)
     for item in batch.people():
@@ -125,6 +148,7 @@ def _after_import(batch: Batch, known: Known) -> Known:
             for site, row in departments
             for service in row.services
         },
+        offered=known.offered | {_service_key(item.row) for item in batch.of(ServiceRow)},
         roles=known.roles | {item.row.email: Role.PRACTITIONER for item in batch.of(ProviderRow)},
     )
 
@@ -153,13 +177,43 @@ def is_similar(one: str, other: str) -> bool:
 
 def _check_links(batch: Batch, known: Known, problems: Problems) -> None:
     for item in batch.of(LinkRow):
-        email, centre = item.row.email, item.row.centre
-        if known.roles.get(email) != Role.PRACTITIONER and email not in batch.mentioned:
-            sentence = f"There is no provider {email}. Add one to the file of providers."
-            problems.add(item.source, "provider_email", sentence)
-        if not _is_there(folded(centre), known.centres, batch):
-            sentence = f"There is no centre {centre}. Add it to the file of centres."
-            problems.add(item.source, "health_centre_name", sentence)
+        _check_provider(item.source, item.row.email, batch, known, problems)
+        _check_centre(item.source, item.row.centre, batch, known, problems)
+
+
+def _check_offered_services(batch: Batch, known: Known, problems: Problems) -> None:
+    for item in batch.of(ServiceRow):
+        _check_centre(item.source, item.row.centre, batch, known, problems)
+
+
+def _check_offers(batch: Batch, known: Known, problems: Problems) -> None:
+    own = {(centre, service) for centre, _, service in known.services}
+    names = {name for _, name in known.offered | own}
+    for item in batch.of(OfferRow):
+        _check_provider(item.source, item.row.email, batch, known, problems)
+        _check_centre(item.source, item.row.centre, batch, known, problems)
+        centre, service = _offer_key(item.row)
+        at_centre = {(centre, service), ("", service)} & (known.offered | own)
+        is_known = bool(at_centre) if centre else service in names
+        if not is_known and service not in batch.mentioned:
+            where = f" at {item.row.centre}" if item.row.centre else ""
+            problems.add(item.source, "service_name", no_service(f"{item.row.service}{where}"))
+
+
+def _check_provider(
+    source: Source, email: str, batch: Batch, known: Known, problems: Problems
+) -> None:
+    if known.roles.get(email) != Role.PRACTITIONER and email not in batch.mentioned:
+        sentence = f"There is no provider {email}. Add one to the file of providers."
+        problems.add(source, "provider_email", sentence)
+
+
+def _check_centre(
+    source: Source, centre: str | None, batch: Batch, known: Known, problems: Problems
+) -> None:
+    if centre is not None and not _is_there(folded(centre), known.centres, batch):
+        sentence = f"There is no centre {centre}. Add it to the file of centres."
+        problems.add(source, "health_centre_name", sentence)
 
 
 def _check_sites(batch: Batch, known: Known, problems: Problems) -> None:
@@ -197,6 +251,11 @@ def _is_there(name: str, names: set[str], batch: Batch) -> bool:
 def _has_department(site: str, name: str, known: Known, batch: Batch) -> bool:
     key = (folded(site), folded(name))
     return key in known.departments or key[1] in batch.mentioned
+
+
+def no_service(name: str) -> str:
+    """Return the sentence for a service that is in no file and not in the database."""
+    return f"There is no service {name}. Add it to the file of services."
 
 
 def _no_site(name: str) -> str:

@@ -55,6 +55,29 @@ LINKS = {
     "health_centre_name": "health center name, health centre, health center, centre name, "
     "center name, centre, center, clinic, workplace",
 }
+SERVICES = {
+    "service_name": "service, name of service, appointment type, visit type",
+    "health_centre_name": LINKS["health_centre_name"],
+    "category": "service category, type of service, group",
+    "minutes": "length, duration, length in minutes, duration in minutes",
+    "minutes_before": "preparation, preparation time, setup, setup time, buffer before",
+    "minutes_after": "clean up, cleaning, turnaround, turnaround time, buffer after",
+    "mode": "mode of delivery, how, channel",
+    "video_url": "video link, meeting link",
+    "bookable_by": "who may book, booked by, online booking",
+    "notice_minutes": "notice, least notice",
+    "horizon_days": "horizon, days ahead",
+    "instructions": "patient instructions, instructions for patients",
+    "price": "fee, cost",
+    "description": "details, about",
+}
+OFFERS = {
+    "provider_email": f"provider email address, practitioner email, doctor email, {_EMAIL}, "
+    "provider, practitioner",
+    "service_name": SERVICES["service_name"],
+    "health_centre_name": LINKS["health_centre_name"],
+    "minutes": SERVICES["minutes"],
+}
 """The columns of each kind of file, and other spellings of them, the likelier ones first. Case,
 blanks, hyphens and underscores make no difference."""
 
@@ -77,6 +100,8 @@ SPELLINGS = {
     "providers": _spellings(PROVIDERS),
     "centres": _spellings(CENTRES),
     "links": _spellings(LINKS),
+    "services": _spellings(SERVICES),
+    "offers": _spellings(OFFERS),
 }
 
 SHARED = frozenset(squeezed(spelling) for spelling in f"{_EMAIL}, type".split(","))

@@ -19,7 +19,7 @@ from openslot.importers.origins import Origin, contents
 from openslot.importers.outcome import Outcome
 from openslot.importers.problems import Problems
 from openslot.importers.progress import Progress
-from openslot.importers.tables import LinkRow, folded
+from openslot.importers.tables import LinkRow, OfferRow, folded
 from openslot.importers.writing import Writing
 from openslot.importers.writing_documents import (
     write_appointments,
@@ -28,6 +28,7 @@ from openslot.importers.writing_documents import (
     write_users,
 )
 from openslot.importers.writing_likes import write_likes
+from openslot.importers.writing_services import write_offered_services, write_offers
 from openslot.importers.writing_tables import (
     write_centres,
     write_links,
@@ -43,8 +44,10 @@ STEPS = (
     write_centres,
     write_departments,
     write_services,
+    write_offered_services,
     write_providers,
     write_links,
+    write_offers,
     write_patients,
     write_users,
     write_likes,
@@ -131,7 +134,8 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
     """Check the batch against the database; return the e-mail addresses of new accounts."""
     emails = {item.row.email for item in batch.people()}
     linked = {item.row.email for item in batch.of(LinkRow)}
-    roles = queries.roles(session, emails | linked)
+    offering = {item.row.email for item in batch.of(OfferRow)}
+    roles = queries.roles(session, emails | linked | offering)
     all_centres = queries.centres(session)
     known = Known(
         centres={folded(centre.name) for centre in all_centres},
@@ -142,6 +146,10 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
         services={
             (folded(centre.name), folded(department.name), folded(service.name))
             for service, department, centre in queries.services(session)
+        },
+        offered={
+            (folded(centre.name) if centre else "", folded(service.name))
+            for service, centre in queries.offered_services(session)
         },
         numbers={
             centre.business_number: centre.name for centre in all_centres if centre.business_number

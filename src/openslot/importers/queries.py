@@ -75,6 +75,17 @@ def services(session: Session) -> Sequence[tuple[Service, Department, Centre]]:
     return [(service, department, centre) for service, department, centre in rows]
 
 
+def offered_services(session: Session) -> Sequence[tuple[Service, Centre | None]]:
+    """Return the services of centres and of the network, with their centres."""
+    rows = session.execute(
+        select(Service, Centre)
+        .outerjoin(Centre, Centre.id == Service.centre_id)
+        .where(Service.department_id.is_(None))
+        .order_by(Service.id)
+    )
+    return [(service, centre) for service, centre in rows]
+
+
 def practitioners(
     session: Session, emails: Iterable[str]
 ) -> dict[str, tuple[Account, Practitioner | None]]:

@@ -1,4 +1,4 @@
-"""The four CSV files of MediSoft: their columns, and the checks of their cells."""
+"""The CSV files of MediSoft and those of services: their columns, and the checks of their cells."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,19 +7,32 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from openslot.core.fields import Email, Line, Name, OptionalLine, OptionalName, OptionalZone
+from openslot.core.fields import (
+    Email,
+    Line,
+    Name,
+    OptionalLine,
+    OptionalName,
+    OptionalText,
+    OptionalWebAddress,
+    OptionalZone,
+)
 from openslot.core.fields import problems as refusals
 from openslot.directory.models import Profession
 from openslot.importers import columns
 from openslot.importers.cells import (
+    Bookers,
     CentreKind,
     Clock,
+    HowItTakesPlace,
+    Length,
     Number,
     Occupation,
     Password,
     Period,
     Periods,
     Phone,
+    Whole,
 )
 from openslot.importers.problems import Problems
 from openslot.importers.reading import Row, Table
@@ -112,22 +125,58 @@ class LinkRow(TableRow):
     centre: Name = Field(alias="health_centre_name")
 
 
-KINDS: Mapping[str, type[TableRow]] = {
-    "patient_email": PatientRow,
-    "health_centre_name": LinkRow,
-    "provider_email": ProviderRow,
-    "centre_type": CentreRow,
+class ServiceRow(TableRow):
+    """A service of a centre, or of the network without one."""
+
+    name: Name = Field(alias="service_name")
+    centre: OptionalName = Field(None, alias="health_centre_name")
+    category: OptionalLine = None
+    minutes: Length
+    minutes_before: Whole | None = None
+    minutes_after: Whole | None = None
+    mode: HowItTakesPlace | None = None
+    video_url: OptionalWebAddress = None
+    bookable_by: Bookers | None = None
+    notice_minutes: Whole | None = None
+    horizon_days: Whole | None = None
+    instructions: OptionalText = None
+    price: OptionalLine = None
+    description: OptionalText = None
+
+
+class OfferRow(TableRow):
+    """A service that a practitioner offers, at one centre or at all of theirs."""
+
+    email: Email = Field(alias="provider_email")
+    service: Name = Field(alias="service_name")
+    centre: OptionalName = Field(None, alias="health_centre_name")
+    minutes: Length | None = None
+
+
+KINDS: Mapping[tuple[str, ...], type[TableRow]] = {
+    ("patient_email",): PatientRow,
+    ("provider_email", "service_name"): OfferRow,
+    ("service_name",): ServiceRow,
+    ("health_centre_name",): LinkRow,
+    ("provider_email",): ProviderRow,
+    ("centre_type",): CentreRow,
 }
-"""The columns that identify each file; the first that is there decides."""
+"""The columns that identify each file; the first that are there decide."""
+
+_IDENTIFYING = tuple(columns_[0] for columns_ in KINDS if len(columns_) == 1)
 
 _NAMES: Mapping[type[TableRow], str] = {
     PatientRow: "patients",
+    OfferRow: "offers",
+    ServiceRow: "services",
     LinkRow: "links",
     ProviderRow: "providers",
     CentreRow: "centres",
 }
 
 _OWN: Mapping[type[TableRow], tuple[str, ...]] = {
+    OfferRow: ("service_name",),
+    ServiceRow: ("service_name",),
     PatientRow: ("patient_email", "medicare"),
     ProviderRow: ("provider_email", "provider_type", "providerNum"),
     LinkRow: ("health_centre_name",),
@@ -170,7 +219,7 @@ def _kind(table: Table) -> type[TableRow] | None:
     """Return the kind of a table: by a column that identifies it, else by the spellings of one
     that has all it needs."""
     cells = {columns.squeezed(cell) for cell in table.columns}
-    sure = (kind for column, kind in KINDS.items() if columns.squeezed(column) in cells)
+    sure = (kind for names, kind in KINDS.items() if {*map(columns.squeezed, names)} <= cells)
     complete = (kind for kind in _OWN if _is_complete(table, kind))
     return next(sure, None) or next(complete, None)
 
@@ -187,7 +236,7 @@ def _is_complete(table: Table, kind: type[TableRow]) -> bool:
 
 
 def _no_heading(table: Table) -> str:
-    names = f"one of {', '.join(KINDS)}"
+    names = f"one of {', '.join(_IDENTIFYING)}"
     if any("@" in cell or re.search(r"\d{4}", cell) for cell in table.columns):
         return f"This file has no line with the names of its columns. Add it, with {names}."
     return f"This file can't be imported. The first line must name the columns, with {names}."

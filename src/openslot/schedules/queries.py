@@ -182,6 +182,15 @@ def weekly_of(period: OpeningHours) -> Weekly:
     return Weekly(*(getattr(period, name) for name in Weekly._fields))
 
 
+def offered(session: Session, *where: ColumnElement[bool]) -> dict[int, list[Offered]]:
+    """Return the services that the matching schedules offer, each in order, by schedule; one
+    statement."""
+    services: dict[int, list[Offered]] = {}
+    for schedule_id, _, *values in session.execute(_offered().where(*where)):
+        services.setdefault(schedule_id, []).append(Offered(*values))
+    return services
+
+
 def _offered() -> Select[*tuple[Any, ...]]:
     """Return the statement that reads the services that schedules offer, each in order."""
     query = (
@@ -190,6 +199,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
             exists().where(ServiceNeed.service_id == Chosen.id),
             Chosen.id,
             Chosen.name,
+            Chosen.category,
             func.coalesce(OfferedService.minutes, Chosen.minutes),
             Chosen.minutes_before,
             Chosen.minutes_after,
@@ -334,6 +344,11 @@ def _may_need_one_of(
         Schedule.centre_id.in_(centre_ids),
         or_(Schedule.service_id.in_(needing), Schedule.id.in_(offering)),
     )
+
+
+def matching(session: Session, *where: ColumnElement[bool]) -> Sequence[int]:
+    """Return the ids of the matching schedules, also of inactive ones, in order."""
+    return session.scalars(_joined(select(Schedule.id)).where(*where).order_by(Schedule.id)).all()
 
 
 def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:

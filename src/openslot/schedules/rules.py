@@ -72,6 +72,7 @@ class Offered(NamedTuple):
 
     service_id: int
     name: str
+    category: str | None
     minutes: int
     before: int
     after: int
@@ -151,6 +152,12 @@ class Place(NamedTuple):
         if service_id is None or service_id == self.service_id:
             return self
         return next((self._for(one) for one in self.services if one.service_id == service_id), None)
+
+    def for_each(self) -> list["Place"]:
+        """Return the place for each of its services, in order, or itself if it has none."""
+        own = self.service_id
+        each = [self if one.service_id == own else self._for(one) for one in self.services]
+        return each or [self]
 
     def offering_all(self, services: Sequence[Offered]) -> "Place":
         """Return the place with these services, for the first of them."""

@@ -379,15 +379,15 @@ def claimed_when(*where: Condition) -> Select[*tuple[Any, ...]]:
     return select(literal(value=True), diary_id, room_id, null(), *times, *times).where(*where)
 
 
-def occupied(starts: datetime, ends: datetime) -> Any:
+def occupied(starts: Any, ends: Any) -> Any:
     """Return the statement of taken time, with the columns of those in booking/diaries.py."""
     return select(
         GroupSession.schedule_id,
+        GroupSession.service_id,
         *_CLAIMED[:2],
         literal(Status.BOOKED.value),
         cast(null(), Instant),
         GroupSession.starts_at,
         GroupSession.ends_at,
         *_CLAIMED[2:],
-        GroupSession.service_id,
     ).where(GroupSession.released.is_(False), _busy_between(starts, ends))

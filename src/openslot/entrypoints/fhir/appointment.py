@@ -28,7 +28,12 @@ from openslot.entrypoints.fhir.elements import (
 )
 from openslot.entrypoints.fhir.parameters import Choice, Identified, Moment, Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import APPOINTMENTS
+from openslot.entrypoints.fhir.queries import (
+    APPOINTMENTS,
+    BOOKED_CATEGORY,
+    BOOKED_NAME,
+    AnyOf,
+)
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
@@ -68,8 +73,8 @@ def show(appointment: Appointment, site: Site) -> Json:
         cancelationReason={"text": appointment.status_reason}
         if is_off and appointment.status_reason
         else None,
-        serviceCategory=subject.service_category(schedule, site),
-        serviceType=[site.concept("service-type", booked.name if booked else None)],
+        serviceCategory=[subject.service_category(booked, site)],
+        serviceType=[subject.service_type(booked, site)],
         specialty=subject.specialty(schedule, site),
         reasonCode=[{"text": appointment.reason}]
         if may_see_reason(bearer.actor(), appointment)
@@ -110,9 +115,9 @@ def _slots(appointment: Appointment) -> list[Json | None]:
         return []
     span = span_between(appointment.starts_at, appointment.ends_at)
     slot_ticks = None if appointment.service_id else appointment.schedule.slot_minutes // 5
-    cells = appointment_cells(*span, slot_ticks)
+    cells, service_id = appointment_cells(*span, slot_ticks), appointment.service_id or 0
     return [
-        reference("Slot", slot.write_id((tick, appointment.schedule_id, minutes)))
+        reference("Slot", slot.write_id((tick, appointment.schedule_id, minutes, service_id)))
         for tick, minutes in cells
     ]
 
@@ -184,7 +189,7 @@ class BySlot(Reference):
         key = slot.read_id(own) if kind in ("", "Slot") else None
         if key is None:
             return None
-        tick, schedule_id, minutes = key
+        tick, schedule_id, minutes, _ = key
         return (
             (Appointment.schedule_id == schedule_id)
             & (Appointment.starts_at < instant_of(tick + minutes // 5))
@@ -196,7 +201,7 @@ class BySlot(Reference):
 _PATIENT = (Appointment.patient_id, read_uuid)
 _PRACTITIONER = (Schedule.practitioner_id, read_number)
 _LOCATION = (Schedule.centre_id, read_number)
-_SERVICE = (Schedule.service_id, read_number)
+_SERVICE = (AnyOf(Schedule.service_id, Appointment.service_id), read_number)
 _ACTOR = ("participant", "actor")
 
 _VALUES: Mapping[str, list[Status]] = {
@@ -238,7 +243,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "slot": BySlot("A slot that it overlaps.", {"Slot": (Appointment.id, read_uuid)}),
     "identifier": Identified("Its id as urn:uuid:…, or your own identifier.", _identified),
-    **subject.CODES,
+    **subject.codes(BOOKED_NAME, BOOKED_CATEGORY),
 }
 
 

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands, identifiers, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
+from openslot.core.errors import Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
-from openslot.entrypoints.fhir import slot
+from openslot.entrypoints.fhir import services, slot
 from openslot.entrypoints.fhir.appointment import FURTHER, STATUS
 from openslot.entrypoints.fhir.elements import URN, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.received import Participant, Received
+from openslot.entrypoints.fhir.queries import OFFERED_ID, AnyOf
+from openslot.entrypoints.fhir.received import Participant, Received, UnprocessableResource
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import subjects
@@ -27,20 +28,15 @@ from openslot.usecases import booking as usecases
 T = TypeVar("T")
 
 
-class UnprocessableResource(Invalid):
-    """The resource is valid FHIR, but cannot be processed here."""
-
-    sentence = Invalid.sentence
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The schedule, time and patient of a received appointment."""
+    """The schedule, time, patient and service of a received appointment."""
 
     schedule_id: int
     start: datetime
     minutes: int
     patient_id: UUID | None
+    service_id: int | None
 
 
 def create(work: Work, received: Received, base: str) -> Appointment:
@@ -50,7 +46,7 @@ def create(work: Work, received: Received, base: str) -> Appointment:
             "Create an appointment as booked or pending.", field="Appointment.status"
         )
     _check_kept(received)
-    request = _read_request(work.session, received, base)
+    request = _read_request(work, received, base)
     booking_request = BookingRequest(
         request.schedule_id,
         request.start,
@@ -58,6 +54,7 @@ def create(work: Work, received: Received, base: str) -> Appointment:
         request.patient_id,
         reason=received.reason(),
         priority=_priority(received),
+        service_id=request.service_id,
     )
     referral_id = _referral_id(received, base)
     if received.status == "pending":
@@ -135,7 +132,7 @@ def _current_row(session: Session, key: UUID) -> Appointment:
 
 
 def _move(work: Work, appointment: Appointment, received: Received, base: str) -> None:
-    request = _read_request(work.session, received, base, appointment)
+    request = _read_request(work, received, base, appointment)
     if (request.schedule_id, request.start, request.start + timedelta(minutes=request.minutes)) != (
         appointment.schedule_id,
         appointment.starts_at,
@@ -178,6 +175,7 @@ def _change_status(
             appointment.patient_id or _patient_id(_participants(received, base)),
             reason=appointment.reason,
             priority=appointment.priority,
+            service_id=appointment.service_id,
         )
         booked = named(
             lambda: usecases.book(
@@ -290,9 +288,9 @@ def _minutes(start: datetime, end: datetime) -> int:
 
 
 def _read_request(
-    session: Session, received: Received, base: str, appointment: Appointment | None = None
+    work: Work, received: Received, base: str, appointment: Appointment | None = None
 ) -> Wanted:
-    """Return the schedule and time from slots or from participants, which must agree.
+    """Return the schedule, time and service from slots or from participants, which must agree.
 
     For an existing ``appointment``, missing values stay. If the request has a start and the
     appointment's current slots, the start counts: the slots were only sent back.
@@ -303,20 +301,30 @@ def _read_request(
     are_unchanged = (
         appointment is not None
         and begins is not None
-        and slots == (appointment.schedule_id, appointment.starts_at, appointment.ends_at)
+        and slots is not None
+        and slots[:3] == (appointment.schedule_id, appointment.starts_at, appointment.ends_at)
     )
     if slots and not are_unchanged:
-        schedule_id, first, last = slots
+        schedule_id, first, last, _ = slots
         if begins is not None and (begins, ends) != (first, last):
             raise UnprocessableResource(
                 "Send the start and end of the slots, or leave them out.", field="Appointment.start"
             )
         begins, ends = first, last
-        chosen: Sequence[Schedule] = subjects(session, Schedule.id == schedule_id)
+        chosen: Sequence[Schedule] = subjects(work.session, Schedule.id == schedule_id)
     else:
-        chosen = _of_participants(session, participants, appointment)
+        chosen = _of_participants(work.session, participants, appointment)
     schedule = _single_schedule(chosen)
     _check_participants(schedule, participants)
+    names = services.Names(
+        by_slot=slots[3] if slots else None,
+        by_participant=read_number(participants.get("HealthcareService", "")),
+        by_type=received.serviceType,
+    )
+    if appointment is None:
+        service_id = services.chosen(work, schedule, names, base)
+    else:
+        service_id = services.unchanged(work, schedule, names, base, appointment)
     if begins is None or ends is None:
         raise UnprocessableResource("Send start and end, or a slot.", field="Appointment.start")
     if (ends - begins).total_seconds() % 60:
@@ -326,7 +334,8 @@ def _read_request(
             "Send at most the minutes from start to end, or leave them out.",
             field="Appointment.minutesDuration",
         )
-    return Wanted(schedule.id, begins, _minutes(begins, ends), _patient_id(participants))
+    minutes, patient_id = _minutes(begins, ends), _patient_id(participants)
+    return Wanted(schedule.id, begins, minutes, patient_id, service_id)
 
 
 def _patient_id(participants: Mapping[str, str]) -> UUID | None:
@@ -338,8 +347,8 @@ def _patient_id(participants: Mapping[str, str]) -> UUID | None:
     return patient_id
 
 
-def _slots(received: Received, base: str) -> tuple[int, datetime, datetime] | None:
-    """Return the schedule, start and end of the slots, which must be consecutive."""
+def _slots(received: Received, base: str) -> tuple[int, datetime, datetime, int | None] | None:
+    """Return the schedule, start, end and service of the slots, which must be consecutive."""
     if not received.slot:
         return None
     keys = []
@@ -350,11 +359,12 @@ def _slots(received: Received, base: str) -> tuple[int, datetime, datetime] | No
     if len(valid) < len(keys):
         raise UnprocessableResource("Slot not found.", field="schedule")
     end = valid[0][0]
-    for tick, schedule_id, minutes in valid:
-        if schedule_id != valid[0][1] or tick != end:
+    first, schedule_id, _, service_id = valid[0]
+    for tick, of_schedule, minutes, of_service in valid:
+        if (of_schedule, of_service) != (schedule_id, service_id) or tick != end:
             raise UnprocessableResource("Send consecutive slots of one schedule.", field="schedule")
         end = tick + minutes // 5
-    return valid[0][1], instant_of(valid[0][0]), instant_of(end)
+    return schedule_id, instant_of(first), instant_of(end), service_id or None
 
 
 PASSED_OVER = "RelatedPerson"
@@ -362,7 +372,7 @@ PASSED_OVER = "RelatedPerson"
 
 _KINDS: Mapping[str, Any] = {
     "Practitioner": Schedule.practitioner_id,
-    "HealthcareService": Schedule.service_id,
+    "HealthcareService": AnyOf(Schedule.service_id, OFFERED_ID),
     "PractitionerRole": Schedule.id,
     "Location": Schedule.centre_id,
 }
@@ -379,12 +389,15 @@ def _of_participants(
                 "Send a slot, a practitioner or a service.", field="schedule"
             )
         return subjects(session, Schedule.id == appointment.schedule_id)
-    where = [
-        column == (read_number(participants[kind]) or 0)
+    where = {
+        kind: column == (read_number(participants[kind]) or 0)
         for kind, column in _KINDS.items()
         if kind in participants
-    ]
-    schedules = subjects(session, *where)
+    }
+    schedules = subjects(session, *where.values())
+    if not schedules and where.keys() & {"Practitioner", "PractitionerRole"}:
+        where.pop("HealthcareService", None)  # refused as not offered there
+        schedules = subjects(session, *where.values())
     if appointment is not None and "Location" not in participants:
         current = [schedule for schedule in schedules if schedule.id == appointment.schedule_id]
         return current or schedules
@@ -397,7 +410,9 @@ def _single_schedule(schedules: Sequence[Schedule]) -> Schedule:
             "These participants have no schedule that can be booked.", field="schedule"
         )
     if len(schedules) > 1:
-        raise UnprocessableResource("Send the location too: there are several.", field="patient")
+        raise UnprocessableResource(
+            "Send the practitioner and the location: there are several.", field="patient"
+        )
     return schedules[0]
 
 
@@ -405,10 +420,11 @@ def _check_participants(schedule: Schedule, participants: Mapping[str, str]) -> 
     """Raise UnprocessableResource if a participant is not the one of the schedule."""
     expected = {
         "Practitioner": schedule.practitioner_id,
-        "HealthcareService": schedule.service_id,
         "PractitionerRole": schedule.id,
         "Location": schedule.centre_id,
     }
+    if schedule.service_id is not None:
+        expected["HealthcareService"] = schedule.service_id
     if any(
         participants[kind] != str(expected[kind]) for kind in participants.keys() & expected.keys()
     ):

@@ -88,7 +88,8 @@ def _output(found: File) -> Json:
 def _links(published: Edition) -> dict[int, str]:
     """Return the public address of each schedule's booking page."""
     root = base().removesuffix("/fhir")
-    return {key: root + url_for("booking.week_page", schedule_id=key) for key in published.known}
+    ids = {one.place.schedule_id for one in published.known}
+    return {key: root + url_for("booking.week_page", schedule_id=key) for key in ids}
 
 
 def _written(lines: Iterator[Json]) -> Iterator[bytes]:

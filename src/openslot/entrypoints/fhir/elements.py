@@ -48,23 +48,26 @@ class Site:
 
 def resource(kind: str, key: object, meta: Json | None, **elements: Any) -> Json:
     """Return a resource without empty values: FHIR's JSON has no null and no empty list."""
-    members = {"resourceType": kind, "id": str(key), "meta": meta, **elements}
-    return {name: clean(value) for name, value in members.items() if not is_empty(clean(value))}
+    members: Json = clean({"resourceType": kind, "id": str(key), "meta": meta, **elements})
+    return members
 
 
 def clean(value: Any) -> Any:
     """Return the value without empty parts; False and 0 are not empty."""
     if isinstance(value, dict):
-        cleaned = {name: clean(part) for name, part in value.items()}
-        return {name: part for name, part in cleaned.items() if not is_empty(part)}
+        return {
+            name: part
+            for name, given in value.items()
+            if given is not None and not _is_empty(part := clean(given))
+        }
     if isinstance(value, list | tuple):
-        return [part for part in map(clean, value) if not is_empty(part)]
+        return [part for part in map(clean, value) if not _is_empty(part)]
     return value
 
 
-def is_empty(value: Any) -> bool:
-    """Return whether the value is None, or an empty text, list or dict."""
-    return value is None or (isinstance(value, str | list | tuple | dict) and not value)
+def _is_empty(value: Any) -> bool:
+    """Return whether a cleaned value is None, or an empty text, list or dict."""
+    return not value and (value is None or isinstance(value, str | list | dict))
 
 
 def meta(changed: datetime, version: str | None = None) -> Json:

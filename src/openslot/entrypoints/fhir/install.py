@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment
 from openslot.booking.slots import Booker
 from openslot.core.errors import Expired, NotFound
@@ -182,7 +183,11 @@ def find_appointments() -> ResponseReturnValue:
     pairs = list(request.args.items(multi=True)) + operations.texts(body, _identified)
     query = asking.read(PROPOSED, operations.slot_search(pairs, _zone()), RESOURCES, handling())
     asked = _asked()
-    asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
+    asked = replace(
+        asked,
+        booker=_booker(operations.patient_of(pairs, body, asked.site.base)),
+        moving=_moving(operations.moving(pairs, asked.site.base)),
+    )
     found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
     return answer(operations.proposals(pairs, query, found, asked.site))
 
@@ -198,6 +203,14 @@ def _identified(kind: str, token: str) -> list[str]:
     condition = parameter.match("identifier", token, "", asked)
     rows = () if condition is None else search.fetch(reader(), resource, condition, asked=asked)
     return [str(resource.show(row, asked.site)["id"]) for row in rows]
+
+
+def _moving(appointment_id: UUID | None) -> Appointment | None:
+    """Return the appointment that other times are searched for."""
+    if appointment_id is None:
+        return None
+    access.demand("Appointment", "r")
+    return appointment_for(bearer.work(), appointment_id)[0]
 
 
 def _booker(patient_id: UUID | None) -> Booker | None:

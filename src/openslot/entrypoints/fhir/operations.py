@@ -42,6 +42,7 @@ RENAMED: Mapping[str, tuple[str, str]] = {
     "schedule": ("schedule", "Schedule"),
     "service-type": ("service-type", ""),
     "visit-type": ("service-type", ""),
+    "appointment-type": ("service-type", ""),
     "service-category": ("service-category", ""),
     "specialty": ("specialty", ""),
     "organization": ("organization", "Organization"),
@@ -61,6 +62,7 @@ _TEXTS = (
     "valueId",
     "valueCanonical",
 )
+_TYPES = ("visit-type", "appointment-type")
 _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
 _PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
@@ -72,6 +74,9 @@ _REASONS = (
     "cancelationReason",
     "cancellationReason",
 )
+
+_KINDS = dict.fromkeys(_PATIENTS, "Patient") | dict.fromkeys(_REFERENCES, "Appointment")
+"""The kinds of what other parameters refer to."""
 
 HOLD = (_APPOINTMENTS + _REFERENCES, _PATIENTS)
 BOOK = (*HOLD, _REPLACED)
@@ -104,9 +109,9 @@ def slot_search(pairs: Pairs, zone: ZoneInfo) -> list[tuple[str, str]]:
     for name, value in pairs:
         if name in ("start", "end"):
             search.append(("start", _bound(name, value)))
-        elif name.startswith("_") or (name not in RENAMED and name not in _PATIENTS):
+        elif name.startswith("_") or name not in (*RENAMED, *_PATIENTS, *_REFERENCES):
             search.append((name, value))
-        elif name == "visit-type" and _is_for_any_time(value):
+        elif name in _TYPES and _is_for_any_time(value):
             continue
         elif name in RENAMED and value:
             parameter, kind = RENAMED[name]
@@ -148,6 +153,21 @@ def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
         raise Malformed("Refer to a patient of this server.", field="patient-reference") from None
 
 
+def moving(pairs: Pairs, base: str) -> UUID | None:
+    """Return the appointment that $find searches other times for, or raise Malformed."""
+    sent = {value for name, value in pairs if name in _REFERENCES and value}
+    if not sent:
+        return None
+    try:
+        ((kind, key),) = (target_of(value, base) for value in sent)
+        if kind not in ("", "Appointment"):
+            raise ValueError(kind)
+        return UUID(key)
+    except ValueError:
+        field = "appointment-reference"
+        raise Malformed("Refer to an appointment of this server.", field=field) from None
+
+
 def _id_of(value: object) -> str:
     """Return the id of a resource; none of a reference that was found by its identifier."""
     return str(value.get("id", "-")) if isinstance(value, dict) else ""
@@ -161,7 +181,8 @@ def _of_kind(kind: str, value: str) -> str:
 def ignored(pairs: Pairs, query: Query) -> list[str]:
     """Return the unknown parameters of $find, which were ignored."""
     applied = {name for name, _ in query.applied if not name.startswith(("_include", "_rev"))}
-    own = {"start", "end", "_after", *RENAMED, *_PATIENTS, *asking.ABOUT_THE_ANSWER, *applied}
+    own = {"start", "end", "_after", *RENAMED, *_PATIENTS, *_REFERENCES}
+    own |= {*asking.ABOUT_THE_ANSWER, *applied}
     return list(dict.fromkeys(name for name, value in pairs if value and name not in own))
 
 
@@ -231,12 +252,13 @@ def _bundle(appointments: Sequence[Json], site: Site, *issues: Json) -> Json:
 
 
 def _proposal(row: slot.Row, site: Site) -> Json:
-    cell, schedule = row
+    cell, schedule, service, _ = row
     zone, key = schedule.zone, slot.write_id(cell.key)
-    practitioner, service = schedule.practitioner, schedule.service
+    practitioner = schedule.practitioner
+    service_id = cell.service_id or schedule.service_id
     actors = (
         reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
-        reference("HealthcareService", service.id, service.name) if service else None,
+        reference("HealthcareService", service_id, service.name) if service else None,
         reference("Location", schedule.centre.id, schedule.centre.name),
     )
     return resource(
@@ -244,8 +266,8 @@ def _proposal(row: slot.Row, site: Site) -> Json:
         key,
         None,
         status="proposed",
-        serviceCategory=subject.service_category(schedule, site),
-        serviceType=subject.service_type(schedule, site),
+        serviceCategory=[subject.service_category(service, site)],
+        serviceType=[subject.service_type(service, site)],
         specialty=subject.specialty(schedule, site),
         start=instant(instant_of(cell.tick), zone),
         end=instant(instant_of(cell.tick + cell.minutes // 5), zone),
@@ -346,10 +368,10 @@ def texts(found: Json, search: Callable[[str, str], Sequence[str]]) -> list[tupl
         if isinstance(value, str):
             pairs.append((name, value))
         elif isinstance(value, Logical):
-            kind = "Patient" if name in _PATIENTS else RENAMED.get(name, ("", ""))[1]
+            kind = _KINDS.get(name) or RENAMED.get(name, ("", ""))[1]
             keys = search(kind, value.token) if kind else ()
             pairs.append((name, ",".join(f"{kind}/{key}" for key in keys) or f"{kind}/0"))
-        elif value is Unread and (name in ("start", "end") or name in (*RENAMED, *_PATIENTS)):
+        elif value is Unread and name in ("start", "end", *RENAMED, *_KINDS):
             raise _unread(name)
         elif value is Unread:
             pairs.append((name, "…"))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -13,14 +13,14 @@ from openslot.directory.models import Practitioner
 from openslot.entrypoints.fhir import organization, subject
 from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Code, Reference, flag, read_number
-from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS, centre_key
+from openslot.entrypoints.fhir.queries import OFFERED_ID, SCHEDULE_CHANGED, SUBJECTS, centre_key
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import recurrence
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import LOADED, places
-from openslot.schedules.rules import MINUTES_A_DAY, clock_text
+from openslot.schedules.rules import MINUTES_A_DAY, Offered, clock_text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -32,10 +32,12 @@ WHICH = {0: "", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"} | 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A practitioner's schedule with its hours."""
+    """A practitioner's schedule with its hours and services, and when one of them last changed."""
 
     subject: Schedule
+    changed: datetime
     hours: tuple[Weekly, ...] = ()
+    offered: Sequence[Offered] = ()
 
 
 def show(row: Row, site: Site) -> Json:
@@ -47,7 +49,7 @@ def show(row: Row, site: Site) -> Json:
     return resource(
         "PractitionerRole",
         schedule.id,
-        meta(subject.changed(schedule)),
+        meta(row.changed),
         active=subject.is_bookable(schedule),
         practitioner=reference("Practitioner", practitioner.id, practitioner.name)
         if practitioner
@@ -56,6 +58,9 @@ def show(row: Row, site: Site) -> Json:
         code=[site.concept("specialty", practitioner.profession if practitioner else None)],
         specialty=subject.coded_specialty(schedule, site),
         location=[reference("Location", centre.id, centre.name)],
+        healthcareService=[
+            reference("HealthcareService", one.service_id, one.name) for one in row.offered
+        ],
         telecom=contacts(centre.phone, centre.email, "work"),
         availableTime=_weekly(period for period in row.hours if period not in limited),
         availabilityExceptions="; ".join(map(_in_words, limited)),
@@ -107,7 +112,8 @@ def _rule_in_words(rule: recurrence.Rule) -> str:
 def _with_hours(session: Session, rows: Sequence[Row]) -> Sequence[Row]:
     ids = [row.subject.id for row in rows]
     bookable = places(session, Schedule.id.in_(ids), inactive=True)
-    return [Row(row.subject, bookable[row.subject.id].hours) for row in rows]
+    found = ((row, bookable[row.subject.id]) for row in rows)
+    return [replace(row, hours=place.hours, offered=place.services) for row, place in found]
 
 
 def _of_practitioners(_actor: Actor, _now: datetime) -> Condition:
@@ -119,13 +125,13 @@ RESOURCE = Resource(
     rule=Rule.PUBLIC,
     about="Practitioners at the centres where they work, with their profession and hours.",
     rows=SUBJECTS,
-    entities=(Schedule,),
+    entities=(Schedule, SCHEDULE_CHANGED),
     options=LOADED,
     make=Row,
     complete=_with_hours,
     key=Schedule.id,
     read_id=read_number,
-    changed=SUBJECT_CHANGED,
+    changed=SCHEDULE_CHANGED,
     show=show,
     seen=_of_practitioners,
     parameters={
@@ -143,10 +149,11 @@ RESOURCE = Resource(
             path=("organization",),
         ),
         "service": Reference(
-            "A service of a department; finds nothing, as practitioners have none.",
-            {"HealthcareService": (Schedule.service_id, read_number)},
+            "A service that the practitioner offers there.",
+            {"HealthcareService": (OFFERED_ID, read_number)},
+            path=("healthcareService",),
         ),
-        "specialty": subject.CODES["specialty"],
+        "specialty": subject.SPECIALTY,
         "role": Code("The profession.", Practitioner.profession, system="specialty"),
         "active": flag("True if this schedule can be booked.", Schedule.active),
     },

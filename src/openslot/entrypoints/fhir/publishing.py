@@ -1,12 +1,13 @@
 """Public free slots as lines of files (SMART Scheduling Links).
 
 Only slots that anyone can book are published. Specialists are left out, as they need a referral,
-and the guide excludes slots with such conditions.
+and the guide excludes slots with such conditions. A schedule that offers several services is
+published once for each.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,12 +25,14 @@ from openslot.entrypoints.fhir import (
     practitioner_role,
     schedule,
     slot,
+    subject,
 )
 from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.fhir.queries import services_of
 from openslot.schedules import known
 from openslot.schedules.availability import DAY, EPOCH, Span, Window, bits, instant_of
-from openslot.schedules.known import Bookable
 from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Offered, Place
 
 SLOT = "Slot"
 
@@ -37,7 +40,7 @@ _REGISTRY = "http://fhir-registry.smarthealthit.org/StructureDefinition"
 DEEP_LINK = f"{_REGISTRY}/booking-deep-link"
 PHONE = f"{_REGISTRY}/booking-phone"
 
-FORMAT = 3
+FORMAT = 4
 """Version of the lines' format; increase it when they change, so that cached copies expire."""
 
 
@@ -69,15 +72,36 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A schedule that anyone can book, for one service if it offers some."""
+
+    place: Place
+    subject: Schedule
+
+    @property
+    def key(self) -> str:
+        """The id of its line: that of the schedule and, if it offers several, of the service."""
+        schedule_id, service_id = self.place.schedule_id, self.place.service_id
+        return f"{schedule_id}-{service_id}" if self.of_several else str(schedule_id)
+
+    @property
+    def of_several(self) -> bool:
+        """Return whether the schedule offers more than one service."""
+        return len(self.place.services) > 1
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
-    """The schedules that anyone can book, and the version of the directory."""
+    """The schedules that anyone can book, the services that they offer, and the version of the
+    directory."""
 
     version: int
-    known: Mapping[int, Bookable]
+    known: Sequence[Published]
+    services: Mapping[int, healthcare_service.Row]
 
     def files(self, now: datetime, days: int) -> list[File]:
         """Return all files: one of each kind, and slots by region and day, ``days`` ahead."""
-        regions = sorted({_region(bookable) for bookable in self.known.values()})
+        regions = sorted(set(map(_region, self.known)))
         first, last = _day_of(now), _day_of(now + timedelta(days=days))
         return [
             *(File(kind, name, frozenset(regions)) for kind, (name, _) in _DIRECTORY.items()),
@@ -93,11 +117,7 @@ class Edition:
         """Return the free cells of a file, with two statements; none if it has no slots."""
         if file.kind != SLOT:
             return Board(Window(0, 1))
-        places = {
-            schedule_id: bookable.place
-            for schedule_id, bookable in self.known.items()
-            if _region(bookable) in file.regions
-        }
+        places = [one.place for one in self.known if _region(one) in file.regions]
         # A slot may end after midnight, so the next day is needed too.
         board = free_board(work, places, Window(file.day, 2))
         return board.within([Span(file.day * DAY, (file.day + 1) * DAY)])
@@ -106,10 +126,10 @@ class Edition:
         """Return an ETag: a digest of everything that the lines depend on."""
         inputs: list[object] = [FORMAT, site.base, file.name, self.version]
         if file.kind == "Schedule":
-            inputs += _todays(self.known.values(), site)
+            inputs += _todays(self.known, site)
         digest = hashlib.sha256(repr(inputs).encode())
-        for (key, minutes, _), mask in sorted(board.masks.items()):
-            digest.update(f"{key}/{minutes}/{mask:x};".encode())
+        for (key, minutes, service_id, _), mask in sorted(board.masks.items()):
+            digest.update(f"{key}/{minutes}/{service_id}/{mask:x};".encode())
         return digest.hexdigest()[:32]
 
     def lines(
@@ -119,34 +139,48 @@ class Edition:
         if file.kind == SLOT:
             return self._free_slots(board, site, links)
         _, show = _DIRECTORY[file.kind]
-        return map(_without_private_links, show(self.known.values(), site))
+        return map(_without_private_links, show(self, site))
+
+    def changed(self, schedule: Schedule, offered: Iterable[Offered]) -> datetime:
+        """Return when a schedule or one of the services that it offers last changed."""
+        services = (self.services[one.service_id].service for one in offered)
+        return max([subject.changed(schedule), *(service.changed_at for service in services)])
 
     def _free_slots(self, board: Board, site: Site, links: Mapping[int, str]) -> Iterator[Json]:
-        for (key, minutes, use), mask in board.masks.items():
-            subject = self.known[key].subject
-            phone = [{"url": PHONE, "valueString": _phone(subject)}] if _phone(subject) else []
+        by_key = {(one.place.schedule_id, one.place.service_id or 0): one for one in self.known}
+        for (schedule_id, minutes, service_id, use), mask in board.masks.items():
+            one = by_key[schedule_id, service_id]
+            phone = [{"url": PHONE, "valueString": _phone(one)}] if _phone(one) else []
+            chosen = f"&service={service_id}" if one.of_several else ""
+            service = one.place.offered or one.subject.service
+            about = slot.about(one.subject, service, site)
+            about["schedule"]["reference"] = f"Schedule/{one.key}"
             for bit in bits(mask):
-                cell = Cell(board.window.start + bit, key, minutes, use)
+                cell = Cell(board.window.start + bit, schedule_id, minutes, service_id, use)
                 start = f"{instant_of(cell.tick):%Y-%m-%dT%H:%M:%SZ}"
-                link = {"url": DEEP_LINK, "valueUrl": f"{links[key]}?start={start}"}
-                yield slot.show(slot.Row(cell, subject), site) | {"extension": [link, *phone]}
+                link = {"url": DEEP_LINK, "valueUrl": f"{links[schedule_id]}?start={start}{chosen}"}
+                row = slot.Row(cell, one.subject, service, about)
+                yield slot.show(row, site) | {"extension": [link, *phone]}
 
 
 def edition(session: Session) -> Edition:
-    """Return what is published now; two statements while the directory does not change."""
+    """Return what is published now; three statements while the directory does not change."""
     # The version is read first: lines may be newer than it, but never older.
     version = directory.version(session)
-    public = {
-        schedule_id: bookable
-        for schedule_id, bookable in known.bookable(session).items()
-        if bookable.place.is_public and not needs_referral(bookable.place)
-    }
-    return Edition(version, public)
+    public = [
+        Published(place, bookable.subject)
+        for bookable in known.bookable(session).values()
+        for place in bookable.place.for_each()
+        if place.is_public and not needs_referral(place)
+    ]
+    offered = {one.place.service_id for one in public if one.place.service_id is not None}
+    rows = services_of(session, offered) if offered else ()
+    return Edition(version, public, {row[0].id: healthcare_service.Row(*row) for row in rows})
 
 
-def _region(bookable: Bookable) -> str:
+def _region(one: Published) -> str:
     """Return the holiday region of the centre, or an empty text if it is unknown."""
-    return bookable.subject.centre.holiday_region or ""
+    return one.subject.centre.holiday_region or ""
 
 
 def _parts(region: str) -> tuple[str, str]:
@@ -165,23 +199,21 @@ def _day_of(at: datetime) -> int:
     return int(at.timestamp()) // 86_400
 
 
-def _todays(known: Iterable[Bookable], site: Site) -> list[tuple[str, date]]:
+def _todays(published: Iterable[Published], site: Site) -> list[tuple[str, date]]:
     """Return today's date in each time zone, on which the horizon of schedules depends."""
-    zones = {bookable.place.zone for bookable in known}
+    zones = {one.place.zone for one in published}
     return sorted((zone.key, site.now.astimezone(zone).date()) for zone in zones)
 
 
-def _phone(subject: Schedule) -> str | None:
+def _phone(one: Published) -> str | None:
     """Return the phone number for bookings."""
-    service, department = subject.service, subject.department
+    service, department = one.subject.service, one.subject.department
     own = (service and service.phone) or (department and department.phone)
-    return own or subject.centre.phone
+    return own or one.subject.centre.phone
 
 
-def _locations(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
-    centres: dict[int, Centre] = {
-        bookable.subject.centre.id: bookable.subject.centre for bookable in known
-    }
+def _locations(edition: Edition, site: Site) -> Iterator[Json]:
+    centres = {one.subject.centre.id: one.subject.centre for one in edition.known}
     return (location_of(centre, site) for centre in centres.values())
 
 
@@ -202,23 +234,33 @@ def _postal_code(address: str | None, country: str) -> str | None:
     return found[1] if found else None
 
 
-def _roles(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
-    for place, subject in known:
-        if subject.practitioner is not None:
-            yield practitioner_role.show(practitioner_role.Row(subject, place.hours), site)
+def _roles(edition: Edition, site: Site) -> Iterator[Json]:
+    of_people = {one.subject.id: one for one in edition.known if one.subject.practitioner}
+    for one in of_people.values():
+        offered = [each for each in one.place.services if each.service_id in edition.services]
+        changed = edition.changed(one.subject, offered)
+        row = practitioner_role.Row(one.subject, changed, one.place.hours, offered)
+        yield practitioner_role.show(row, site)
 
 
-def _services(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
-    for _, subject in known:
-        if subject.service is not None and subject.department is not None:
-            row = healthcare_service.Row(subject.service, subject.department, subject.centre)
-            yield healthcare_service.show(row, site)
+def _services(edition: Edition, site: Site) -> Iterator[Json]:
+    own = {
+        one.subject.service.id: healthcare_service.Row(
+            one.subject.service, one.subject.department, one.subject.centre
+        )
+        for one in edition.known
+        if one.subject.service is not None
+    }
+    for row in {**own, **edition.services}.values():
+        yield healthcare_service.show(row, site)
 
 
-def _schedules(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
-    for _, subject in known:
-        shown = schedule.show(subject, site)
-        shown["actor"] = _actors(shown["actor"], subject.name)
+def _schedules(edition: Edition, site: Site) -> Iterator[Json]:
+    for one in edition.known:
+        offered = [one.place.offered] if one.place.offered else []
+        row = schedule.Row(one.subject, edition.changed(one.subject, offered), offered)
+        shown = schedule.show(row, site)
+        shown |= {"id": one.key, "actor": _actors(shown["actor"], one.subject.name)}
         yield shown
 
 
@@ -228,7 +270,7 @@ def _actors(shown: Iterable[Json], name: str) -> list[Json]:
     return sorted(actors, key=lambda actor: str(actor["type"]) != "Location")
 
 
-_DIRECTORY: Mapping[str, tuple[str, Callable[[Iterable[Bookable], Site], Iterator[Json]]]] = {
+_DIRECTORY: Mapping[str, tuple[str, Callable[[Edition, Site], Iterator[Json]]]] = {
     "Location": ("locations.ndjson", _locations),
     "PractitionerRole": ("practitioner-roles.ndjson", _roles),
     "HealthcareService": ("healthcare-services.ndjson", _services),

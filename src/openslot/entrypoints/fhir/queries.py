@@ -1,6 +1,8 @@
 """Joined tables from which resources are read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import or_ as either
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -19,12 +21,14 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.orm import Session, aliased, join, outerjoin
+from sqlalchemy.sql.operators import ColumnOperators, OperatorType
 
 from openslot.booking.models import Appointment, Status
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
 from openslot.records.models import Entry
 from openslot.referrals.models import Referral
-from openslot.schedules.models import Schedule
+from openslot.schedules.models import OfferedService, Schedule
+from openslot.schedules.queries import Chosen
 
 
 def latest(first: Any, *others: Any) -> Any:
@@ -43,6 +47,30 @@ def never() -> Any:
 def any_of(conditions: Sequence[Any]) -> Any:
     """Match rows that fulfil one of the conditions; None for no condition."""
     return or_(*conditions) if conditions else None
+
+
+class AnyOf(ColumnOperators):
+    """Columns that are compared as one: a comparison holds if it does for one of them."""
+
+    def __init__(self, *columns: Any):
+        self.columns = columns
+
+    def operate(self, op: OperatorType, *other: Any, **kwargs: Any) -> Any:
+        """Return the condition that the comparison holds for one of the columns."""
+        return reduce(either, (op(column, *other, **kwargs) for column in self.columns))
+
+
+class Elsewhere(ColumnOperators):
+    """A column of other rows: a comparison holds for rows whose ``key`` is among the ``keys`` of
+    those for which it does."""
+
+    def __init__(self, key: Any, keys: Any, column: Any):
+        self.key, self.keys, self.column = key, keys, column
+
+    def operate(self, op: OperatorType, *other: Any, **kwargs: Any) -> Any:
+        """Return the condition that the comparison holds for such a row."""
+        where = op(self.column, *other, **kwargs)
+        return self.key.in_(self.keys.where(where).correlate(None))
 
 
 def merged_into(column: Any, condition: Any) -> Any:
@@ -76,6 +104,33 @@ SUBJECTS: Any = outerjoin(
 SUBJECT_CHANGED = latest(
     Schedule.changed_at, Centre.changed_at, Practitioner.changed_at, Service.changed_at
 )
+
+_OFFERS = (
+    select(OfferedService.schedule_id)
+    .join(Chosen, Chosen.id == OfferedService.service_id)
+    .where(Chosen.active.is_(True))
+)
+
+OFFERED_ID, OFFERED_NAME, OFFERED_CATEGORY = (
+    Elsewhere(Schedule.id, _OFFERS, column) for column in (Chosen.id, Chosen.name, Chosen.category)
+)
+"""Columns of the services that a schedule offers."""
+
+SCHEDULE_CHANGED = latest(
+    SUBJECT_CHANGED,
+    select(func.max(Chosen.changed_at))
+    .join(OfferedService, OfferedService.service_id == Chosen.id)
+    .where(OfferedService.schedule_id == Schedule.id)
+    .correlate(Schedule)
+    .scalar_subquery(),
+)
+"""When a schedule or a service that it offers last changed."""
+
+BOOKED_NAME, BOOKED_CATEGORY = (
+    Elsewhere(Appointment.service_id, select(Chosen.id), column)
+    for column in (Chosen.name, Chosen.category)
+)
+"""Columns of the service that was chosen for an appointment."""
 
 APPOINTMENTS: Any = outerjoin(
     join(Appointment, SUBJECTS, Schedule.id == Appointment.schedule_id),
@@ -128,6 +183,21 @@ SERVICES: Any = outerjoin(
     Centre.id == func.coalesce(Department.centre_id, Service.centre_id),
 )
 """Services with their department and centre, if they have them."""
+
+
+def services_of(
+    session: Session, ids: Collection[int]
+) -> list[tuple[Service, Department | None, Centre | None]]:
+    """Return services with their department and centre, in one statement."""
+    query = select(Service, Department, Centre).select_from(SERVICES).where(Service.id.in_(ids))
+    return [(service, department, centre) for service, department, centre in session.execute(query)]
+
+
+def named_services(session: Session, conditions: Sequence[Any]) -> list[set[int]]:
+    """Return the services that fulfil each of the conditions, in one statement."""
+    rows = session.execute(select(Service.id, *conditions).where(or_(*conditions))).all()
+    return [{row[0] for row in rows if row[at]} for at in range(1, len(conditions) + 1)]
+
 
 SERVICE_CHANGED = latest(
     Service.changed_at,

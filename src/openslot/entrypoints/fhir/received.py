@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from openslot.core.errors import Malformed
+from openslot.core.errors import Invalid, Malformed
 from openslot.core.fields import problems
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir.answers import sends_json
@@ -31,6 +31,12 @@ class MalformedFields(Malformed, InvalidFields):
     sentence = Malformed.sentence
 
 
+class UnprocessableResource(Invalid):
+    """The resource is valid FHIR, but cannot be processed here."""
+
+    sentence = Invalid.sentence
+
+
 class Element(BaseModel):
     """A part of a resource; members that are not read are ignored."""
 
@@ -40,6 +46,7 @@ class Element(BaseModel):
 class Coding(Element):
     """A code."""
 
+    system: Words | None = None
     display: Words | None = None
     code: Words | None = None
 
@@ -116,6 +123,7 @@ class Received(BaseModel):
     start: Instant | None = None
     end: Instant | None = None
     minutesDuration: Annotated[int, Field(gt=0, le=2**31 - 1)] | None = None
+    serviceType: Annotated[tuple[Concept, ...], Field(strict=False)] = ()
     slot: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     basedOn: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     # Elements of FHIR that are not stored.
@@ -125,7 +133,6 @@ class Received(BaseModel):
     contained: Any = None
     extension: Any = None
     serviceCategory: Any = None
-    serviceType: Any = None
     specialty: Any = None
     appointmentType: Any = None
     reasonReference: Any = None

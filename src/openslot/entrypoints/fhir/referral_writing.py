@@ -11,11 +11,10 @@ from openslot.core.fields import problems
 from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
-from openslot.entrypoints.fhir.appointment_writing import UnprocessableResource
 from openslot.entrypoints.fhir.elements import Json, Site, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.received import Concept, Element, Ref, parse
+from openslot.entrypoints.fhir.received import Concept, Element, Ref, UnprocessableResource, parse
 from openslot.entrypoints.fhir.resource import Asked
 from openslot.entrypoints.fhir.service_request import STATUS, Row
 from openslot.referrals import commands

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from openslot.booking.models import Appointment
 from openslot.booking.queries import Condition
 from openslot.booking.slots import Booker
 from openslot.core.actor import Actor
@@ -23,13 +24,15 @@ Key = Any
 class Asked:
     """The context of a search: address and time, time zone, and actor.
 
-    With a ``booker``, only slots that they can book for their patient are free.
+    With a ``booker``, only slots that they can book for their patient are free; with an appointment
+    that is ``moving``, those to which it can move.
     """
 
     site: Site
     zone: ZoneInfo
     actor: Actor
     booker: Booker | None = None
+    moving: Appointment | None = None
 
 
 class Parameter:

@@ -1,46 +1,70 @@
 """Schedule: a practitioner at a centre, or a department's service, that can be booked."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
 from openslot.booking.queries import Condition
-from openslot.directory.models import Centre
+from openslot.directory.models import Centre, Service
 from openslot.entrypoints.fhir import dates, subject
 from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Reference, flag, read_number
-from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS
+from openslot.entrypoints.fhir.queries import OFFERED_ID, SCHEDULE_CHANGED, SUBJECTS, AnyOf
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import LOADED
+from openslot.schedules.queries import LOADED, offered
+from openslot.schedules.rules import Offered
 
 
-def show(row: Schedule, site: Site) -> Json:
+class Row(NamedTuple):
+    """A schedule with the services that it offers, and when it or one of them last changed."""
+
+    subject: Schedule
+    changed: datetime
+    offered: Sequence[Offered] = ()
+
+
+def show(row: Row, site: Site) -> Json:
     """Return the schedule; its horizon starts today, so it has a new version every day."""
-    centre = row.centre
+    schedule, centre = row.subject, row.subject.centre
     today = _today(site.now, ZoneInfo(centre.time_zone))
-    changed = subject.changed(row)
-    version = f"{meta(changed)['versionId']}-{today:%Y%m%d}"
-    practitioner, service = row.practitioner, row.service
+    version = f"{meta(row.changed)['versionId']}-{today:%Y%m%d}"
+    practitioner, service = schedule.practitioner, schedule.service
+    services: Sequence[Service | Offered] = [service] if service else row.offered
+    ids = [service.id] if service else [one.service_id for one in row.offered]
+    profession = [] if service else subject.profession(schedule, site)
+    categories = [subject.service_category(one, site) for one in services]
     return resource(
         "Schedule",
-        row.id,
-        meta(changed, version),
-        active=subject.is_bookable(row),
-        serviceCategory=subject.service_category(row, site),
-        serviceType=subject.service_type(row, site) if service else subject.profession(row, site),
-        specialty=subject.coded_specialty(row, site),
+        schedule.id,
+        meta(row.changed, version),
+        active=subject.is_bookable(schedule),
+        serviceCategory=[one for at, one in enumerate(categories) if one not in categories[:at]],
+        serviceType=[*profession, *(subject.service_type(one, site) for one in services)],
+        specialty=subject.coded_specialty(schedule, site),
         actor=[
             reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
-            reference("PractitionerRole", row.id) if practitioner else None,
-            reference("HealthcareService", service.id, service.name) if service else None,
+            reference("PractitionerRole", schedule.id) if practitioner else None,
+            *(
+                reference("HealthcareService", key, one.name)
+                for key, one in zip(ids, services, strict=True)
+            ),
             reference("Location", centre.id, centre.name),
         ],
         planningHorizon={
             "start": instant(today),
-            "end": instant(today + timedelta(days=row.horizon_days)),
+            "end": instant(today + timedelta(days=schedule.horizon_days)),
         },
     )
+
+
+def _with_offered(session: Session, rows: Sequence[Row]) -> Sequence[Row]:
+    services = offered(session, Schedule.id.in_([row.subject.id for row in rows]))
+    return [row._replace(offered=services.get(row.subject.id, ())) for row in rows]
 
 
 def _today(now: datetime, zone: ZoneInfo) -> datetime:
@@ -71,13 +95,16 @@ RESOURCE = Resource(
     name="Schedule",
     rule=Rule.PUBLIC,
     seen=by_anybody,
-    about="Practitioners at a centre, and services of departments, that can be booked.",
+    about="Practitioners at a centre, with the services they offer there, and services of "
+    "departments, that can be booked.",
     rows=SUBJECTS,
-    entities=(Schedule,),
+    entities=(Schedule, SCHEDULE_CHANGED),
     options=LOADED,
+    make=Row,
+    complete=_with_offered,
     key=Schedule.id,
     read_id=read_number,
-    changed=SUBJECT_CHANGED,
+    changed=SCHEDULE_CHANGED,
     show=show,
     parameters={
         "actor": Reference(
@@ -85,7 +112,7 @@ RESOURCE = Resource(
             {
                 "Practitioner": (Schedule.practitioner_id, read_number),
                 "PractitionerRole": (Schedule.id, read_number),
-                "HealthcareService": (Schedule.service_id, read_number),
+                "HealthcareService": (AnyOf(Schedule.service_id, OFFERED_ID), read_number),
                 "Location": (Centre.id, read_number),
             },
             path=("actor",),

@@ -14,38 +14,50 @@ from openslot.entrypoints.fhir.codes import (
 )
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import Code
+from openslot.entrypoints.fhir.queries import OFFERED_CATEGORY, OFFERED_NAME
 from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Offered
 
-CODES: Mapping[str, Any] = {
-    "service-type": Code(
-        "The name of a department's service, or a practitioner's profession; also HL7's code.",
-        Service.name,
-        system="service-type",
-        also={"specialty": (Practitioner.profession,)},
-        others={SERVICE_TYPE: (SERVICE_TYPES, (Practitioner.profession,))},
-    ),
-    "service-category": Code(
-        "The category of a department's service.", Service.category, system="service-category"
-    ),
-    "specialty": Code(
-        "The profession, or the area of expertise of a specialist; also SNOMED CT's code.",
-        Practitioner.profession,
-        Practitioner.expertise,
-        system="specialty",
-        others={SNOMED: (SPECIALTIES, (Practitioner.profession, Practitioner.expertise))},
-    ),
-}
+SPECIALTY = Code(
+    "The profession, or the area of expertise of a specialist; also SNOMED CT's code.",
+    Practitioner.profession,
+    Practitioner.expertise,
+    system="specialty",
+    others={SNOMED: (SPECIALTIES, (Practitioner.profession, Practitioner.expertise))},
+)
 
 
-def service_type(subject: Schedule, site: Site) -> list[Json | None]:
-    """Return the service of the schedule."""
-    return [site.concept("service-type", subject.service.name if subject.service else None)]
+def codes(name: Any, category: Any) -> Mapping[str, Any]:
+    """Return the parameters of codes, with the columns of the service that a practitioner offers;
+    those of departments are searched too."""
+    return {
+        "service-type": Code(
+            "The name of a service, or a practitioner's profession; also HL7's code.",
+            Service.name,
+            name,
+            system="service-type",
+            also={"specialty": (Practitioner.profession,)},
+            others={SERVICE_TYPE: (SERVICE_TYPES, (Practitioner.profession,))},
+        ),
+        "service-category": Code(
+            "The category of a service.", Service.category, category, system="service-category"
+        ),
+        "specialty": SPECIALTY,
+    }
 
 
-def service_category(subject: Schedule, site: Site) -> list[Json | None]:
-    """Return the category of the schedule's service."""
-    category = subject.service.category if subject.service else None
-    return [site.concept("service-category", category)]
+CODES = codes(OFFERED_NAME, OFFERED_CATEGORY)
+"""Parameters of schedules and of what they offer."""
+
+
+def service_type(service: Service | Offered | None, site: Site) -> Json | None:
+    """Return the name of a service."""
+    return site.concept("service-type", service.name if service else None)
+
+
+def service_category(service: Service | Offered | None, site: Site) -> Json | None:
+    """Return the category of a service."""
+    return site.concept("service-category", service.category if service else None)
 
 
 def specialty(subject: Schedule, site: Site) -> list[Json | None]:
