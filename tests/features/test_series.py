@@ -1,6 +1,7 @@
 """Series: previewed, booked all or nothing, and changed from one appointment on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -403,3 +404,29 @@ def test_one_of_a_series_stays_an_appointment_of_its_own(
         )
     )
     assert local(stored(sqlite_database)) == ["11-23 09:00", "12-07 09:00"]
+
+
+def test_a_series_takes_a_place_in_each_session(sqlite_database: Database, town: Town) -> None:
+    def set_up(session: Session) -> int:
+        service = factories.offered_service(session, town.hospital, "Class", minutes=60, places=2)
+        factories.offer(session, town.physio_at_hospital, service)
+        return service.id
+
+    service_id = sqlite_database.run(set_up)
+    for patient in (0, 1):
+        wanted = replace(
+            town.booking_request(schedule=town.physio_at_hospital, patient=patient, minutes=60),
+            service_id=service_id,
+        )
+        found = sqlite_database.read(
+            lambda session, wanted=wanted: usecases.preview(
+                work(session, SYSTEM, NOW), wanted, weeks(3)
+            )
+        )
+        assert found.is_free
+        sqlite_database.run(
+            lambda session, wanted=wanted: usecases.book(
+                work(session, SYSTEM, NOW), wanted, weeks(3)
+            )
+        )
+    assert len(stored(sqlite_database)) == 6
