@@ -27,7 +27,7 @@ FEATURES = (
 
 BOUND = {
     "public: no row about a patient": """
-        usecases.booking.place_of usecases.doctors.doctor
+        usecases.doctors.doctor
         usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments

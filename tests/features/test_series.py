@@ -1,23 +1,28 @@
 """Series: previewed, booked all or nothing, and changed from one appointment on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
-from openslot.booking import check, errors, series, together
+from openslot.booking import check, errors, series, slots, together
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.series import State
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
+from openslot.core.work import Work
 from openslot.directory.models import Profession
+from openslot.schedules.availability import Window
 from openslot.schedules.commands import ScheduleDetails, change_schedule
 from openslot.schedules.errors import BadRule
+from openslot.schedules.rules import Place
 from openslot.usecases import series as usecases
 from referring import TUESDAY_9, Dentists
 from town import Town, build_town
@@ -187,10 +192,20 @@ def test_a_preview_knows_holidays_hours_and_its_own_days(
     ]
 
 
-def test_times_far_away_cost_no_search(sqlite_database: Database, town: Town) -> None:
-    ages = [MONDAY_9, NOW - 9_999 * WEEK, MONDAY_9 + 9_999 * WEEK]
+def test_times_far_away_cost_no_search(
+    sqlite_database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+
+    def board(work: Work, places: list[Place], window: Window, **more: Any) -> slots.Board:
+        searched.append(window.days)
+        return slots.board(work, places, window, **more)
+
+    monkeypatch.setattr(series, "board", board)
+    ages = [MONDAY_9, NOW - 999 * WEEK, MONDAY_9 + 999 * WEEK]
     found = preview(sqlite_database, town, ages).times
     assert [one.state for one in found] == [State.FREE, State.TOO_SOON, State.TOO_FAR]
+    assert searched == [29]
 
 
 # Booking
@@ -389,3 +404,29 @@ def test_one_of_a_series_stays_an_appointment_of_its_own(
         )
     )
     assert local(stored(sqlite_database)) == ["11-23 09:00", "12-07 09:00"]
+
+
+def test_a_series_takes_a_place_in_each_session(sqlite_database: Database, town: Town) -> None:
+    def set_up(session: Session) -> int:
+        service = factories.offered_service(session, town.hospital, "Class", minutes=60, places=2)
+        factories.offer(session, town.physio_at_hospital, service)
+        return service.id
+
+    service_id = sqlite_database.run(set_up)
+    for patient in (0, 1):
+        wanted = replace(
+            town.booking_request(schedule=town.physio_at_hospital, patient=patient, minutes=60),
+            service_id=service_id,
+        )
+        found = sqlite_database.read(
+            lambda session, wanted=wanted: usecases.preview(
+                work(session, SYSTEM, NOW), wanted, weeks(3)
+            )
+        )
+        assert found.is_free
+        sqlite_database.run(
+            lambda session, wanted=wanted: usecases.book(
+                work(session, SYSTEM, NOW), wanted, weeks(3)
+            )
+        )
+    assert len(stored(sqlite_database)) == 6
