@@ -240,7 +240,13 @@ def test_programs_add_services_and_have_schedules_offer_them(
         "PATCH", schedule, {"services": [{"service": made.json["id"], "minutes": 15}]}
     )
     assert changed.json["services"] == [
-        {"service": made.json["id"], "name": "Shots", "mode": "in-person", "minutes": 15}
+        {
+            "service": made.json["id"],
+            "name": "Shots",
+            "mode": "in-person",
+            "minutes": 15,
+            "places": 1,
+        }
     ]
     both = program.send(
         "POST",
@@ -265,3 +271,21 @@ def test_a_profile_leads_to_each_service(
     links = re.findall(rf"/book/{offers.schedule}\?service=(\d+)", page)
     assert [int(key) for key in links] == [offers.follow_up, offers.video]
     assert "By video" in page
+
+
+def test_a_search_for_a_service_finds_who_offers_it_and_its_times(
+    client_for: ClientFor, program: Program, offers: Offers, world: World
+) -> None:
+    patient = client_for("patient-owner")
+    page = patient.get("/search?q=video+call&kind=practitioner")
+    [action] = set(re.findall(r'formaction="(/book/[^"]+)"', page.text))
+    assert action == f"/book/{offers.schedule}/hold?service={offers.video}"
+    held = patient.send(action, page=f"/book/{offers.schedule}", start=starts(page.text)[0])
+    assert "Find a quiet room." in patient.get(held.headers["Location"]).text
+    usual, video = (
+        program.get(f"/api/v1/search?q={words}&kind=practitioner")["items"]
+        for words in ("follow-up", "video+call")
+    )
+    assert [one["name"] for one in usual] == [one["name"] for one in video]
+    assert {slot["service"]["id"] for slot in usual[0]["next_free"]} == {offers.follow_up}
+    assert {slot["service"]["id"] for slot in video[0]["next_free"]} == {offers.video}

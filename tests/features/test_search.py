@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 import factories
 from factories import MONDAY_9, NOW
@@ -16,6 +17,7 @@ from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
+from openslot.directory.models import BookableBy
 from openslot.directory.search import Index, Text, said_of, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
@@ -280,3 +282,25 @@ def test_an_exact_word_counts_more_than_a_part(sqlite_database: Database, town: 
     assert names(search(sqlite_database, Search(text="prince", kinds=frozenset({"centre"}))))[
         0
     ] == ("Prince of Wales Hospital")
+
+
+def test_services_are_found_with_the_centre_and_the_practitioner_who_offer_them(
+    sqlite_database: Database, town: Town
+) -> None:
+    def offer(session: Session) -> int:
+        usual = factories.offered_service(session, None, "Consultation", minutes=30)
+        vaccination = factories.offered_service(session, None, "Flu vaccination", minutes=10)
+        inside = factories.offered_service(
+            session, None, "Peer review", minutes=30, bookable_by=BookableBy.COLLEAGUES
+        )
+        factories.offer(session, town.gp_at_hospital, usual, vaccination, inside)
+        return vaccination.id
+
+    vaccination = sqlite_database.run(offer)
+    found = search(sqlite_database, Search(text="flu vaccination"))
+    assert sorted(names(found)) == ["Prince of Wales Hospital", "Samuel Jackson"]
+    for result in found.items:
+        assert {(slot.schedule_id, slot.service_id) for slot in result.slots} == {
+            (town.gp_at_hospital, vaccination)
+        }
+    assert search(sqlite_database, Search(text="peer review")).total == 0

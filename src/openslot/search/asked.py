@@ -5,13 +5,13 @@ professions of its practitioners. Its times are those of the schedules that have
 their own.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from openslot.directory.search import Index, Matches, Text, said_of
-from openslot.search.queries import Entry, EntryKey, Where
+from openslot.search.queries import Entry, EntryKey, Offer, Where
 
 
 class NoTimes(StrEnum):
@@ -30,18 +30,22 @@ class NoTimes(StrEnum):
 
 
 class Asked(NamedTuple):
-    """The schedules whose times a result shows, or the reason why there are none."""
+    """The schedules whose times a result shows, or the reason why there are none; and of those
+    whose services were asked for, which."""
 
     schedule_ids: tuple[int, ...]
     no_times: NoTimes | None = None
+    services: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Schedules:
-    """The words of every schedule: its own, of whom or what it books, and those of its centre."""
+    """The words of every schedule: its own, of whom or what it books, those of its centre, and
+    those of each service that it offers."""
 
     own: Index[int] = field(default_factory=Index)
     around: Index[int] = field(default_factory=Index)
+    offered: Index[tuple[int, int]] = field(default_factory=Index)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
@@ -53,6 +57,9 @@ class Schedules:
                     seen.add(place.schedule_id)
                     schedules.own.add(place.schedule_id, _own(place))
                     schedules.around.add(place.schedule_id, _around(place))
+                    for offer in place.services:
+                        key = (place.schedule_id, offer.service_id)
+                        schedules.offered.add(key, [_words_of(offer)])
         return schedules
 
     def asked(self, matches: Matches[EntryKey]) -> "Wanted":
@@ -62,6 +69,7 @@ class Schedules:
                 (self.own.holding(name, words), self.around.holding(name, words))
                 for name, words in matches.asked
             ],
+            [self.offered.holding(name, words) for name, words in matches.asked],
             matches.most,
             matches.wider,
         )
@@ -69,12 +77,14 @@ class Schedules:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The schedules that contain each word of a search: in their own words, and in their centre's.
+    """The schedules that contain each word of a search: in their own words, and in their centre's;
+    and the services of schedules that contain it.
 
     ``most`` is the number of words that every result contains.
     """
 
     words: list[tuple[Set[int], Set[int]]]
+    offered: list[Set[tuple[int, int]]]
     most: int
     wider: bool
 
@@ -98,7 +108,23 @@ class Wanted:
         }
         most_words = max(word_counts.values(), default=0)
         selected = tuple(key for key, count in word_counts.items() if count == most_words)
-        return Asked(selected, None if selected else NoTimes.CHOOSE)
+        services = {
+            key: service
+            for key in selected
+            if (service := self._service(entry.place(key))) is not None
+        }
+        return Asked(selected, None if selected else NoTimes.CHOOSE, services)
+
+    def _service(self, place: Where) -> int | None:
+        """Return the service of a schedule that contains the most words, or None."""
+        counts = {
+            offer.service_id: sum(
+                (place.schedule_id, offer.service_id) in holding for holding in self.offered
+            )
+            for offer in place.services
+        }
+        best = max(counts, key=lambda service_id: counts[service_id], default=None)
+        return best if best is not None and counts[best] else None
 
     def _held(self, schedule_id: int) -> tuple[set[int], bool]:
         """Return the numbers of the words that a schedule contains.
@@ -118,7 +144,12 @@ def _own(place: Where) -> Iterable[Text]:
         Text("name", place.name),
         Text("service", place.about, said=said_of(place.about)),
         Text("expertise", place.expertise, said=said_of(place.expertise)),
+        *map(_words_of, place.services),
     ]
+
+
+def _words_of(offer: Offer) -> Text:
+    return Text("service", offer.name, said=said_of(offer.name))
 
 
 def _around(place: Where) -> Iterable[Text]:

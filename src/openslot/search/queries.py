@@ -1,18 +1,26 @@
-"""Selects of the whole directory for the search: three statements for each version of it."""
+"""Selects of the whole directory for the search: four statements for each version of it."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from openslot.directory.models import Centre, Department, Practitioner, Service
-from openslot.schedules.models import Schedule
+from openslot.directory.models import BookableBy, Centre, Department, Practitioner, Service
+from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.queries import bookable
 
 Kind = Literal["practitioner", "centre", "department"]
 EntryKey = tuple[Kind, int]
+
+
+class Offer(NamedTuple):
+    """A service that a schedule offers to everybody."""
+
+    service_id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,11 @@ class Where:
     about: str
     expertise: str = ""
     practitioner_id: int | None = None
+    services: tuple[Offer, ...] = ()
+
+    def service_name(self, service_id: int | None) -> str:
+        """Return the name of a service that the schedule offers, or an empty text."""
+        return next((one.name for one in self.services if one.service_id == service_id), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,7 @@ def entries(session: Session) -> Iterator[Entry]:
             suburb=centre.suburb,
             centre=centre.name,
         )
+    offered = _offered(session)
     for schedule, centre, practitioner, service, department in session.execute(
         select(Schedule, Centre, Practitioner, Service, Department)
         .join(Centre, Centre.id == Schedule.centre_id)
@@ -107,6 +121,7 @@ def entries(session: Session) -> Iterator[Entry]:
             about=practitioner.profession if practitioner else department.name,
             expertise=(practitioner.expertise if practitioner else None) or "",
             practitioner_id=schedule.practitioner_id,
+            services=tuple(offered[schedule.id]),
         )
         _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
         if service:
@@ -117,6 +132,20 @@ def entries(session: Session) -> Iterator[Entry]:
     yield from practitioners.values()
     yield from centres.values()
     yield from departments.values()
+
+
+def _offered(session: Session) -> defaultdict[int, list[Offer]]:
+    """Return what each schedule offers to everybody, in its order."""
+    query = (
+        select(OfferedService.schedule_id, Service.id, Service.name)
+        .join(Service)
+        .where(Service.active.is_(True), Service.bookable_by == BookableBy.PUBLIC)
+        .order_by(OfferedService.schedule_id, OfferedService.position)
+    )
+    offered: defaultdict[int, list[Offer]] = defaultdict(list)
+    for schedule_id, service_id, name in session.execute(query):
+        offered[schedule_id].append(Offer(service_id, name))
+    return offered
 
 
 def _practitioner(practitioner: Practitioner) -> Entry:

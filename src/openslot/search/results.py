@@ -1,6 +1,6 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock, Thread
@@ -217,7 +217,7 @@ def _page(
         chosen = chosen[cut]
     elif search.when is When.ANY:
         chosen = _with_earliest(work, chosen, cut.stop, days=days, booker=booker)
-    free = FreeTimes.read(work, _ids(chosen), days=days, when=search.when, booker=booker)
+    free = _times(work, chosen, days=days, when=search.when, booker=booker)
     if by_time:
         chosen = _by_time(chosen, free, only_timed=search.when is not When.ANY)
         total = len(chosen) if search.when is not When.ANY else total
@@ -233,16 +233,25 @@ def _with_earliest(
 ) -> list[_Fit]:
     """Return the results with the ``count`` earliest times, if so many have one in the next days;
     else all. Of many results this reads a small part of their times."""
-    ids = _ids(chosen)
-    if len(ids) <= MANY or days <= SOON.days:
+    if sum(len(fit.asked.schedule_ids) for fit in chosen) <= MANY or days <= SOON.days:
         return chosen
-    free = FreeTimes.read(work, ids, days=SOON.days, booker=booker)
+    free = _times(work, chosen, days=SOON.days, booker=booker)
     first = _by_time(chosen, free, only_timed=True)[:count]
     return first if len(first) == count else chosen
 
 
-def _ids(chosen: Iterable[_Fit]) -> set[int]:
-    return {key for fit in chosen for key in fit.asked.schedule_ids}
+def _times(
+    work: Work,
+    chosen: list[_Fit],
+    *,
+    days: int,
+    when: When = When.ANY,
+    booker: Booker | None,
+) -> FreeTimes:
+    """Return the free times of what the results are asked for."""
+    ids = {key for fit in chosen for key in fit.asked.schedule_ids}
+    services = {key: one for fit in chosen for key, one in fit.asked.services.items()}
+    return FreeTimes.read(work, ids, days=days, services=services, when=when, booker=booker)
 
 
 def _by_time(chosen: list[_Fit], free: FreeTimes, *, only_timed: bool) -> list[_Fit]:
@@ -289,6 +298,8 @@ def _texts(entry: Entry) -> Iterator[Text]:
     yield Text("suburb", entry.suburb)
     for offer in entry.offers:
         yield Text("service", offer, 0.6, said=said_of(offer))
+    for name in {offer.name for place in entry.places for offer in place.services}:
+        yield Text("service", name, 0.6, said=said_of(name))
     if entry.kind == "practitioner":
         for place in entry.places:
             yield Text("centre", place.centre, 0.7)

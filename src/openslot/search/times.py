@@ -1,6 +1,6 @@
 """The free times of search results: of matching schedules, and bookable by the reader."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -49,14 +49,15 @@ class FreeTimes:
         ids: Collection[int],
         *,
         days: int,
+        services: Mapping[int, int],
         when: When = When.ANY,
         booker: Booker | None = None,
     ) -> Self:
-        """Read the free times in three statements; without ``booker``, those offered to the
-        actor."""
+        """Read the free times in three statements, of the ``services`` by schedule or the usual
+        ones; without ``booker``, those offered to the actor."""
         now = work.now
         window = window_over(now, now + timedelta(days=days))
-        all_places = _places(work.session, ids)
+        all_places = _places(work.session, ids, services)
         barriers = {
             key: barrier
             for key, place in all_places.items()
@@ -97,9 +98,12 @@ def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:
     return None if is_offered(work.actor, place) else Barrier.COLLEAGUES
 
 
-def _places(session: Session, ids: Collection[int]) -> dict[int, Place]:
+def _places(
+    session: Session, ids: Collection[int], services: Mapping[int, int]
+) -> dict[int, Place]:
     bookable = known.bookable(session) if ids else {}
-    return {key: bookable[key].place for key in ids if key in bookable}
+    usual = {key: bookable[key].place for key in ids if key in bookable}
+    return {key: place.offering(services.get(key)) or place for key, place in usual.items()}
 
 
 def _filter_mask(zone_key: str, window: Window, now: datetime, when: When) -> int:

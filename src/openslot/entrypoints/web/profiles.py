@@ -125,7 +125,8 @@ def _common(entry: Entry, together: int) -> dict[str, object]:
     """Return what every profile shows: the first ``together`` free times, those of each schedule,
     or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
-    free = FreeTimes.read(context.work(), ids, days=context.settings().search_days, booker=booker)
+    days = context.settings().search_days
+    free = FreeTimes.read(context.work(), ids, days=days, services={}, booker=booker)
     favourite_keys = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,
