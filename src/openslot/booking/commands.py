@@ -11,7 +11,15 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, identifiers, needs, opening, queries, squeezing
+from openslot.booking import (
+    attendance,
+    claims,
+    identifiers,
+    needs,
+    opening,
+    queries,
+    squeezing,
+)
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
@@ -241,6 +249,7 @@ def change_status(
     if to not in CLAIMING:
         appointment.referral_use = None
     appointment.opens_record_at = opening.when_marked(work.actor, appointment, to, work.now)
+    attendance.note(work, appointment, to)
     appointment.status = to
     appointment.status_reason = why
     appointment.changed_at = work.now
@@ -338,6 +347,7 @@ def enter(
     appointment = _add(
         work, booking_request, place, span, patient, schedule, referral, status=status
     )
+    attendance.note(work, appointment, status)
     audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
     _record_special(work, appointment, place)
     if status is Status.FULFILLED:
@@ -637,6 +647,7 @@ def reschedule(
         setattr(appointment, name, value)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
     appointment.service_id = place.service_id
+    appointment.late_minutes = None
     appointment.one_a_day = key
     appointment.changed_at = work.now
     work.session.flush()

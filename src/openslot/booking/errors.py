@@ -220,6 +220,10 @@ class TooEarly(Conflict):
     """
 
 
+class NoCheckIn(Conflict):
+    """You can check in from an hour before your appointment until its end. Tell the reception."""
+
+
 class PriorityNotAllowed(Invalid):
     """Only the care team sets the priority. Leave it out."""
 

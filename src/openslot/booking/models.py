@@ -108,7 +108,9 @@ class Appointment(Base):
     diary only: it has a place of the session ``session_id``, which claims the others, or it was
     ``squeezed_in`` over time that is taken. ``service_id`` is the service that was chosen
     among those that the schedule offers. Appointments that were booked together share
-    ``series_id``, if they are of a series, or ``itinerary_id``.
+    ``series_id``, if they are of a series, or ``itinerary_id``. ``came_at`` is when the patient
+    arrived, who then has the centre's next ``day_number`` of that day, and ``called_at`` when they
+    went in; ``late_minutes`` is how late they expect to be.
 
     ``one_a_day`` combines patient, practitioner and local date. It is unique while the appointment
     is live, so that a patient has one appointment per day with a practitioner even in a race; it is
@@ -154,6 +156,10 @@ class Appointment(Base):
     status_reason: Mapped[str | None] = mapped_column(String(500))
     held_until: Mapped[datetime | None] = mapped_column(Instant)
     extensions: Mapped[int] = mapped_column(Integer, default=0)
+    came_at: Mapped[datetime | None] = mapped_column(Instant)
+    called_at: Mapped[datetime | None] = mapped_column(Instant)
+    late_minutes: Mapped[int | None] = mapped_column(Integer)
+    day_number: Mapped[int | None] = mapped_column(Integer)
     offered: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
     referral_use: Mapped[UUID | None] = mapped_column(Uuid, unique=True)

@@ -111,6 +111,16 @@ def count(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(query) or 0
 
 
+def last_number(session: Session, centre_id: int, starts: datetime, ends: datetime) -> int:
+    """Return the last number that was given at a centre to somebody of that period, or 0."""
+    query = (
+        select(func.max(Appointment.day_number))
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(at_centre(centre_id), Appointment.starts_at >= starts, Appointment.starts_at < ends)
+    )
+    return session.scalar(query) or 0
+
+
 def whole(session: Session, *where: ColumnElement[bool]) -> list[Appointment]:
     """Return the matching appointments in order of start, with all holds, also expired ones, in one
     statement."""
@@ -575,8 +585,8 @@ def _part_of(actor: Actor) -> Condition:
         relations.append(Appointment.patient_id.in_(patient_ids))
     if actor.practitioner_id is not None:
         relations.append(Schedule.practitioner_id == actor.practitioner_id)
-    if actor.centre_id is not None:
-        relations.append(Schedule.centre_id == actor.centre_id)
+    if actor.centres:
+        relations.append(Schedule.centre_id.in_(actor.centres))
     return or_(*relations)
 
 

@@ -18,6 +18,7 @@ from openslot.booking.errors import (
     InThePast,
     InvalidTransition,
     NeedsPatient,
+    NoCheckIn,
     NotForPatients,
     OffGrid,
     OnRequest,
@@ -80,11 +81,12 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Relation]] = {
     (Status.HELD, Status.BOOKED): _EVERYBODY,
     (Status.HELD, Status.EXPIRED): _EVERYBODY,
     (Status.BOOKED, Status.CANCELLED): _EVERYBODY,
-    (Status.BOOKED, Status.ARRIVED): _CARERS,
+    (Status.BOOKED, Status.ARRIVED): _EVERYBODY,
     (Status.BOOKED, Status.NO_SHOW): _CARERS,
     (Status.ARRIVED, Status.FULFILLED): _CARERS,
     # Slips of the finger are taken back; the appointment kept its time meanwhile.
     (Status.ARRIVED, Status.BOOKED): _CARERS,
+    (Status.FULFILLED, Status.ARRIVED): _CARERS,
     (Status.NO_SHOW, Status.BOOKED): _CARERS,
     (Status.CANCELLED, Status.BOOKED): _EVERYBODY,
     **{
@@ -107,6 +109,12 @@ HERE_SINCE = timedelta(minutes=30)
 ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
 
+CHECKS_IN_FROM = timedelta(hours=1)
+"""How long before the start patients say themselves that they are here, or late."""
+
+MOST_LATE = 120
+"""Minutes that somebody can be late who is still expected."""
+
 
 def relation_to(actor: Actor, appointment: Appointment) -> Relation | None:
     """What the actor is to the appointment; None for a stranger, who may not know that it
@@ -122,7 +130,7 @@ def relation_to_schedule(actor: Actor, schedule: Schedule) -> Relation | None:
         return Relation.PRACTITIONER
     if actor.is_a(Role.NETWORK_ADMIN):
         return Relation.ADMIN
-    if actor.centre_id is not None and actor.centre_id == schedule.centre_id:
+    if actor.works_at(schedule.centre_id):
         return Relation.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Relation.STAFF
     return None
 
@@ -140,7 +148,13 @@ def may_see_reason(actor: Actor, appointment: Appointment) -> bool:
     if relation is not Relation.STAFF:
         return relation is not None
     department = appointment.department
-    return actor.department_id == (department.id if department else None)
+    return cares_for_department(actor, department.id if department else None)
+
+
+def cares_for_department(actor: Actor, department_id: int | None) -> bool:
+    """Return whether staff work where this is done: in the department of the service, or at the
+    desk for what practitioners do."""
+    return actor.department_id == department_id
 
 
 def check_move(
@@ -152,13 +166,51 @@ def check_move(
     )
     if to is Status.CANCELLED:
         check_change_time(relation, appointment, now=now, cutoff=cutoff)
-    if to is Status.ARRIVED and now < appointment.starts_at - ARRIVES_EARLIEST:
-        raise TooEarly
+    if appointment.status is Status.FULFILLED and to is Status.ARRIVED:
+        _check_reopened(appointment, now)
+    elif to is Status.ARRIVED:
+        _check_arrival(relation, appointment, now)
     if to is Status.NO_SHOW and now < appointment.starts_at:
         raise TooEarly
     is_undone = appointment.status is Status.CANCELLED and to is Status.BOOKED
     if is_undone and not may_undo(appointment, now):
         raise InvalidTransition
+
+
+def _check_reopened(appointment: Appointment, now: datetime) -> None:
+    """Raise InvalidTransition if an appointment was completed too long ago to undo it."""
+    if now > appointment.changed_at + UNDONE_WITHIN:
+        raise InvalidTransition
+
+
+def _check_arrival(relation: Relation, appointment: Appointment, now: datetime) -> None:
+    """Raise TooEarly before somebody can be noted as arrived, and NoCheckIn for patients outside
+    of the time in which they check in themselves."""
+    if now < appointment.starts_at - ARRIVES_EARLIEST:
+        raise TooEarly
+    if relation is Relation.PATIENT and not may_check_in(appointment, now):
+        raise NoCheckIn
+
+
+def may_check_in(appointment: Appointment, now: datetime) -> bool:
+    """Return whether patients can say now that they are here, or late: from an hour before the
+    start until the end."""
+    return (
+        appointment.status is Status.BOOKED
+        and appointment.starts_at - CHECKS_IN_FROM <= now < appointment.ends_at
+    )
+
+
+def check_late(relation: Relation, appointment: Appointment, minutes: int, now: datetime) -> None:
+    """Refuse a note that the patient comes ``minutes`` late: InvalidTransition unless they are
+    expected, NoCheckIn as for arriving, Invalid for minutes that cannot be."""
+    if appointment.status is not Status.BOOKED:
+        raise InvalidTransition
+    _check_arrival(relation, appointment, now)
+    if not 5 <= minutes <= MOST_LATE or minutes % 5:
+        raise Invalid(
+            "Enter from 5 to {most} minutes, in steps of 5.", field="minutes", most=MOST_LATE
+        )
 
 
 def may_undo(appointment: Appointment, now: datetime) -> bool:
@@ -296,7 +348,7 @@ def may_book_others(actor: Actor, place: Place) -> bool:
     own = actor.practitioner_id is not None and actor.practitioner_id == place.practitioner_id
     if own or actor.is_a(Role.NETWORK_ADMIN):
         return True
-    return actor.centre_id == place.centre_id and not is_on_request(actor, place)
+    return actor.works_at(place.centre_id) and not is_on_request(actor, place)
 
 
 def is_on_request(actor: Actor, place: Place) -> bool:
@@ -304,7 +356,7 @@ def is_on_request(actor: Actor, place: Place) -> bool:
     who do not belong to it do."""
     return (
         place.bookable_by is BookableBy.REQUEST
-        and actor.centre_id == place.centre_id
+        and actor.works_at(place.centre_id)
         and actor.is_a(Role.STAFF)
         and actor.department_id != place.department_id
     )

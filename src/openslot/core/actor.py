@@ -19,7 +19,8 @@ class Role(StrEnum):
 class Actor:
     """The account behind an action, its role, and the patient, practitioner or staff it is.
 
-    ``role`` is None for a visitor who has not signed in. ``program`` names the key or client of a
+    ``role`` is None for a visitor who has not signed in. ``further_centres`` are those whose desk
+    the actor is at besides ``centre_id``. ``program`` names the key or client of a
     program, which acts for the network within its scopes.
     """
 
@@ -30,8 +31,18 @@ class Actor:
     practitioner_id: int | None = None
     centre_id: int | None = None
     department_id: int | None = None
+    further_centres: frozenset[int] = frozenset()
     dependents: frozenset[UUID] = frozenset()
     program: str | None = None
+
+    def works_at(self, centre_id: int) -> bool:
+        """Return whether the actor belongs to the centre, or is at its desk too."""
+        return centre_id == self.centre_id or centre_id in self.further_centres
+
+    @property
+    def centres(self) -> frozenset[int]:
+        """Return all centres that the actor belongs to."""
+        return self.further_centres | ({self.centre_id} if self.centre_id is not None else set())
 
     def acts_for(self, patient_id: UUID | None) -> bool:
         """Return whether the actor is this patient or their carer."""

@@ -1,7 +1,7 @@
-"""The system clock, and steps of years. Only entry points read the clock; rules and commands take
-``now``."""
+"""The system clock, steps of years, and local days. Only entry points read the clock; rules and
+commands take ``now``."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
 
 Day = TypeVar("Day", bound=date)
@@ -19,3 +19,9 @@ def years_after(day: Day, years: int) -> Day:
         return day.replace(year=day.year + years)
     except ValueError:
         return day.replace(year=day.year + years, month=3, day=1)
+
+
+def day_in(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the start and the end of a day as it is in ``zone``."""
+    starts = datetime.combine(day, time(), zone)
+    return starts, datetime.combine(day + timedelta(days=1), time(), zone)

@@ -354,6 +354,20 @@ class StaffMember(Base):
     waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
+class FurtherDesk(Base):
+    """Another centre whose front desk an account of staff without a department is at too."""
+
+    __tablename__ = "further_desk"
+    __table_args__ = (Index(None, "centre_id"),)
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    centre_id: Mapped[int] = mapped_column(
+        ForeignKey("centre.id"), primary_key=True, autoincrement=False
+    )
+
+
 class StaffRequest(Base):
     """Where a staff account asks to work: a centre with or without a department, or a ``place``
     that is not in the directory. It waits for an administrator."""

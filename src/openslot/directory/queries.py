@@ -23,6 +23,7 @@ from openslot.directory.models import (
     Diary,
     DirectoryChange,
     DirectoryVersion,
+    FurtherDesk,
     Patient,
     PatientMerge,
     Practitioner,
@@ -288,10 +289,12 @@ class Standing(NamedTuple):
     centre_id: int | None
     department_id: int | None
     dependents: frozenset[UUID]
+    further_centres: frozenset[int] = frozenset()
 
 
 def standing_of(session: Session, account_id: UUID) -> Standing:
-    """Return the owner of an account and their dependents, in one statement."""
+    """Return the owner of an account, their dependents and the further centres of their desk, in
+    one statement."""
     rows = session.execute(
         select(
             Patient.id,
@@ -299,18 +302,36 @@ def standing_of(session: Session, account_id: UUID) -> Standing:
             StaffMember.centre_id,
             StaffMember.department_id,
             Dependent.patient_id,
+            FurtherDesk.centre_id,
         )
         .select_from(Account)
         .outerjoin(Patient, Patient.account_id == Account.id)
         .outerjoin(Dependent, Dependent.carer_id == Patient.id)
         .outerjoin(Practitioner, Practitioner.account_id == Account.id)
         .outerjoin(StaffMember, StaffMember.account_id == Account.id)
+        .outerjoin(
+            FurtherDesk,
+            and_(FurtherDesk.account_id == Account.id, StaffMember.department_id.is_(None)),
+        )
         .where(Account.id == account_id)
     ).all()
     if not rows:
         return Standing(None, None, None, None, frozenset())
     cared_for = frozenset(row[4] for row in rows if row[4] is not None)
-    return Standing(*rows[0][:4], cared_for)
+    further = frozenset(row[5] for row in rows if row[5] is not None)
+    return Standing(*rows[0][:4], cared_for, further)
+
+
+def further_desks(session: Session, account_id: UUID) -> frozenset[int]:
+    """Return the ids of the further centres whose desk an account is at."""
+    query = select(FurtherDesk.centre_id).where(FurtherDesk.account_id == account_id)
+    return frozenset(session.scalars(query))
+
+
+def set_further_desks(session: Session, account_id: UUID, centre_ids: Collection[int]) -> None:
+    """Replace the further centres whose desk an account is at."""
+    session.execute(delete(FurtherDesk).where(FurtherDesk.account_id == account_id))
+    session.add_all(FurtherDesk(account_id=account_id, centre_id=one) for one in sorted(centre_ids))
 
 
 def dependents_of(session: Session, carer_id: UUID) -> list[tuple[Patient, Dependent]]:

@@ -68,7 +68,7 @@ def _reach(work: Work) -> Condition:
     if actor.is_a(Role.STAFF, Role.CENTRE_ADMIN):
         since = work.now - READ_OVER
         registered = queries.patients_after(work.session, actor.account_id, MADE, since=since)
-        return queries.seen_at(actor.centre_id or 0, now=work.now) | Patient.id.in_(registered)
+        return queries.seen_at(actor.centres, now=work.now) | Patient.id.in_(registered)
     return queries.anybody()
 
 
@@ -250,7 +250,7 @@ def may_change(work: Work, patient_id: UUID) -> bool:
     if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
         return True
     if actor.is_a(Role.STAFF, Role.CENTRE_ADMIN) and queries.is_seen_at(
-        work, actor.centre_id or 0, patient_id
+        work, actor.centres, patient_id
     ):
         return True
     if access.may_read(work, patient_id) is Access.CARE:

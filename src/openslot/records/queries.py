@@ -189,24 +189,24 @@ def anybody() -> ColumnElement[bool]:
     return true()
 
 
-def seen_at(centre_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Match patients who have, had or were to have an appointment at a centre."""
-    return Patient.id.in_(_patients_at(centre_id, now))
+def seen_at(centre_ids: Collection[int], *, now: datetime) -> ColumnElement[bool]:
+    """Match patients who have, had or were to have an appointment at one of the centres."""
+    return Patient.id.in_(_patients_at(centre_ids, now))
 
 
-def is_seen_at(work: Work, centre_id: int, patient_id: UUID) -> bool:
+def is_seen_at(work: Work, centre_ids: Collection[int], patient_id: UUID) -> bool:
     """Return True for one of these patients; one statement."""
-    query = _patients_at(centre_id, work.now).where(Appointment.patient_id == patient_id)
+    query = _patients_at(centre_ids, work.now).where(Appointment.patient_id == patient_id)
     return work.session.scalar(query.limit(1)) is not None
 
 
-def _patients_at(centre_id: int, now: datetime) -> Any:
+def _patients_at(centre_ids: Collection[int], now: datetime) -> Any:
     not_expired = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
     return (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(
-            Schedule.centre_id == centre_id,
+            Schedule.centre_id.in_(centre_ids),
             Appointment.patient_id.is_not(None),
             Appointment.status != Status.EXPIRED,
             not_expired,

@@ -284,12 +284,12 @@ def at_place(actor: Actor) -> Condition:
         return or_(
             WaitingEntry.practitioner_id == actor.practitioner_id, WaitingEntry.schedule_id.in_(own)
         )
-    here = Schedule.centre_id == actor.centre_id
+    here = Schedule.centre_id.in_(actor.centres)
     return or_(
         WaitingEntry.schedule_id.in_(select(Schedule.id).where(here)),
         WaitingEntry.practitioner_id.in_(select(Schedule.practitioner_id).where(here)),
         exists().where(
-            WaitingCentre.entry_id == WaitingEntry.id, WaitingCentre.centre_id == actor.centre_id
+            WaitingCentre.entry_id == WaitingEntry.id, WaitingCentre.centre_id.in_(actor.centres)
         ),
     )
 

@@ -1,6 +1,6 @@
 """Dashboards of all roles."""
 
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for, count_for
 from openslot.core import outbox
 from openslot.core.actor import Actor
+from openslot.core.clock import day_in
 from openslot.department_requests import queries as requests
 from openslot.department_requests.models import State
 from openslot.directory import queries as directory
@@ -57,7 +58,7 @@ def practitioner_page(practitioner_id: int) -> str:
     now = context.now()
     places = schedules.practitioner_places(context.reader(), practitioner_id)
     zone = next((place.zone for place in places.values()), _own_zone())
-    starts, ends = _day(now, zone)
+    starts, ends = day_in(now.astimezone(zone).date(), zone)
     mine = booking.of_practitioner(practitioner_id)
     today = appointments_for(
         context.work(), mine, booking.showing(now), booking.between(starts, ends)
@@ -88,7 +89,7 @@ def staff_page(actor: Actor) -> str:
     now = context.now()
     centre = directory.centre(context.reader(), actor.centre_id or 0, inactive=True)
     zone = ZoneInfo(centre.time_zone)
-    starts, ends = _day(now, zone)
+    starts, ends = day_in(now.astimezone(zone).date(), zone)
     at_centre = booking.at_centre(centre.id)
     department_id = actor.department_id or 0
     own = booking.in_department(department_id)
@@ -135,7 +136,7 @@ def admin_page(actor: Actor) -> str:
     """Render an administrator's dashboard: problems first, then figures."""
     now = context.now()
     zone = _own_zone()
-    starts, ends = _day(now, zone)
+    starts, ends = day_in(now.astimezone(zone).date(), zone)
     scope = () if actor.centre_id is None else (booking.at_centre(actor.centre_id),)
     live = booking.live()
     return render_template(
@@ -157,15 +158,6 @@ def admin_page(actor: Actor) -> str:
 
 def _own_zone() -> ZoneInfo:
     return ZoneInfo(context.settings().time_zone)
-
-
-def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the start and end of the local day of ``now``."""
-    today = now.astimezone(zone).date()
-    return (
-        datetime.combine(today, time(0), zone),
-        datetime.combine(today + timedelta(days=1), time(0), zone),
-    )
 
 
 def _waiting(listed: list[Listed]) -> list[Listed]:

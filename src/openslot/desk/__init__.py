@@ -1,0 +1,1 @@
+"""The front desk of a centre: its day, who waits, and checking in."""

@@ -1,0 +1,131 @@
+"""The appointments of a centre's day, as the front desk shows them."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries as booking
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import Condition
+from openslot.core.births import BirthDate
+from openslot.core.work import Work
+from openslot.desk.rules import Standing, standing
+from openslot.directory.models import Patient, Practitioner, Room, Service
+from openslot.schedules.models import Absence, Schedule
+from openslot.schedules.queries import Chosen
+
+
+class Entry(NamedTuple):
+    """An appointment of the day with what a desk says of it; it is read as columns, since a day of
+    a large centre has hundreds."""
+
+    id: UUID
+    schedule_id: int
+    starts_at: datetime
+    ends_at: datetime
+    status: Status
+    priority: Priority
+    came_at: datetime | None
+    called_at: datetime | None
+    late_minutes: int | None
+    day_number: int | None
+    reason: str | None
+    task: str | None
+    service_name: str | None
+    department_id: int | None
+    with_whom: str
+    room: str | None
+    patient_id: UUID | None
+    patient_name: str | None
+    born: BirthDate | None
+    phone: str | None
+    email: str | None
+    medicare_number: str | None
+
+    @property
+    def standing(self) -> Standing:
+        """Return how the patient stands."""
+        return standing(self.status, self.called_at, self.late_minutes)
+
+
+_ENTRIES = (
+    select(
+        Appointment.id,
+        Appointment.schedule_id,
+        Appointment.starts_at,
+        Appointment.ends_at,
+        Appointment.status,
+        Appointment.priority,
+        Appointment.came_at,
+        Appointment.called_at,
+        Appointment.late_minutes,
+        Appointment.day_number,
+        Appointment.reason,
+        Appointment.task,
+        Chosen.name,
+        Service.department_id,
+        func.coalesce(Practitioner.name, Service.name),
+        Room.name,
+        Patient.id,
+        Patient.name,
+        Patient.born,
+        Patient.phone,
+        Patient.email,
+        Patient.medicare_number,
+    )
+    .select_from(Appointment)
+    .join(Schedule, Schedule.id == Appointment.schedule_id)
+    .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+    .outerjoin(Service, Service.id == Schedule.service_id)
+    .outerjoin(Chosen, Chosen.id == Appointment.service_id)
+    .outerjoin(Room, Room.diary_id == Appointment.room_diary_id)
+    .outerjoin(Patient, Patient.id == Appointment.patient_id)
+    .order_by(Appointment.starts_at, Appointment.id)
+)
+
+
+def entries(
+    work: Work, centre_id: int, starts: datetime, ends: datetime, *where: Condition
+) -> list[Entry]:
+    """Return what begins at the centre in the period, in order and in one statement; of staff of a
+    department only what is done there."""
+    query = _ENTRIES.where(
+        booking.seen_by(work.actor, work.now),
+        booking.at_centre(centre_id),
+        booking.showing(work.now),
+        Appointment.starts_at >= starts,
+        Appointment.starts_at < ends,
+        *where,
+    )
+    if work.actor.department_id is not None:
+        query = query.where(Service.department_id == work.actor.department_id)
+    return [Entry._make(row) for row in work.session.execute(query)]
+
+
+def expected(
+    session: Session, centre_id: int, starts: datetime, ends: datetime
+) -> list[Appointment]:
+    """Return the booked appointments of a centre that start in the period, in order."""
+    return booking.appointments(
+        session,
+        booking.at_centre(centre_id),
+        Appointment.status == Status.BOOKED,
+        Appointment.starts_at >= starts,
+        Appointment.starts_at <= ends,
+    )
+
+
+def is_here() -> Condition:
+    """Match appointments whose patient has come and has a number."""
+    return (Appointment.status == Status.ARRIVED) & Appointment.came_at.is_not(None)
+
+
+def absences(work: Work, diary_ids: list[int], starts: datetime, ends: datetime) -> list[Absence]:
+    """Return the absences of the diaries that overlap the period, in one statement."""
+    query = select(Absence).where(
+        Absence.diary_id.in_(diary_ids), Absence.ends_at > starts, Absence.starts_at < ends
+    )
+    return list(work.session.scalars(query.order_by(Absence.starts_at, Absence.id)))
