@@ -129,3 +129,28 @@ def absences(work: Work, diary_ids: list[int], starts: datetime, ends: datetime)
         Absence.diary_id.in_(diary_ids), Absence.ends_at > starts, Absence.starts_at < ends
     )
     return list(work.session.scalars(query.order_by(Absence.starts_at, Absence.id)))
+
+
+class Number(NamedTuple):
+    """A number of the day, as the waiting room sees it: nothing about who it is."""
+
+    number: int
+    called_at: datetime | None
+    room: str | None
+
+
+def numbers(session: Session, centre_id: int, starts: datetime, ends: datetime) -> list[Number]:
+    """Return the numbers of those who are at a centre, in the order in which they came."""
+    query = (
+        select(Appointment.day_number, Appointment.called_at, Room.name)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .outerjoin(Room, Room.diary_id == Appointment.room_diary_id)
+        .where(
+            booking.at_centre(centre_id),
+            is_here(),
+            Appointment.starts_at >= starts,
+            Appointment.starts_at < ends,
+        )
+        .order_by(Appointment.came_at, Appointment.day_number)
+    )
+    return [Number(number or 0, called, room) for number, called, room in session.execute(query)]

@@ -33,6 +33,9 @@ SIGN_INS = Limit(60, HOUR)
 MAILS = Limit(5, HOUR)
 """Mails about an account to one address, requested without signing in."""
 
+CHECK_INS = Limit(600, HOUR)
+"""Check-ins at one centre by those who have not signed in, from any address."""
+
 POSTS: Mapping[str, Limit] = {
     "accounts.sign_in": Limit(300, MINUTE),
     "accounts.sign_up": Limit(1000, HOUR),
@@ -42,6 +45,7 @@ POSTS: Mapping[str, Limit] = {
     "accounts.send_confirmation": Limit(10, HOUR),
     "api_tokens.create": Limit(300, MINUTE),
     "api_tokens.refresh": Limit(600, MINUTE),
+    "check_in.kiosk": Limit(200, HOUR),
     "dependents.offer": Limit(30, HOUR),
     "hand_over.take_over": Limit(60, HOUR),
     "profile_security.password": Limit(30, HOUR),
@@ -84,6 +88,11 @@ def search(actor: Actor) -> None:
     """Count a search of the account or the address, or raise RateLimited; programs are exempt."""
     if actor.program is None:
         _take(f"search {actor.account_id or network_of(request.remote_addr)}", SEARCHES)
+
+
+def check_in(centre_id: int) -> None:
+    """Count a check-in at the centre by somebody who has not signed in, or raise RateLimited."""
+    _take(f"check-in {centre_id}", CHECK_INS)
 
 
 def sign_in(account_id: object) -> None:

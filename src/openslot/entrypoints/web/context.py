@@ -35,9 +35,11 @@ ZONE = "tz"
 
 TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
 
-LOOKS, STAYS = "accounts.session_left", "accounts.stay_signed_in"
-"""Endpoints that ask how long a session lasts: the first does not count as using it, the second
-always does."""
+LOOKS = frozenset({"accounts.session_left", "desk.now"})
+"""Endpoints that a page asks by itself, which does not count as using the session."""
+
+STAYS = "accounts.stay_signed_in"
+"""Endpoint that always counts as using the session."""
 
 __all__ = [
     "account",
@@ -103,7 +105,7 @@ def _account_of_session() -> Account | None:
     account, row = account_and_session
     g.is_proved = sessions.is_proved(reading_by(visitor()), row)
     used = row.seen_at
-    is_due = sessions.is_stale(row, now=now()) and request.endpoint != LOOKS
+    is_due = sessions.is_stale(row, now=now()) and request.endpoint not in LOOKS
     if is_due or request.endpoint == STAYS:
         write_by(visitor(), sessions.touch_session, token)
         used = now()
