@@ -373,6 +373,11 @@ def offered_to(actor: Actor, place: Place) -> list[Place]:
     return [one for one in place.for_each() if one.services and is_offered(actor, one)]
 
 
+def first_offered(actor: Actor, place: Place) -> Place:
+    """Return the place for the first of its services that is offered to the actor, or as it is."""
+    return next(iter(offered_to(actor, place)), place)
+
+
 def is_of(place: Place, appointment: Appointment) -> bool:
     """Return whether an appointment can be moved to the place: it is of the same schedule, or of
     another of the same practitioner."""

@@ -19,6 +19,7 @@ from openslot.booking.slots import slots
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.demo.care import Scene, read_care, write_care
+from openslot.demo.desk import DESK, plan_desk, settle_desk
 from openslot.demo.network import Invented
 from openslot.demo.plan import Plan, Planned
 from openslot.directory import queries as directory
@@ -77,7 +78,7 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
     places = list(schedule_queries.places(work.session).values())
     _write_absences(work, places)
     patients, _ = directory.patients(work.session, limit=1000, offset=0)
-    plan = _plan(work, invented, places, patients)
+    plan, desk = _plan(work, invented, places, patients)
     written = [
         (appointment, _write(work, appointment, plan.rng))
         for appointment in progress.track(
@@ -85,6 +86,7 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
         )
     ]
     _write_class(work, plan, places, patients)
+    settle_desk([appointment for planned, appointment in written if planned in desk], work.now)
     _write_ratings(work.session, plan)
     work.session.flush()
     scene = Scene(work, read_care(), plan.rng, written, places)
@@ -175,7 +177,8 @@ def _midnight(now: datetime, days: int, zone: ZoneInfo = SYDNEY) -> datetime:
 
 def _plan(
     work: Work, invented: Invented, places: Sequence[Place], patients: Sequence[Patient]
-) -> Plan:
+) -> tuple[Plan, list[Planned]]:
+    """Return the plan, and the part of it that is today at the centre with the desk."""
     window = window_over(work.now - PAST, work.now + COMING)
     ids = {diary for place in places for diary in place.read_ids}
     taken = diaries.taken(work.session, ids, window)
@@ -185,9 +188,19 @@ def _plan(
     for email in FULL_TODAY:
         place = next(place for place in places if place.practitioner_email == email)
         _plan_today(plan, place, _patients_near(patients, place), work.now)
+    desk = _plan_desk(plan, work, places, patients)
     for place in places:
         _plan_place(plan, place, _patients_near(patients, place), work.now)
-    return plan
+    return plan, desk
+
+
+def _plan_desk(
+    plan: Plan, work: Work, places: Sequence[Place], patients: Sequence[Patient]
+) -> list[Planned]:
+    centre = directory.centre_by(work.session, Centre.name == DESK)
+    here = [place for place in places if centre is not None and place.centre_id == centre.id]
+    near = [patient for patient in _patients_near(patients, here[0]) if patient is not None]
+    return plan_desk(plan, here, near, _day(work.now, here[0].zone, 0), work.now)
 
 
 def _patients_near(patients: Sequence[Patient], place: Place) -> list[Patient | None]:

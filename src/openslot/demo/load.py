@@ -54,6 +54,7 @@ LOGINS = (
     Login("Practitioner (pathologist)", "toby@gmail.com", FILE_PASSWORD),
     Login("Practitioner (GP)", "samuel@gmail.com", FILE_PASSWORD),
     Login("Department staff", "staff@demo.example", PASSWORD),
+    Login("Receptionist", "desk@demo.example", PASSWORD),
     Login("Centre administrator", "centre@demo.example", PASSWORD),
     Login("Network administrator", MARKER, PASSWORD),
 )

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core.actor import Role
 from openslot.core.work import Work
+from openslot.demo.desk import DESK
 from openslot.demo.network import Invented, email_of, open_account
 from openslot.directory import commands as directory
 from openslot.directory.details import PatientDetails
@@ -35,10 +36,11 @@ _FICTION = (
 
 
 def open_logins(work: Work, password_hash: str) -> None:
-    """Create an account for department staff, a centre administrator and a network
+    """Create an account for department staff, a receptionist, a centre administrator and a network
     administrator."""
     for email, name, role, centre, department in (
         ("staff@demo.example", "Nora Demo", Role.STAFF, *STAFF_AT),
+        ("desk@demo.example", "Dora Demo", Role.STAFF, DESK, None),
         ("centre@demo.example", "Carl Demo", Role.CENTRE_ADMIN, ADMINISTERED, None),
         ("admin@demo.example", "Ada Demo", Role.NETWORK_ADMIN, None, None),
     ):

@@ -16,7 +16,7 @@ from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.desk import queries
 from openslot.desk.errors import NotHere
-from openslot.desk.rules import has_initial
+from openslot.desk.rules import begins
 
 
 def call(work: Work, appointment_id: UUID) -> Appointment:
@@ -53,7 +53,7 @@ def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appoi
         for appointment in expected
         if appointment.patient is not None
         and appointment.patient.born == born
-        and has_initial(appointment.patient.name, initial)
+        and begins(appointment.patient.name, initial[:1])
         and may_check_in(appointment, work.now)
     ]
     if len({appointment.patient_id for appointment in matches}) != 1:

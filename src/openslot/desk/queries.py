@@ -40,10 +40,9 @@ class Entry(NamedTuple):
     room: str | None
     patient_id: UUID | None
     patient_name: str | None
-    born: BirthDate | None
-    phone: str | None
-    email: str | None
-    medicare_number: str | None
+    born: BirthDate | None = None
+    phone: str | None = None
+    medicare_number: str | None = None
 
     @property
     def standing(self) -> Standing:
@@ -69,12 +68,8 @@ _ENTRIES = (
         Service.department_id,
         func.coalesce(Practitioner.name, Service.name),
         Room.name,
-        Patient.id,
+        Appointment.patient_id,
         Patient.name,
-        Patient.born,
-        Patient.phone,
-        Patient.email,
-        Patient.medicare_number,
     )
     .select_from(Appointment)
     .join(Schedule, Schedule.id == Appointment.schedule_id)
@@ -87,18 +82,21 @@ _ENTRIES = (
 )
 
 
+_DETAILS = (Patient.born, Patient.phone, Patient.medicare_number)
+
+
 def entries(
-    work: Work, centre_id: int, starts: datetime, ends: datetime, *where: Condition
+    work: Work, centre_id: int, starts: datetime, ends: datetime, *, detailed: bool = False
 ) -> list[Entry]:
-    """Return what begins at the centre in the period, in order and in one statement; of staff of a
-    department only what is done there."""
-    query = _ENTRIES.where(
+    """Return what begins at the centre in the period, in order and in one statement; for staff of a
+    department only what is done there. Lists need the patients' details too."""
+    query = _ENTRIES.add_columns(*_DETAILS) if detailed else _ENTRIES
+    query = query.where(
         booking.seen_by(work.actor, work.now),
         booking.at_centre(centre_id),
         booking.showing(work.now),
         Appointment.starts_at >= starts,
         Appointment.starts_at < ends,
-        *where,
     )
     if work.actor.department_id is not None:
         query = query.where(Service.department_id == work.actor.department_id)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from openslot.booking.models import Status
+from openslot.booking.rules import cares_for_department
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.folding import folded
@@ -45,13 +46,24 @@ def check_desk(actor: Actor, centre_id: int) -> None:
         raise NotFound
 
 
+def is_receptionist(actor: Actor) -> bool:
+    """Return whether the actor works at the desk of a centre, and in no department."""
+    return actor.is_a(Role.STAFF) and actor.centre_id is not None and actor.department_id is None
+
+
 def is_at_desk(actor: Actor, place: Place) -> bool:
     """Return whether the actor's desk shows the schedule: staff of a department have that of their
     department, all others that of the whole centre."""
     return not actor.is_a(Role.STAFF) or actor.department_id in (None, place.department_id)
 
 
-def has_initial(name: str, initial: str) -> bool:
-    """Return whether one of the names of somebody begins with this letter."""
-    letter = folded(initial)[:1]
-    return letter != "" and any(word.startswith(letter) for word in folded(name).split())
+def sees_reasons(actor: Actor, department_id: int | None) -> bool:
+    """Return whether the desk shows why patients come for what a department, or a practitioner,
+    does; see :func:`openslot.booking.rules.may_see_reason`."""
+    return actor.is_a(Role.STAFF) and cares_for_department(actor, department_id)
+
+
+def begins(name: str, text: str) -> bool:
+    """Return whether one of the names of somebody begins so, or all of them together."""
+    sought, whole = folded(text), folded(name)
+    return sought != "" and (whole.startswith(sought) or f" {sought}" in whole)

@@ -1,5 +1,6 @@
 """Accounts of staff, practitioners and administrators: creating and deactivating them."""
 
+from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
@@ -181,3 +182,19 @@ def check_confirmed(work: Work, account: Account) -> None:
 def record_link(work: Work, account_id: UUID) -> None:
     """Record in the audit log that an administrator created a link to an account."""
     audit.record(work, "account.link-made", identity.subject_of(account_id))
+
+
+def set_desks(work: Work, account_id: UUID, centre_ids: Collection[int]) -> None:
+    """Set the further centres whose front desk somebody is at; administrators of the network decide
+    on it. Raises Invalid unless they are staff without a department."""
+    if not work.actor.is_a(Role.NETWORK_ADMIN):
+        raise Forbidden
+    account = managed_account(work, account_id)
+    member = queries.staff_member(work.session, account_id)
+    if account.role != Role.STAFF or member is None or member.department_id is not None:
+        raise Invalid("Only staff without a department are at a front desk.", field="desks")
+    further = {queries.centre(work.session, one).id for one in centre_ids} - {member.centre_id}
+    queries.set_further_desks(work.session, account_id, further)
+    audit.record(
+        work, "account.desks-set", identity.subject_of(account_id), centres=sorted(further)
+    )

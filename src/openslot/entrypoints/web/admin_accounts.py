@@ -14,6 +14,7 @@ from wtforms import EmailField, SelectField, StringField
 from openslot.core.actor import Role
 from openslot.core.work import Work
 from openslot.directory import moving, queries, staff
+from openslot.directory.models import Centre, StaffMember
 from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, asked, context, reading
@@ -103,8 +104,32 @@ def show(account_id: UUID) -> str:
         department=queries.department(session, member.department_id, inactive=True)
         if member and member.department_id
         else None,
+        desks=_desks(account, member),
+        further=queries.further_desks(session, account_id),
         zone=own_zone(),
         is_own=account_id == context.account().id,
+    )
+
+
+def _desks(account: Account, member: StaffMember | None) -> list[Centre]:
+    """Return the centres whose desk the account can be at too, if the reader decides on that."""
+    is_receptionist = member is not None and member.department_id is None
+    is_decided_here = context.actor().is_a(Role.NETWORK_ADMIN) and account.role == Role.STAFF
+    if member is None or not (is_receptionist and is_decided_here):
+        return []
+    return [one for one in queries.centres(context.reader()) if one.id != member.centre_id]
+
+
+@pages.post("/admin/accounts/<uuid:account_id>/desks")
+@access.allow(access.NETWORK_ADMINS, fresh=True)
+def set_desks(account_id: UUID) -> ResponseReturnValue:
+    """Set the further centres whose front desk somebody is at."""
+    chosen = [
+        int(one) for one in request.form.getlist("desks") if one.isdecimal() and len(one) < 10
+    ]
+    context.write(staff.set_desks, account_id, chosen)
+    return see_other(
+        url_for("admin_accounts.show", account_id=account_id), _("The front desks are saved.")
     )
 
 

@@ -17,6 +17,7 @@ from openslot.booking.queries import for_move
 from openslot.booking.rules import (
     Relation,
     may_book_others,
+    may_check_in,
     may_reschedule,
     may_undo,
     moves_now,
@@ -28,6 +29,7 @@ from openslot.core.errors import DomainError, Malformed
 from openslot.department_requests.models import ServiceRequest
 from openslot.department_requests.queries import of_appointment
 from openslot.department_requests.rules import relation_to
+from openslot.desk import commands as desk
 from openslot.entrypoints.appointment_calendar import appointment_calendar
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
@@ -169,6 +171,34 @@ def set_status(appointment_id: UUID) -> BaseResponse:
             raise  # the page of the error returns the text
         flash(sentence_of(error), "bad")
     return redirect(reading.own_path("back", _url("show", appointment_id)), 303)
+
+
+@pages.post("/here")
+@access.allow(access.PATIENTS)
+def check_in(appointment_id: UUID) -> BaseResponse:
+    """Say that the patient is here, from an hour before."""
+    try:
+        _change(appointment_id, Status.ARRIVED)
+    except DomainError as error:
+        flash(sentence_of(error), "bad")
+    else:
+        flash(_("The reception knows that you are here. Take a seat."), "good")
+    return _to_appointment(appointment_id)
+
+
+@pages.post("/late")
+@access.allow(access.PATIENTS)
+def run_late(appointment_id: UUID) -> BaseResponse:
+    """Say that the patient comes late, or on time after all."""
+    minutes = reading.number("minutes", 0)
+    try:
+        context.write(desk.run_late, appointment_id, minutes)
+    except DomainError as error:
+        flash(sentence_of(error), "bad")
+    else:
+        late = _("The reception knows that you are late.")
+        flash(late if minutes else _("The reception expects you on time."), "good")
+    return _to_appointment(appointment_id)
 
 
 @pages.get("/amend")
@@ -342,6 +372,7 @@ def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
         "moves": {str(to) for to in moves_now(relation, appointment, now=now, cutoff=cutoff)},
         "may_move": may_reschedule(relation, appointment, now=now, cutoff=cutoff),
         "until": appointment.starts_at - cutoff,
+        "checks_in": relation is Relation.PATIENT and may_check_in(appointment, now),
         "joins": appointment.starts_at - JOINS_FROM <= now <= appointment.ends_at,
     }
 

@@ -6,14 +6,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from openslot.booking.rules import cares_for_department, is_offered, offered_to
+from openslot.booking.rules import first_offered, is_offered
 from openslot.booking.slots import free_starts
-from openslot.core.actor import Role
 from openslot.core.clock import day_in
 from openslot.core.work import Work
 from openslot.desk import queries
 from openslot.desk.queries import Entry
-from openslot.desk.rules import DUE_WITHIN, Standing, is_at_desk
+from openslot.desk.rules import DUE_WITHIN, Standing, is_at_desk, sees_reasons
 from openslot.entrypoints.web.formats import clock_time
 from openslot.schedules import known
 from openslot.schedules import queries as schedules
@@ -66,9 +65,9 @@ class Block:
     shows_reason: bool = False
 
     @property
-    def is_short(self) -> bool:
-        """Return whether there is room only for a name."""
-        return self.ticks < SHORT
+    def place(self) -> str:
+        """Return the classes of the rows that it takes."""
+        return f"r{self.start} n{self.ticks}{' short' if self.ticks < SHORT else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,20 +232,18 @@ class _Layout:
 
     def _of_entry(self, entry: Entry) -> Block:
         span = self._relative(span_between(entry.starts_at, entry.ends_at))
-        actor = self.work.actor
-        sees = actor.is_a(Role.STAFF) and cares_for_department(actor, entry.department_id)
         return Block(
             span.start,
             span.end - span.start,
             self._clock(span.start),
             entry,
-            shows_reason=sees,
+            shows_reason=sees_reasons(self.work.actor, entry.department_id),
         )
 
     def _add_gaps(self, columns: Mapping[int, Column], window: Window) -> None:
         """Add the free starts of what the reader can book."""
         places = {
-            key: next(iter(offered_to(self.work.actor, one.place)), one.place)
+            key: first_offered(self.work.actor, one.place)
             for key, one in self.here.items()
             if key in columns
         }

@@ -9,7 +9,7 @@ from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import check_may_enter, may_book_others, offered_to
+from openslot.booking.rules import check_may_enter, first_offered, may_book_others
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
@@ -96,7 +96,7 @@ def place_of(schedule_id: int) -> Place:
         raise NotFound
     place = found.place.offering(service_id()) or found.place
     if service_id() is None:
-        place = next(iter(offered_to(context.actor(), place)), place)
+        place = first_offered(context.actor(), place)
     in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
     return place.for_emergency() if in_emergency else place
 

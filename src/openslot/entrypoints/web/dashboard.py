@@ -5,7 +5,8 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
 from openslot.booking import queries as booking
@@ -16,6 +17,7 @@ from openslot.core.actor import Role
 from openslot.core.errors import Invalid, Malformed, NotFound
 from openslot.core.fields import Details, OptionalText, first_problem
 from openslot.core.work import Work
+from openslot.desk.rules import is_receptionist
 from openslot.directory import own
 from openslot.directory import queries as directory
 from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
@@ -40,13 +42,15 @@ MOST_CHANGED = 20
 
 @pages.get("")
 @access.allow(access.SIGNED_IN)
-def show() -> str:
-    """Show the dashboard of the reader's role."""
+def show() -> ResponseReturnValue:
+    """Show the dashboard of the reader's role; a receptionist's is the front desk."""
     actor = context.actor()
     if actor.patient_id is not None:
         return patient_page(actor.patient_id)
     if actor.practitioner_id is not None:
         return practitioner_page(actor.practitioner_id)
+    if is_receptionist(actor):
+        return redirect(url_for("desk.show"), 303)
     if actor.is_a(Role.STAFF):
         return staff_page(actor)
     return admin_page(actor)

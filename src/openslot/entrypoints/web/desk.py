@@ -17,11 +17,12 @@ from openslot.booking import commands as booking
 from openslot.booking.models import Status
 from openslot.booking.rules import check_late, may_reschedule, moves_now
 from openslot.core.actor import Role
+from openslot.core.clock import day_in
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.transitions import allowed
 from openslot.core.work import Work
-from openslot.desk import commands
-from openslot.desk.rules import Standing, check_desk, standing
+from openslot.desk import commands, queries
+from openslot.desk.rules import Standing, check_desk, sees_reasons, standing
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre
 from openslot.entrypoints.problems import sentence_of
@@ -113,13 +114,12 @@ def view() -> View:
     check_desk(context.actor(), centre_id)
     centre = directory.centre(context.reader(), centre_id)
     today = context.now().astimezone(ZoneInfo(centre.time_zone)).date()
-    only = (value for value in request.values.getlist("only") if value.isdecimal())
     return View(
         centre,
         reading.optional_day("day") or today,
         today,
         reading.option("by", By, By.PEOPLE),
-        frozenset(int(value) for value in only if len(value) < 10),
+        frozenset(reading.numbers("only")),
     )
 
 
@@ -160,7 +160,7 @@ def show() -> str:
 @access.allow(access.EDITORS)
 def now() -> BaseResponse:
     """Return the part of the board that changes by itself, if it has changed."""
-    page = render_template("desk/_now.html", **_shown(view()))
+    page = render_template("desk/_polled.html", **_shown(view()))
     answer = Response(page)
     answer.set_etag(hashlib.sha256(page.encode()).hexdigest()[:32], weak=True)
     return answer.make_conditional(request)
@@ -170,7 +170,7 @@ def _shown(shown: View) -> dict[str, Any]:
     drawn = board(shown)
     pressed = reading.optional_id("pressed")
     at_hand = {entry.id: entry for entry in drawn.entries}
-    undo = MARKS[reading.text("mark")].undo if reading.text("mark") in MARKS else None
+    mark = MARKS.get(reading.text("mark"))
     return {
         "view": shown,
         "board": drawn,
@@ -178,7 +178,8 @@ def _shown(shown: View) -> dict[str, Any]:
         "now": context.now(),
         "every": EVERY,
         "pressed": at_hand.get(pressed) if pressed else None,
-        "undo": undo,
+        "is_new": mark is None,
+        "undo": mark.undo if mark else None,
     }
 
 
@@ -244,20 +245,19 @@ def listing() -> str:
     shown = view()
     kind = reading.text("show") if reading.text("show") in LISTS else ""
     paper = reading.text("paper")
-    drawn = board(shown)
-    template = "desk/labels.html" if paper == "labels" else "desk/list.html"
+    work, (starts, ends) = context.work(), day_in(shown.day, shown.zone)
+    entries = [
+        entry
+        for entry in queries.entries(work, shown.centre.id, starts, ends, detailed=True)
+        if entry.standing in LISTS[kind] and (not shown.only or entry.schedule_id in shown.only)
+    ]
     return render_template(
-        template,
+        "desk/labels.html" if paper == "labels" else "desk/list.html",
         view=shown,
         kind=kind,
         is_calls=paper == "calls",
-        entries=drawn.of(*LISTS[kind]),
-        reasons={
-            block.entry.id
-            for column in drawn.columns
-            for block in column.blocks
-            if block.entry and block.shows_reason
-        },
+        entries=entries,
+        sees_reasons=lambda entry: sees_reasons(work.actor, entry.department_id),
     )
 
 

@@ -16,14 +16,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import DailyLimitReached, SlotTaken
 from openslot.booking.models import Appointment
-from openslot.booking.rules import offered_to
+from openslot.booking.rules import first_offered, is_offered, offered_to
 from openslot.booking.slots import Slot, slots
 from openslot.core.births import BirthDate
 from openslot.core.clock import day_in
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.language import settled
 from openslot.core.work import Work
-from openslot.desk.rules import check_desk, is_at_desk
+from openslot.desk.rules import begins, check_desk, is_at_desk
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -43,8 +43,8 @@ from openslot.usecases import desk
 
 pages = Blueprint("desk_booking", __name__, url_prefix="/desk")
 
-MATCHES = 8
-"""Patients that are listed; more letters find the others."""
+LOOKED_AT, LISTED = 40, 8
+"""Patients that are looked at, and those that are listed of them; more letters find the others."""
 
 LONGEST_REASON = 2000
 CONFLICT = 409
@@ -83,11 +83,8 @@ def walk_in() -> str:
         for key, one in known.bookable(work.session).items()
         if one.place.centre_id == shown.centre.id and is_at_desk(work.actor, one.place)
     }
-    places = {
-        key: offered[0]
-        for key, one in here.items()
-        if (offered := offered_to(work.actor, one.place))
-    }
+    places = {key: first_offered(work.actor, one.place) for key, one in here.items()}
+    places = {key: place for key, place in places.items() if is_offered(work.actor, place)}
     _starts, ends = day_in(shown.today, shown.zone)
     first: dict[int, Slot] = {}
     for slot in slots(work, places, work.now, ends):
@@ -114,7 +111,7 @@ def _place(bookable: Bookable) -> Place:
     chosen = bookable.place.offering(reading.number("service", 0) or None)
     if reading.number("service", 0) and chosen is not None:
         return chosen
-    return next(iter(offered_to(context.actor(), bookable.place)), bookable.place)
+    return first_offered(context.actor(), bookable.place)
 
 
 def _taken(bookable: Bookable) -> Step | Appointment:
@@ -158,11 +155,11 @@ def _found() -> Step:
         context.work(),
         text="" if day else text,
         born=BirthDate(day) if day else None,
-        limit=MATCHES,
+        limit=LOOKED_AT,
         offset=0,
     )
     context.write(finding.note_search, len(matches))
-    return Step(matches=matches)
+    return Step(matches=sorted(matches, key=lambda one: not begins(one.name, text))[:LISTED])
 
 
 def _registered(bookable: Bookable, *, is_sent: bool) -> Step | Appointment:

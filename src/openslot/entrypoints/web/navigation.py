@@ -6,6 +6,7 @@ from flask import request, url_for
 from flask_babel import gettext as _
 
 from openslot.core.actor import Actor, Role
+from openslot.desk.rules import is_receptionist
 
 
 class Item(NamedTuple):
@@ -44,16 +45,22 @@ def _places(actor: Actor) -> list[Item]:
             _item("calendar.hours", icon="clock", label=_("Hours")),
         ]
     home = _item("dashboard.show", icon="house", label=_("Overview"))
+    desk = _item("desk.show", icon="layout-three-columns", label=_("Front desk"))
+    if is_receptionist(actor):
+        waits = _item("waiting.listing", icon="hourglass-split", label=_("Waiting list"))
+        others = _item("requests.departments", icon="building", label=_("Departments"))
+        return [desk, people, waits, others]
     if actor.role is Role.STAFF:
         requests = _item("requests.listing", icon="inbox", label=_("Requests"))
         others = _item("requests.departments", icon="building", label=_("Departments"))
         return [home, requests, people, others]
-    return [
-        home,
-        people,
-        _item("admin.centres", icon="hospital", label=_("Centres")),
-        _item("admin_practitioners.listing", icon="person-badge", label=_("Practitioners")),
-    ]
+    centres = _item("admin.centres", icon="hospital", label=_("Centres"))
+    practitioners = _item(
+        "admin_practitioners.listing", icon="person-badge", label=_("Practitioners")
+    )
+    if actor.role is Role.CENTRE_ADMIN:
+        return [home, desk, people, practitioners]
+    return [home, people, centres, practitioners]
 
 
 def _item(endpoint: str, *, icon: str, label: str) -> Item:

@@ -115,11 +115,7 @@ def staff_page(actor: Actor) -> str:
         offers=offers.open_offers(context.work(), department_id=actor.department_id),
         token=token,
         centre=centre,
-        department=(
-            directory.department(context.reader(), actor.department_id, inactive=True)
-            if actor.department_id
-            else None
-        ),
+        department=directory.department(context.reader(), department_id, inactive=True),
         zone=zone,
         own=appointments_for(context.work(), own, booking.to_come(now), limit=LISTED),
         today=appointments_for(

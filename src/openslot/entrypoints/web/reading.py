@@ -55,6 +55,15 @@ def number_of(value: str, name: str) -> int:
     return int(digits)
 
 
+def numbers(name: str) -> list[int]:
+    """Return the non-negative integers of a value that can be sent several times; others are left
+    out."""
+    values = request.values.getlist(name)
+    return [
+        int(one) for one in values if one.isascii() and one.isdigit() and len(one) < MOST_DIGITS
+    ]
+
+
 def page_number(name: str = "page") -> int:
     """Return the number of a page of a list, from 1 to LAST_PAGE."""
     return min(max(1, number(name, 1)), LAST_PAGE)

@@ -86,7 +86,7 @@ const showDialog = (body, opener) => {
   if (heading) {
     dialog.setAttribute("aria-labelledby", heading.id);
     heading.setAttribute("tabindex", "-1");
-    heading.setAttribute("autofocus", "");
+    heading.toggleAttribute("autofocus", !dialog.querySelector("[autofocus]"));
   }
   dialog.addEventListener("click", (event) => {
     if (!event.target.closest("[data-keep]")) return;

@@ -5,7 +5,6 @@ const MINUTE = 60_000;
 const TYPED = 300;
 const SPACE = 15_000;
 const PARTS = { "X-Desk": "1" };
-const HEAD = 56;
 
 const now = document.getElementById("desk-now");
 const polled = document.querySelector("[data-poll]");
@@ -28,7 +27,7 @@ const replaceParts = (page) => {
   if (!fits) return location.reload();
   const key = keyOf(document.activeElement);
   const place = board && [board.scrollLeft, board.scrollTop];
-  for (const id of ["desk-note", "desk-now"]) {
+  for (const id of ["desk-note", "desk-figures", "desk-now"]) {
     const part = page.getElementById(id);
     if (part) document.getElementById(id).replaceChildren(...part.childNodes);
   }
@@ -56,8 +55,8 @@ const within = (dialog, page) => {
 };
 
 const prepare = (dialog) => {
-  const wanted = dialog.querySelector("[data-autofocus], .os-errors, .os-field.bad input, [autofocus], h1");
-  if (wanted?.matches(".os-errors, h1")) wanted.setAttribute("tabindex", "-1");
+  const wanted = [".os-errors", "[role=alert]", "[autofocus]", "h1"].map((one) => dialog.querySelector(one)).find(Boolean);
+  if (!wanted?.matches("input, button")) wanted?.setAttribute("tabindex", "-1");
   wanted?.focus();
 };
 
@@ -113,25 +112,19 @@ const look = async () => {
   if (!answer.ok) return;
   tag = answer.headers.get("ETag");
   const page = parse(await answer.text());
-  if (polled !== now) return polled.replaceChildren(...page.body.childNodes);
-  const part = page.createElement("div");
-  part.id = "desk-now";
-  part.append(...page.body.childNodes);
-  page.body.append(part);
-  replaceParts(page);
+  if (polled === now) replaceParts(page);
+  else polled.replaceChildren(...page.body.childNodes);
 };
 
-// The line of now, and the board scrolled to it once.
+// The line of now; returns where it is.
 const line = () => {
-  const board = now?.querySelector(".os-board[data-origin]");
-  const mark = board?.querySelector(".now");
-  if (!mark) return 0;
+  const board = now?.querySelector(".os-board.today");
+  if (!board) return 0;
   const { origin, first, last, tick } = board.dataset;
   const ticks = (Date.now() - Date.parse(origin)) / (5 * MINUTE);
-  mark.classList.toggle("on", ticks > first && ticks < last);
-  mark.style.insetBlockStart = `${HEAD + (ticks - first) * tick}px`;
-  mark.style.inlineSize = `${board.scrollWidth}px`;
-  return HEAD + (ticks - first) * tick;
+  const place = (ticks - first) * tick;
+  board.style.setProperty("--now", ticks < last ? `${place}px` : "-1rem");
+  return place;
 };
 const arrange = () => line();
 
@@ -245,11 +238,6 @@ document.addEventListener("drop", (event) => {
   moveTo(gap);
 });
 document.addEventListener("dragend", end);
-// A dialog is filled by app.js; what it opens on is for it to begin with.
-new MutationObserver((changes) => {
-  for (const { addedNodes } of changes) for (const node of addedNodes) if (node.matches?.("dialog")) requestAnimationFrame(() => prepare(node));
-}).observe(document.body, { childList: true });
-
 if (polled) setInterval(() => look().catch(() => {}), Number(polled.dataset.every) * 1000);
 const back = document.querySelector("[data-return]");
 if (back) setTimeout(() => location.assign(back.dataset.return), SPACE);
