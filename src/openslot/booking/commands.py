@@ -159,7 +159,7 @@ def move(
     """Move an appointment: claim the new time and release the old one. ``schedule_id`` can name
     another schedule of the same practitioner. Raises the errors of booking."""
     appointment, relation = appointment_for(work, appointment_id)
-    _check_version(appointment, version)
+    check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
     check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
@@ -205,7 +205,7 @@ def amend(
     A reason that the actor may not see stays as it is if they send none.
     """
     appointment, relation = appointment_for(work, appointment_id)
-    _check_version(appointment, version)
+    check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
         raise InvalidTransition
     if appointment.status is Status.BOOKED:
@@ -233,7 +233,7 @@ def change_status(
     An appointment whose new status claims no time releases its time.
     """
     appointment, relation = appointment_for(work, appointment_id)
-    _check_version(appointment, version)
+    check_version(appointment, version)
     check_move(relation, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
         raise InvalidTransition
@@ -613,7 +613,8 @@ def check_patient(patient: Patient | None, place: Place) -> None:
         raise SelfBooking
 
 
-def _check_version(appointment: Appointment, version: int | None) -> None:
+def check_version(appointment: Appointment, version: int | None) -> None:
+    """Raise StaleVersion if the appointment has changed since ``version`` was read."""
     if version is not None and version != appointment.version:
         raise StaleVersion
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import appointment_for
+from openslot.booking.commands import appointment_for, check_version
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CHECKS_IN_FROM, Relation, check_late, may_check_in
@@ -19,25 +19,28 @@ from openslot.desk.errors import NotHere
 from openslot.desk.rules import begins
 
 
-def call(work: Work, appointment_id: UUID) -> Appointment:
+def call(work: Work, appointment_id: UUID, *, version: int | None = None) -> Appointment:
     """Note that the patient went in, for those who give the care. Raises NotHere."""
-    appointment = _of_carer(work, appointment_id)
+    appointment = _of_carer(work, appointment_id, version)
     if appointment.status is not Status.ARRIVED:
         raise NotHere
     return _note(work, appointment, "called", called_at=appointment.called_at or work.now)
 
 
-def call_back(work: Work, appointment_id: UUID) -> Appointment:
+def call_back(work: Work, appointment_id: UUID, *, version: int | None = None) -> Appointment:
     """Note that the patient waits still. Raises NotHere."""
-    appointment = _of_carer(work, appointment_id)
+    appointment = _of_carer(work, appointment_id, version)
     if appointment.status is not Status.ARRIVED:
         raise NotHere
     return _note(work, appointment, "called-back", called_at=None)
 
 
-def run_late(work: Work, appointment_id: UUID, minutes: int) -> Appointment:
+def run_late(
+    work: Work, appointment_id: UUID, minutes: int, *, version: int | None = None
+) -> Appointment:
     """Note that the patient comes ``minutes`` late; 0 if they are on time after all."""
     appointment, relation = appointment_for(work, appointment_id)
+    check_version(appointment, version)
     check_late(relation, appointment, minutes or 5, work.now)
     return _note(work, appointment, "late", late_minutes=minutes or None)
 
@@ -62,8 +65,9 @@ def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appoi
     return booking.change_status(kiosk, matches[0].id, Status.ARRIVED)
 
 
-def _of_carer(work: Work, appointment_id: UUID) -> Appointment:
+def _of_carer(work: Work, appointment_id: UUID, version: int | None) -> Appointment:
     appointment, relation = appointment_for(work, appointment_id)
+    check_version(appointment, version)
     if relation is Relation.PATIENT:
         raise Forbidden
     return appointment

@@ -1,5 +1,6 @@
 """The JSON shape of an appointment."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -74,6 +75,12 @@ class Appointment(Shown):
     status_reason: str | None
     reason: str | None
     priority: Priority
+    came: Annotated[AwareDatetime | None, Field(description="When the patient arrived.")]
+    called: Annotated[AwareDatetime | None, Field(description="When the patient went in.")]
+    late: Annotated[int | None, Field(description="Minutes that the patient will be late.")]
+    number: Annotated[
+        int | None, Field(description="The patient's number in the waiting room that day.")
+    ]
     referral: UUID | None
     series: Annotated[UUID | None, Field(description="The series that it is part of.")]
     itinerary: Annotated[UUID | None, Field(description="The itinerary that it is a step of.")]
@@ -103,6 +110,10 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         status_reason=appointment.status_reason,
         reason=appointment.reason if may_see_reason(bearer.actor(), appointment) else None,
         priority=appointment.priority,
+        came=_local(appointment, appointment.came_at),
+        called=_local(appointment, appointment.called_at),
+        late=appointment.late_minutes,
+        number=appointment.day_number,
         referral=appointment.referral_id
         if may_follow(bearer.actor(), appointment, now())
         else None,
@@ -116,6 +127,10 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
 
 def _kind_of(row: Room | Practitioner) -> ResourceKind:
     return ResourceKind(row.kind) if isinstance(row, Room) else ResourceKind.PRACTITIONER
+
+
+def _local(appointment: models.Appointment, instant: datetime | None) -> datetime | None:
+    return instant.astimezone(appointment.zone) if instant else None
 
 
 def _links(appointment_id: UUID) -> Links:

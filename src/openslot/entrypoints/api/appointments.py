@@ -13,9 +13,11 @@ from openslot.booking.diaries import load_others
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.booking.sessions import queries as sessions
+from openslot.booking.rules import MOST_LATE
 from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.core.work import Work
+from openslot.desk import commands as desk
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -136,7 +138,7 @@ class Move(StrEnum):
 
 
 class AppointmentChange(Given):
-    """Changes to the time, reason, priority or status of an appointment."""
+    """Changes to the time, reason, priority, status or attendance of an appointment."""
 
     start: Instant | None = None
     minutes: Minutes | None = None
@@ -147,6 +149,13 @@ class AppointmentChange(Given):
     priority: Priority | None = None
     status: Move | None = None
     why: Why = None
+    late: Annotated[
+        int | None,
+        Field(ge=0, le=MOST_LATE, description="Minutes that the patient will be late; 0 for none."),
+    ] = None
+    called: Annotated[
+        bool | None, Field(description="Whether a patient who has arrived went in.")
+    ] = None
 
 
 class AppointmentList(Listing[Appointment]):
@@ -302,7 +311,7 @@ def get_calendar(appointment_id: UUID) -> Response:
     if_match=True,
 )
 def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
-    """Move an appointment, or change its reason, priority or status.
+    """Move an appointment, change its reason, priority or status, or note how the patient comes.
 
     Either all changes are made or none. With If-Match, only that version is changed.
     """
@@ -341,6 +350,20 @@ def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: 
         commands.change_status(
             work, appointment_id, Status(body.status), why=body.why, version=version
         )
+        version = None
+    _change_attendance(work, appointment_id, body, version)
+
+
+def _change_attendance(
+    work: Work, appointment_id: UUID, body: AppointmentChange, version: int | None
+) -> None:
+    if body.late is not None:
+        desk.run_late(work, appointment_id, body.late, version=version)
+        work.session.flush()
+        version = None
+    if body.called is not None:
+        note = desk.call if body.called else desk.call_back
+        note(work, appointment_id, version=version)
 
 
 def _filters(query: AppointmentQuery) -> list[queries.Condition]:

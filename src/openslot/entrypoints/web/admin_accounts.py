@@ -124,10 +124,7 @@ def _desks(account: Account, member: StaffMember | None) -> list[Centre]:
 @access.allow(access.NETWORK_ADMINS, fresh=True)
 def set_desks(account_id: UUID) -> ResponseReturnValue:
     """Set the further centres whose front desk somebody is at."""
-    chosen = [
-        int(one) for one in request.form.getlist("desks") if one.isdecimal() and len(one) < 10
-    ]
-    context.write(staff.set_desks, account_id, chosen)
+    context.write(staff.set_desks, account_id, reading.numbers("desks"))
     return see_other(
         url_for("admin_accounts.show", account_id=account_id), _("The front desks are saved.")
     )
@@ -157,7 +154,7 @@ def _offer(form: AccountForm) -> None:
     centres = own_centres()
     empty = {"": _("None")} if everywhere else {}
     form.centre_id.choices = empty | {str(one.id): one.name for one in centres}
-    form.department_id.choices = {"": _("None yet")} | {
+    form.department_id.choices = {"": _("None: at the front desk")} | {
         str(one.id): f"{one.name}, {centre.name}" if everywhere else one.name
         for centre in centres
         for one in queries.departments(session, centre.id)
