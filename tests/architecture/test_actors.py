@@ -10,6 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "openslot"
 ENTRIES = ("api", "fhir", "web")
 FEATURES = (
     "booking",
+    "desk",
     "directory",
     "exports",
     "feedback",
@@ -28,6 +29,7 @@ FEATURES = (
 BOUND = {
     "public: no row about a patient": """
         usecases.doctors.doctor
+        booking.cells.full_board desk.queries.numbers usecases.doctors.doctor
         usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
@@ -52,7 +54,7 @@ BOUND = {
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
-        booking.diaries.load_others booking.queries.appointment
+        booking.diaries.load_others booking.queries.appointment desk.queries.machines
         directory.queries.carer_of directory.queries.dependent directory.queries.merged_into
         directory.queries.patient usecases.growing_up.ends_on
         exports.history.looks exports.history.whole notifications.recipients.patient_or_carer
@@ -70,7 +72,7 @@ BOUND = {
         department_requests.queries.newest
         department_requests.queries.page""",
     "an administrator's": """
-        directory.queries.merge directory.queries.merges_of directory.queries.names
+        directory.queries.further_desks directory.queries.merge directory.queries.merges_of directory.queries.names
         reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",

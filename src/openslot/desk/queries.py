@@ -1,20 +1,21 @@
 """The appointments of a centre's day, as the front desk shows them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
-from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.models import Appointment, AppointmentResource, Priority, Status
 from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
 from openslot.core.work import Work
 from openslot.desk.rules import Standing, standing
-from openslot.directory.models import Patient, Practitioner, Room, Service
-from openslot.schedules.models import Absence, Schedule
+from openslot.directory.models import Patient, Practitioner, Room, RoomKind, Service
+from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Chosen
 
 
@@ -50,6 +51,18 @@ class Entry(NamedTuple):
         return standing(self.status, self.called_at, self.late_minutes)
 
 
+_OtherRoom = aliased(Room)
+
+_ROOM = func.coalesce(
+    Room.name,
+    select(func.min(_OtherRoom.name))
+    .join(AppointmentResource, AppointmentResource.diary_id == _OtherRoom.diary_id)
+    .where(AppointmentResource.appointment_id == Appointment.id, _OtherRoom.kind == RoomKind.ROOM)
+    .correlate(Appointment)
+    .scalar_subquery(),
+)
+"""The room of an appointment: that of its schedule, else one that its service needed."""
+
 _ENTRIES = (
     select(
         Appointment.id,
@@ -67,7 +80,7 @@ _ENTRIES = (
         Chosen.name,
         Service.department_id,
         func.coalesce(Practitioner.name, Service.name),
-        Room.name,
+        _ROOM,
         Appointment.patient_id,
         Patient.name,
     )
@@ -121,12 +134,15 @@ def is_here() -> Condition:
     return (Appointment.status == Status.ARRIVED) & Appointment.came_at.is_not(None)
 
 
-def absences(work: Work, diary_ids: list[int], starts: datetime, ends: datetime) -> list[Absence]:
-    """Return the absences of the diaries that overlap the period, in one statement."""
-    query = select(Absence).where(
-        Absence.diary_id.in_(diary_ids), Absence.ends_at > starts, Absence.starts_at < ends
+def machines(work: Work, appointment_ids: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Return which rooms and machines the appointments take that their services need, by name, in
+    one statement."""
+    query = (
+        select(AppointmentResource.appointment_id, Room.name)
+        .join(Room, Room.diary_id == AppointmentResource.diary_id)
+        .where(AppointmentResource.appointment_id.in_(appointment_ids))
     )
-    return list(work.session.scalars(query.order_by(Absence.starts_at, Absence.id)))
+    return [(key, name) for key, name in work.session.execute(query)]
 
 
 class Number(NamedTuple):
@@ -140,7 +156,7 @@ class Number(NamedTuple):
 def numbers(session: Session, centre_id: int, starts: datetime, ends: datetime) -> list[Number]:
     """Return the numbers of those who are at a centre, in the order in which they came."""
     query = (
-        select(Appointment.day_number, Appointment.called_at, Room.name)
+        select(Appointment.day_number, Appointment.called_at, _ROOM)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .outerjoin(Room, Room.diary_id == Appointment.room_diary_id)
         .where(

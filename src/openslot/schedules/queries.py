@@ -435,6 +435,17 @@ def absences(
     return list(session.scalars(keyset.page(query, order, after, limit)))
 
 
+def absences_in(
+    session: Session, diary_ids: Collection[int], starts: datetime, ends: datetime
+) -> list[Absence]:
+    """Return the absences of several diaries that overlap the period, in order, in one
+    statement."""
+    query = select(Absence).where(
+        Absence.diary_id.in_(diary_ids), Absence.ends_at > starts, Absence.starts_at < ends
+    )
+    return list(session.scalars(query.order_by(Absence.starts_at, Absence.id)))
+
+
 def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
     """Return the id of the practitioner of an absence, or None."""
     return session.scalar(

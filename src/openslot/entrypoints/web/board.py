@@ -204,12 +204,13 @@ class _Layout:
         )
 
     def rooms(self, entries: Iterable[Entry]) -> list[Column]:
-        """Return the columns of the rooms that are booked that day."""
+        """Return the columns of the rooms and machines that are booked that day."""
         columns: dict[str, Column] = {}
-        for entry in entries:
-            if entry.room is not None:
-                column = columns.setdefault(entry.room, Column(entry.room, entry.room, ""))
-                column.blocks.append(self._of_entry(entry))
+        by_id = {entry.id: entry for entry in entries}
+        own = [(entry.id, entry.room) for entry in by_id.values() if entry.room is not None]
+        for key, name in {*own, *queries.machines(self.work, list(by_id))}:
+            column = columns.setdefault(name, Column(name, name, ""))
+            column.blocks.append(self._of_entry(by_id[key]))
         return sorted(columns.values(), key=lambda one: one.name.casefold())
 
     def _column(self, one: Bookable, opened: int, window: Window) -> Column:
@@ -267,7 +268,7 @@ class _Layout:
         """Add absences, time kept free, and closures of the centre."""
         key_of = {one.place.diary_id: key for key, one in self.here.items() if key in columns}
         starts, ends = instant_of(self.over.start), instant_of(self.over.end)
-        for absence in queries.absences(self.work, list(key_of), starts, ends):
+        for absence in schedules.absences_in(self.work.session, key_of, starts, ends):
             self._add_away_to(columns[key_of[absence.diary_id]], absence)
         for closure in closures:
             for column in columns.values():
