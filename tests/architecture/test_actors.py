@@ -72,7 +72,8 @@ BOUND = {
         department_requests.queries.newest
         department_requests.queries.page""",
     "an administrator's": """
-        directory.queries.further_desks directory.queries.merge directory.queries.merges_of directory.queries.names
+        directory.queries.further_desks directory.queries.merge directory.queries.merges_of
+        directory.queries.names
         reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",

@@ -34,7 +34,7 @@ from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.fhir.registry import RESOURCES
-from openslot.entrypoints.web import context, hand_over
+from openslot.entrypoints.web import context, desk_links, hand_over
 from openslot.feedback import commands as feedback
 from openslot.identity import links as account_links
 from openslot.identity.keys import create_key
@@ -342,6 +342,9 @@ def links(app: Flask, world: World, parts: Parts) -> dict[str, str]:
         return {
             "accounts.confirm": account_links.confirmation_token(waits.key(), account),
             "accounts.reset": account_links.reset_token(waits.key(), account),
+            "check_in.kiosk": desk_links.check_in(world.centres["own"]),
+            "check_in.screen": desk_links.screen(world.centres["own"]),
+            "check_in.screen_now": desk_links.screen(world.centres["own"]),
             "hand_over.take_over": hand_over.token_for(
                 cast(UUID, parts["child_id"]), world.patients["owner"], "mia@example.com"
             ),

@@ -36,6 +36,9 @@ ALLOWED = {
     "itineraries.plan": {"from"},
 }
 """What may be typed into an address: what one looks for in public, and days and times."""
+    "desk.show": {"day"},
+}
+"""What may be typed into an address: what one looks for in public, and days."""
 
 IN_TEMPLATES = {
     "search/results.html": {"{{ name }}"},
@@ -45,6 +48,7 @@ IN_TEMPLATES = {
     "series/book.html": {"until"},
     "series/move.html": {"day", "clock"},
     "itineraries/plan.html": {"from"},
+    "desk/show.html": {"day"},
 }
 
 

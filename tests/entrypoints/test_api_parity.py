@@ -67,6 +67,8 @@ SAME = {
     "booking.squeeze_in": "appointments.create_appointment",
     "booking.release": "appointments.release_hold",
     "calendar.edit_hours": "schedules.change_schedule",
+    "desk.mark": "appointments.change_appointment",
+    "desk_booking.book": "appointments.create_appointment",
     "dependents.edit": "patients.change_patient",
     "dependents.new": "dependents.create_dependent",
     "feedback.favour": "feedback.put_favourite",
@@ -107,6 +109,8 @@ SAME = {
     "itineraries.book": "itineraries.create_itinerary",
     "itineraries.cancel": "itineraries.cancel_itinerary",
     "appointments.amend": "appointments.change_appointment",
+    "appointments.check_in": "appointments.change_appointment",
+    "appointments.run_late": "appointments.change_appointment",
     "appointments.cancel": "appointments.change_appointment",
     "appointments.move": "appointments.change_appointment",
     "appointments.set_status": "appointments.change_appointment",
@@ -132,6 +136,7 @@ LEFT_OUT = {
         "admin_accounts.listing",
         "admin_accounts.new",
         "admin_accounts.send_link",
+        "admin_accounts.set_desks",
         "admin_accounts.sign_everybody_out",
         "admin_accounts.sign_out",
         "admin_accounts.switch",
@@ -158,6 +163,7 @@ LEFT_OUT = {
     "Confirming that a carer": ("patients.carer",),
     "Colours": ("profile.theme",),
     "Imports": ("admin_import.upload",),
+    "Checking in at a kiosk": ("check_in.kiosk",),
     "Links in mails": ("notifications.stop",),
 }
 """What has no operation, by the words with which the page says why."""

@@ -460,7 +460,7 @@ def test_the_day_of_an_appointment(sqlite_database: Database, town: Town) -> Non
     appointment = book(sqlite_database, town.patient(), town.booking_request())
     at_nine = {"now": MONDAY_9}
     with pytest.raises(Forbidden):
-        set_status(sqlite_database, town.patient(), appointment.id, Status.ARRIVED, **at_nine)
+        set_status(sqlite_database, town.patient(), appointment.id, Status.NO_SHOW, **at_nine)
     with pytest.raises(errors.TooEarly):
         set_status(sqlite_database, town.doctor, appointment.id, Status.NO_SHOW)
     with pytest.raises(errors.InvalidTransition):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
@@ -41,9 +41,9 @@ class Entry(NamedTuple):
     room: str | None
     patient_id: UUID | None
     patient_name: str | None
-    born: BirthDate | None = None
-    phone: str | None = None
-    medicare_number: str | None = None
+    born: BirthDate | None
+    phone: str | None
+    medicare_number: str | None
 
     @property
     def standing(self) -> Standing:
@@ -95,7 +95,8 @@ _ENTRIES = (
 )
 
 
-_DETAILS = (Patient.born, Patient.phone, Patient.medicare_number)
+_PLAIN = _ENTRIES.add_columns(null(), null(), null())
+_DETAILED = _ENTRIES.add_columns(Patient.born, Patient.phone, Patient.medicare_number)
 
 
 def entries(
@@ -103,8 +104,7 @@ def entries(
 ) -> list[Entry]:
     """Return what begins at the centre in the period, in order and in one statement; for staff of a
     department only what is done there. Lists need the patients' details too."""
-    query = _ENTRIES.add_columns(*_DETAILS) if detailed else _ENTRIES
-    query = query.where(
+    query = (_DETAILED if detailed else _PLAIN).where(
         booking.seen_by(work.actor, work.now),
         booking.at_centre(centre_id),
         booking.showing(work.now),
