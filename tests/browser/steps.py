@@ -13,14 +13,16 @@ Look = Callable[[Page], None]
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 
-def sign_in(page: Page, server_url: str, email: str, password: str = PASSWORD) -> None:
-    """As nobody or somebody else before."""
+def sign_in(
+    page: Page, server_url: str, email: str, password: str = PASSWORD, *, home: str = "/dashboard"
+) -> None:
+    """As nobody or somebody else before; one arrives at ``home``."""
     page.context.clear_cookies()
     page.goto(f"{server_url}/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.locator("main").get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{server_url}/dashboard")
+    expect(page).to_have_url(f"{server_url}{home}")
 
 
 def turn_week(page: Page) -> None:

@@ -69,7 +69,6 @@ const press = async (form, submitter) => {
     if (!page.getElementById("desk-now")) throw new Error("not the board");
     dialog?.close();
     replaceParts(page);
-    speak(document.querySelector("#desk-note p")?.textContent);
   } catch {
     location.assign(location.href);
   } finally {

@@ -1,0 +1,144 @@
+"""The front desk in a real Chromium: a telephone call in four presses, keys, dragging, paper."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import factories
+from browser.conftest import LiveServer
+from browser.steps import checked, sign_in
+from browser.test_paper import sheets
+from entrypoints.world import SYDNEY, World, password_hash
+from openslot.booking.models import Appointment, Status
+
+MOST_PRESSES = 4
+"""From the ringing of the telephone to the booking of somebody who is not registered yet."""
+
+
+class Presses:
+    """Presses that are counted; what is typed between them is not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, button: Locator) -> None:
+        self.count += 1
+        button.click()
+
+
+def tomorrow(live: LiveServer, world: World, page: Page) -> None:
+    """A receptionist of the own centre looks at the board of tomorrow."""
+    centre_id = world.centres["own"]
+    live.database.run(
+        lambda session: factories.staff(
+            session, centre_id, email="desk@example.org", password_hash=password_hash()
+        )
+    )
+    sign_in(page, live.url, "desk@example.org", home="/desk")
+    day = (datetime.now(UTC).astimezone(SYDNEY) + timedelta(days=1)).date()
+    page.goto(f"{live.url}/desk?day={day.isoformat()}")
+
+
+def free_time(page: Page, number: int = 0) -> Locator:
+    column = page.locator(".os-board .col", has=page.get_by_role("link", name="Priya Owner"))
+    return column.locator(".gap a").nth(20 + number)
+
+
+@pytest.mark.parametrize("device", ["desktop_page", "phone_page"])
+def test_a_telephone_call_takes_four_presses(
+    live_server: LiveServer, world: World, device: str, request: pytest.FixtureRequest
+) -> None:
+    page: Page = request.getfixturevalue(device)
+    tomorrow(live_server, world, page)
+    checked(page, contrast=True)
+    press = Presses()
+    press(free_time(page))
+    dialog = page.locator("dialog.os-dialog[open]")
+    expect(dialog.get_by_label("Who is it for?")).to_be_focused()
+    page.keyboard.type("Zoe Newman")
+    press(dialog.get_by_role("button", name="Register somebody new"))
+    expect(dialog.get_by_label("Name")).to_have_value("Zoe Newman")
+    dialog.get_by_label("Date of birth").fill("1 2 1990")
+    dialog.get_by_label("Phone number").fill("0400 777 666")
+    checked(page)
+    press(dialog.get_by_role("button", name="Register and book"))
+    expect(page.get_by_text("Zoe Newman is booked")).to_be_visible()
+    expect(dialog).to_have_count(0)
+    assert press.count < MOST_PRESSES
+
+    again = Presses()
+    again(free_time(page, 3))
+    expect(dialog.get_by_label("Who is it for?")).to_be_focused()
+    page.keyboard.type("zoe")
+    again(dialog.get_by_role("button", name="Zoe Newman"))
+    expect(dialog.get_by_role("button", name="Book")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("There is already an appointment with")).to_be_visible()
+    checked(page)
+    dialog.get_by_label("A second appointment on this day").check()
+    dialog.get_by_role("button", name="Book").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".os-board .ev", has_text="Zoe Newman")).to_have_count(2)
+
+
+def test_keys_and_dragging_do_what_the_buttons_do(
+    live_server: LiveServer, world: World, desktop_page: Page
+) -> None:
+    page = desktop_page
+    now = datetime.now(UTC)
+    start = (now.astimezone(SYDNEY) + timedelta(days=1)).replace(
+        hour=10, minute=0, second=0, microsecond=0
+    )
+    one = live_server.database.run(
+        lambda session: (
+            factories.appointment(
+                session, world.schedules["owner"], start, world.patients["owner"], now=now
+            ).id
+        )
+    )
+
+    def status() -> Status:
+        return live_server.database.read(lambda session: session.get_one(Appointment, one).status)
+
+    tomorrow(live_server, world, page)
+    entry = page.locator(".os-board .ev", has_text="Aroha Owner").locator("a")
+    entry.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".gap a:focus")).to_have_count(1)
+    page.keyboard.press("ArrowUp")
+    expect(entry).to_be_focused()
+    page.keyboard.press("n")
+    expect(page.get_by_text("This can be noted once the time")).to_be_visible()
+    page.keyboard.press("m")
+    target = page.locator(".target a").first
+    expect(target).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(entry).to_be_focused()
+    gap = free_time(page)
+    clock = gap.inner_text()
+    entry.drag_to(gap)
+    page.wait_for_url("**/move?**")
+    checked(page)
+    page.get_by_role("button", name="Move").last.click()
+    expect(page.get_by_text(clock).first).to_be_visible()
+    assert status() is Status.BOOKED
+
+
+def test_the_day_list_on_paper_has_all_columns(
+    live_server: LiveServer, world: World, desktop_page: Page
+) -> None:
+    now = datetime.now(UTC)
+    start = (now.astimezone(SYDNEY) + timedelta(days=1)).replace(
+        hour=10, minute=0, second=0, microsecond=0
+    )
+    live_server.database.run(
+        lambda session: factories.appointment(
+            session, world.schedules["owner"], start, world.patients["owner"], now=now
+        )
+    )
+    tomorrow(live_server, world, desktop_page)
+    desktop_page.goto(desktop_page.url.replace("/desk?", "/desk/list?paper=calls&"))
+    [sheet] = sheets(desktop_page)
+    for words in ("Call list", "10:00", "Aroha Owner", "31 March 1980", "0400 123 456", "Reached"):
+        assert words in sheet
