@@ -48,6 +48,7 @@ PEOPLE = {
     "gp": ("samuel@gmail.com", FILE_PASSWORD),
     "practitioner": ("toby@gmail.com", FILE_PASSWORD),
     "staff": ("staff@demo.example", PASSWORD),
+    "reception": ("desk@demo.example", PASSWORD),
     "centre": ("centre@demo.example", PASSWORD),
     "network": ("admin@demo.example", PASSWORD),
 }
@@ -98,6 +99,8 @@ SHOTS = (
     Shot("practitioner-hours", "practitioner", "/calendar/hours"),
     Shot("practitioner-referrals", "gp", "/referrals"),
     Shot("practitioner-figures-phone", "practitioner", "/reports?weeks=12", phone=True),
+    Shot("reception-board", "reception", "/desk"),
+    Shot("reception-screen", "reception", "/desk/screen"),
     Shot("staff-dashboard", "staff", "/dashboard"),
     Shot("staff-requests", "staff", "/requests"),
     Shot("staff-departments", "staff", "/departments"),
@@ -205,7 +208,7 @@ def _signed_in(chromium: Browser, address: str, who: str | None, phone: bool) ->
         page.fill("#email", email)
         page.fill("#password", password)
         page.press("#password", "Enter")
-        page.wait_for_url("**/dashboard")
+        page.wait_for_selector(".os-out")
         page.close()
     return context
 

@@ -1,6 +1,8 @@
 """Pages of one appointment."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
@@ -25,7 +27,8 @@ from openslot.booking.rules import (
 )
 from openslot.booking.series import next_week_from
 from openslot.core import audit
-from openslot.core.errors import DomainError, Malformed
+from openslot.core.errors import DomainError, Malformed, NotFound
+from openslot.core.work import Work
 from openslot.department_requests.models import ServiceRequest
 from openslot.department_requests.queries import of_appointment
 from openslot.department_requests.rules import relation_to
@@ -49,6 +52,8 @@ from openslot.schedules.rules import Place
 from openslot.waiting_list.queries import open_for_appointment
 
 pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appointment_id>")
+
+P = ParamSpec("P")
 
 LONGEST_REASON = 2000
 LONGEST_WHY = 500
@@ -177,13 +182,8 @@ def set_status(appointment_id: UUID) -> BaseResponse:
 @access.allow(access.PATIENTS)
 def check_in(appointment_id: UUID) -> BaseResponse:
     """Say that the patient is here, from an hour before."""
-    try:
-        _change(appointment_id, Status.ARRIVED)
-    except DomainError as error:
-        flash(sentence_of(error), "bad")
-    else:
-        flash(_("The reception knows that you are here. Take a seat."), "good")
-    return _to_appointment(appointment_id)
+    said = _("The reception knows that you are here. Take a seat.")
+    return _told(appointment_id, said, booking.change_status, appointment_id, Status.ARRIVED)
 
 
 @pages.post("/late")
@@ -191,13 +191,27 @@ def check_in(appointment_id: UUID) -> BaseResponse:
 def run_late(appointment_id: UUID) -> BaseResponse:
     """Say that the patient comes late, or on time after all."""
     minutes = reading.number("minutes", 0)
+    on_time = _("The reception expects you on time.")
+    said = _("The reception knows that you are late.") if minutes else on_time
+    return _told(appointment_id, said, desk.run_late, appointment_id, minutes)
+
+
+def _told(
+    appointment_id: UUID,
+    said: str,
+    command: Callable[Concatenate[Work, P], object],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> BaseResponse:
+    """Do the command, and return to the appointment, which says so or why not."""
     try:
-        context.write(desk.run_late, appointment_id, minutes)
+        context.write(command, *args, **kwargs)
+    except NotFound:
+        raise
     except DomainError as error:
         flash(sentence_of(error), "bad")
     else:
-        late = _("The reception knows that you are late.")
-        flash(late if minutes else _("The reception expects you on time."), "good")
+        flash(said, "good")
     return _to_appointment(appointment_id)
 
 
