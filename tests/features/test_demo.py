@@ -16,6 +16,7 @@ from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.demo import load as demo
+from openslot.demo.desk import DESK
 from openslot.demo.load import LOGINS, PASSWORD, is_demo, load_demo
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.commands import actor_of
@@ -115,13 +116,14 @@ def test_each_login_opens_an_account_of_its_role(
         "Practitioner (pathologist)": Role.PRACTITIONER,
         "Practitioner (GP)": Role.PRACTITIONER,
         "Department staff": Role.STAFF,
+        "Receptionist": Role.STAFF,
         "Centre administrator": Role.CENTRE_ADMIN,
         "Network administrator": Role.NETWORK_ADMIN,
     }
     assert actor.role is expected[login.role]
     stands_for = (actor.patient_id, actor.practitioner_id, actor.centre_id)
     assert any(stands_for) or actor.is_a(Role.NETWORK_ADMIN)
-    assert bool(actor.department_id) == actor.is_a(Role.STAFF)
+    assert bool(actor.department_id) == (login.role == "Department staff")
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +205,24 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
     assert len(today) == 11  # 09:00 to 14:30 in half hours
     assert len([appointment for appointment in today if appointment.status == "arrived"]) == 1
     assert check.faults(sqlite_database) == []
+
+
+def test_the_day_of_the_desk_is_as_far_as_the_clock(sqlite_database: Database) -> None:
+    now = datetime(2026, 11, 22, 11, 7, tzinfo=SYDNEY).astimezone(UTC)
+    load(sqlite_database, now)
+    today = [
+        appointment
+        for appointment in appointments(sqlite_database)
+        if appointment.centre.name == DESK
+        and appointment.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
+    ]
+    came = [one for one in today if one.day_number is not None]
+    assert sorted(one.day_number or 0 for one in came) == list(range(1, len(came) + 1))
+    assert all(one.came_at and one.came_at <= now for one in came)
+    waiting = [one for one in came if one.status == "arrived" and one.called_at is None]
+    assert waiting
+    assert [one.status for one in today if one.late_minutes] == ["booked"]
+    assert {"fulfilled", "arrived", "booked"} <= {one.status for one in today}
 
 
 def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> None:
