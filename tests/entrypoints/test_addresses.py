@@ -31,14 +31,12 @@ ALLOWED = {
     "search.results": {"q", "centre", "suburb", "service", "expertise", "name"},
     "requests.departments": {"q"},
     "reports.show": {"since", "until"},
+    "desk.show": {"day"},
     "series.plan": {"until"},
     "series.move": {"day", "clock"},
     "itineraries.plan": {"from"},
 }
 """What may be typed into an address: what one looks for in public, and days and times."""
-    "desk.show": {"day"},
-}
-"""What may be typed into an address: what one looks for in public, and days."""
 
 IN_TEMPLATES = {
     "search/results.html": {"{{ name }}"},

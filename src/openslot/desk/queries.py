@@ -36,6 +36,8 @@ class Entry(NamedTuple):
     reason: str | None
     task: str | None
     service_name: str | None
+    session_id: UUID | None
+    squeezed_in: bool
     department_id: int | None
     with_whom: str
     room: str | None
@@ -78,6 +80,8 @@ _ENTRIES = (
         Appointment.reason,
         Appointment.task,
         Chosen.name,
+        Appointment.session_id,
+        Appointment.squeezed_in,
         Service.department_id,
         func.coalesce(Practitioner.name, Service.name),
         _ROOM,

@@ -53,8 +53,8 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Part of a column from the row ``start``, ``ticks`` long: an entry, a free start, or an
-    absence or closure."""
+    """Part of a column from the row ``start``, ``ticks`` long: an entry, the ``group`` of a session
+    with its first entry, a free start, or an absence or closure."""
 
     start: int
     ticks: int
@@ -63,11 +63,19 @@ class Block:
     gap: datetime | None = None
     away: Absence | Closure | None = None
     shows_reason: bool = False
+    group: list[Entry] = field(default_factory=list)
 
     @property
     def place(self) -> str:
-        """Return the classes of the rows that it takes."""
-        return f"r{self.start} n{self.ticks}{' short' if self.ticks < SHORT else ''}"
+        """Return the classes of the rows that it takes, and of how it is drawn there."""
+        squeezed = " squeezed" if self.entry and self.entry.squeezed_in else ""
+        return f"r{self.start} n{self.ticks}{' short' if self.ticks < SHORT else ''}{squeezed}"
+
+    @property
+    def here(self) -> int:
+        """Return how many of the group have come."""
+        there = (Standing.WAITING, Standing.IN_ROOM, Standing.DONE)
+        return sum(entry.standing in there for entry in self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,7 @@ class _Layout:
         for entry in entries:
             if entry.schedule_id not in columns:
                 columns[entry.schedule_id] = self._column_of(entry, opened, window)
-            columns[entry.schedule_id].blocks.append(self._of_entry(entry))
+            self._add_entry(columns[entry.schedule_id], entry)
         self._add_gaps(columns, window)
         self._add_away(columns, closures)
         for column in columns.values():
@@ -210,7 +218,7 @@ class _Layout:
         own = [(entry.id, entry.room) for entry in by_id.values() if entry.room is not None]
         for key, name in {*own, *queries.machines(self.work, list(by_id))}:
             column = columns.setdefault(name, Column(name, name, ""))
-            column.blocks.append(self._of_entry(by_id[key]))
+            self._add_entry(column, by_id[key])
         return sorted(columns.values(), key=lambda one: one.name.casefold())
 
     def _column(self, one: Bookable, opened: int, window: Window) -> Column:
@@ -231,6 +239,15 @@ class _Layout:
             return self._column(one, opened[entry.schedule_id], window)
         return Column(str(entry.schedule_id), entry.with_whom, "")
 
+    def _add_entry(self, column: Column, entry: Entry) -> None:
+        """Add an entry; those of a session are one block."""
+        if entry.session_id is not None:
+            for block in column.blocks:
+                if block.entry and block.entry.session_id == entry.session_id:
+                    block.group.append(entry)
+                    return
+        column.blocks.append(self._of_entry(entry))
+
     def _of_entry(self, entry: Entry) -> Block:
         span = self._relative(span_between(entry.starts_at, entry.ends_at))
         return Block(
@@ -239,6 +256,7 @@ class _Layout:
             self._clock(span.start),
             entry,
             shows_reason=sees_reasons(self.work.actor, entry.department_id),
+            group=[entry] if entry.session_id else [],
         )
 
     def _add_gaps(self, columns: Mapping[int, Column], window: Window) -> None:
