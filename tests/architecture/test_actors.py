@@ -28,8 +28,7 @@ FEATURES = (
 
 BOUND = {
     "public: no row about a patient": """
-        usecases.doctors.doctor
-        booking.cells.full_board desk.queries.numbers usecases.doctors.doctor
+        desk.queries.numbers usecases.doctors.doctor
         usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
