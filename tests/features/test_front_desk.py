@@ -195,7 +195,8 @@ def test_a_letter_and_a_date_of_birth_check_in_who_is_expected(sqlite_database: 
     assert do(sqlite_database, Actor(), *there) is None
     here = (commands.check_in, town.hospital, "e", BirthDate(BORN))
     too_early = MONDAY_9 - CHECKS_IN_FROM - timedelta(minutes=1)
-    assert do(sqlite_database, Actor(), *here, now=too_early) is None
+    for wrong in (too_early, MONDAY_9 + HALF_HOUR):
+        assert do(sqlite_database, Actor(), *here, now=wrong) is None
     assert do(sqlite_database, Actor(), *here).id == one
     assert read(sqlite_database, one).status is Status.ARRIVED
     assert do(sqlite_database, Actor(), *here) is None
