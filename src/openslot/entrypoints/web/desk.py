@@ -153,7 +153,8 @@ def show() -> str:
     """Show the board of a day; for its script only the parts that change."""
     shown = view()
     template = "desk/_parts.html" if request.headers.get(PARTS) else "desk/show.html"
-    return render_template(template, **_shown(shown), centres=centres())
+    pressed, name = reading.optional_id("pressed"), reading.text("mark")
+    return render_template(template, **_shown(shown, pressed, name), centres=centres())
 
 
 @pages.get("/now")
@@ -166,11 +167,11 @@ def now() -> BaseResponse:
     return answer.make_conditional(request)
 
 
-def _shown(shown: View) -> dict[str, Any]:
+def _shown(shown: View, pressed: UUID | None = None, name: str = "") -> dict[str, Any]:
+    """Return what the board shows, with the appointment and the button that were pressed."""
     drawn = board(shown)
-    pressed = reading.optional_id("pressed")
     at_hand = {entry.id: entry for entry in drawn.entries}
-    mark = MARKS.get(reading.text("mark"))
+    mark = MARKS.get(name)
     return {
         "view": shown,
         "board": drawn,
@@ -186,21 +187,23 @@ def _shown(shown: View) -> dict[str, Any]:
 @pages.post("/mark")
 @access.allow(access.EDITORS)
 def mark() -> BaseResponse:
-    """Do what was pressed on the board, and show it with its undoing."""
+    """Do what was pressed on the board, and show it with its undoing; at once for its script."""
     name = next((name for name in MARKS if name in request.form), None)
     appointment_id = reading.optional_id(name) if name else None
     if name is None or appointment_id is None:
         raise Malformed("Press a button of the board.", field="mark")
     shown = view()
-    pressed: dict[str, Any] = {"pressed": appointment_id, "mark": name}
+    pressed: UUID | None = appointment_id
     try:
         context.write(MARKS[name].do, appointment_id)
     except NotFound:
         raise
     except DomainError as error:
         flash(sentence_of(error), "bad")
-        pressed = {}
-    return redirect(shown.address(**pressed), 303)
+        pressed, name = None, ""
+    if request.headers.get(PARTS):
+        return Response(render_template("desk/_parts.html", **_shown(shown, pressed, name)))
+    return redirect(shown.address(pressed=pressed, mark=name or None), 303)
 
 
 @pages.get("/appointments/<uuid:appointment_id>")
