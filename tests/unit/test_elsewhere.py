@@ -1,5 +1,6 @@
 """The busy times of calendars that are kept elsewhere."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot.schedules import elsewhere
-from openslot.schedules.availability import instant_of, window_over
+from openslot.schedules.availability import Window, instant_of, window_over
 from openslot.schedules.elsewhere import read
 from openslot.schedules.errors import Unreadable
 
@@ -30,9 +31,9 @@ def calendar(*entries: str, zones: str = "") -> bytes:
     return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
 
 
-def times(*entries: str, window=AUTUMN, zone=SYDNEY, zones: str = "") -> list[str]:
+def times(*entries: str, window: Window = AUTUMN, zone: ZoneInfo = SYDNEY) -> list[str]:
     """The busy times on the clocks of a zone; no entry may be left out."""
-    found = read(calendar(*entries, zones=zones), zone, window)
+    found = read(calendar(*entries), zone, window)
     assert found.unread == 0
     return sorted(
         f"{instant_of(span.start).astimezone(zone):%d.%m %H:%M} "
@@ -129,9 +130,7 @@ def test_zones_of_the_calendars_own_and_of_windows_are_known() -> None:
     ],
 )
 def test_an_entry_that_cannot_be_followed_is_counted_and_hides_no_other(entry: str) -> None:
-    found = read(
-        calendar(entry, "DTSTART:20261006T230000Z DURATION:PT1H"), ZoneInfo("UTC"), AUTUMN
-    )
+    found = read(calendar(entry, "DTSTART:20261006T230000Z DURATION:PT1H"), ZoneInfo("UTC"), AUTUMN)
     assert (found.unread, len(found.times)) == (1, 1)
 
 
@@ -159,7 +158,5 @@ def test_what_is_no_calendar_is_refused(rubbish: bytes) -> None:
 def test_no_text_does_anything_but_give_times_or_be_left_out(text: str) -> None:
     whole = calendar("DTSTART:20261006T230000Z DURATION:PT1H").decode()
     for written in (whole.replace("20261006T230000Z", text), whole.replace("VERSION", text)):
-        try:
+        with suppress(Unreadable):
             read(written.encode(), SYDNEY, AUTUMN)
-        except Unreadable:
-            pass

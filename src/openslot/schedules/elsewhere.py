@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 from icalendar import Calendar
-from icalendar.cal import Component
 
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.errors import Unreadable
@@ -31,6 +30,9 @@ FREQUENCIES = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
 
 _READ = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"})
 _DAY = timedelta(days=1)
+
+Entry = Any
+"""A component of a calendar. What its properties are depends on who wrote it."""
 
 
 class Busy(NamedTuple):
@@ -70,7 +72,7 @@ def read(document: bytes, zone: ZoneInfo, window: Window) -> Found:
     return found._replace(unread=unread)
 
 
-def _entries(document: bytes) -> list[Component]:
+def _entries(document: bytes) -> list[Entry]:
     try:
         parsed = Calendar.from_ical(document, multiple=True)
     except Exception:  # as above
@@ -85,14 +87,14 @@ def _entries(document: bytes) -> list[Component]:
     return [part for part in parts if part.name == "VEVENT"]
 
 
-def _is_usual(period: Component) -> bool:
+def _is_usual(period: Entry) -> bool:
     """Return whether a zone's summer or winter time begins at most once a year: its rules are
     followed for each time in the zone."""
     rules = _each(period.get("RRULE"))
     return not _broken(period) and all(rule.get("FREQ") == ["YEARLY"] for rule in rules)
 
 
-def _changed(entries: Sequence[Component]) -> dict[str, list[date]]:
+def _changed(entries: Sequence[Entry]) -> dict[str, list[date]]:
     """Return the occurrences that have an entry of their own, by UID."""
     changed = defaultdict(list)
     for entry in entries:
@@ -101,11 +103,11 @@ def _changed(entries: Sequence[Component]) -> dict[str, list[date]]:
     return changed
 
 
-def _changes_one(entry: Component) -> bool:
+def _changes_one(entry: Entry) -> bool:
     return "RECURRENCE-ID" in entry
 
 
-def _broken(entry: Component) -> set[str]:
+def _broken(entry: Entry) -> set[str]:
     return {str(name).upper() for name, _ in entry.errors}
 
 
@@ -122,7 +124,7 @@ class _Reader:
         if time.thread_time() - self.began > SECONDS:
             raise Unreadable("The calendar takes too long to read. Publish a shorter one.")
 
-    def spans(self, entry: Component, changed: Collection[date]) -> list[Span]:
+    def spans(self, entry: Entry, changed: Collection[date]) -> list[Span]:
         """Return the ticks of each occurrence in the window, besides those that were changed."""
         if entry.get("STATUS", "").upper() == "CANCELLED":
             return []
@@ -148,7 +150,7 @@ class _Reader:
         ]
 
     def _recurring(
-        self, entry: Component, start: date, length: timedelta
+        self, entry: Entry, start: date, length: timedelta
     ) -> Iterator[tuple[datetime, datetime]]:
         """Yield the times of the entry itself and of its rules, which count on its own clock."""
         is_timed = isinstance(start, datetime)
@@ -186,9 +188,7 @@ class _Reader:
                 return
             yield local
 
-    def _added(
-        self, entry: Component, length: timedelta
-    ) -> Iterator[tuple[datetime, datetime]]:
+    def _added(self, entry: Entry, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
         for one in _listed(entry, "RDATE"):
             begins, until = one if isinstance(one, tuple) else (one, length)
             begin = self._instant(begins)
@@ -211,7 +211,7 @@ def _instant(value: date, zone: ZoneInfo) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _length(start: date, entry: Component, zone: ZoneInfo) -> timedelta:
+def _length(start: date, entry: Entry, zone: ZoneInfo) -> timedelta:
     """Return how long each occurrence lasts: elapsed time, or whole days."""
     is_timed = isinstance(start, datetime)
     if "DTEND" in entry:
@@ -226,7 +226,7 @@ def _length(start: date, entry: Component, zone: ZoneInfo) -> timedelta:
     return length
 
 
-def _listed(entry: Component, name: str) -> list[Any]:
+def _listed(entry: Entry, name: str) -> list[Any]:
     """Return the values of a property that has several, and may be there several times."""
     return [one.dt for values in _each(entry.get(name)) for one in map(_known, values.dts)]
 
