@@ -27,7 +27,7 @@ from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided
 from openslot.waiting_list.models import Choice
 from openslot.webhooks.fetching import Limits
-from postoffice import run_worker
+from postoffice import rows, run_worker
 from receiver import Receiver, receiver, settings
 from working import work
 
@@ -102,6 +102,7 @@ def test_on_every_engine_times_elsewhere_are_blocked_and_follow_what_changes(
     book(database, clinic)
     do(database, elsewhere.remove_address, WHO)
     assert blocked(database) == []
+    assert rows(database, "calendar:1") == []
 
 
 def test_no_text_of_an_entry_is_kept(sqlite_database: Database, there: Receiver) -> None:

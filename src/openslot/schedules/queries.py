@@ -424,14 +424,17 @@ def absences(
     starts: datetime,
     ends: datetime,
     *,
+    entered: bool = False,
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Absence]:
     """Return the absences of one diary that overlap the period, in order, after the start and id
-    ``after``, in one statement."""
+    ``after``, in one statement. ``entered`` leaves out busy time elsewhere."""
     query = select(Absence).where(
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
+    if entered:
+        query = query.where(Absence.kind != AbsenceKind.ELSEWHERE)
     order = (Absence.starts_at, Absence.id)
     return list(session.scalars(keyset.page(query, order, after, limit)))
 
