@@ -152,7 +152,7 @@ GET api.openapi                               200 200 200 200 200 200 200 200
 POST api_absences.create_absence              401 403 403 403 403 403 403   -
 POST api_absences.decide                      401 422 422 422 422 422 422   -
 DELETE api_absences.delete_absence            401 404 404 404 404 404 404   -
-DELETE api_absences.delete_calendar           401 422 422 422 422 422 422   -
+DELETE api_absences.delete_calendar           401 422 422 204 422 422 422   -
 GET api_absences.get_calendar                 401 422 422 404 422 422 422 422
 GET api_absences.list_absences                401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
