@@ -178,6 +178,7 @@ def test_a_calendar_that_is_away_loses_nothing_and_is_asked_ever_more_seldom(
         ({"drips": True}, "in time"),
         ({"status": 302, "headers": {"Location": "http://10.0.0.1/"}}, "private network"),
         ({"status": 302, "headers": {"Location": "file:///etc/passwd"}}, "Enter an address"),
+        ({"status": 302, "headers": {"Location": "http://["}}, "Enter an address"),
         ({"status": 302, "headers": {"Location": "/hooks"}}, "status 302"),
     ],
 )

@@ -22,7 +22,7 @@ from openslot.schedules.errors import Unreadable
 MOST_OCCURRENCES = 50_000
 """Occurrences of one rule, also those before the window."""
 
-SECONDS = 20.0
+SECONDS = 10.0
 """Processor time for the entries of one calendar."""
 
 FREQUENCIES = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}

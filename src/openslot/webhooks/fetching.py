@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.parse import urljoin
 
-from openslot.webhooks.errors import NotFetched
+from openslot.webhooks.errors import BadAddress, NotFetched
 from openslot.webhooks.sending import TOO_LATE, Line, find, reason
 
 ANSWERS_WITHIN = 5.0
 """Seconds for the whole download, however slowly the server answers."""
 
 MOST_BYTES = 64 * 1024
-MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 UNCHANGED = 304
 
@@ -71,7 +70,7 @@ def fetch_newer(
         answer = _get(url, networks, headers, ends - time.monotonic(), limits.size)
         if answer.status not in REDIRECTS or not answer.headers.get("location"):
             break
-        url = urljoin(url, answer.headers["location"])
+        url = _redirected(url, answer.headers["location"])
     is_new = answer.status == 200
     if not is_new and not (answer.status == UNCHANGED and (etag or modified)):
         raise _refusal(answer)
@@ -85,6 +84,13 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise BadAddress(field="url") from None
 
 
 def _refusal(answer: _Answer) -> NotFetched:

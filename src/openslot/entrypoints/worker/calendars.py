@@ -58,8 +58,13 @@ def _news(reading: Reading, settings: Settings) -> News | None:
         return None
     found = read(document.body, reading.zone, reading.window)
     versions = (document.etag, document.modified)
-    kept = [one if one and len(one) <= LONGEST_VERSION else None for one in versions]
-    return News(found.times, found.unread, *kept)
+    return News(found.times, found.unread, *map(_version, versions))
+
+
+def _version(text: str | None) -> str | None:
+    """Return the name of a version as it is kept, or None if it cannot be sent again."""
+    is_fit = text and text.isascii() and text.isprintable() and len(text) <= LONGEST_VERSION
+    return text if is_fit else None
 
 
 def _finish(task: Task, do: Callable[[Work], None]) -> None:
