@@ -83,18 +83,26 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.take(self.rfile.read(int(self.headers["Content-Length"])), there.status)
+
+        def do_GET(self) -> None:
+            asked = self.headers.get("If-None-Match")
+            known = asked is not None and asked == there.headers.get("ETag")
+            self.take(b"", 304 if known else there.status)
+
+        def take(self, body: bytes, status: int) -> None:
             there.taken.append(Letter(self.path, dict(self.headers), body))
             there.before()
             if there.drips:
                 self.drip()
                 return
-            self.send_response(there.status)
+            self.send_response(status)
             for name, value in there.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(there.answer)))
+            answer = b"" if status == 304 else there.answer
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(there.answer)
+            self.wfile.write(answer)
 
         def drip(self) -> None:
             """A header that never ends, a letter at a time."""

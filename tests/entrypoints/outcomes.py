@@ -24,7 +24,9 @@ POST absences.emergency                       401 403 403 403 403 403 403   -
 POST absences.end                             401 403 403 403 403 403 403   -
 POST absences.enter                           401 403 403 403 403 403 403   -
 GET absences.listing                          401 403 403 200 403 403 404 404
+POST absences.remove_calendar                 401 403 403 403 403 403 403   -
 POST absences.reopen                          401 403 403 403 403 403 403   -
+POST absences.set_calendar                    401 403 403 403 403 403 403   -
 GET accounts.confirm                          200 200 200 200 200 200 200 200
 POST accounts.confirm                           -   -   -   -   -   -   -   -
 GET accounts.forgot                           200 200 200 200 200 200 200 200
@@ -150,9 +152,12 @@ GET api.openapi                               200 200 200 200 200 200 200 200
 POST api_absences.create_absence              401 403 403 403 403 403 403   -
 POST api_absences.decide                      401 422 422 422 422 422 422   -
 DELETE api_absences.delete_absence            401 404 404 404 404 404 404   -
+DELETE api_absences.delete_calendar           401 422 422 204 422 422 422   -
+GET api_absences.get_calendar                 401 422 422 404 422 422 422 422
 GET api_absences.list_absences                401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
 POST api_absences.reopen                      401 403 403 403 403 403 403   -
+PUT api_absences.set_calendar                 401 403 403 403 403 403 403   -
 PATCH api_appointments.change_appointment     401 404 404 404 404 409 404   -
 POST api_appointments.create_appointment      401 403 403 404 404 409 404   -
 POST api_appointments.create_hold             401 403 403 404 404 409 404   -

@@ -10,13 +10,15 @@ import pytest
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import World, book_for
 from factories import SYDNEY
-from openslot.booking import check
+from openslot.booking import check, elsewhere
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.worker.main import handle_next
 from openslot.schedules.models import Absence, AbsenceKind
 from openslot.waiting_list.models import AbsenceDecision, Choice, Offer
+from receiver import LOOPBACK, Receiver
+from working import work
 
 PAGE = "/calendar/absences"
 
@@ -243,3 +245,56 @@ def test_an_administrator_names_whose_time_it_is(client_for: ClientFor) -> None:
     assert client.get(PAGE).status_code == 404
     assert client.get(f"{PAGE}?practitioner=999999").status_code == 403
     assert client_for("network-admin").get(f"{PAGE}?practitioner=999999").status_code == 404
+
+
+def test_a_calendar_elsewhere_is_added_shown_and_removed(
+    client_for: ClientFor, network: Database, settings: Settings, there: Receiver
+) -> None:
+    settings.webhook_networks = LOOPBACK
+    start = (datetime.now(UTC) + timedelta(days=20)).replace(hour=1, minute=0)
+    there.status, there.answer = (
+        200,
+        (
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+            f"DTSTART:{start:%Y%m%dT%H%M00Z}\r\nDURATION:PT1H\r\nSUMMARY:Secret talk\r\n"
+            "END:VEVENT\r\nEND:VCALENDAR\r\n"
+        ).encode(),
+    )
+    client = client_for("practitioner-owner")
+    assert client.send(f"{PAGE}/calendar", page=PAGE, url=there.url).status_code == 303
+    assert "Not yet" in client.get(PAGE).text
+    while handle_next(network, settings):
+        pass
+    page = client.get(PAGE).text
+    assert "127.0.0.1" in page
+    assert "1 time<" in page
+    assert there.url not in page
+    day = start.astimezone(SYDNEY).date()
+    shown = client.get(f"/calendar?view=day&day={day}").text
+    assert "Busy elsewhere" in shown
+    assert "Secret" not in page + shown
+    there.status = 404
+    later = datetime.now(UTC) + timedelta(hours=1)
+    network.run(lambda session: elsewhere.queue_due(work(session, now=later), limit=1))
+    while handle_next(network, settings, now=lambda: later):
+        pass
+    assert "The server answered with status 404." in client.get(PAGE).text
+    assert client.send(f"{PAGE}/calendar/remove", page=PAGE).status_code == 303
+    assert every(network, Absence) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://10.0.0.1/c.ics", "private network"),
+        ("webcal://10.0.0.1/c.ics", "private network"),
+        ("my calendar", "Enter an address such as"),
+    ],
+)
+def test_an_address_where_no_calendar_may_be_is_refused_with_its_reason(
+    client_for: ClientFor, url: str, sentence: str
+) -> None:
+    refused = client_for("practitioner-owner").send(f"{PAGE}/calendar", page=PAGE, url=url)
+    assert refused.status_code == 422
+    assert sentence in refused.text
+    assert f'value="{url}"' in refused.text

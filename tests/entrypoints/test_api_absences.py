@@ -14,6 +14,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.worker.main import handle_next
 from openslot.schedules.models import AbsenceKind
+from receiver import LOOPBACK, Receiver
 from working import work
 
 PATH = "/api/v1/absences"
@@ -227,3 +228,27 @@ def test_an_appointment_outside_is_not_decided_about(world: World, away_from: Pr
     answer: Any = away_from.send("POST", f"{PATH}/decisions", keep)
     assert (answer.status_code, answer.json["code"]) == (409, "outside-absence")
     assert away_from.send("POST", f"{PATH}/decisions", {"decisions": []}).status_code == 422
+
+
+def test_a_calendar_elsewhere_is_set_read_and_deleted(
+    away_from: Program, network: Database, settings: Settings, there: Receiver
+) -> None:
+    settings.webhook_networks = LOOPBACK
+    calendar, there.status = f"{PATH}/calendar", 404
+    assert away_from.send("PUT", calendar, {"url": "http://10.0.0.1/"}).json["code"] == (
+        "private-address"
+    )
+    made = away_from.send("PUT", calendar, {"url": there.url})
+    assert (made.status_code, made.json["host"], made.json["read"]) == (200, "127.0.0.1", None)
+    assert there.url not in made.text
+    while handle_next(network, settings):
+        pass
+    assert away_from.get(calendar)["problem"] == "The server answered with status 404."
+    assert away_from.send("DELETE", calendar).status_code == 204
+    assert away_from.send("GET", calendar).status_code == 404
+
+
+def test_nobody_enters_busy_time_elsewhere(away_from: Program) -> None:
+    refused = away_from.send("POST", PATH, away(days=40, kind="elsewhere"))
+    assert refused.status_code == 422
+    assert away_from.get(PATH) == {"items": [], "next": None}

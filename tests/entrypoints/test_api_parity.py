@@ -17,6 +17,8 @@ SAME = {
     "absences.end": "absences.delete_absence",
     "absences.enter": "absences.create_absence",
     "absences.reopen": "absences.reopen",
+    "absences.remove_calendar": "absences.delete_calendar",
+    "absences.set_calendar": "absences.set_calendar",
     "accounts.sign_in": "tokens.create",
     "admin.edit_centre": "centres.change_centre",
     "admin.new_centre": "centres.create_centre",

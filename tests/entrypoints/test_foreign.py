@@ -208,6 +208,10 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
             "from": start,
             "to": at(now, 9).isoformat(),
         },
+        "api_absences.set_calendar": {
+            "practitioner": practitioner,
+            "url": "https://calendar.example/c.ics",
+        },
         "api_absences.decide": {
             "practitioner": practitioner,
             "decisions": [{"appointment": str(parts["appointment_id"]), "decision": "cancel"}],
@@ -287,6 +291,7 @@ def queries(parts: Parts) -> dict[str, list[str]]:
         "api_patients.list_patients": ["q=aroha", "name=Aroha+Owner&born=1980-03-30"],
         "api_referrals.list_referrals": [f"patient={patient}"],
         "api_absences.list_absences": [f"practitioner={practitioner}"],
+        "api_absences.get_calendar": [f"practitioner={practitioner}"],
         "api_absences.list_undecided": [f"practitioner={practitioner}"],
         "fhir.search_by_get": [
             f"patient={patient}",

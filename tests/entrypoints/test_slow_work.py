@@ -38,6 +38,7 @@ from openslot.importers.origins import Origin
 from openslot.importers.progress import Silent
 from openslot.migrations import revisions
 from postoffice import post_office
+from receiver import Receiver
 
 NEW = "plum kettle orbit seven"
 LIST = "/profile/dependents"
@@ -287,6 +288,19 @@ def test_addresses_of_webhooks(
         "/admin/webhooks/new", url="http://localhost/other", events=events
     )
     assert page.status_code < 400
+    assert watch.called.count("getaddrinfo") >= 2
+
+
+def test_addresses_of_calendars_and_what_is_in_them(
+    client_for: ClientFor, network: Database, settings: Settings, watch: Watch, there: Receiver
+) -> None:
+    settings.webhook_networks = ("127.0.0.0/8", "::1/128")
+    client = client_for("practitioner-owner")
+    made = client.send("/calendar/absences/calendar", page="/calendar/absences", url=there.url)
+    assert made.status_code == 303
+    while handle_next(network, settings):
+        pass
+    assert len(there.taken) == 1
     assert watch.called.count("getaddrinfo") >= 2
 
 

@@ -2,11 +2,12 @@
 machine cannot be used."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from openslot.booking import claims, queries
 from openslot.booking.diaries import in_absences_of, taking_part
-from openslot.booking.errors import BlocksElsewhere, NothingBlocked
+from openslot.booking.errors import BlocksElsewhere, FromElsewhere, NothingBlocked
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
 from openslot.core import audit
@@ -24,11 +25,14 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, AbsenceKind
 from openslot.schedules.rules import check_period
 
+EnteredKind = Literal[AbsenceKind.LEAVE, AbsenceKind.KEPT_FREE]
+"""The kinds of absences that people enter."""
+
 
 class AbsenceDetails(Details):
     """An absence, as entered."""
 
-    kind: AbsenceKind
+    kind: EnteredKind
     starts_at: datetime
     ends_at: datetime
     reason: OptionalName = None
@@ -133,6 +137,8 @@ def _end(work: Work, diary_id: int, absence_id: UUID) -> None:
     absence = work.session.get(Absence, absence_id)
     if absence is None or absence.diary_id != diary_id:
         raise NotFound
+    if absence.kind == AbsenceKind.ELSEWHERE:
+        raise FromElsewhere
     span = check_period(absence.starts_at, absence.ends_at)
     remove(work.session, absence)
     claims.settle(work.session, diary_id, span)
@@ -142,18 +148,22 @@ def _end(work: Work, diary_id: int, absence_id: UUID) -> None:
 def reopen(
     work: Work, practitioner_id: int, starts: datetime, ends: datetime
 ) -> list[tuple[UUID, Absence]]:
-    """Free a period in every absence of a practitioner that covers some of it.
+    """Free a period in every absence of a practitioner that covers some of it, besides busy time
+    elsewhere.
 
     What is left before and after stays blocked. An absence with a part on both sides is split:
     returns the id of each such absence with the new one, for what comes after. Raises
-    NothingBlocked if there is none.
+    NothingBlocked if there is none, and FromElsewhere if all of it is busy time elsewhere.
     """
     may_block(work, practitioner_id)
     practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
     span = check_period(starts, ends)
     # Without the lock, two that free different days of one absence would each undo the other.
     lock(work.session, f"absences of diary {practitioner.diary_id}")
-    covering = schedules.absences(work.session, practitioner.diary_id, starts, ends)
+    blocking = schedules.absences(work.session, practitioner.diary_id, starts, ends)
+    covering = [one for one in blocking if one.kind != AbsenceKind.ELSEWHERE]
+    if blocking and not covering:
+        raise FromElsewhere
     if not covering:
         raise NothingBlocked(field="starts_at")
     split = []

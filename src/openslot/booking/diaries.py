@@ -17,7 +17,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries
@@ -74,8 +74,8 @@ OTHERS = (selectinload(Appointment.room), selectinload(Appointment.resources))
 """Options that load the same together with many appointments."""
 
 
-def in_absences_of(diary_id: int) -> ColumnElement[bool]:
-    """Return the condition for appointments during an absence of a diary."""
+def in_absences_of(diary_id: int | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition for appointments during an absence of a diary, or of that of a row."""
     overlapping = select(Absence.id).where(
         Absence.diary_id == diary_id,
         Absence.starts_at < Appointment.busy_until,

@@ -266,6 +266,10 @@ class NothingBlocked(Invalid):
     """No time is blocked in this period. Choose days that are."""
 
 
+class FromElsewhere(Conflict):
+    """This time comes from a calendar elsewhere. Change it there, or remove that calendar."""
+
+
 class BlocksElsewhere(Forbidden):
     """They work at another centre too, where this time would be blocked as well. Change their hours
     at your centre, or ask them or an administrator of the network."""

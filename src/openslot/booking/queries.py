@@ -43,7 +43,7 @@ from openslot.directory.models import (
     Service,
 )
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
-from openslot.schedules.diaries import Claim
+from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
 from openslot.schedules.models import Absence, Closure, Schedule
 from openslot.schedules.rules import Place
 
@@ -427,6 +427,25 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
         _takes_one_of([diary_id], over),
     )
     return list(session.scalars(query))
+
+
+def ours(session: Session, uids: Collection[str]) -> set[str]:
+    """Return which UIDs of calendar entries are those of appointments here, in chunks of one
+    statement."""
+    ids = {uid: id_ for uid in uids if (id_ := _uuid(uid)) is not None}
+    wanted = list(ids.values())
+    known: set[UUID] = set()
+    for at in range(0, len(wanted), MOST_IDS_NAMED):
+        chunk = wanted[at : at + MOST_IDS_NAMED]
+        known.update(session.scalars(select(Appointment.id).where(Appointment.id.in_(chunk))))
+    return {uid for uid, id_ in ids.items() if id_ in known}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def all_expired(work: Work, *, limit: int) -> list[Appointment]:

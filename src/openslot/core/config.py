@@ -341,7 +341,8 @@ class Settings(BaseSettings):
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.1.0.0/16, that "
-        "webhooks can be sent to, also over plain HTTP, separated by commas.",
+        "webhooks can be sent to, and calendars read from, also over plain HTTP, separated by "
+        "commas.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -53,3 +53,9 @@ class NeedsFirstDay(Invalid):
 
 class NeverOpen(Invalid):
     """These hours fall on no day. Change how they recur, or their first and last day."""
+
+
+class Unreadable(Invalid):
+    """A calendar elsewhere could not be read; whoever raises it says why."""
+
+    sentence = Invalid.sentence

@@ -169,14 +169,16 @@ class Closure(Base):
 
 
 class AbsenceKind(StrEnum):
-    """The kind of an absence."""
+    """The kind of an absence; ELSEWHERE is busy time in a calendar that is kept elsewhere."""
 
     LEAVE = "leave"
     KEPT_FREE = "kept-free"
+    ELSEWHERE = "elsewhere"
 
 
 class Absence(Base):
-    """A period when one diary cannot be booked: leave, or time kept free for emergencies."""
+    """A period when one diary cannot be booked: leave, time kept free for emergencies, or busy time
+    elsewhere."""
 
     __tablename__ = "absence"
     __table_args__ = (Index(None, "diary_id", "ends_at"),)
@@ -189,3 +191,28 @@ class Absence(Base):
     reason: Mapped[str | None] = mapped_column(String(200))
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CalendarElsewhere(Base):
+    """The address of a calendar that a practitioner keeps elsewhere, and how it was read last.
+
+    ``etag`` and ``modified`` are what its server said of it; it was last read as a whole at
+    ``whole_at``, without ``unread`` entries, and found unchanged or read at ``read_at``. After
+    ``misses`` attempts in a row that failed, ``problem`` is why the last one did.
+    """
+
+    __tablename__ = "calendar_elsewhere"
+
+    practitioner_id: Mapped[int] = mapped_column(
+        ForeignKey("practitioner.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    url: Mapped[str] = mapped_column(String(500))
+    etag: Mapped[str | None] = mapped_column(String(200))
+    modified: Mapped[str | None] = mapped_column(String(100))
+    read_at: Mapped[datetime | None] = mapped_column(Instant)
+    whole_at: Mapped[datetime | None] = mapped_column(Instant)
+    unread: Mapped[int] = mapped_column(Integer, default=0)
+    tried_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    misses: Mapped[int] = mapped_column(Integer, default=0)
+    problem: Mapped[str | None] = mapped_column(String(200))

@@ -26,6 +26,7 @@ from openslot.schedules.availability import Span, Weekly, instant_of, span_betwe
 from openslot.schedules.models import (
     Absence,
     AbsenceKind,
+    CalendarElsewhere,
     Closure,
     OfferedService,
     OpeningHours,
@@ -423,14 +424,17 @@ def absences(
     starts: datetime,
     ends: datetime,
     *,
+    entered: bool = False,
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Absence]:
     """Return the absences of one diary that overlap the period, in order, after the start and id
-    ``after``, in one statement."""
+    ``after``, in one statement. ``entered`` leaves out busy time elsewhere."""
     query = select(Absence).where(
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
+    if entered:
+        query = query.where(Absence.kind != AbsenceKind.ELSEWHERE)
     order = (Absence.starts_at, Absence.id)
     return list(session.scalars(keyset.page(query, order, after, limit)))
 
@@ -444,6 +448,27 @@ def absences_in(
         Absence.diary_id.in_(diary_ids), Absence.ends_at > starts, Absence.starts_at < ends
     )
     return list(session.scalars(query.order_by(Absence.starts_at, Absence.id)))
+
+
+def elsewhere_from(session: Session, diary_id: int, since: datetime | None) -> list[Absence]:
+    """Return the busy times elsewhere of one diary that end after ``since``, in order; all of them
+    if it is None."""
+    query = select(Absence).where(
+        Absence.diary_id == diary_id, Absence.kind == AbsenceKind.ELSEWHERE
+    )
+    if since is not None:
+        query = query.where(Absence.ends_at > since)
+    return list(session.scalars(query.order_by(Absence.starts_at)))
+
+
+def calendars_due(session: Session, now: datetime, limit: int) -> list[CalendarElsewhere]:
+    """Return calendars elsewhere of active practitioners that are to be read now, the longest due
+    first."""
+    due = select(CalendarElsewhere).join(
+        Practitioner, Practitioner.id == CalendarElsewhere.practitioner_id
+    )
+    due = due.where(CalendarElsewhere.next_at <= now, Practitioner.active.is_(True))
+    return list(session.scalars(due.order_by(CalendarElsewhere.next_at).limit(limit)))
 
 
 def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
@@ -483,6 +508,11 @@ def absent_spans(
 def practitioner_places(session: Session, practitioner_id: int) -> dict[int, Place]:
     """Return the schedules of a practitioner, also inactive ones."""
     return places(session, Schedule.practitioner_id == practitioner_id, inactive=True)
+
+
+def zone_of(places: Iterable[Place], otherwise: str) -> ZoneInfo:
+    """Return the zone in which a practitioner's days are meant: that of their first centre."""
+    return next((place.zone for place in places), ZoneInfo(otherwise))
 
 
 def centre_ids_of(session: Session, practitioner_id: int) -> frozenset[int]:

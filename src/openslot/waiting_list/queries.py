@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries as booking
+from openslot.booking.diaries import in_absences_of
 from openslot.booking.models import Appointment, Status
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Practitioner, Service
@@ -304,7 +305,7 @@ def inside_absences(work: Work, practitioner_ids: Collection[int]) -> list[Insid
         work.session,
         Schedule.practitioner_id.in_(set(practitioner_ids)),
         booking.to_come(work.now),
-        or_(*(_within(absence) for absence in absences)),
+        in_absences_of(Practitioner.diary_id),
     )
     ids = [appointment.id for appointment in appointments]
     decisions = _decisions(work.session, ids)
@@ -320,13 +321,6 @@ def inside_absences(work: Work, practitioner_ids: Collection[int]) -> list[Insid
         for absence in absences
         if _lies_in(appointment, absence)
     ]
-
-
-def _within(absence: Absence) -> Condition:
-    return and_(
-        Practitioner.diary_id == absence.diary_id,
-        booking.between(absence.starts_at, absence.ends_at),
-    )
 
 
 def _lies_in(appointment: Appointment, absence: Absence) -> bool:

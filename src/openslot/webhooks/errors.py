@@ -4,7 +4,7 @@ from openslot.core.errors import Conflict, Invalid
 
 
 class BadAddress(Invalid):
-    """Enter an address such as https://example.org/hooks, without blanks or a password."""
+    """Enter an address such as https://example.org/path, without blanks or a password."""
 
     code = "bad-webhook-address"
 

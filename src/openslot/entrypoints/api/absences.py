@@ -7,22 +7,23 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from openslot.booking.absences import AbsenceDetails, may_see_absences
+from openslot.booking import elsewhere
+from openslot.booking.absences import AbsenceDetails, EnteredKind, may_block, may_see_absences
 from openslot.core import keyset
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.entrypoints import bearer
+from openslot.entrypoints import bearer, calendar_addresses
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader
+from openslot.entrypoints.request import close_reader, now, reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence as AbsenceRow
-from openslot.schedules.models import AbsenceKind
+from openslot.schedules.models import AbsenceKind, CalendarElsewhere
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided
 from openslot.usecases.rebooking import Hit as HitRow
@@ -34,7 +35,7 @@ service = Service("absences", "Absences", "Leave, and time reserved for emergenc
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
 APPOINTMENTS, DECISIONS = f"{PATH}/appointments", f"{PATH}/decisions"
-REOPENINGS = f"{PATH}/reopenings"
+REOPENINGS, CALENDAR = f"{PATH}/reopenings", f"{PATH}/calendar"
 
 SHOWN = timedelta(days=400)
 """Length of the listed period if the request gives no end."""
@@ -78,7 +79,7 @@ class NewAbsence(Given):
     """A period to block, and a decision about each appointment in it."""
 
     practitioner: Practitioner = None
-    kind: AbsenceKind = AbsenceKind.LEAVE
+    kind: EnteredKind = AbsenceKind.LEAVE
     start: Instant
     end: Instant
     reason: OptionalName = None
@@ -162,6 +163,36 @@ class Reopening(Given):
         bool,
         Field(description="Also withdraw the new times offered to patients with appointments."),
     ] = False
+
+
+class CalendarQuery(Given):
+    """The practitioner."""
+
+    practitioner: Practitioner = None
+
+
+class NewCalendar(Given):
+    """The address of a calendar that a practitioner keeps elsewhere."""
+
+    practitioner: Practitioner = None
+    url: Annotated[
+        str,
+        Field(
+            max_length=500,
+            description="Address of an iCalendar file, with https:// or webcal://.",
+        ),
+    ]
+
+
+class ElsewhereCalendar(Shown):
+    """A calendar elsewhere, and how it was read last. Its whole address is not shown again."""
+
+    practitioner: int
+    host: Annotated[str, Field(description="The server of the calendar.")]
+    read: Annotated[AwareDatetime | None, Field(description="When it was last read.")]
+    next_try: AwareDatetime
+    problem: Annotated[str | None, Field(description="Why it could not be read last.")]
+    left_out: Annotated[int, Field(description="Number of entries that could not be read.")]
 
 
 class AbsenceEnd(Given):
@@ -319,6 +350,59 @@ def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
     bearer.write(save)
 
 
+@service.operation(
+    "GET",
+    CALENDAR,
+    scope="care:read",
+    rule=Rule.MANAGED,
+    query=CalendarQuery,
+    answer=ElsewhereCalendar,
+    may_fail=(404,),
+)
+def get_calendar(query: CalendarQuery) -> ElsewhereCalendar:
+    """Read where a practitioner keeps a calendar elsewhere; 404 if there is none."""
+    calendar = elsewhere.calendar_of(bearer.work(), _practitioner_id(query.practitioner))
+    if calendar is None:
+        raise NotFound
+    return _calendar(calendar)
+
+
+@service.operation(
+    "PUT",
+    CALENDAR,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    body=NewCalendar,
+    answer=ElsewhereCalendar,
+    may_fail=(404,),
+)
+def set_calendar(body: NewCalendar) -> ElsewhereCalendar:
+    """Have a calendar elsewhere read every few minutes, instead of the one before.
+
+    Its busy times become absences of the kind `elsewhere`, without titles. Appointments in them
+    stay until you decide.
+    """
+    practitioner_id = _practitioner_id(body.practitioner)
+    may_block(bearer.work(), practitioner_id)
+    close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
+    url = calendar_addresses.checked(body.url, settings().webhook_networks)
+    return _calendar(bearer.write(elsewhere.set_address, practitioner_id, url))
+
+
+@service.operation(
+    "DELETE",
+    CALENDAR,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    query=CalendarQuery,
+    status=204,
+    may_fail=(404,),
+)
+def delete_calendar(query: CalendarQuery) -> None:
+    """Stop reading the calendar elsewhere, if there is one, and open its times again."""
+    bearer.write(elsewhere.remove_address, _practitioner_id(query.practitioner))
+
+
 def _practitioner_id(chosen: int | None) -> int:
     practitioner_id = chosen or bearer.actor().practitioner_id
     if practitioner_id is None:
@@ -351,6 +435,17 @@ def _shown(row: AbsenceRow, practitioner_id: int) -> Absence:
         start=row.starts_at,
         end=row.ends_at,
         reason=row.reason,
+    )
+
+
+def _calendar(row: CalendarElsewhere) -> ElsewhereCalendar:
+    return ElsewhereCalendar(
+        practitioner=row.practitioner_id,
+        host=calendar_addresses.host_of(row.url),
+        read=row.read_at,
+        next_try=row.next_at,
+        problem=row.problem,
+        left_out=row.unread,
     )
 
 

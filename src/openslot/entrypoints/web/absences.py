@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
+from openslot.booking import elsewhere
 from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences, needing
 from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.rules import may_book_others, relation_to
@@ -19,6 +20,7 @@ from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
+from openslot.entrypoints import calendar_addresses
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.written import mailed
@@ -129,6 +131,31 @@ def reopen() -> BaseResponse:
     return _back()
 
 
+@pages.post("/calendar")
+@access.allow(BLOCKERS)
+def set_calendar() -> BaseResponse:
+    """Have a calendar elsewhere read, whose busy times are then blocked."""
+    practitioner_id = _practitioner_id()
+    try:
+        may_block(context.work(), practitioner_id)
+        context.close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
+        url = calendar_addresses.checked(reading.text("url"), context.settings().webhook_networks)
+        context.write(elsewhere.set_address, practitioner_id, url)
+    except DomainError as error:
+        return _absences_page(error)
+    flash(_("We will read this calendar soon, and every few minutes from then on."), "good")
+    return _back()
+
+
+@pages.post("/calendar/remove")
+@access.allow(BLOCKERS)
+def remove_calendar() -> BaseResponse:
+    """Stop reading the calendar elsewhere, and open its times again."""
+    context.write(elsewhere.remove_address, _practitioner_id())
+    flash(_("The calendar is removed. Its times can be booked again."), "good")
+    return _back()
+
+
 def _block_or_ask(details: AbsenceDetails, affected: list[Hit]) -> BaseResponse:
     """Block the time, or show the page that asks for decisions."""
     if affected and (reading.text("decided") != "yes" or reading.text("preset")):
@@ -183,12 +210,16 @@ def _preview(details: AbsenceDetails) -> list[Hit]:
 
 def _absences_page(error: DomainError | None) -> Response:
     session, now, zone, person = context.reader(), context.now(), _zone(), _person()
-    absences = schedules.absences(session, person.diary_id, now, now + SHOWN)
+    absences = schedules.absences(session, person.diary_id, now, now + SHOWN, entered=True)
+    calendar = elsewhere.calendar_of(context.work(), person.id)
     undecided = rebooking.undecided(context.work(), [person.id])
     hits = rebooking.suggestions(context.work(), undecided)
     page = render_template(
         "calendar/absences.html",
         absences=absences,
+        calendar=calendar,
+        calendar_host=calendar_addresses.host_of(calendar.url) if calendar else None,
+        busy_elsewhere=len(schedules.elsewhere_from(session, person.diary_id, now)),
         needing=[
             (one, relation_to(context.actor(), one) is not None)
             for one in needing(context.work(), person.id)
@@ -303,8 +334,7 @@ def _person() -> Practitioner:
 
 def _zone() -> ZoneInfo:
     places = schedules.practitioner_places(context.reader(), _practitioner_id())
-    first = next(iter(places.values()), None)
-    return first.zone if first else ZoneInfo(context.settings().time_zone)
+    return schedules.zone_of(places.values(), context.settings().time_zone)
 
 
 def _back() -> BaseResponse:

@@ -34,7 +34,7 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.PATIENTS: ("patient.", "dependent."),
     Group.REFERRALS: ("referral.",),
     Group.REQUESTS: ("request.",),
-    Group.OFFERS: ("offer.", "waiting.", "absence."),
+    Group.OFFERS: ("offer.", "waiting.", "absence.", "calendar."),
     Group.ACCOUNTS: ("account.", "key.", "client.", "webhook."),
     Group.SECURITY: ("access.", "audit.", "data.", "limit.", "sign-in.", "token."),
     Group.DIRECTORY: (
@@ -82,6 +82,9 @@ TITLES: Mapping[str, str] = {
     "absence.move-failed": _l("Found no other time for an appointment in blocked time"),
     "absence.cancel-done": _l("Cancelled an appointment in blocked time"),
     "absence.cancel-failed": _l("Could not cancel an appointment in blocked time"),
+    "calendar.set": _l("Added the address of a calendar elsewhere"),
+    "calendar.removed": _l("Removed a calendar elsewhere"),
+    "calendar.changed": _l("Read new busy times from a calendar elsewhere"),
     "offer.made": _l("Offered a time"),
     "offer.accepted": _l("Accepted an offered time"),
     "offer.declined": _l("Declined an offered time"),

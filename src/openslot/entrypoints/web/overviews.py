@@ -77,7 +77,7 @@ def practitioner_page(practitioner_id: int) -> str:
             limit=LISTED,
         ),
         absences=schedules.absences(
-            context.reader(), person.diary_id, now, now + timedelta(days=60)
+            context.reader(), person.diary_id, now, now + timedelta(days=60), entered=True
         ),
         closed=appointments_for(context.work(), mine, booking.in_closures(now), limit=LISTED),
         undecided=rebooking.undecided(context.work(), [practitioner_id]),

@@ -1,7 +1,7 @@
 """The worker: handles the messages of the outbox, and does regular duties in between.
 
-Mails and webhooks have threads of their own, since they wait for other servers. All else is done
-one by one in the main thread.
+Mails, webhooks and calendars have threads of their own, since they wait for other servers. All else
+is done one by one in the main thread.
 
 Every message is handled at least once: it is leased, handled, and only then marked as done. An
 event handler queues mails and marks the event in one transaction, which is rolled back if another
@@ -21,6 +21,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
+from openslot.booking import elsewhere
 from openslot.booking.commands import expire_due
 from openslot.booking.events import Topic
 from openslot.core import clock, idempotency, limits, outbox
@@ -32,7 +33,7 @@ from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.core.work import Work, doing
-from openslot.entrypoints.worker import webhooks
+from openslot.entrypoints.worker import calendars, webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT
@@ -63,6 +64,7 @@ MAILS_AT_ONCE, MAILS_LEASED = 4, 12
 WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
+CALENDARS_AT_ONCE = 4
 OF_A_DAY = ("record_years", "audit_years", "carer_told_age", "carer_ends_age")
 """Settings that give the worker something to do each day."""
 
@@ -192,6 +194,7 @@ HANDLERS: Mapping[str, Handler] = {
     offers.Topic.DECIDED: decided,
     MAIL: deliver,
     WEBHOOK: webhooks.deliver,
+    elsewhere.TOPIC: calendars.read_calendar,
     DAILY: lambda job: do_daily(job),
 }
 """Handlers by kind of message: the part of its topic before a colon."""
@@ -214,6 +217,7 @@ def run(
             ahead=WEBHOOKS_AT_ONCE,
             each=WEBHOOKS_TO_ONE_AT_ONCE,
         ),
+        Lane(elsewhere.TOPIC, threads=CALENDARS_AT_ONCE, ahead=CALENDARS_AT_ONCE, each=1),
     )
     try:
         _work(database, settings, lanes, once=once, stop=stop)
@@ -312,6 +316,12 @@ def offer_free_times(database: Database, settings: Settings, now: Callable[[], d
         log.info("offers.made", count=count)
 
 
+def read_calendars(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Have the calendars read that practitioners keep elsewhere, each every few minutes."""
+    while database.run(doing(SYSTEM, now(), settings, elsewhere.queue_due, limit=AT_ONCE)):
+        pass
+
+
 def follow_merges(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Move what was written for merged duplicates at the moment of the merge."""
     count = database.run(doing(SYSTEM, now(), settings, merging.follow))
@@ -404,6 +414,7 @@ def watch_security(database: Database, settings: Settings, now: Callable[[], dat
 DUTIES: tuple[Duty, ...] = (
     expire_holds,
     offer_free_times,
+    read_calendars,
     follow_merges,
     seal_audit,
     watch_security,

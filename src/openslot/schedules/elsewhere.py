@@ -1,0 +1,245 @@
+"""The busy times of a calendar that is kept elsewhere (iCalendar, RFC 5545): bytes in, ticks out.
+
+Nothing but times and UIDs is read. Whoever wrote the calendar may mean harm, so that what it makes
+the reader do is bounded: see MOST_OCCURRENCES, SECONDS and FREQUENCIES.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrulestr
+from icalendar import Calendar
+
+from openslot.schedules.availability import Span, Window, instant_of, span_between
+from openslot.schedules.errors import Unreadable
+
+MOST_OCCURRENCES = 50_000
+"""Occurrences of one rule, also those before the window."""
+
+SECONDS = 10.0
+"""Processor time for the entries of one calendar."""
+
+FREQUENCIES = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
+"""How often an entry may recur, with the least days of a period. More often is not followed."""
+
+_READ = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"})
+_DAY = timedelta(days=1)
+
+Entry = Any
+"""A component of a calendar. What its properties are depends on who wrote it."""
+
+
+class Busy(NamedTuple):
+    """A busy time, and the UID of its entry."""
+
+    uid: str
+    span: Span
+
+
+class Found(NamedTuple):
+    """The busy times of a calendar, and the number of entries that could not be read."""
+
+    times: list[Busy]
+    unread: int
+
+
+def read(document: bytes, zone: ZoneInfo, window: Window) -> Found:
+    """Return the busy times of a calendar that overlap the window, rounded out to whole ticks.
+
+    ``zone`` is that of all-day entries and of times without a zone. Entries that are cancelled or
+    transparent are not busy. Raise Unreadable if it is no calendar, or takes too long to follow.
+    """
+    entries = _entries(document)
+    changed = _changed(entries)
+    reader, found, unread = _Reader(zone, window), Found([], 0), 0
+    for entry in entries:
+        reader.check_time()
+        uid = str(entry.get("UID", ""))
+        try:
+            spans = reader.spans(entry, () if _changes_one(entry) else changed[uid])
+        except Unreadable:
+            raise
+        except Exception:  # of any kind: the libraries have many for what others write
+            unread += 1
+            continue
+        found.times.extend(Busy(uid, span) for span in spans)
+    return found._replace(unread=unread)
+
+
+def _entries(document: bytes) -> list[Entry]:
+    try:
+        parsed = Calendar.from_ical(document, multiple=True)
+    except Exception:  # as above
+        parsed = []
+    calendars = [one for one in parsed if one.name == "VCALENDAR"]
+    if not calendars:
+        raise Unreadable("There is no calendar in the iCalendar format at this address.")
+    parts = [part for calendar in calendars for part in calendar.subcomponents]
+    for zone in parts:
+        if zone.name == "VTIMEZONE" and not all(map(_is_usual, zone.subcomponents)):
+            raise Unreadable("The time zones of this calendar cannot be read.")
+    return [part for part in parts if part.name == "VEVENT"]
+
+
+def _is_usual(period: Entry) -> bool:
+    """Return whether a zone's summer or winter time begins at most once a year: its rules are
+    followed for each time in the zone."""
+    rules = _each(period.get("RRULE"))
+    return not _broken(period) and all(rule.get("FREQ") == ["YEARLY"] for rule in rules)
+
+
+def _changed(entries: Sequence[Entry]) -> dict[str, list[date]]:
+    """Return the occurrences that have an entry of their own, by UID."""
+    changed = defaultdict(list)
+    for entry in entries:
+        if _changes_one(entry) and "RECURRENCE-ID" not in _broken(entry):
+            changed[str(entry.get("UID", ""))].append(entry["RECURRENCE-ID"].dt)
+    return changed
+
+
+def _changes_one(entry: Entry) -> bool:
+    return "RECURRENCE-ID" in entry
+
+
+def _broken(entry: Entry) -> set[str]:
+    return {str(name).upper() for name, _ in entry.errors}
+
+
+@dataclass
+class _Reader:
+    """Follows entries in one zone and window."""
+
+    zone: ZoneInfo
+    window: Window
+    began: float = field(default_factory=time.thread_time)
+
+    def check_time(self) -> None:
+        """Raise Unreadable if the entries so far took too long."""
+        if time.thread_time() - self.began > SECONDS:
+            raise Unreadable("The calendar takes too long to read. Publish a shorter one.")
+
+    def spans(self, entry: Entry, changed: Collection[date]) -> list[Span]:
+        """Return the ticks of each occurrence in the window, besides those that were changed."""
+        if entry.get("STATUS", "").upper() == "CANCELLED":
+            return []
+        if entry.get("TRANSP", "").upper() == "TRANSPARENT":
+            return []
+        if _broken(entry) & _READ:
+            raise ValueError
+        start = _known(entry["DTSTART"]).dt
+        length = _length(start, entry, self.zone)
+        left_out = [*changed, *_listed(entry, "EXDATE")]
+        times = [*self._recurring(entry, start, length), *self._added(entry, length)]
+        zone = getattr(start, "tzinfo", None) or self.zone
+        instants = {self._instant(one) for one in left_out if isinstance(one, datetime)}
+        days = {one for one in left_out if not isinstance(one, datetime)}
+        return [
+            span_between(begin, end)
+            for begin, end in times
+            if begin < end
+            and begin < instant_of(self.window.end)
+            and end > instant_of(self.window.start)
+            and begin not in instants
+            and begin.astimezone(zone).date() not in days
+        ]
+
+    def _recurring(
+        self, entry: Entry, start: date, length: timedelta
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the times of the entry itself and of its rules, which count on its own clock."""
+        is_timed = isinstance(start, datetime)
+        zone = start.tzinfo or self.zone if isinstance(start, datetime) else self.zone
+        first = datetime(*start.timetuple()[:6])  # noqa: DTZ001 - on the entry's own clock
+        wall_clock = {first}
+        if not _changes_one(entry):
+            for rule in _each(entry.get("RRULE")):
+                wall_clock.update(self._by_rule(rule, first, zone, length))
+        for local in wall_clock:
+            self.check_time()
+            begin = local.replace(tzinfo=zone).astimezone(UTC)
+            if is_timed:
+                yield begin, begin + length
+            else:
+                yield begin, (local + length).replace(tzinfo=zone).astimezone(UTC)
+
+    def _by_rule(
+        self, rule: Any, first: datetime, zone: tzinfo, length: timedelta
+    ) -> Iterator[datetime]:
+        days = FREQUENCIES[rule["FREQ"][0]] * rule.get("INTERVAL", [1])[0]
+        if days < 1:
+            raise ValueError
+        last = instant_of(self.window.end).astimezone(zone).replace(tzinfo=None)
+        for until in _each(rule.pop("UNTIL", None)):
+            last = min(last, _on_clock(until, zone))
+        if "COUNT" not in rule and rule["FREQ"][0] in ("DAILY", "WEEKLY"):
+            # Steps of whole periods to shortly before the window change nothing in it.
+            opens = instant_of(self.window.start).replace(tzinfo=None) - length - 2 * _DAY
+            first += days * max(0, (opens - first).days // days) * _DAY
+        following = rrulestr(rule.to_ical().decode(), dtstart=first)
+        for local in islice(following, MOST_OCCURRENCES):
+            self.check_time()
+            if local > last:
+                return
+            yield local
+
+    def _added(self, entry: Entry, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
+        for one in _listed(entry, "RDATE"):
+            begins, until = one if isinstance(one, tuple) else (one, length)
+            begin = self._instant(begins)
+            yield begin, begin + until if isinstance(until, timedelta) else self._instant(until)
+
+    def _instant(self, value: date) -> datetime:
+        return _instant(value, self.zone)
+
+
+def _on_clock(until: date, zone: tzinfo) -> datetime:
+    """Return the last moment of a rule on the clock of its entry."""
+    if not isinstance(until, datetime):
+        return datetime(until.year, until.month, until.day, 23, 59, 59)  # noqa: DTZ001
+    return until.astimezone(zone).replace(tzinfo=None) if until.tzinfo else until
+
+
+def _instant(value: date, zone: ZoneInfo) -> datetime:
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=zone)
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _length(start: date, entry: Entry, zone: ZoneInfo) -> timedelta:
+    """Return how long each occurrence lasts: elapsed time, or whole days."""
+    is_timed = isinstance(start, datetime)
+    if "DTEND" in entry:
+        end = _known(entry["DTEND"]).dt
+        length = _instant(end, zone) - _instant(start, zone) if is_timed else end - start
+    elif "DURATION" in entry:
+        length = entry["DURATION"].dt
+    else:
+        length = timedelta(0) if is_timed else _DAY
+    if length < timedelta(0):
+        raise ValueError
+    return length
+
+
+def _listed(entry: Entry, name: str) -> list[Any]:
+    """Return the values of a property that has several, and may be there several times."""
+    return [one.dt for values in _each(entry.get(name)) for one in map(_known, values.dts)]
+
+
+def _known(value: Any) -> Any:
+    """Return a time; raise ValueError if it names a zone that nobody knows."""
+    moment = value.dt[0] if isinstance(value.dt, tuple) else value.dt
+    if "TZID" in value.params and isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError
+    return value
+
+
+def _each(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
