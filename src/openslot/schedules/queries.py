@@ -73,6 +73,8 @@ def places(
             func.coalesce(Service.minutes_before, 0),
             func.coalesce(Service.minutes_after, 0),
             func.coalesce(Service.places, 1),
+            Service.most_a_day,
+            Service.most_ahead,
             Schedule.service_id,
             exists().where(ServiceNeed.service_id == Schedule.service_id),
             _OFFERS,
@@ -210,6 +212,8 @@ def _offered() -> Select[*tuple[Any, ...]]:
                 (Chosen.horizon_days < Schedule.horizon_days, Chosen.horizon_days),
                 else_=Schedule.horizon_days,
             ),
+            Chosen.most_a_day,
+            Chosen.most_ahead,
             Chosen.places,
         )
         .select_from(OfferedService)
@@ -224,7 +228,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 """Whether a schedule offers services."""
 
-_OFFERS_AT = 25
+_OFFERS_AT = 27
 
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
@@ -246,7 +250,7 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: twenty-five columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty-seven columns of its own, then one period of hours."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = by_schedule.setdefault(row[0], (row, []))
@@ -273,6 +277,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 row[22],
                 None,  # session_id
                 False,  # squeezed_in
+                *row[23:25],  # most_a_day, most_ahead
             )
         )
         for key, (row, hours) in by_schedule.items()

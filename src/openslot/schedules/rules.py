@@ -64,6 +64,10 @@ _TYPED_CLOCK = re.compile(
 """A time with or without minutes, whole seconds and am or pm; four digits are hours and minutes."""
 
 
+KnownBy = tuple[int | None, int | None]
+"""A practitioner, at any centre, or a department: by whom patients are known."""
+
+
 class Offered(NamedTuple):
     """A service as a schedule offers it: lengths in minutes, notice and horizon as they are there.
 
@@ -80,6 +84,8 @@ class Offered(NamedTuple):
     bookable_by: BookableBy
     notice_minutes: int
     horizon_days: int
+    most_a_day: int | None
+    most_ahead: int | None
     places: int = 1
     needs: tuple[Need, ...] = ()
 
@@ -130,11 +136,24 @@ class Place(NamedTuple):
     places: int = 1
     session_id: UUID | None = None
     squeezed_in: bool = False
+    most_a_day: int | None = None
+    most_ahead: int | None = None
 
     @property
     def is_public(self) -> bool:
-        """Return whether patients book here themselves."""
-        return self.bookable_by is BookableBy.PUBLIC
+        """Return whether patients book here themselves, some perhaps only if they are known or
+        have a referral."""
+        return self.bookable_by not in (BookableBy.COLLEAGUES, BookableBy.REQUEST)
+
+    @property
+    def is_for_known(self) -> bool:
+        """Return whether patients book here themselves only if they are known."""
+        return self.bookable_by is BookableBy.KNOWN
+
+    @property
+    def known_by(self) -> KnownBy:
+        """Return who gives the care here, as patients are known to them."""
+        return self.practitioner_id, self.department_id
 
     @property
     def own_slot_minutes(self) -> int:
@@ -176,6 +195,8 @@ class Place(NamedTuple):
             bookable_by=offered.bookable_by,
             notice_minutes=offered.notice_minutes,
             horizon_days=offered.horizon_days,
+            most_a_day=offered.most_a_day,
+            most_ahead=offered.most_ahead,
             needs=offered.needs,
             places=offered.places,
         )

@@ -95,6 +95,9 @@ class OfferedService(Shown):
     bookable_by: BookableBy
     notice_minutes: int | None
     horizon_days: int | None
+    cancel_hours: int | None
+    most_a_day: int | None
+    most_ahead: int | None
     instructions: str | None
     price: str | None
     description: str | None

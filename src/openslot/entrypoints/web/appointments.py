@@ -16,6 +16,7 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import for_move
 from openslot.booking.rules import (
     Relation,
+    cutoff_of,
     may_book_others,
     may_reschedule,
     may_undo,
@@ -333,7 +334,7 @@ def _appointment(appointment_id: UUID) -> tuple[Appointment, Relation]:
 
 
 def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
-    now, cutoff = context.now(), _cutoff()
+    now, cutoff = context.now(), cutoff_of(appointment.booked_service, context.settings())
     return {
         "appointment": appointment,
         "relation": relation,
@@ -344,10 +345,6 @@ def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
         "until": appointment.starts_at - cutoff,
         "joins": appointment.starts_at - JOINS_FROM <= now <= appointment.ends_at,
     }
-
-
-def _cutoff() -> timedelta:
-    return context.settings().cancel_cutoff
 
 
 def _url(view: str, appointment_id: UUID) -> str:
