@@ -35,6 +35,10 @@ class OutsideHours(Invalid):
     """This time is outside opening hours. Choose one of the times shown."""
 
 
+class HoursForOthers(Invalid):
+    """This time is kept for other services. Choose one of the times shown."""
+
+
 class CentreClosed(Invalid):
     """The centre is closed at this time. Choose another day."""
 

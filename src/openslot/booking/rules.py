@@ -15,6 +15,7 @@ from openslot.booking.errors import (
     DailyLimitReached,
     EmergencyNeedsReason,
     EmergencyNotAllowed,
+    HoursForOthers,
     InThePast,
     InvalidTransition,
     NeedsPatient,
@@ -402,6 +403,8 @@ def check_booking_request(
     wanted, times = mask_of([busy], window), times_of(place, window)
     if wanted & ~opening(place.hours, place.zone, window):
         raise OutsideHours(field="start")
+    if wanted & ~opening(place.own_hours, place.zone, window):
+        raise HoursForOthers(field="start")
     if wanted & ~times.opened:
         raise CentreClosed(field="start")
     if not (times.starts >> (span.start - window.start) & 1 or (place.flush and is_beside())):

@@ -18,14 +18,13 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import service_of
 from openslot.booking.rules import cutoff_of, may_book_others, needs_referral, offered_to
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.models import Patient, Service
+from openslot.directory.models import Patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
@@ -264,12 +263,10 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     booker = booker.for_second() if form.is_second(place) else booker
     chosen = _chosen(context.work(), booker, place)
     held = chosen.hold if chosen else None
-    subject = schedules.subject(session, schedule_id)
-    of_department = subject.service if subject else None
     page = render_template(
         "booking/week.html",
         place=place,
-        subject=subject,
+        subject=schedules.subject(session, schedule_id),
         barrier=booker.barrier(place),
         week=_week(context.work(), place, booker, chosen),
         lengths=lengths(place),
@@ -290,9 +287,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         problem_code=error.code if error else "",
         reason=reading.typed("reason") or (held.reason if held else None) or "",
         priority=reading.text("priority") or (held.priority if held else Priority.ROUTINE.value),
-        cutoff=_cutoff(
-            chosen, service_of(session, place) or (subject.service if subject else None)
-        ),
+        cutoff_of=lambda service: cutoff_of(service, context.settings()),
         extensions=context.settings().hold_extensions,
         hold_minutes=context.settings().hold_minutes,
         here=form.address(schedule_id),
@@ -402,10 +397,3 @@ def _held(work: Work, booker: Booker, place: Place) -> Appointment | None:
         return None
     whose = appointment.patient_id
     return appointment if whose in (None, booker.whom.patient_id) else None
-
-
-def _cutoff(chosen: Chosen | None, service: Service | None) -> datetime | None:
-    """Return the latest time at which the patient may move or cancel."""
-    if chosen is None:
-        return None
-    return chosen.start - cutoff_of(service, context.settings())
