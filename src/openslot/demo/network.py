@@ -110,6 +110,7 @@ class InventedService(Part):
     video_url: str | None = None
     instructions: str | None = None
     price: str | None = None
+    bookable_by: BookableBy = BookableBy.PUBLIC
 
 
 class InventedPatient(Part):
@@ -181,6 +182,7 @@ def _write_service(work: Work, invented_service: InventedService) -> Service:
         video_url=invented_service.video_url,
         instructions=invented_service.instructions,
         price=invented_service.price,
+        bookable_by=invented_service.bookable_by,
     )
     return directory.create_offered_service(work, None, details)
 
