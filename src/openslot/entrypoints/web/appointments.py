@@ -38,6 +38,8 @@ from openslot.entrypoints.web.records import at_appointment
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
+from openslot.questions import queries as questions
+from openslot.questions.rules import may_answer, to_answer
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
 from openslot.referrals.rules import may_refer
@@ -80,8 +82,21 @@ def show(appointment_id: UUID) -> str:
         and booking.has_cancelled(context.work(), appointment.id)
         and may_undo(appointment, context.now()),
         repeats=_repeat_url(appointment, relation),
+        **_questions(appointment, relation),
         **_confirmation_flags(appointment),
     )
+
+
+def _questions(appointment: Appointment, relation: Relation) -> dict[str, object]:
+    """Return what is asked before the appointment, and the answers if the reader may see them."""
+    asked = questions.asked(context.reader(), appointment)
+    answers = questions.answers(context.work(), [appointment]).get(appointment.id, [])
+    return {
+        "asked": asked,
+        "answers": answers,
+        "left_to_answer": to_answer(asked, [one.question_id for one in answers]),
+        "may_answer": may_answer(relation, appointment, context.now()),
+    }
 
 
 def _repeat_url(appointment: Appointment, relation: Relation) -> str | None:
