@@ -54,6 +54,7 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         "requested_by": request.requesting_department.name if request else None,
         "is_urgent": _is_urgent(request) if request else None,
         "notice": _notice([appointment], to, event.work.settings),
+        "questions": 0 if is_practice else event.questions_left,
         "page": ics.page_of(appointment, event.work.settings.public_url),
     }
 
