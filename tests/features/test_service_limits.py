@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
+import waitroom
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking import errors, queries
@@ -154,6 +155,23 @@ def test_who_is_not_known_does_not_wait_for_it(database: Database, offer: Offer)
         database.run(join)
     book(database, offer.clerk, offer, MONDAY_9 + WEEK)
     database.run(join)
+
+
+@pytest.mark.parametrize("stays_known", [True, False])
+def test_a_time_is_offered_to_who_is_still_known(
+    sqlite_database: Database, town: Town, stays_known: bool
+) -> None:
+    scan = town.scan
+    taken = waitroom.book(sqlite_database, town, 1, schedule=scan)
+    own = waitroom.book(sqlite_database, town, 0, MONDAY_9 + WEEK, schedule=scan)
+    place = sqlite_database.read(lambda session: known.bookable(session)[scan])
+    keep(sqlite_database, place.subject.service_id or 0, bookable_by=BookableBy.KNOWN)
+    waitroom.wait(sqlite_database, town, schedule_id=scan)
+    if not stays_known:
+        waitroom.cancel(sqlite_database, own.id)
+    waitroom.cancel(sqlite_database, taken.id)
+    waitroom.expire_due(sqlite_database)
+    assert len(waitroom.offers(sqlite_database)) == stays_known
 
 
 def test_what_needs_a_referral_is_booked_with_one_of_any_profession(

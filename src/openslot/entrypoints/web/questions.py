@@ -27,7 +27,7 @@ from openslot.questions.rules import may_answer
 
 pages = Blueprint("questions", __name__)
 
-MORE = 3
+MORE = 2
 """Empty rows offered for further questions."""
 
 KINDS = {
