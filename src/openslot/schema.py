@@ -8,6 +8,7 @@ from openslot.directory import models as directory
 from openslot.feedback import models as feedback
 from openslot.identity import models as identity
 from openslot.notifications import models as notifications
+from openslot.questions import models as questions
 from openslot.records import models as records
 from openslot.referrals import models as referrals
 from openslot.resources import models as resources
@@ -27,6 +28,7 @@ TABLES = (
     notifications,
     offers,
     outbox,
+    questions,
     records,
     referrals,
     requests,

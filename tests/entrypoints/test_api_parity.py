@@ -86,6 +86,8 @@ SAME = {
     "patients.new": "patients.create_patient",
     "profile.details": "me.change_me",
     "profile_security.delete": "me.delete_me",
+    "questions.answer": "answers.change_answers",
+    "questions.edit": "departments.change_service",
     "records.add_note": "records.create_note",
     "records.add_prescription": "records.create_prescription",
     "records.correct": "records.correct_entry",

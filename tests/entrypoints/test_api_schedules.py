@@ -36,19 +36,24 @@ def test_a_practitioner_is_made_bookable_and_found_free(
     assert datetime.fromisoformat(found[0]["end"]) - first == timedelta(minutes=15)
 
 
+USUAL = {
+    "valid_from": None,
+    "valid_until": None,
+    "rule": None,
+    "on_holidays": False,
+    "services": [],
+}
+
+
 def test_changing_hours_leaves_the_rest_and_the_other_way_round(app: Flask, world: World) -> None:
     program = signed_in(app, world, "practitioner-owner")
     path = f"/api/v1/schedules/{world.schedules['owner']}"
     before = program.get(path)
-    weekly = {"valid_from": None, "valid_until": None, "rule": None, "on_holidays": False}
-    hours = [{"weekday": 0, "starts": "22:00", "ends": "02:00", **weekly}]
+    hours = [{"weekday": 0, "starts": "22:00", "ends": "02:00", **USUAL}]
     changed = program.send("PATCH", path, {"hours": hours}).json
     assert changed == before | {"hours": hours}
     chief = signed_in(app, world, "centre-admin-owner")
     assert chief.send("PATCH", path, {"max_slots": 2}).json == changed | {"max_slots": 2}
-
-
-CLOSED = {"valid_from": None, "valid_until": None, "rule": None, "on_holidays": False}
 
 
 def test_starts_and_recurrence_are_kept_and_sent_back(app: Flask, world: World) -> None:
@@ -65,12 +70,12 @@ def test_starts_and_recurrence_are_kept_and_sent_back(app: Flask, world: World) 
     changed = program.send("PATCH", path, body | {"hours": sent}).json
     assert {name: changed[name] for name in body} == body
     assert changed["hours"] == [
-        CLOSED | sent[0],
-        CLOSED
+        USUAL | sent[0],
+        USUAL
         | sent[2]
         | {"weekday": None, "rule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", "valid_until": "2027-08-01"},
-        CLOSED | sent[3] | {"weekday": None},
-        CLOSED | sent[1] | {"weekday": 5},
+        USUAL | sent[3] | {"weekday": None},
+        USUAL | sent[1] | {"weekday": 5},
     ]
     assert program.send("PATCH", path, {"hours": changed["hours"]}).json == changed
 

@@ -80,6 +80,9 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
         "bookable_by": "colleagues",
         "notice_minutes": 60,
         "horizon_days": 14,
+        "cancel_hours": 48,
+        "most_a_day": 1,
+        "most_ahead": 2,
         "instructions": "Come early.",
         "price": "$10",
         "description": "Another.",
@@ -164,7 +167,7 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
         "AccountChange": AccountDetails,
     }
     expected = {name: set(kind.model_fields) for name, kind in known.items()}
-    expected["ServiceChange"] |= {"needs"}
+    expected["ServiceChange"] |= {"needs", "questions"}
     expected["ResourceChange"] = set(RoomDetails.model_fields)
     expected["GroupChange"] = set(GroupDetails.model_fields)
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours", "services"}

@@ -12,6 +12,7 @@ from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
 from openslot.directory.models import Mode
+from openslot.schedules.models import Schedule
 
 
 class Offers(NamedTuple):
@@ -20,6 +21,7 @@ class Offers(NamedTuple):
     schedule: int
     follow_up: int
     video: int
+    practitioner: int
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def offers(network: Database, world: World) -> Offers:
             price="$85",
         )
         factories.offer(session, world.schedules["owner"], follow_up, video)
-        return Offers(world.schedules["owner"], follow_up.id, video.id)
+        schedule = session.get_one(Schedule, world.schedules["owner"])
+        assert schedule.practitioner_id is not None
+        return Offers(schedule.id, follow_up.id, video.id, schedule.practitioner_id)
 
     return network.run(set_up)
 
@@ -289,3 +293,115 @@ def test_a_search_for_a_service_finds_who_offers_it_and_its_times(
     assert [one["name"] for one in usual] == [one["name"] for one in video]
     assert {slot["service"]["id"] for slot in usual[0]["next_free"]} == {offers.follow_up}
     assert {slot["service"]["id"] for slot in video[0]["next_free"]} == {offers.video}
+
+
+def test_who_is_not_known_reads_why_and_chooses_something_else(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    def two(session: Session) -> int:
+        known = factories.offered_service(session, None, "Review", bookable_by="known")
+        other = factories.offered_service(session, None, "First visit", minutes=30)
+        factories.offer(session, world.schedules["owner"], known, other)
+        return other.id
+
+    other = network.run(two)
+    path = f"/book/{world.schedules['owner']}?week={next_week()}"
+    page = client_for("patient-stranger").get(path).text
+    assert "For patients who have been here before" in page
+    assert "Choose something else, or call the centre." in page
+    assert not starts(page)
+    assert f"service={other}" in page
+    chosen = client_for("patient-stranger").get(f"{path}&service={other}").text
+    assert starts(chosen)
+
+
+def test_hours_can_be_for_some_services_only(
+    client_for: ClientFor, offers: Offers, program: Program
+) -> None:
+    admin, path = client_for("centre-admin-owner"), f"/admin/schedules/{offers.schedule}"
+    typed = {
+        "slot_minutes": "30",
+        "max_slots": "2",
+        "notice_minutes": "0",
+        "horizon_days": "90",
+        "hours-1-0-starts": "9",
+        "hours-1-0-ends": "12",
+        "hours-1-0-services": str(offers.video),
+    }
+    preview = admin.send(path, **typed, preview="yes")
+    assert "only Video call" in preview.text
+    saved = admin.send(path, **typed)
+    assert saved.status_code == 303, saved.text
+    (period,) = program.get(f"/api/v1/schedules/{offers.schedule}")["hours"]
+    assert period["services"] == [offers.video]
+    box = f'name="hours-1-0-services" value="{offers.video}" checked'
+    assert box in admin.get(path).text
+    profile = client_for("patient-owner").get(f"/practitioners/{offers.practitioner}").text
+    assert "only Video call" in profile
+    refused = program.send(
+        "PATCH",
+        f"/api/v1/schedules/{offers.schedule}",
+        {"hours": [{**period, "services": [999]}]},
+    )
+    assert (refused.status_code, refused.json["code"]) == (422, "hours-name-others")
+
+
+def test_a_service_asks_and_its_patient_answers(
+    client_for: ClientFor, network: Database, program: Program, world: World
+) -> None:
+    network.run(lambda session: factories.offer(session, world.schedules["owner"]))
+    service, who = world.services["owner"], client_for("centre-admin-owner")
+    path = f"/admin/services/{service}/questions"
+    typed = {
+        "question-0-words": "When did it begin?",
+        "question-0-kind": "date",
+        "question-0-order": "2",
+        "question-0-required": "yes",
+        "question-1-words": "Which side?",
+        "question-1-kind": "choice",
+        "question-1-order": "1",
+        "question-1-choices": "Left\r\nRight",
+    }
+    preview = who.send(path, **typed, preview="yes")
+    assert "Nothing is saved yet" in preview.text
+    assert re.search(r'type="radio" name="answer-\d+" value="Left"', preview.text)
+    wrong = who.send(path, **{**typed, "question-1-choices": "Left"})
+    assert (wrong.status_code, "Question 1: Enter two or more" in wrong.text) == (422, True)
+    assert who.send(path, **typed).status_code == 303
+    asked = program.get(f"/api/v1/services/{service}")["questions"]
+    assert [one["words"] for one in asked] == ["Which side?", "When did it begin?"]
+
+    made = program.send(
+        "POST",
+        "/api/v1/appointments",
+        {
+            "schedule": world.schedules["owner-service"],
+            "patient": str(world.patients["owner"]),
+            "start": program.get(
+                f"/api/v1/slots?schedule={world.schedules['owner-service']}&from={next_week()}"
+            )["items"][0]["start"],
+        },
+    )
+    assert made.status_code == 201, made.text
+    key = made.json["id"]
+    patient, there = client_for("patient-owner"), f"/appointments/{key}"
+    assert "1 question is still to be answered" in patient.get(there).text
+    since, side = f"answer-{asked[1]['id']}", f"answer-{asked[0]['id']}"
+    refused = patient.send(f"{there}/questions", **{since: "May", side: "Left"})
+    assert (refused.status_code, "enter a date such as" in refused.text) == (422, True)
+    assert 'value="Left" checked' in refused.text
+    assert patient.send(f"{there}/questions", **{since: "2026-05-01"}).status_code == 303
+    assert "2026-05-01" in patient.get(there).text
+    assert "2026-05-01" not in who.get(there).text
+    assert who.get(f"{there}/questions").status_code == 403
+
+    answers = f"/api/v1/appointments/{key}/answers"
+    sent = {"answers": [{"question": asked[0]["id"], "answer": "Right"}]}
+    changed = program.send("PATCH", answers, sent)
+    assert changed.status_code == 200, changed.text
+    assert [one["answer"] for one in changed.json["answers"]] == ["Right", "2026-05-01"]
+    assert changed.json["left"] == 0
+    bad = program.send(
+        "PATCH", answers, {"answers": [{"question": asked[0]["id"], "answer": "Up"}]}
+    )
+    assert (bad.status_code, bad.json["code"]) == (422, "bad-answer")

@@ -288,7 +288,7 @@ def test_busy_times_count_in_large_networks_too(
     [
         ("patient-owner", "/search?q=dental", "A GP can write one"),
         (None, "/search?q=dental", "If you have one, sign in"),
-        ("patient-owner", "/book/{specialist}", "You have no referral for this specialist"),
+        ("patient-owner", "/book/{specialist}", "You have no referral for this"),
         ("practitioner-owner", "/search?q=gp", "You can only book your own times"),
         ("practitioner-owner", "/search?q=dental", "Write a referral"),
         ("practitioner-owner", "/search?q=mri", "Call the department"),

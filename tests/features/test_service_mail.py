@@ -1,5 +1,6 @@
 """What mails and calendar entries say about the service that was chosen."""
 
+from datetime import timedelta
 from email.message import EmailMessage
 
 import icalendar
@@ -8,11 +9,14 @@ from sqlalchemy.orm import Session
 
 import factories
 from clinic import NOW, Clinic, book, parts_of
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Mode
 from openslot.notifications import ics
+from openslot.questions.commands import QuestionDetails, set_questions
 from postoffice import PostOffice, run_worker, settings_for
+from working import work
 
 INSTRUCTIONS = "Find a quiet room."
 
@@ -75,3 +79,16 @@ def test_the_calendar_entry_leads_to_the_call(sqlite_database: Database, clinic:
         link,
         f"https://book.example.org/appointments/{appointment.id}",
     ]
+
+
+def test_a_reminder_says_that_questions_are_left(
+    sqlite_database: Database, clinic: Clinic, video: int, settings: Settings, post: PostOffice
+) -> None:
+    asked = [QuestionDetails(words="Any pain?", required=True)]
+    sqlite_database.run(lambda session: set_questions(work(session, SYSTEM, NOW), video, asked))
+    appointment = book(sqlite_database, clinic)
+    run_worker(sqlite_database, settings)
+    run_worker(sqlite_database, settings, at=appointment.starts_at - timedelta(hours=24))
+    (reminder,) = [one for one in post.taken if "Reminder" in str(one["Subject"])]
+    for part in parts_of(reminder):
+        assert "Please answer the questions" in part

@@ -15,6 +15,7 @@ from openslot.booking import (
     attendance,
     claims,
     identifiers,
+    limits,
     needs,
     opening,
     queries,
@@ -40,7 +41,6 @@ from openslot.booking.rules import (
     Relation,
     Wanted,
     check_begins,
-    check_booker,
     check_change_time,
     check_emergency,
     check_entered,
@@ -50,7 +50,7 @@ from openslot.booking.rules import (
     check_move,
     check_priority,
     check_second,
-    check_upcoming,
+    cutoff_of,
     day_key,
     is_of,
     is_replaceable_hold,
@@ -63,7 +63,7 @@ from openslot.booking.rules import (
 )
 from openslot.booking.slots import check_offered
 from openslot.core import audit
-from openslot.core.actor import Actor, Role
+from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -162,13 +162,16 @@ def move(
     check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
-    check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
+    cutoff = cutoff_of(appointment.booked_service, work.settings)
+    check_change_time(relation, appointment, now=work.now, cutoff=cutoff)
     place = place_to_move(work.session, appointment, schedule_id or appointment.schedule_id)
     if relation is Relation.PATIENT and not place.is_public:
         raise NotForPatients(field="start")
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_offered(work, place, start, minutes or appointment.minutes)
+    was = appointment.starts_at
+    limits.check_that_day(work, place, appointment.patient_id, start, was=was)
     return reschedule(work, appointment, place, span)
 
 
@@ -209,7 +212,8 @@ def amend(
     if appointment.status not in (Status.HELD, Status.BOOKED):
         raise InvalidTransition
     if appointment.status is Status.BOOKED:
-        check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
+        cutoff = cutoff_of(appointment.booked_service, work.settings)
+        check_change_time(relation, appointment, now=work.now, cutoff=cutoff)
     if priority is not None and priority != appointment.priority:
         check_may_prioritise(work.actor)
         appointment.priority = priority
@@ -234,7 +238,8 @@ def change_status(
     """
     appointment, relation = appointment_for(work, appointment_id)
     check_version(appointment, version)
-    check_move(relation, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
+    cutoff = cutoff_of(appointment.booked_service, work.settings)
+    check_move(relation, appointment, to, now=work.now, cutoff=cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
         raise InvalidTransition
     if appointment.status is Status.CANCELLED and to is Status.BOOKED:
@@ -328,7 +333,7 @@ def enter(
     check_may_enter(work.actor, place)
     if booking_request.patient_id is None:
         raise NeedsPatient(field="patient")
-    check_booker(work.actor, place, booking_request.patient_id, authorisation)
+    limits.check_may_book(work, place, booking_request.patient_id, authorisation)
     check_emergency(place, booking_request.reason)
     squeezing.check(work, place, booking_request.start, booking_request.reason)
     minutes = booking_request.minutes or place.slot_minutes
@@ -438,7 +443,7 @@ def make(
     It replaces holds as :func:`is_replaceable_hold` allows. Entry points call usecases/booking.py,
     which finds the referral that a specialist needs.
     """
-    check_booker(work.actor, place, booking_request.patient_id, authorisation)
+    limits.check_may_book(work, place, booking_request.patient_id, authorisation)
     check_priority(work.actor, booking_request.priority)
     if held_until is None:
         check_emergency(place, booking_request.reason)
@@ -451,7 +456,9 @@ def make(
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
-        patient, others = _patient_with(work, booking_request.patient_id, key, place)
+        patient, others = limits.patient_with(
+            work, booking_request.patient_id, key, place, booking_request.start
+        )
         check_patient(patient, place)
         wanted = Wanted(
             place.schedule_id,
@@ -494,20 +501,6 @@ def make(
     else:
         audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
-
-
-def _patient_with(
-    work: Work, patient_id: UUID, key: str | None, place: Place
-) -> tuple[Patient | None, list[Appointment]]:
-    """Return ``queries.patient_with``; raise TooManyUpcoming if a patient or carer would book more
-    than is for one person."""
-    if not work.actor.is_a(Role.PATIENT):
-        return queries.patient_with(work.session, patient_id, key)
-    patient, others, count, count_with = queries.patient_with_number(
-        work.session, patient_id, key, practitioner_id=place.practitioner_id, now=work.now
-    )
-    check_upcoming(place, count, count_with, settings=work.settings)
-    return patient, others
 
 
 def confirm_hold(

@@ -35,6 +35,10 @@ class OutsideHours(Invalid):
     """This time is outside opening hours. Choose one of the times shown."""
 
 
+class HoursForOthers(Invalid):
+    """This time is kept for other services. Choose one of the times shown."""
+
+
 class CentreClosed(Invalid):
     """The centre is closed at this time. Choose another day."""
 
@@ -112,6 +116,16 @@ class TooManyUpcoming(Conflict):
     the centre to book more."""
 
 
+class TooManyOfService(TooManyUpcoming):
+    """You have {most} upcoming appointments for this service, which is as many as can be booked
+    online. Call the centre to book more."""
+
+
+class TooManyThatDay(Conflict):
+    """At most {most} appointments for this service can be booked online for one day. Choose another
+    day."""
+
+
 class TooManyInSeries(Conflict):
     """At most {most} upcoming appointments can be booked online here. Booked already: {count}.
     Leave out {over} of these times, or call the centre.
@@ -158,13 +172,17 @@ class NotForPatients(Forbidden):
     """Patients cannot book this themselves. Ask your GP, or call the department."""
 
 
+class OnlyKnownPatients(Forbidden):
+    """This is for patients who have been here before, or have an appointment. Choose another
+    service, or call the centre."""
+
+
 class OnRequest(Forbidden):
     """This department decides on each request. Send it a request, or call it."""
 
 
 class ReferralRequired(Forbidden):
-    """Specialists see patients whom a GP has referred to them. Book an appointment with a GP and
-    ask for a referral."""
+    """This can be booked only with a referral. Book an appointment with a GP and ask for one."""
 
 
 class ReferralSpent(Conflict):

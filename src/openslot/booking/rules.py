@@ -15,12 +15,14 @@ from openslot.booking.errors import (
     DailyLimitReached,
     EmergencyNeedsReason,
     EmergencyNotAllowed,
+    HoursForOthers,
     InThePast,
     InvalidTransition,
     NeedsPatient,
     NoCheckIn,
     NotForPatients,
     OffGrid,
+    OnlyKnownPatients,
     OnRequest,
     OutsideHours,
     PriorityNotAllowed,
@@ -31,6 +33,8 @@ from openslot.booking.errors import (
     TooLong,
     TooManyHolds,
     TooManyInSeries,
+    TooManyOfService,
+    TooManyThatDay,
     TooManyUpcoming,
     TooShortNotice,
 )
@@ -40,7 +44,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.errors import Forbidden, Invalid, Malformed
 from openslot.directory.details import is_length
-from openslot.directory.models import BookableBy, Profession
+from openslot.directory.models import BookableBy, Profession, Service
 from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
     Span,
@@ -243,6 +247,14 @@ def check_entered(start: datetime, minutes: int, status: Status, now: datetime) 
     return Span(tick_at(start), tick_at(start) + minutes // 5)
 
 
+def cutoff_of(service: Service | None, settings: Settings) -> timedelta:
+    """Return how long before they start patients can move and cancel appointments for the service:
+    what it says, else the network."""
+    if service is None or service.cancel_hours is None:
+        return settings.cancel_cutoff
+    return timedelta(hours=service.cancel_hours)
+
+
 def check_change_time(
     relation: Relation, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> None:
@@ -290,12 +302,18 @@ class ReferralAuthorisation:
 
 
 def check_booker(
-    actor: Actor, place: Place, patient_id: UUID | None, authorisation: ReferralAuthorisation | None
+    actor: Actor,
+    place: Place,
+    patient_id: UUID | None,
+    authorisation: ReferralAuthorisation | None,
+    *,
+    is_known: Callable[[], bool],
 ) -> None:
     """Who may book a place for whom: patients for themselves and their dependents, but not a
-    service that a department keeps for colleagues or decides on, those who
-    give the care there for any patient, trusted programs also for nobody, and specialists only
-    with a referral. In an emergency only those who give the care there."""
+    service that a department keeps for colleagues or decides on, nor one for known patients unless
+    the patient ``is_known``; those who give the care there for any patient, trusted programs also
+    for nobody, and what needs a referral only with one. In an emergency only those who give the
+    care there."""
     if place.in_emergency and not may_book_others(actor, place):
         raise EmergencyNotAllowed(field="emergency")
     if actor.role is Role.PATIENT:
@@ -303,6 +321,8 @@ def check_booker(
             raise NeedsPatient(field="patient")
         if not place.is_public:
             raise NotForPatients(field="schedule")
+        if place.is_for_known and not is_known():
+            raise OnlyKnownPatients(field="service" if place.service_id else "schedule")
     elif not may_book_others(actor, place):
         raise OnRequest(field="schedule") if is_on_request(actor, place) else Forbidden()
     elif patient_id is None and place.practitioner_id is not None and actor.program is None:
@@ -312,8 +332,9 @@ def check_booker(
 
 
 def needs_referral(place: Place) -> bool:
-    """Whether patients reach this place only with a referral."""
-    return place.profession == Profession.SPECIALIST
+    """Whether patients reach this place only with a referral: specialists, and services that say
+    so."""
+    return place.profession == Profession.SPECIALIST or place.bookable_by is BookableBy.REFERRAL
 
 
 def check_authorisation(
@@ -401,6 +422,8 @@ def place_for(appointment: Appointment, place: Place) -> Place | None:
     own = tuple((resource.member,) for resource in appointment.resources) if not offered else ()
     service = appointment.booked_service
     return place._replace(
+        bookable_by=offered.bookable_by if offered else place.bookable_by,
+        most_a_day=offered.most_a_day if offered else place.most_a_day,
         needs=offered.needs if offered else own,
         places=service.places if service else 1,
         service_id=appointment.service_id,
@@ -437,6 +460,8 @@ def check_booking_request(
     wanted, times = mask_of([busy], window), times_of(place, window)
     if wanted & ~opening(place.hours, place.zone, window):
         raise OutsideHours(field="start")
+    if wanted & ~opening(place.own_hours, place.zone, window):
+        raise HoursForOthers(field="start")
     if wanted & ~times.opened:
         raise CentreClosed(field="start")
     if not (times.starts >> (span.start - window.start) & 1 or (place.flush and is_beside())):
@@ -515,21 +540,38 @@ def check_emergency(place: Place, reason: str | None) -> None:
         raise EmergencyNeedsReason(field="reason")
 
 
+class Upcoming(NamedTuple):
+    """How many upcoming appointments a person has: in all, with a practitioner, and for a
+    service."""
+
+    overall: int
+    with_practitioner: int
+    of_service: int
+
+
 def check_upcoming(
-    place: Place, count: int, count_with: int, *, settings: Settings, adding: int = 1
+    place: Place, upcoming: Upcoming, *, settings: Settings, adding: int = 1
 ) -> None:
-    """How many upcoming appointments patients and carers book for one person: ``count`` are booked,
-    ``count_with`` of them with the practitioner. TooManyUpcoming for one more, TooManyInSeries for
-    several."""
-    for most, already in (
-        (settings.most_upcoming, count),
-        (settings.most_upcoming_with if place.practitioner_id else 0, count_with),
+    """How many upcoming appointments patients and carers book for one person: TooManyUpcoming or
+    TooManyOfService for one more, TooManyInSeries for several."""
+    most_with = settings.most_upcoming_with if place.practitioner_id else 0
+    for most, already, error in (
+        (place.most_ahead, upcoming.of_service, TooManyOfService),
+        (settings.most_upcoming, upcoming.overall, TooManyUpcoming),
+        (most_with, upcoming.with_practitioner, TooManyUpcoming),
     ):
-        over = already + adding - most
+        over = already + adding - (most or 0)
         if most and over > 0:
             if adding == 1:
-                raise TooManyUpcoming(most=most)
+                raise error(most=most)
             raise TooManyInSeries(field="starts", most=most, count=already, over=over)
+
+
+def check_day(place: Place, that_day: int) -> None:
+    """TooManyThatDay if a person has ``that_day`` appointments for the service on a day, as many as
+    patients and carers book."""
+    if place.most_a_day is not None and that_day >= place.most_a_day:
+        raise TooManyThatDay(field="start", most=place.most_a_day)
 
 
 def check_second(actor: Actor, second_appointment: bool) -> None:

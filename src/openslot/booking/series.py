@@ -24,6 +24,7 @@ from openslot.booking.rules import (
     ReferralAuthorisation,
     check_change_time,
     check_upcoming,
+    cutoff_of,
     local_date,
     one_a_day_key,
 )
@@ -112,10 +113,10 @@ def check_covers(authorisation: ReferralAuthorisation | None) -> None:
 def check_limits(work: Work, place: Place, patient_id: UUID, adding: int) -> None:
     """Raise TooManyInSeries if a patient or carer would book more than is for one person."""
     if work.actor.is_a(Role.PATIENT):
-        _, _, *counts = queries.patient_with_number(
-            work.session, patient_id, None, practitioner_id=place.practitioner_id, now=work.now
+        _, _, upcoming = queries.patient_with_number(
+            work.session, patient_id, None, place=place, now=work.now
         )
-        check_upcoming(place, *counts, settings=work.settings, adding=adding)
+        check_upcoming(place, upcoming, settings=work.settings, adding=adding)
 
 
 # What is free
@@ -242,7 +243,8 @@ def preview_move(work: Work, series_id: UUID, start: datetime, *, since: UUID | 
     whom = queries.for_whom(work, patient_id) if patient_id else None
     for one in left:
         relation = commands.appointment_for(work, one.id)[1]
-        check_change_time(relation, one, now=work.now, cutoff=work.settings.cancel_cutoff)
+        cutoff = cutoff_of(one.booked_service, work.settings)
+        check_change_time(relation, one, now=work.now, cutoff=cutoff)
         whom = whom and whom.without(one.one_a_day)
     pairs = zip(left, _shifted(left, start), strict=True)
     times: list[SeriesTime] = []

@@ -11,6 +11,7 @@ from openslot.booking import queries
 from openslot.booking.errors import (
     NeedsPatient,
     NotForPatients,
+    OnlyKnownPatients,
     OnRequest,
     ReferralRequired,
     ReferralSpent,
@@ -79,6 +80,7 @@ class Barrier(StrEnum):
     NOT_YOURS = "not-yours"
     SELF = "self"
     COLLEAGUES = "colleagues"
+    KNOWN = "known"
     ON_REQUEST = "on-request"
 
 
@@ -99,24 +101,37 @@ class Booker:
         if self.actor.role is None:
             if not place.is_public:
                 return Barrier.COLLEAGUES
+            if place.is_for_known:
+                return Barrier.KNOWN
             return Barrier.REFERRAL if needs_referral(place) else None
         if self.whom is None:
             return self._without_patient(place)
-        patient_id = self.whom.patient_id
         try:
-            check_booker(self.actor, place, patient_id, self.authorisation(place))
+            self.check(place, self.whom)
         except NeedsPatient:
             return Barrier.PATIENT
         except (ReferralRequired, ReferralSpent):
             return Barrier.REFERRAL
         except NotForPatients:
             return Barrier.COLLEAGUES
+        except OnlyKnownPatients:
+            return Barrier.KNOWN
         except OnRequest:
             return Barrier.ON_REQUEST
         except Forbidden:
             return Barrier.NOT_YOURS
         is_self = self.whom.email and self.whom.email == place.practitioner_email
         return Barrier.SELF if is_self else None
+
+    def check(self, place: Place, whom: ForWhom) -> None:
+        """Raise why the actor may not book the place for the patient; see check_booker."""
+        check_booker(
+            self.actor,
+            place,
+            whom.patient_id,
+            self.authorisation(place),
+            is_known=lambda: place.known_by in whom.known,
+        )
 
     def for_second(self) -> "Booker":
         """Return the booker for a second appointment on the same day."""

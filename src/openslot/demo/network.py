@@ -30,6 +30,7 @@ from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
 from openslot.importers.writing import USUAL_HOURS
+from openslot.questions.commands import QuestionDetails, set_questions
 from openslot.resources.commands import (
     GroupDetails,
     NeedDetails,
@@ -110,6 +111,8 @@ class InventedService(Part):
     video_url: str | None = None
     instructions: str | None = None
     price: str | None = None
+    bookable_by: BookableBy = BookableBy.PUBLIC
+    questions: tuple[QuestionDetails, ...] = ()
 
 
 class InventedPatient(Part):
@@ -181,8 +184,11 @@ def _write_service(work: Work, invented_service: InventedService) -> Service:
         video_url=invented_service.video_url,
         instructions=invented_service.instructions,
         price=invented_service.price,
+        bookable_by=invented_service.bookable_by,
     )
-    return directory.create_offered_service(work, None, details)
+    service = directory.create_offered_service(work, None, details)
+    set_questions(work, service.id, invented_service.questions)
+    return service
 
 
 def open_to_patients(work: Work, names: frozenset[str]) -> None:

@@ -29,8 +29,9 @@ from openslot.directory.editing import (
     editor_of_practitioner,
     editor_of_service,
 )
-from openslot.directory.errors import BusinessNumberTaken, NameTaken
+from openslot.directory.errors import BusinessNumberTaken, NameTaken, ReferralNamesPractitioner
 from openslot.directory.models import (
+    BookableBy,
     Centre,
     Department,
     Patient,
@@ -139,7 +140,7 @@ def create_service(work: Work, department_id: int, details: ServiceDetails) -> S
         active=True,
         **details.model_dump(),
     )
-    _check_service(work.session, service, details.name)
+    _check_service(work.session, service, details)
     return _add(work, service)
 
 
@@ -151,7 +152,7 @@ def create_offered_service(work: Work, centre_id: int | None, details: ServiceDe
     if centre_id is not None:
         queries.centre(work.session, centre_id, inactive=True)
     lock(work.session, f"services of centre {centre_id or 'any'}")
-    _check_service(work.session, service, details.name)
+    _check_service(work.session, service, details)
     return _add(work, service)
 
 
@@ -160,13 +161,15 @@ def change_service(work: Work, service_id: int, details: ServiceDetails) -> Serv
     service = queries.service(work.session, service_id, inactive=True)
     editor = editor_of_service(work.session, work.actor, service)
     check_changes(ServiceDetails, editor, service, details)
-    _check_service(work.session, service, details.name)
+    _check_service(work.session, service, details)
     return _change(work, service, details.model_dump())
 
 
-def _check_service(session: Session, service: Service, name: str) -> None:
+def _check_service(session: Session, service: Service, details: ServiceDetails) -> None:
+    if service.department_id is not None and details.bookable_by is BookableBy.REFERRAL:
+        raise ReferralNamesPractitioner(field="bookable_by")
     for other in queries.services_beside(session, service):
-        if other.name.casefold() == name.casefold():
+        if other.name.casefold() == details.name.casefold():
             raise NameTaken(field="name")
 
 

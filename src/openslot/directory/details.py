@@ -68,7 +68,9 @@ class ServiceDetails(Details):
 
     The margins, multiples of 5 up to 2 hours, are taken of whoever gives the care. With more than
     one of ``places`` it is for several patients together. Without
-    ``notice_minutes`` and ``horizon_days`` the schedule's limits hold.
+    ``notice_minutes`` and ``horizon_days`` the schedule's limits hold, and without ``cancel_hours``
+    (until when patients move and cancel), ``most_a_day`` and ``most_ahead`` (how many one person
+    can have on a day, and to come) the network's.
     """
 
     name: Name
@@ -82,6 +84,9 @@ class ServiceDetails(Details):
     bookable_by: BookableBy = BookableBy.PUBLIC
     notice_minutes: Annotated[int | None, Field(ge=0, le=60 * 24 * 60), Blank] = None
     horizon_days: Annotated[int | None, Field(ge=1, le=730), Blank] = None
+    cancel_hours: Annotated[int | None, Field(ge=0, le=24 * 60), Blank] = None
+    most_a_day: Annotated[int | None, Field(ge=1, le=50), Blank] = None
+    most_ahead: Annotated[int | None, Field(ge=1, le=500), Blank] = None
     instructions: OptionalText = None
     price: OptionalLine = None
     description: OptionalText = None

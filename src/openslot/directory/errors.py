@@ -21,6 +21,11 @@ class ExpertiseMissing(Invalid):
     """
 
 
+class ReferralNamesPractitioner(Invalid):
+    """A referral names a practitioner or an area of expertise, so a department's own service cannot
+    need one. Choose who else can book it."""
+
+
 class BirthTooLongAgo(Invalid):
     """Enter the year of birth again: this one is more than 130 years ago."""
 

@@ -63,10 +63,13 @@ class Profession(StrEnum):
 
 
 class BookableBy(StrEnum):
-    """Who books a service at once: everybody; the care team of its centre; or only its department,
-    which others at the centre send a request."""
+    """Who books a service at once: everybody; of patients only those who are known to whoever gives
+    the care; everybody with a referral; the care team of its centre; or only its department, which
+    others at the centre send a request."""
 
     PUBLIC = "public"
+    KNOWN = "known"
+    REFERRAL = "referral"
     COLLEAGUES = "colleagues"
     REQUEST = "request"
 
@@ -171,7 +174,9 @@ class Service(Base, Dated):
     Besides its length, an appointment takes ``minutes_before`` and ``minutes_after`` of whoever
     gives the care, but not of the patient. ``notice_minutes`` and ``horizon_days`` are those of the
     schedule where they are missing. ``video_url`` is where people meet; ``{id}`` in it stands for
-    the id of the appointment. With more than one of ``places`` it is for several patients together,
+    the id of the appointment. A patient has at most ``most_a_day`` on one day and ``most_ahead`` to
+    come, and changes it until ``cancel_hours`` before; without them the network's limits hold. With
+    more than one of ``places`` it is for several patients together,
     in sessions (booking.models.GroupSession).
     """
 
@@ -197,6 +202,9 @@ class Service(Base, Dated):
     price: Mapped[str | None] = mapped_column(String(100))
     notice_minutes: Mapped[int | None] = mapped_column(Integer)
     horizon_days: Mapped[int | None] = mapped_column(Integer)
+    cancel_hours: Mapped[int | None] = mapped_column(Integer)
+    most_a_day: Mapped[int | None] = mapped_column(Integer)
+    most_ahead: Mapped[int | None] = mapped_column(Integer)
     bookable_by: Mapped[BookableBy] = mapped_column(
         Word(BookableBy, 20), default=BookableBy.PUBLIC, server_default=BookableBy.PUBLIC
     )

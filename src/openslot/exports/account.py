@@ -19,6 +19,8 @@ from openslot.feedback import queries as feedback
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
 from openslot.identity.sessions import unused_since
+from openslot.questions.models import AppointmentAnswer
+from openslot.questions.queries import answers
 from openslot.waiting_list import search as waiting
 from openslot.waiting_list.search import Listed
 
@@ -105,9 +107,10 @@ def _of_patient(work: Work, patient_id: UUID) -> Document:
     whole = history.whole(work, patient_id)
     entries = waiting.entries_for(work.session, patient_ids=[patient_id], limit=MOST_ENTRIES)
     appointments = appointments_for(work, booking.of_patient(patient_id))
+    answered = answers(work, appointments)
     return {
         "details": _values(whole.patient, _OF_PATIENTS),
-        "appointments": [_appointment(one) for one in appointments],
+        "appointments": [_appointment(one, answered.get(one.id, ())) for one in appointments],
         "record": history.document(whole),
         "waiting": [_entry(one) for one in entries],
         "ratings": _ratings(work, patient_id),
@@ -118,7 +121,7 @@ def _dependent(work: Work, patient: Patient, link: Dependent) -> Document:
     return {"since": link.since.isoformat(), **_of_patient(work, patient.id)}
 
 
-def _appointment(appointment: Appointment) -> Document:
+def _appointment(appointment: Appointment, given: Iterable[AppointmentAnswer]) -> Document:
     return {
         "id": str(appointment.id),
         "start": appointment.starts_at.astimezone(appointment.zone).isoformat(),
@@ -127,6 +130,7 @@ def _appointment(appointment: Appointment) -> Document:
         "with": appointment.with_whom,
         "centre": appointment.centre.name,
         "reason": appointment.reason,
+        "answers": [{"question": one.words, "answer": one.answer} for one in given],
         "booked_at": appointment.created_at.isoformat(),
     }
 

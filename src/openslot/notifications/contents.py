@@ -5,12 +5,13 @@ referral, a request or a health record says. The words around the values are in 
 """
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from openslot.booking.events import Together, Topic
 from openslot.booking.models import Appointment, Priority
+from openslot.booking.rules import cutoff_of
 from openslot.core import formats
 from openslot.core.actor import Role
 from openslot.core.config import Settings
@@ -45,7 +46,6 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
     """Return what patients, carers and those who give the care read of an appointment."""
     appointment, is_practice = event.appointment, to.side is Side.PRACTICE
     request = event.request if is_practice else None
-    hours = event.work.settings.cancel_cutoff_hours
     return {
         **_when(appointment, to),
         **_with_and_where(appointment, to, event.work.settings),
@@ -53,7 +53,8 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         "patient": appointment.patient.name if appointment.patient and is_practice else None,
         "requested_by": request.requesting_department.name if request else None,
         "is_urgent": _is_urgent(request) if request else None,
-        "notice": formats.duration(to.language, hours * 60) if hours else None,
+        "notice": _notice([appointment], to, event.work.settings),
+        "questions": 0 if is_practice else event.questions_left,
         "page": ics.page_of(appointment, event.work.settings.public_url),
     }
 
@@ -67,7 +68,7 @@ def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
         name: value if all(other[name] == value for other in each) else None
         for name, value in each[0].items()
     }
-    is_practice, hours = to.side is Side.PRACTICE, settings.cancel_cutoff_hours
+    is_practice = to.side is Side.PRACTICE
     link = f"series/{first.series_id}" if first.series_id else f"itineraries/{first.itinerary_id}"
     done = event.topic == Together.CANCELLED
     return {
@@ -80,9 +81,15 @@ def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
         "patient": first.patient.name if first.patient and is_practice else None,
         "cancelled_by": _done_by(event, to, between_departments=False) if done else None,
         "reason": first.status_reason if done else None,
-        "notice": formats.duration(to.language, hours * 60) if hours else None,
+        "notice": _notice(event.appointments, to, settings),
         "page": page(settings, link),
     }
+
+
+def _notice(appointments: Sequence[Appointment], to: Recipient, settings: Settings) -> str | None:
+    """Return how long before they start appointments can still be changed: the longest of them."""
+    cutoff = max(cutoff_of(one.booked_service, settings) for one in appointments)
+    return formats.duration(to.language, cutoff // timedelta(minutes=1)) if cutoff else None
 
 
 def _time_of(appointment: Appointment, to: Recipient, own: Values, common: Values) -> str:

@@ -22,6 +22,7 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Department, Patient, Practitioner
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
+from openslot.questions.queries import left_to_answer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.models import Referral
@@ -94,6 +95,11 @@ class AppointmentEvent(Event):
         if self.appointment.service is None:
             return None
         return requests.of_appointment(self.work.session, self.appointment.id)
+
+    @cached_property
+    def questions_left(self) -> int:
+        """Return how many questions the patient still has to answer."""
+        return left_to_answer(self.work.session, self.appointment)
 
     @cached_property
     def acting_account(self) -> Account | None:

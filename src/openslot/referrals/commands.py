@@ -178,7 +178,7 @@ def _check_addressee(session: Session, practitioner_id: int | None, expertise: s
             specialist = directory.practitioner(session, practitioner_id)
         except NotFound:
             raise AddresseeUnavailable(field="addressee") from None
-        if not specialist.is_specialist:
+        if queries.specialist(session, specialist.id) is None:
             raise NoAddressee(field="addressee")
     elif (expertise or "").casefold() not in map(str.casefold, queries.areas(session)):
         raise AddresseeUnavailable(field="addressee")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, contains_eager, join
 
 from openslot.booking.models import Appointment
@@ -19,10 +19,17 @@ from openslot.core.db import changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words
 from openslot.core.work import Work
-from openslot.directory.models import Centre, Patient, Practitioner, Profession
+from openslot.directory.models import (
+    BookableBy,
+    Centre,
+    Patient,
+    Practitioner,
+    Profession,
+    Service,
+)
 from openslot.records import access
 from openslot.referrals.models import Kept, Referral, State
-from openslot.schedules.models import Schedule
+from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.rules import Place
 
 _Gp = aliased(Practitioner)
@@ -295,9 +302,10 @@ class Specialist:
 
 
 def specialists(session: Session, text: str, *, limit: int) -> list[Specialist]:
-    """Return the active specialists whose name or expertise contains every word; two statements."""
+    """Return whom a GP can refer to and whose name or expertise contains every word; two
+    statements."""
     matches = has_words(text, Practitioner.name, Practitioner.expertise)
-    query = select(Practitioner).where(*_ACTIVE, matches)
+    query = select(Practitioner).where(_TAKES_REFERRALS, matches)
     by_name = query.order_by(Practitioner.name, Practitioner.id)
     practitioners = session.scalars(by_name.limit(limit)).all()
     centres = _centre_names(session, [practitioner.id for practitioner in practitioners])
@@ -307,9 +315,9 @@ def specialists(session: Session, text: str, *, limit: int) -> list[Specialist]:
 
 
 def specialist(session: Session, practitioner_id: int) -> Specialist | None:
-    """Return an active specialist, or None; two statements."""
+    """Return a practitioner whom a GP can refer to, or None; two statements."""
     practitioner = session.scalar(
-        select(Practitioner).where(*_ACTIVE, Practitioner.id == practitioner_id)
+        select(Practitioner).where(_TAKES_REFERRALS, Practitioner.id == practitioner_id)
     )
     if practitioner is None:
         return None
@@ -337,13 +345,29 @@ def _centre_names(session: Session, practitioner_ids: Sequence[int]) -> dict[int
 
 
 def areas(session: Session) -> list[str]:
-    """Return the areas of expertise of the active specialists, each once; one statement."""
-    query = select(Practitioner.expertise).where(*_ACTIVE).distinct()
+    """Return the areas of expertise of those whom a GP can refer to, each once; one statement."""
+    query = select(Practitioner.expertise).where(_TAKES_REFERRALS).distinct()
     spellings = {name.casefold(): name for name in session.scalars(query) if name}
     return sorted(spellings.values(), key=str.casefold)
 
 
-_ACTIVE = (Practitioner.profession == Profession.SPECIALIST, Practitioner.active.is_(True))
+_TAKES_REFERRALS = and_(
+    Practitioner.active.is_(True),
+    or_(
+        Practitioner.profession == Profession.SPECIALIST,
+        exists()
+        .where(
+            Schedule.practitioner_id == Practitioner.id,
+            Schedule.active.is_(True),
+            OfferedService.schedule_id == Schedule.id,
+            Service.id == OfferedService.service_id,
+            Service.active.is_(True),
+            Service.bookable_by == BookableBy.REFERRAL,
+        )
+        .correlate(Practitioner),
+    ),
+)
+"""Whom a GP can refer to: specialists, and those who offer what needs a referral."""
 
 
 def add(session: Session, referral: Referral) -> None:

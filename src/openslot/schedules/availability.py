@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
 class Weekly(NamedTuple):
     """A period in wall-clock time, with the fields of OpeningHours: weekly, or as its ``rule``
-    says."""
+    says; for some ``services``, or for all if it names none."""
 
     weekday: int
     starts: int
@@ -56,6 +56,7 @@ class Weekly(NamedTuple):
     valid_until: date | None = None
     rule: str | None = None
     on_holidays: bool = False
+    services: tuple[int, ...] = ()
 
     @property
     def minutes(self) -> int:

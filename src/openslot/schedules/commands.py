@@ -24,11 +24,13 @@ from openslot.resources.commands import room_named
 from openslot.resources.queries import room_name
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
+from openslot.schedules.errors import HoursNameIt
 from openslot.schedules.models import Closure, Schedule, StartsFrom
 from openslot.schedules.rules import (
     check_apart,
     check_hours,
     check_period,
+    check_services,
     check_slot_minutes,
     check_step_minutes,
 )
@@ -139,8 +141,9 @@ def offer_services(work: Work, schedule_id: int, offerings: Sequence[Offering]) 
     """Replace the services that a practitioner's schedule offers; the first is its usual one.
     Booked appointments stay as they are. Administrators of the centre only.
 
-    Raises NotFound, with the field ``services``, for a service that is not of the centre or the
-    network, and Invalid for one that is named twice, too many, or a length that cannot be.
+    Raises HoursNameIt if some hours are only for one that is left out, NotFound, with the field
+    ``services``, for a service that is not of the centre or the network, and Invalid for one that
+    is named twice, too many, or a length that cannot be.
     """
     schedule = _existing(work.session, schedule_id)
     may_run_centre(work.actor, schedule.centre_id)
@@ -158,6 +161,10 @@ def offer_services(work: Work, schedule_id: int, offerings: Sequence[Offering]) 
     )
     if not set(ids) <= {service.id for service in offerable}:
         raise NotFound("There is no such service at this centre.", field="services")
+    for period in queries.hours_of(work.session, schedule_id):
+        if missing := set(period.services) - set(ids):
+            service = directory.service(work.session, min(missing), inactive=True)
+            raise HoursNameIt(field="services", service=service.name)
     queries.replace_offered(work.session, schedule_id, [one.model_dump() for one in offerings])
     schedule.changed_at = work.now
     _record(work, schedule, "services-changed")
@@ -271,6 +278,8 @@ def _set_hours(
     session: Session, schedule: Schedule, hours: Iterable[Weekly], centre: Centre
 ) -> None:
     periods = check_hours(hours, centre.holiday_region)
+    if any(period.services for period in periods):
+        check_services(periods, [one.id for _, one in queries.offered_by(session, schedule.id)])
     # Without the lock, two requests at once could each miss the hours that the other adds.
     lock(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:

@@ -30,6 +30,15 @@ class HoursOverlap(Invalid):
     either place."""
 
 
+class HoursNameOthers(Invalid):
+    """Hours can be limited only to services that are offered here. Choose some of these, or none
+    for all."""
+
+
+class HoursNameIt(Conflict):
+    """Some hours are only for {service}. Change the hours first."""
+
+
 class BadSlotLength(Invalid):
     """Enter a slot length in minutes that is a multiple of 5, from 5 to 480."""
 

@@ -133,6 +133,20 @@ class OfferedService(Base):
     minutes: Mapped[int | None] = mapped_column(Integer)
 
 
+class HoursService(Base):
+    """A service that a period of hours is for; a period without any is for all."""
+
+    __tablename__ = "hours_service"
+    __table_args__ = (Index(None, "service_id"),)
+
+    hours_id: Mapped[int] = mapped_column(
+        ForeignKey("opening_hours.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    service_id: Mapped[int] = mapped_column(
+        ForeignKey("service.id"), primary_key=True, autoincrement=False
+    )
+
+
 class OpeningHours(Base):
     """A period in the centre's wall-clock time, weekly or as its ``rule`` says.
 
@@ -153,6 +167,13 @@ class OpeningHours(Base):
     valid_until: Mapped[date | None] = mapped_column(Date)
     rule: Mapped[str | None] = mapped_column(String(200))
     on_holidays: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+    limits: Mapped[list[HoursService]] = relationship(lazy="raise", passive_deletes=True)
+
+    @property
+    def services(self) -> tuple[int, ...]:
+        """Return the services that the period is for; none if it is for all."""
+        return tuple(sorted(limit.service_id for limit in self.limits))
 
 
 class Closure(Base):

@@ -19,12 +19,14 @@ from openslot.schedules.rules import Place, holiday_name, times_of
 
 
 class Opening(NamedTuple):
-    """A time that is open, its starts, and the minutes that are left over; in local time."""
+    """A time that is open, its starts, the minutes that are left over, and the services that it is
+    only for; in local time."""
 
     begins: datetime
     ends: datetime
     starts: tuple[datetime, ...]
     lost: int
+    only: tuple[str, ...]
 
 
 class OpenDay(NamedTuple):
@@ -53,17 +55,22 @@ def _on(place: Place, period: Weekly, day: date) -> list[Opening]:
     number = (day - EPOCH).days
     if not wall_clock(period, Window(number, 1)):
         return []
-    once = period._replace(weekday=day.weekday(), valid_from=day, valid_until=day, rule=None)
+    once = Weekly(day.weekday(), period.starts, period.ends, day, day, None, period.on_holidays)
+    only = [one for one in place.services if one.service_id in period.services]
+    own = (only and place.offering(only[0].service_id)) or place
     window = Window(number - 1, 4)  # zones are up to 14 hours from UTC
-    times = times_of(place._replace(hours=(once,)), window)
-    return [_opening(place, times, span, window) for span in spans_of(times.opened, window)]
+    times = times_of(own._replace(hours=(once,)), window)
+    names = tuple(one.name for one in only)
+    return [_opening(own, times, span, window, names) for span in spans_of(times.opened, window)]
 
 
-def _opening(place: Place, times: Times, span: Span, window: Window) -> Opening:
+def _opening(
+    place: Place, times: Times, span: Span, window: Window, only: tuple[str, ...]
+) -> Opening:
     inside = mask_of([span], window)
     ticks = [window.start + bit for bit in bits(times.starts & inside)]
-    used = mask_of([Span(tick, tick + place.slot_ticks) for tick in ticks], window)
+    used = mask_of([place.busy(Span(tick, tick + place.slot_ticks)) for tick in ticks], window)
     begins, ends, *starts = (
         instant_of(tick).astimezone(place.zone) for tick in (span.start, span.end, *ticks)
     )
-    return Opening(begins, ends, tuple(starts), (inside & ~used).bit_count() * 5)
+    return Opening(begins, ends, tuple(starts), (inside & ~used).bit_count() * 5, only)

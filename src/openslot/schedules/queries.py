@@ -1,13 +1,14 @@
 """Queries of schedules, with all that decides when they can be booked."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, false, func, or_, select
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import Session, aliased, contains_eager, selectinload
 
 from openslot.core import keyset
 from openslot.core.folding import folded, is_text
@@ -28,6 +29,7 @@ from openslot.schedules.models import (
     AbsenceKind,
     CalendarElsewhere,
     Closure,
+    HoursService,
     OfferedService,
     OpeningHours,
     Schedule,
@@ -74,6 +76,8 @@ def places(
             func.coalesce(Service.minutes_before, 0),
             func.coalesce(Service.minutes_after, 0),
             func.coalesce(Service.places, 1),
+            Service.most_a_day,
+            Service.most_ahead,
             Schedule.service_id,
             exists().where(ServiceNeed.service_id == Schedule.service_id),
             _OFFERS,
@@ -84,6 +88,8 @@ def places(
             OpeningHours.valid_until,
             OpeningHours.rule,
             OpeningHours.on_holidays,
+            OpeningHours.id,
+            HoursService.service_id,
         )
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
@@ -91,7 +97,14 @@ def places(
         .outerjoin(Department, Department.id == Service.department_id)
         .outerjoin(Room, Room.id == Schedule.room_id)
         .outerjoin(OpeningHours, OpeningHours.schedule_id == Schedule.id)
-        .order_by(Schedule.id, OpeningHours.weekday, OpeningHours.starts)
+        .outerjoin(HoursService, HoursService.hours_id == OpeningHours.id)
+        .order_by(
+            Schedule.id,
+            OpeningHours.weekday,
+            OpeningHours.starts,
+            OpeningHours.id,
+            HoursService.service_id,
+        )
     )
     where = where if inactive else (*where, *bookable())
     rows: Sequence[Sequence[Any]] = session.execute(query.where(*where)).all()
@@ -173,14 +186,14 @@ def _working(
         of_profession = members.setdefault((centre_id, profession), {})
         known = of_profession.get(diary_id)
         before = known.hours or () if known else ()
-        hours = before if period is None else (*before, weekly_of(period))
+        hours = before if period is None else (*before, Weekly(*_fields_of(period)))
         of_profession[diary_id] = Member(diary_id, practitioner_id, name, None, hours)
     return {key: list(by_diary.values()) for key, by_diary in members.items()}
 
 
-def weekly_of(period: OpeningHours) -> Weekly:
-    """Return a period of hours as it is calculated with."""
-    return Weekly(*(getattr(period, name) for name in Weekly._fields))
+def _fields_of(period: OpeningHours) -> Iterator[Any]:
+    """Return the fields of a period, without the services that it is for."""
+    return (getattr(period, name) for name in Weekly._fields if name != "services")
 
 
 def offered(session: Session, *where: ColumnElement[bool]) -> dict[int, list[Offered]]:
@@ -211,6 +224,8 @@ def _offered() -> Select[*tuple[Any, ...]]:
                 (Chosen.horizon_days < Schedule.horizon_days, Chosen.horizon_days),
                 else_=Schedule.horizon_days,
             ),
+            Chosen.most_a_day,
+            Chosen.most_ahead,
             Chosen.places,
         )
         .select_from(OfferedService)
@@ -225,7 +240,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 """Whether a schedule offers services."""
 
-_OFFERS_AT = 25
+_OFFERS_AT = 27
 
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
@@ -247,12 +262,16 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: twenty-five columns of its own, then one period of hours."""
+    """Join the rows of each schedule: twenty-seven columns of its own, then one period of hours and
+    a service that it is for."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
-    for row in rows:
-        _, hours = by_schedule.setdefault(row[0], (row, []))
-        if row[_OFFERS_AT + 1] is not None:
-            hours.append(Weekly(*row[_OFFERS_AT + 1 :]))
+    of_hours = groupby(rows, lambda row: (row[0], row[-2]))
+    for (schedule_id, hours_id), of_period in of_hours:
+        first, *others = of_period
+        _, hours = by_schedule.setdefault(schedule_id, (first, []))
+        if hours_id is not None:
+            services = tuple(row[-1] for row in (first, *others) if row[-1] is not None)
+            hours.append(Weekly._make((*first[_OFFERS_AT + 1 : -2], services)))
     return {
         key: Place._make(
             (
@@ -274,6 +293,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 row[22],
                 None,  # session_id
                 False,  # squeezed_in
+                *row[23:25],  # most_a_day, most_ahead
             )
         )
         for key, (row, hours) in by_schedule.items()
@@ -385,6 +405,7 @@ def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
     """Return the periods of a schedule's hours in order."""
     return session.scalars(
         select(OpeningHours)
+        .options(selectinload(OpeningHours.limits))
         .where(OpeningHours.schedule_id == schedule_id)
         .order_by(OpeningHours.weekday, OpeningHours.starts)
     ).all()
@@ -393,7 +414,10 @@ def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
 def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -> None:
     """Replace all periods of a schedule's hours."""
     session.execute(delete(OpeningHours).where(OpeningHours.schedule_id == schedule_id))
-    session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
+    for period in hours:
+        values = period._asdict()
+        limits = [HoursService(service_id=service_id) for service_id in values.pop("services")]
+        session.add(OpeningHours(schedule_id=schedule_id, limits=limits, **values))
 
 
 def replace_offered(

@@ -1,7 +1,7 @@
 """Rules of opening hours, slot lengths and absences: pure decisions."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -37,6 +37,7 @@ from openslot.schedules.errors import (
     BadPeriod,
     BadSlotLength,
     BadStep,
+    HoursNameOthers,
     HoursOverlap,
     LongNight,
 )
@@ -64,6 +65,10 @@ _TYPED_CLOCK = re.compile(
 """A time with or without minutes, whole seconds and am or pm; four digits are hours and minutes."""
 
 
+KnownBy = tuple[int | None, int | None]
+"""A practitioner, at any centre, or a department: by whom patients are known."""
+
+
 class Offered(NamedTuple):
     """A service as a schedule offers it: lengths in minutes, notice and horizon as they are there.
 
@@ -80,6 +85,8 @@ class Offered(NamedTuple):
     bookable_by: BookableBy
     notice_minutes: int
     horizon_days: int
+    most_a_day: int | None
+    most_ahead: int | None
     places: int = 1
     needs: tuple[Need, ...] = ()
 
@@ -130,11 +137,24 @@ class Place(NamedTuple):
     places: int = 1
     session_id: UUID | None = None
     squeezed_in: bool = False
+    most_a_day: int | None = None
+    most_ahead: int | None = None
 
     @property
     def is_public(self) -> bool:
-        """Return whether patients book here themselves."""
-        return self.bookable_by is BookableBy.PUBLIC
+        """Return whether patients book here themselves, some perhaps only if they are known or
+        have a referral."""
+        return self.bookable_by not in (BookableBy.COLLEAGUES, BookableBy.REQUEST)
+
+    @property
+    def is_for_known(self) -> bool:
+        """Return whether patients book here themselves only if they are known."""
+        return self.bookable_by is BookableBy.KNOWN
+
+    @property
+    def known_by(self) -> KnownBy:
+        """Return who gives the care here, as patients are known to them."""
+        return self.practitioner_id, self.department_id
 
     @property
     def own_slot_minutes(self) -> int:
@@ -176,6 +196,8 @@ class Place(NamedTuple):
             bookable_by=offered.bookable_by,
             notice_minutes=offered.notice_minutes,
             horizon_days=offered.horizon_days,
+            most_a_day=offered.most_a_day,
+            most_ahead=offered.most_ahead,
             needs=offered.needs,
             places=offered.places,
         )
@@ -184,6 +206,15 @@ class Place(NamedTuple):
     def furthest_days(self) -> int:
         """Return the days ahead that can be booked at most, of any service."""
         return max(self.horizon_days, *(one.horizon_days for one in self.services), 0)
+
+    @property
+    def own_hours(self) -> tuple[Weekly, ...]:
+        """Return the hours that are for the service of the place."""
+        return tuple(
+            period
+            for period in self.hours
+            if not period.services or self.service_id in period.services
+        )
 
     def busy(self, span: Span) -> Span:
         """Return the ticks that an appointment takes of whoever gives the care: with preparation
@@ -257,6 +288,7 @@ def check_step_minutes(minutes: int | None) -> int | None:
 def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> tuple[Weekly, ...]:
     """Return ``hours`` in order, each rule as it is kept.
 
+    Periods overlap also if they are for different services: one period names all that it is for.
     Raises BadHours for an invalid period, LongNight for one over midnight that is too long to be
     meant, the errors of check_rule, and HoursOverlap if two periods overlap; hours that are not for
     the public holidays of the region do not overlap with others on these days.
@@ -300,6 +332,12 @@ def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
     firsts = {period.valid_from or USUAL_DAY for period in hours}
     days = COMPARED_DAYS if any(period.rule for period in hours) else weekly_days
     return [Window((first - EPOCH).days - 1, days + 1) for first in sorted(firsts)]
+
+
+def check_services(hours: Iterable[Weekly], offered: Collection[int]) -> None:
+    """Raise HoursNameOthers if hours are for a service that the schedule does not offer."""
+    if any(not set(period.services) <= set(offered) for period in hours):
+        raise HoursNameOthers(field="hours")
 
 
 def check_apart(hours: Sequence[Weekly], zone: ZoneInfo, others: Iterable[Place]) -> None:
@@ -366,7 +404,7 @@ def times_of(place: Place, window: Window) -> Times:
     has_margins = place.starts_from is StartsFrom.OPENING
     before, after = (place.before, place.after) if has_margins else (0, 0)
     times = _times(
-        place.hours,
+        place.own_hours,
         place.zone.key,
         place.holiday_region,
         before + place.slot_minutes + after,
@@ -386,8 +424,8 @@ def starts_beside(place: Place, taken: int, minutes: int) -> int:
 
 
 def open_ticks(place: Place, window: Window) -> int:
-    """Return the ticks inside the hours; see :func:`times_of`."""
-    return times_of(place, window).opened
+    """Return the ticks inside the hours, of any service, without public holidays."""
+    return _opened(place.hours, place, window)
 
 
 def starts_served(
@@ -419,9 +457,13 @@ def open_ticks_of(member: Member, place: Place, window: Window) -> int:
     inside their hours at its centre."""
     if member.hours is None:
         return ones(window.days * DAY)
+    return _opened(member.hours, place, window)
+
+
+def _opened(hours: tuple[Weekly, ...], place: Place, window: Window) -> int:
     midnight = StartsFrom.MIDNIGHT
     zone_key, region = place.zone.key, place.holiday_region
-    return _times(member.hours, zone_key, region, DAY * 5, None, midnight, window).opened
+    return _times(hours, zone_key, region, DAY * 5, None, midnight, window).opened
 
 
 @lru_cache(maxsize=4096)

@@ -26,6 +26,7 @@ class NoTimes(StrEnum):
     NOT_YOURS = "not-yours"
     SELF = "self"
     COLLEAGUES = "colleagues"
+    KNOWN = "known"
     ON_REQUEST = "on-request"
 
 

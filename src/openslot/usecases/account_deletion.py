@@ -6,7 +6,7 @@ from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
 from openslot.booking.errors import AccountIsKept, HasDependents
 from openslot.booking.models import Status
-from openslot.booking.rules import Relation, moves_now
+from openslot.booking.rules import Relation, cutoff_of, moves_now
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work
@@ -53,8 +53,8 @@ def _leave_waiting_list(work: Work, patient_id: UUID) -> None:
 
 def _cancel_appointments(work: Work, patient_id: UUID) -> None:
     upcoming = (booking.of_patient(patient_id), booking.to_come(work.now))
-    cutoff = work.settings.cancel_cutoff
     for appointment in booking.appointments(work.session, *upcoming):
+        cutoff = cutoff_of(appointment.booked_service, work.settings)
         if Status.CANCELLED in moves_now(
             Relation.PATIENT, appointment, now=work.now, cutoff=cutoff
         ):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from uuid import UUID
 
-from openslot.booking import commands, squeezing
+from openslot.booking import commands, limits, squeezing
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import check_booker, needs_referral
+from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
 from openslot.directory.rules import works_with_patients
 from openslot.records import finding
@@ -34,7 +34,7 @@ def book(
     referral = referral_for(work, place, booking_request, referral_id, hold_id)
     check_patient(work, booking_request, referral)
     if hold_id is not None:
-        check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
+        limits.check_may_book(work, place, booking_request.patient_id, referral.authorisation)
     if needs_referral(place) and not referral.is_held:
         hold_id = None  # A hold with another referral, possibly revoked since, is replaced.
     if hold_id is not None:

@@ -126,7 +126,11 @@ def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place
 def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
     hours = {place.hours for _, place in pairs}
     person = pairs[0][0].practitioner
-    if len(hours) != 1 or person is None or any(period.rule for period in pairs[0][1].hours):
+    if (
+        len(hours) != 1
+        or person is None
+        or any(period.rule or period.services for period in pairs[0][1].hours)
+    ):
         return None
     in_order = sorted(pairs, key=lambda pair: pair[1].schedule_id)
     return Doctor(person, tuple(schedule.centre for schedule, _ in in_order), hours.pop())

@@ -35,6 +35,7 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
+from openslot.questions.queries import remove_answers
 from openslot.records import queries as records
 from openslot.referrals import queries as referrals
 from openslot.waiting_list import queries as offers
@@ -96,10 +97,12 @@ def erase(work: Work, patient_id: UUID, *, keep_record: bool = True) -> Erased:
 
 
 def remove_texts(work: Work, patient_id: UUID) -> None:
-    """Remove what was written about appointments, requests and emergency accesses."""
+    """Remove what was written about appointments, requests and emergency accesses, and the answers
+    to questions before appointments."""
     for appointment in booking.whole(work.session, Appointment.patient_id == patient_id):
         appointment.reason, appointment.status_reason = None, None
         appointment.task, appointment.external_id = None, None
+    remove_answers(work.session, patient_id)
     requests.remove_texts(work.session, patient_id)
     work.session.flush()
 

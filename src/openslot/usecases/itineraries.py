@@ -10,7 +10,7 @@ from openslot.booking.errors import BadGap, ItineraryLength, NobodyOffers
 from openslot.booking.events import Together, tell_together
 from openslot.booking.itineraries import MOST_STEPS, Gap, Option, Unit, plans
 from openslot.booking.models import Appointment
-from openslot.booking.rules import check_booker, needs_referral
+from openslot.booking.rules import needs_referral
 from openslot.booking.slots import Barrier, Board, Booker, Slot, board
 from openslot.booking.together import naming
 from openslot.core.ids import new_id
@@ -114,8 +114,7 @@ def _places(step: Step, bookable: Mapping[int, Bookable], booker: Booker) -> lis
             raise NobodyOffers
         return found
     if booker.barrier(offered[0]) is not Barrier.SELF:
-        patient_id = booker.whom.patient_id
-        check_booker(booker.actor, offered[0], patient_id, booker.authorisation(offered[0]))
+        booker.check(offered[0], booker.whom)
     raise NobodyOffers
 
 

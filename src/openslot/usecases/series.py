@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from openslot.booking import series
+from openslot.booking import limits, series
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import (
     FirstWithReferral,
@@ -17,7 +17,6 @@ from openslot.booking.errors import (
 from openslot.booking.events import Together, tell_together
 from openslot.booking.models import Appointment
 from openslot.booking.queries import for_whom
-from openslot.booking.rules import check_booker
 from openslot.booking.series import SeriesTime, State
 from openslot.booking.together import naming
 from openslot.core.errors import DomainError, NotFound
@@ -107,6 +106,6 @@ def _check_all(
         raise NeedsPatient(field="patient")
     found = referral_for(work, place, booking_request, referral_id)
     booking.check_patient(work, booking_request, found)
-    check_booker(work.actor, place, patient_id, found.authorisation)
+    limits.check_may_book(work, place, patient_id, found.authorisation)
     series.check_covers(found.authorisation)
     series.check_limits(work, place, patient_id, count)

@@ -9,6 +9,7 @@ from uuid import UUID
 from openslot.booking import slots
 from openslot.booking.models import Appointment
 from openslot.booking.offered import reaches
+from openslot.booking.queries import known_to
 from openslot.booking.rules import (
     ReferralAuthorisation,
     is_addressed_to,
@@ -28,7 +29,7 @@ from openslot.schedules.availability import (
     tick_at,
     window_over,
 )
-from openslot.schedules.rules import Place
+from openslot.schedules.rules import KnownBy, Place
 from openslot.waiting_list import queries, search
 from openslot.waiting_list.rules import Scope, covers, nearest_bits, rank, startable
 from openslot.waiting_list.search import Tried, Waiter
@@ -47,6 +48,7 @@ class Market:
     board: Board
     keys: dict[UUID, set[str]]
     authorisations: Mapping[UUID, Sequence[ReferralAuthorisation]]
+    known: Mapping[UUID, Collection[KnownBy]]
 
     def authorisation(self, place: Place, patient_id: UUID | None) -> ReferralAuthorisation | None:
         """Return the patient's referral for a specialist, or None."""
@@ -88,7 +90,8 @@ def in_order(waiting: Iterable[Waiter]) -> list[Waiter]:
 def market_for(work: Work, waiting: Sequence[Waiter]) -> Market:
     """Return everything that decides what ``waiting`` can be offered.
 
-    Takes five statements, six if there are specialists.
+    Takes five statements, one more if any place needs a referral, and one if any is for known
+    patients.
     """
     places = search.places_in(work.session, [waiter.scope for waiter in waiting])
     last = max((waiter.before for waiter in waiting), default=work.now)
@@ -96,12 +99,14 @@ def market_for(work: Work, waiting: Sequence[Waiter]) -> Market:
     window = window_over(work.now, max(last, work.now) + ONE_DAY)
     diaries = {patient.diary_id for patient in patients.values()}
     board = slots.board(work, places.values(), window, besides=diaries)
-    specialists = any(needs_referral(place) for place in places.values())
+    with_referral = any(needs_referral(place) for place in places.values())
+    for_known = any(place.is_for_known for place in places.values())
     return Market(
         places,
         board,
         search.live_keys(work, patients),
-        referrals.authorisations_of(work, patients) if specialists else {},
+        referrals.authorisations_of(work, patients) if with_referral else {},
+        known_to(work.session, patients) if for_known else {},
     )
 
 
@@ -115,7 +120,7 @@ def starts_for(
     within = mask_of([startable(entry.starts_from, waiter.before, now)], board.window)
     own_key = waiter.appointment.one_a_day if waiter.appointment else None
     for place in market.places.values():
-        if not covers(waiter.scope, place) or not _has_authorisation(waiter, market, place):
+        if not covers(waiter.scope, place) or not _may_have(waiter, market, place):
             continue
         for bit in bits(board.free_starts(place, entry.minutes, busy) & within):
             tick = board.window.start + bit
@@ -144,14 +149,19 @@ def _counts_daily_limit(waiter: Waiter) -> bool:
     return waiter.appointment is None or waiter.appointment.one_a_day is not None
 
 
-def _has_authorisation(waiter: Waiter, market: Market, place: Place) -> bool:
-    """Return True if no referral is needed, or the patient has one.
+def _may_have(waiter: Waiter, market: Market, place: Place) -> bool:
+    """Return True if the patient has the referral that is needed, and is known where only known
+    patients can book.
 
     An appointment takes its referral along to another time with the same specialist.
     """
-    if waiter.appointment is not None or not needs_referral(place):
+    if waiter.appointment is not None:
         return True
-    return market.authorisation(place, waiter.patient.id if waiter.patient else None) is not None
+    patient_id = waiter.patient.id if waiter.patient else None
+    known = market.known.get(patient_id, ()) if patient_id else ()
+    if place.is_for_known and place.known_by not in known:
+        return False
+    return not needs_referral(place) or market.authorisation(place, patient_id) is not None
 
 
 # New times for displaced appointments
@@ -189,7 +199,7 @@ def nearest_for(
     board = slots.board(work, places.values(), window, besides=busy)
     for diary_id, span in away:
         board.take([diary_id], span)
-    market = Market(places, board, search.live_keys(work, patients), {})
+    market = Market(places, board, search.live_keys(work, patients), {}, {})
     offered_before = queries.offered_before(
         work.session, [appointment.id for appointment in appointments]
     )
@@ -216,7 +226,7 @@ def exactly(work: Work, appointment: Appointment, schedule_id: int, start: datet
     busy = [patient.diary_id for patient in patients]
     board = slots.board(work, places.values(), window, besides=busy)
     keys = search.live_keys(work, [patient.id for patient in patients])
-    market = Market(places, board, keys, {})
+    market = Market(places, board, keys, {}, {})
     within = startable(start, start + TICK, work.now)
     fitting_slots = (
         slot

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import offered
+from openslot.booking import limits, offered
 from openslot.booking.commands import BookingRequest, appointment_for, make
 from openslot.booking.errors import (
     BadLength,
     InvalidTransition,
     NotForPatients,
+    OnlyKnownPatients,
     ReferralRequired,
     SelfBooking,
 )
@@ -231,7 +232,12 @@ def _check_patient(
         return
     if patient.email and all(place.practitioner_email == patient.email for place in places):
         raise SelfBooking
-    if appointment is None and all(needs_referral(place) for place in places):
+    if appointment is not None:
+        return
+    is_for_known = all(place.is_for_known for place in places)
+    if is_for_known and not any(limits.is_known(work, place, patient.id) for place in places):
+        raise OnlyKnownPatients(field="scope")
+    if all(needs_referral(place) for place in places):
         authorisations = referrals.authorisations_of(work, [patient.id]).get(patient.id, ())
         if not any(matching.admitted(authorisations, place) for place in places):
             raise ReferralRequired(field="scope")

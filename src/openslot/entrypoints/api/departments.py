@@ -13,17 +13,23 @@ from openslot.directory.models import BookableBy, Mode
 from openslot.directory.models import Department as DepartmentRow
 from openslot.directory.models import Service as ServiceRow
 from openslot.entrypoints import bearer
+from openslot.entrypoints.api.answers import Question, question_shown
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
+from openslot.questions.commands import MOST_QUESTIONS, QuestionDetails, set_questions
+from openslot.questions.models import ServiceQuestion
+from openslot.questions.queries import questions
 from openslot.resources.commands import MOST_NEEDS, NeedDetails, set_needs
 from openslot.resources.commands import change_service as change_details
 from openslot.resources.queries import Need as NeedRow
 from openslot.resources.queries import needs_shown
 from openslot.usecases.deactivation import deactivate_department, deactivate_service
+
+_NOT_DETAILS = {"department_id", "centre_id", "needs", "questions"}
 
 service = Service("departments", "Departments", "Departments of a centre and their services.")
 
@@ -95,6 +101,9 @@ class OfferedService(Shown):
     bookable_by: BookableBy
     notice_minutes: int | None
     horizon_days: int | None
+    cancel_hours: int | None
+    most_a_day: int | None
+    most_ahead: int | None
     instructions: str | None
     price: str | None
     description: str | None
@@ -102,6 +111,7 @@ class OfferedService(Shown):
     email: str | None
     active: bool
     needs: list[Need]
+    questions: list[Question]
 
 
 class ServiceList(Listing[OfferedService]):
@@ -128,6 +138,16 @@ Needs = Annotated[
 ]
 
 
+Questions = Annotated[
+    tuple[QuestionDetails, ...],
+    Field(
+        max_length=MOST_QUESTIONS,
+        description="What patients are asked before the appointment, in order; one with an `id` "
+        "changes a question that is there.",
+    ),
+]
+
+
 class NewService(ServiceDetails):
     """A service of a department, which can be booked once it has a schedule; without one, a service
     of a centre, or of the network, for schedules of practitioners to offer."""
@@ -135,10 +155,12 @@ class NewService(ServiceDetails):
     department_id: Id | None = None
     centre_id: Id | None = None
     needs: Needs = ()
+    questions: Questions = ()
 
 
 class _Changeable(ServiceDetails):
     needs: Needs
+    questions: Questions
 
 
 ServiceChange = Partial.of(_Changeable, "ServiceChange", "Changes to a service.")
@@ -235,12 +257,13 @@ def list_services(query: ServiceQuery) -> Listing[OfferedService]:
         conditions.append(queries.of_departments(queries.in_suburb(query.suburb)))
     after = read_cursor(query.after, str, int)
     rows = queries.listed(reader(), ServiceRow, *conditions, after=after, limit=query.limit + 1)
-    needs = needs_shown(reader(), [row.id for row in rows])
+    ids = [row.id for row in rows]
+    needs, asked = needs_shown(reader(), ids), questions(reader(), ids)
     return page(
         ServiceList,
         rows,
         query,
-        lambda row: _shown(row, needs.get(row.id, ())),
+        lambda row: _shown(row, needs.get(row.id, ()), asked.get(row.id, ())),
         lambda row: (row.name, row.id),
     )
 
@@ -264,7 +287,7 @@ def get_service(service_id: int) -> OfferedService:
 )
 def create_service(body: NewService) -> Answer:
     """Add a service, as the department's staff or an administrator of the centre."""
-    details = ServiceDetails(**body.model_dump(exclude={"department_id", "centre_id", "needs"}))
+    details = ServiceDetails(**body.model_dump(exclude=_NOT_DETAILS))
     if body.department_id is not None and body.centre_id is not None:
         raise Invalid("Send the department or the centre, not both.", field="centre_id")
 
@@ -275,6 +298,8 @@ def create_service(body: NewService) -> Answer:
             row = commands.create_service(work, body.department_id, details)
         if body.needs:
             set_needs(work, row.id, body.needs)
+        if body.questions:
+            set_questions(work, row.id, body.questions)
         return row
 
     service_row = bearer.write(save)
@@ -302,6 +327,8 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
         row = change_details(work, service_id, details)
         if needs:
             set_needs(work, service_id, needs)
+        if "questions" in body.model_fields_set:
+            set_questions(work, service_id, getattr(body, "questions", ()))
         return row
 
     return _service(bearer.write(save))
@@ -320,11 +347,14 @@ def _department(row: DepartmentRow) -> Department:
 
 
 def _service(row: ServiceRow) -> OfferedService:
-    return _shown(row, needs_shown(reader(), [row.id]).get(row.id, ()))
+    needs = needs_shown(reader(), [row.id]).get(row.id, ())
+    return _shown(row, needs, questions(reader(), [row.id]).get(row.id, ()))
 
 
-def _shown(row: ServiceRow, needs: Iterable[NeedRow]) -> OfferedService:
-    names = OfferedService.model_fields.keys() - {"needs"}
+def _shown(
+    row: ServiceRow, needs: Iterable[NeedRow], asked: Iterable[ServiceQuestion]
+) -> OfferedService:
+    names = OfferedService.model_fields.keys() - {"needs", "questions"}
     shown = [
         Need(
             resource=need.room_id,
@@ -335,4 +365,8 @@ def _shown(row: ServiceRow, needs: Iterable[NeedRow]) -> OfferedService:
         )
         for need in needs
     ]
-    return OfferedService(**{name: getattr(row, name) for name in names}, needs=shown)
+    return OfferedService(
+        **{name: getattr(row, name) for name in names},
+        needs=shown,
+        questions=[question_shown(one) for one in asked],
+    )

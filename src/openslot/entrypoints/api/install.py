@@ -14,6 +14,7 @@ from openslot.booking.errors import SlotTaken
 from openslot.entrypoints import bearer, failures
 from openslot.entrypoints.api import (
     absences,
+    answers,
     appointments,
     centres,
     closures,
@@ -67,6 +68,7 @@ SERVICES = (
     schedules.service,
     slots.service,
     appointments.service,
+    answers.service,
     series.service,
     itineraries.service,
     sessions.service,

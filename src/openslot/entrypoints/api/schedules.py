@@ -87,6 +87,13 @@ class Hours(Given):
     on_holidays: Annotated[
         bool, Field(description="Also on public holidays, on which other hours are closed.")
     ] = False
+    services: Annotated[
+        tuple[Id, ...],
+        Field(
+            max_length=20,
+            description="The services that the period is for, of those offered here; all without.",
+        ),
+    ] = ()
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
@@ -112,6 +119,7 @@ class Hours(Given):
             self.valid_until,
             self.rule,
             self.on_holidays,
+            tuple(sorted(set(self.services))),
         )
 
 
@@ -125,6 +133,7 @@ class OpenHours(Shown):
     valid_until: date | None
     rule: str | None
     on_holidays: bool
+    services: list[int]
 
 
 class Offering(Given):
@@ -365,6 +374,7 @@ def _shown(row: ScheduleRow, place: Place) -> Schedule:
                 valid_until=period.valid_until,
                 rule=period.rule,
                 on_holidays=period.on_holidays,
+                services=list(period.services),
             )
             for period in place.hours
         ],

@@ -263,7 +263,7 @@ def needs(service_id: int) -> ResponseReturnValue:
         service=service,
         chosen=[*(one for one in chosen if one), *[""] * MOST_NEEDS][:MOST_NEEDS],
         choices=_choices(centre_id),
-        back=_back(service, centre_id),
+        back=back_to_service(service),
         problem=problem,
     )
     return page, status
@@ -312,9 +312,11 @@ def _choices(centre_id: int | None) -> list[tuple[str, list[tuple[str, str]]]]:
     return [*found, (_("Anybody who works there then"), professions)]
 
 
-def _back(service: Service, centre_id: int | None) -> str:
+def back_to_service(service: Service) -> str:
+    """Return the address of the page of a service, for those who can change it."""
     if service.department_id is not None:
         return url_for("admin_services.edit", service_id=service.id)
+    centre_id = queries.centre_of(context.reader(), service)
     if centre_id is None:
         return url_for("admin.centres")
     return url_for("admin_offered.edit", centre_id=centre_id, service_id=service.id)

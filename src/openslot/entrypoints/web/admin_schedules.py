@@ -13,8 +13,13 @@ from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
-from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show_preview
+from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, services_here
+from openslot.entrypoints.web.hours_preview import (
+    is_asked,
+    offered_at,
+    saved_preview,
+    show_preview,
+)
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields
 from openslot.resources.queries import room_name
@@ -89,10 +94,11 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     form = ScheduleFields()
     form.offer(subject, room_name(context.reader(), subject.room_id))
     posted = request.method == "POST"
+    services = services_here(schedule_id)
     hours = (
-        HoursForm.typed()
+        HoursForm.typed(services)
         if posted
-        else HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
+        else HoursForm.showing(schedules.hours_of(context.reader(), schedule_id), services)
     )
     status = _change(form, hours, subject) if posted else SHOWN
     if isinstance(status, Done):
@@ -125,7 +131,7 @@ def _change(form: ScheduleFields, hours: HoursForm, subject: Schedule) -> Done[N
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
     if is_asked():
-        return show_preview(form, subject.centre, details, weekly)
+        return show_preview(form, subject.centre, details, weekly, offered_at(subject))
 
     def both(work: Work) -> None:
         commands.change_schedule(work, subject.id, details)

@@ -18,6 +18,7 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import for_move
 from openslot.booking.rules import (
     Relation,
+    cutoff_of,
     may_book_others,
     may_check_in,
     may_reschedule,
@@ -42,6 +43,8 @@ from openslot.entrypoints.web.records import at_appointment
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
+from openslot.questions import queries as questions
+from openslot.questions.rules import may_answer, to_answer
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
 from openslot.referrals.rules import may_refer
@@ -86,8 +89,21 @@ def show(appointment_id: UUID) -> str:
         and booking.has_cancelled(context.work(), appointment.id)
         and may_undo(appointment, context.now()),
         repeats=_repeat_url(appointment, relation),
+        **_questions(appointment, relation),
         **_confirmation_flags(appointment),
     )
+
+
+def _questions(appointment: Appointment, relation: Relation) -> dict[str, object]:
+    """Return what is asked before the appointment, and the answers if the reader may see them."""
+    asked = questions.asked(context.reader(), appointment)
+    answers = questions.answers(context.work(), [appointment]).get(appointment.id, [])
+    return {
+        "asked": asked,
+        "answers": answers,
+        "left_to_answer": to_answer(asked, [one.question_id for one in answers]),
+        "may_answer": may_answer(relation, appointment, context.now()),
+    }
 
 
 def _repeat_url(appointment: Appointment, relation: Relation) -> str | None:
@@ -377,7 +393,7 @@ def _appointment(appointment_id: UUID) -> tuple[Appointment, Relation]:
 
 
 def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
-    now, cutoff = context.now(), _cutoff()
+    now, cutoff = context.now(), cutoff_of(appointment.booked_service, context.settings())
     return {
         "appointment": appointment,
         "relation": relation,
@@ -389,10 +405,6 @@ def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
         "checks_in": relation is Relation.PATIENT and may_check_in(appointment, now),
         "joins": appointment.starts_at - JOINS_FROM <= now <= appointment.ends_at,
     }
-
-
-def _cutoff() -> timedelta:
-    return context.settings().cancel_cutoff
 
 
 def _url(view: str, appointment_id: UUID) -> str:

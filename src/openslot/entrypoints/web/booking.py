@@ -18,7 +18,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import may_book_others, needs_referral, offered_to
+from openslot.booking.rules import cutoff_of, may_book_others, needs_referral, offered_to
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
@@ -287,7 +287,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         problem_code=error.code if error else "",
         reason=reading.typed("reason") or (held.reason if held else None) or "",
         priority=reading.text("priority") or (held.priority if held else Priority.ROUTINE.value),
-        cutoff=_cutoff(chosen),
+        cutoff_of=lambda service: cutoff_of(service, context.settings()),
         extensions=context.settings().hold_extensions,
         hold_minutes=context.settings().hold_minutes,
         here=form.address(schedule_id),
@@ -397,10 +397,3 @@ def _held(work: Work, booker: Booker, place: Place) -> Appointment | None:
         return None
     whose = appointment.patient_id
     return appointment if whose in (None, booker.whom.patient_id) else None
-
-
-def _cutoff(chosen: Chosen | None) -> datetime | None:
-    """Return the latest time at which the patient may move or cancel."""
-    if chosen is None:
-        return None
-    return chosen.start - context.settings().cancel_cutoff

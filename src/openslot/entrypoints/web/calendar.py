@@ -20,10 +20,11 @@ from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_appointment
-from openslot.entrypoints.web.hours_form import HoursForm
+from openslot.entrypoints.web.hours_form import HoursForm, services_here
 from openslot.entrypoints.web.hours_preview import (
     Preview,
     is_asked,
+    offered_at,
     preview_of,
     saved_preview,
 )
@@ -118,9 +119,10 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     if subject is None:
         raise NotFound
     if request.method == "GET":
-        form = HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
+        hours_now = schedules.hours_of(context.reader(), schedule_id)
+        form = HoursForm.showing(hours_now, services_here(schedule_id))
         return _hours_page(subject, form, saved_preview(subject))
-    form = HoursForm.typed()
+    form = HoursForm.typed(services_here(schedule_id))
     hours = form.parse()
     if hours is None:
         return _hours_page(subject, form), 422
@@ -128,7 +130,8 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
         if is_asked():
             details = details_of(context.reader(), subject)
             periods = check_hours(hours, subject.centre.holiday_region)
-            return _hours_page(subject, form, preview_of(subject.centre, details, periods))
+            result = preview_of(subject.centre, details, periods, offered_at(subject))
+            return _hours_page(subject, form, result)
         context.write(schedule_commands.set_hours, schedule_id, hours)
     except DomainError as error:
         form.refuse(error)

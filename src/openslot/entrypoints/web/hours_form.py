@@ -1,6 +1,7 @@
 """Editor of hours, weekly and on other days: plain fields that work without scripts."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -17,6 +18,7 @@ from openslot.entrypoints.problems import sentence_of
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.hours_words import rule_words
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
+from openslot.schedules import queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.errors import BadHours, BadRule
 from openslot.schedules.recurrence import Frequency, On, Rule, days_in, read
@@ -32,6 +34,10 @@ MORE_OTHERS = 2
 MOST_OTHERS = 60
 TYPICAL = tuple(Weekly(weekday, 9 * 60, 17 * 60) for weekday in range(5))
 """Hours of a new schedule."""
+
+
+Services = Sequence[tuple[int, str]]
+"""Services that a schedule offers: their ids and names."""
 
 
 class Period(Protocol):
@@ -64,6 +70,10 @@ class Period(Protocol):
     @property
     def on_holidays(self) -> bool:
         """True if it is also for public holidays."""
+
+    @property
+    def services(self) -> tuple[int, ...]:
+        """The services that it is for; none if it is for all."""
 
 
 class Repeats(StrEnum):
@@ -99,6 +109,7 @@ class Row:
     since: str = ""
     until: str = ""
     on_holidays: bool = False
+    services: tuple[int, ...] = ()
     is_wrong: bool = False
 
     @property
@@ -108,14 +119,15 @@ class Row:
 
     @property
     def is_special(self) -> bool:
-        """True if the period is limited to certain dates, or is for public holidays too."""
-        return bool(self.since or self.until or self.on_holidays)
+        """True if the period is limited to certain dates or services, or is for public holidays
+        too."""
+        return bool(self.since or self.until or self.on_holidays or self.services)
 
     def weekly(self, weekday: int) -> Weekly:
         """Return the period; raise BadHours if it cannot be read."""
         since, until = _day(self.since), _day(self.until)
         starts, ends = read_clock(self.starts), read_clock(self.ends)
-        return Weekly(weekday, starts, ends, since, until, on_holidays=self.on_holidays)
+        return Weekly(weekday, starts, ends, since, until, None, self.on_holidays, self.services)
 
 
 @dataclass
@@ -130,6 +142,7 @@ class OtherRow:
     until: str = ""
     on_holidays: bool = False
     rule: str = ""
+    services: tuple[int, ...] = ()
     error: str | None = None
 
     @property
@@ -150,7 +163,7 @@ class OtherRow:
         if self.is_empty:
             return []
         try:
-            return list(check_hours([self._period()]))
+            return list(check_hours([self._period()._replace(services=self.services)]))
         except DomainError as error:
             self.error = sentence_of(error)
             return []
@@ -220,14 +233,15 @@ class WeekdayRows:
 
 @dataclass
 class HoursForm:
-    """Form for the hours of a schedule."""
+    """Form for the hours of a schedule; ``services`` are those that hours can be limited to."""
 
     days: list[WeekdayRows]
     others: list[OtherRow]
+    services: Services = ()
     form_errors: list[str] = field(default_factory=list)
 
     @classmethod
-    def showing(cls, hours: Iterable[Period]) -> "HoursForm":
+    def showing(cls, hours: Iterable[Period], services: Services = ()) -> "HoursForm":
         """Return the form filled with these hours."""
         own: list[list[Row]] = [[] for _weekday in range(7)]
         others: list[OtherRow] = []
@@ -237,23 +251,23 @@ class HoursForm:
                 continue
             rows = own[period.weekday]
             rows.append(_row(f"{period.weekday}-{len(rows)}", period))
-        return cls._of(own, others)
+        return cls._of(own, others, services)
 
     @classmethod
-    def typed(cls) -> "HoursForm":
+    def typed(cls, services: Services = ()) -> "HoursForm":
         """Return the form filled from this request; Monday's hours are copied to all working days
         if requested."""
         own = [_typed(weekday) for weekday in range(7)]
         if request.form.get("copy") == "yes":
             own[1:5] = [_copied(own[0], weekday) for weekday in range(1, 5)]
-        return cls._of(own, _typed_others())
+        return cls._of(own, _typed_others(), services)
 
     @classmethod
-    def _of(cls, own: list[list[Row]], others: list[OtherRow]) -> "HoursForm":
+    def _of(cls, own: list[list[Row]], others: list[OtherRow], services: Services) -> "HoursForm":
         days = [WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)]
         count = max(MORE_OTHERS, len(others) + 1)
         empty = [OtherRow(f"o-{number}") for number in range(len(others), count)]
-        return cls(days, [*others, *empty])
+        return cls(days, [*others, *empty], services)
 
     @property
     def repeats(self) -> list[tuple[str, str]]:
@@ -288,6 +302,12 @@ class HoursForm:
         return [*own, *((None, sentence) for sentence in self.form_errors)]
 
 
+def services_here(schedule_id: int) -> Services:
+    """Return the services that the hours of a schedule can be limited to, in order."""
+    rows = queries.offered_by(context.reader(), schedule_id)
+    return [(service.id, service.name) for _offered, service in rows]
+
+
 def _filled(weekday: int, rows: list[Row]) -> list[Row]:
     """Return the rows with at least one empty one, and PERIODS in all."""
     count = max(PERIODS, len(rows) + 1)
@@ -303,6 +323,7 @@ def _row(key: str, period: Period) -> Row:
         since.isoformat() if since else "",
         until.isoformat() if until else "",
         period.on_holidays,
+        period.services,
     )
 
 
@@ -322,6 +343,7 @@ def _other(key: str, period: Period) -> OtherRow:
         until.isoformat() if until and repeats is not Repeats.ONCE else "",
         period.on_holidays,
         period.rule or "",
+        period.services,
     )
 
 
@@ -360,6 +382,7 @@ def _typed_others() -> list[OtherRow]:
             _text(f"{key}-until"),
             bool(_text(f"{key}-holidays")),
             _text(f"{key}-rule", 200),
+            _services(key),
         )
         for key in (f"o-{number}" for number in range(MOST_OTHERS))
     ]
@@ -378,6 +401,7 @@ def _typed(weekday: int) -> list[Row]:
             since=_text(f"{key}-since"),
             until=_text(f"{key}-until"),
             on_holidays=bool(_text(f"{key}-holidays")),
+            services=_services(key),
         )
         for key in (f"{weekday}-{number}" for number in range(MOST))
     ]
@@ -389,6 +413,11 @@ def _typed(weekday: int) -> list[Row]:
 
 def _copied(rows: list[Row], weekday: int) -> list[Row]:
     return [replace(row, key=f"{weekday}-{number}") for number, row in enumerate(rows)]
+
+
+def _services(key: str) -> tuple[int, ...]:
+    chosen = request.form.getlist(f"hours-{key}-services")[:MOST]
+    return tuple(sorted({int(one) for one in chosen if re.fullmatch(r"[0-9]{1,9}", one)}))
 
 
 def _text(name: str, longest: int = 20) -> str:

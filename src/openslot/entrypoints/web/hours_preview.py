@@ -18,7 +18,13 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, details_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.preview import OpenDay, preview
-from openslot.schedules.rules import Place, check_hours, check_slot_minutes, check_step_minutes
+from openslot.schedules.rules import (
+    Offered,
+    Place,
+    check_hours,
+    check_slot_minutes,
+    check_step_minutes,
+)
 
 DAYS = 14
 
@@ -51,6 +57,7 @@ def show_preview(
     centre: Centre,
     details: ScheduleDetails,
     weekly: Sequence[Weekly],
+    offered: Sequence[Offered] = (),
 ) -> int:
     """Add a preview of what was typed to the form, and return the status; nothing is saved."""
     try:
@@ -60,19 +67,35 @@ def show_preview(
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    form.preview = preview_of(centre, details, periods)
+    form.preview = preview_of(centre, details, periods, offered)
     return SHOWN
 
 
 def saved_preview(schedule: Schedule) -> Preview:
     """Return the preview of a schedule as it is, with its centre loaded."""
     details = details_of(context.reader(), schedule)
+    place = _place(schedule)
+    return preview_of(schedule.centre, details, place.hours, place.services)
+
+
+def offered_at(schedule: Schedule) -> tuple[Offered, ...]:
+    """Return the services that a schedule offers, as they are there."""
+    return _place(schedule).services
+
+
+def _place(schedule: Schedule) -> Place:
     places = queries.places(context.reader(), Schedule.id == schedule.id, inactive=True)
-    return preview_of(schedule.centre, details, places[schedule.id].hours)
+    return places[schedule.id]
 
 
-def preview_of(centre: Centre, details: ScheduleDetails, hours: Sequence[Weekly]) -> Preview:
-    """Return what a schedule at a centre would be, whether it is saved or not."""
+def preview_of(
+    centre: Centre,
+    details: ScheduleDetails,
+    hours: Sequence[Weekly],
+    offered: Sequence[Offered] = (),
+) -> Preview:
+    """Return what a schedule at a centre would be, whether it is saved or not, with the services
+    that hours can be limited to."""
     zone = ZoneInfo(centre.time_zone)
     place = Place(
         schedule_id=0,
@@ -93,6 +116,7 @@ def preview_of(centre: Centre, details: ScheduleDetails, hours: Sequence[Weekly]
         hours=tuple(hours),
         starts_from=details.starts_from,
         step_minutes=details.step_minutes,
+        services=tuple(offered),
     )
     return Preview(preview(place, _today(zone), DAYS), details.slot_minutes)
 

@@ -36,9 +36,8 @@ def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
     ]
 
 
-def on_other_days(hours: Sequence[Weekly]) -> list[tuple[str, str]]:
-    """Return the periods that do not come each week and are not over: when, and from when to
-    when."""
+def on_other_days(hours: Sequence[Weekly]) -> list[tuple[str, Weekly]]:
+    """Return the periods that do not come each week and are not over, with their days in words."""
     today = context.now().date() - timedelta(days=1)
     coming = [
         one
@@ -46,7 +45,7 @@ def on_other_days(hours: Sequence[Weekly]) -> list[tuple[str, str]]:
         if not _is_weekly(one) and (one.valid_until is None or one.valid_until >= today)
     ]
     coming.sort(key=lambda one: (one.rule is None, one.valid_from or date.min))
-    return [(_days(one), period_text(one)) for one in coming]
+    return [(_days(one), one) for one in coming]
 
 
 def period_text(period: Weekly) -> str:

@@ -8,6 +8,7 @@ from flask import render_template
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for, count_for
+from openslot.booking.rules import cutoff_of
 from openslot.core import outbox
 from openslot.core.actor import Actor
 from openslot.core.clock import day_in
@@ -43,7 +44,7 @@ def patient_page(patient_id: UUID) -> str:
         coming=appointments_for(context.work(), mine, booking.to_come(now), limit=LISTED),
         past=appointments_for(context.work(), mine, gone, newest_first=True, limit=PAST_SHOWN),
         past_count=count_for(context.work(), mine, gone),
-        cutoff=context.settings().cancel_cutoff,
+        cutoff_of=lambda one: cutoff_of(one.booked_service, context.settings()),
         offers=offers.open_offers(context.work(), patient_ids=people),
         token=token,
         referrals=referrals.waiting_for(context.work(), people),

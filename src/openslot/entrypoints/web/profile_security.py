@@ -1,7 +1,5 @@
 """Password, email address, sessions, data export and deletion of one's own account."""
 
-from datetime import timedelta
-
 from flask import Blueprint, Response, flash, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -216,10 +214,6 @@ def delete() -> ResponseReturnValue:
         signing.end()
         return see_other(url_for("search.home"), _("Your account is deleted."))
     return render_template("profile/delete.html", form=form, appointments=_to_come()), status
-
-
-def _cutoff() -> timedelta:
-    return context.settings().cancel_cutoff
 
 
 def _to_come() -> int:

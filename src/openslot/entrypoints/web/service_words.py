@@ -21,6 +21,8 @@ ROOM_KINDS: Mapping[RoomKind, object] = {
 
 BOOKABLE_BY: Mapping[BookableBy, object] = {
     BookableBy.PUBLIC: _l("Patients and colleagues"),
+    BookableBy.KNOWN: _l("Patients who have been here before, and colleagues"),
+    BookableBy.REFERRAL: _l("Patients with a referral, and colleagues for them"),
     BookableBy.COLLEAGUES: _l("Colleagues at the centre"),
     BookableBy.REQUEST: _l("Only this department; others send a request"),
 }

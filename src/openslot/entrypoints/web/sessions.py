@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.models import Appointment, GroupSession, Status
-from openslot.booking.rules import may_book_others, moves_now, offered_to, relation_to
+from openslot.booking.rules import cutoff_of, may_book_others, moves_now, offered_to, relation_to
 from openslot.booking.sessions import commands, queries
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
@@ -229,7 +229,8 @@ def _page(session_id: UUID, status: int, problem: str | None = None) -> Response
 
 def _moves(appointment: Appointment) -> list[str]:
     """Return the statuses that the reader can set."""
-    relation, cutoff = relation_to(context.actor(), appointment), context.settings().cancel_cutoff
+    relation = relation_to(context.actor(), appointment)
+    cutoff = cutoff_of(appointment.booked_service, context.settings())
     if relation is None:
         return []
     return [

@@ -12,7 +12,7 @@ from openslot.booking.slots import Slot, slots
 from openslot.core.work import Work
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, Window, mask_of, whole_days, window_over
-from openslot.schedules.rules import Place, bookable_span, holiday_name, open_ticks
+from openslot.schedules.rules import Place, bookable_span, holiday_name, times_of
 
 SHOWN_AT_ONCE = 12
 """Most times of a day that are shown at once."""
@@ -137,7 +137,7 @@ def _day(
     local = datetime.combine(day, time(12), place.zone)
     if place.holiday_region and (name := holiday_name(place.holiday_region, local.date())):
         return Day(day, [], Empty.HOLIDAY, name)
-    opening = open_ticks(place, window) & whole_days([day], place.zone, window)
+    opening = times_of(place, window).opened & whole_days([day], place.zone, window)
     return Day(day, [], _why_empty(place, opening, taken, window, now))
 
 

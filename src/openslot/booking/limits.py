@@ -1,0 +1,72 @@
+"""Whom a place is booked for, and how often: what booking reads for the rules about it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from openslot.booking import queries
+from openslot.booking.models import Appointment
+from openslot.booking.rules import (
+    ReferralAuthorisation,
+    check_booker,
+    check_day,
+    check_upcoming,
+    local_date,
+)
+from openslot.core.actor import Role
+from openslot.core.work import Work
+from openslot.directory.models import Patient
+from openslot.schedules.rules import Place
+
+
+def check_may_book(
+    work: Work, place: Place, patient_id: UUID | None, authorisation: ReferralAuthorisation | None
+) -> None:
+    """Raise why the actor may not book the place for the patient; see
+    :func:`openslot.booking.rules.check_booker`. Takes one statement if only known patients can."""
+    check_booker(
+        work.actor,
+        place,
+        patient_id,
+        authorisation,
+        is_known=lambda: is_known(work, place, patient_id),
+    )
+
+
+def is_known(work: Work, place: Place, patient_id: UUID | None) -> bool:
+    """Return whether the patient is known to whoever gives the care at the place."""
+    if patient_id is None:
+        return False
+    return place.known_by in queries.known_to(work.session, [patient_id])[patient_id]
+
+
+def patient_with(
+    work: Work, patient_id: UUID, key: str | None, place: Place, start: datetime
+) -> tuple[Patient | None, list[Appointment]]:
+    """Return ``queries.patient_with``; raise TooManyUpcoming or TooManyThatDay if a patient or
+    carer would book more than is for one person."""
+    if not work.actor.is_a(Role.PATIENT):
+        return queries.patient_with(work.session, patient_id, key)
+    patient, others, upcoming = queries.patient_with_number(
+        work.session, patient_id, key, place=place, now=work.now
+    )
+    check_upcoming(place, upcoming, settings=work.settings)
+    check_that_day(work, place, patient_id, start)
+    return patient, others
+
+
+def check_that_day(
+    work: Work,
+    place: Place,
+    patient_id: UUID | None,
+    start: datetime,
+    *,
+    was: datetime | None = None,
+) -> None:
+    """Raise TooManyThatDay if a patient or carer would have more for one person on the day of
+    ``start`` than the service allows; one that ``was`` on that day can move within it. Takes one
+    statement if the service says how many."""
+    if place.most_a_day is None or patient_id is None or not work.actor.is_a(Role.PATIENT):
+        return
+    day = local_date(place, start)
+    if was is None or local_date(place, was) != day:
+        check_day(place, queries.number_on_day(work.session, patient_id, place, day))

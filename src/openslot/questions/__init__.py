@@ -1,0 +1,1 @@
+"""Questions that services ask before the appointment, and their answers."""
