@@ -276,6 +276,19 @@ def test_a_hold_is_confirmed_for_its_own_service_only(database: Database, offers
     assert booked.id != held.id
 
 
+def test_a_hold_without_a_length_is_confirmed_and_not_booked_anew(
+    database: Database, offers: Offers
+) -> None:
+    """A program that holds the usual length need not name it."""
+    patient, wanted = offers.town.patient(), request(offers, service=offers.new)
+    wanted = replace(wanted, start=MONDAY_9 + HALF_HOUR)
+    held = database.run(lambda session: usecases.hold(work(session, patient, NOW), wanted))
+    booked = database.run(
+        lambda session: usecases.book(work(session, patient, NOW), wanted, hold_id=held.id)
+    )
+    assert booked.id == held.id
+
+
 def test_a_schedule_may_give_a_service_a_length_of_its_own(
     database: Database, offers: Offers
 ) -> None:

@@ -517,7 +517,7 @@ def confirm_hold(
     wanted = (
         booking_request.schedule_id,
         booking_request.start,
-        booking_request.minutes,
+        booking_request.minutes or place.slot_minutes,
         booking_request.patient_id,
         place.service_id,
     )

@@ -95,9 +95,8 @@ def change_status(
     """
     if to is Status.BOOKED:
         appointment, _ = commands.appointment_for(work, appointment_id)
-        referral_id = appointment.referral_id
-        is_back = appointment.status is Status.CANCELLED and referral_id is not None
-        if is_back and not referrals.is_unused(work, referral_id):
+        letter = appointment.referral_id if appointment.status is Status.CANCELLED else None
+        if letter is not None and not referrals.is_unused(work, letter):
             raise ReferralSpent
     return commands.change_status(work, appointment_id, to, why=why, version=version)
 
