@@ -1,7 +1,10 @@
 """Races for the places of sessions, on every engine, each with a control that shows it can fail."""
 
+from contextlib import suppress
+from datetime import timedelta
 from threading import local
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -15,7 +18,7 @@ from openslot.booking.models import Appointment, GroupSession, Status
 from openslot.booking.sessions import commands, places, queries
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.core.errors import DomainError
+from openslot.core.errors import DomainError, NotFound
 from openslot.schedules import diaries
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
@@ -24,6 +27,7 @@ from working import work
 
 RACERS = 32
 FEW = 8
+TWO_HOURS = timedelta(hours=2)
 
 Outcome = Appointment | DomainError
 
@@ -168,6 +172,48 @@ def test_of_a_place_and_a_deactivation_at_once_one_is_refused(
     deactivated, booked = race(2, act)
     both = deactivated is None and isinstance(booked, Appointment)
     assert both is (not touches and not is_sqlite)
+
+
+@pytest.mark.parametrize("looks_again", [True, False], ids=["race", "control"])
+@pytest.mark.parametrize("other", ["moves", "cancels"])
+def test_of_two_who_change_a_session_at_once_the_later_sees_what_it_has_become(
+    database: Database, monkeypatch: pytest.MonkeyPatch, looks_again: bool, other: str
+) -> None:
+    """Both have read it before either changes it. Without another look, the later releases the
+    time where it was; but where one writer waits for the other to end."""
+    classes = offer_classes(database)
+    group = database.run(lambda session: make(session, classes))
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    adopt, loaded, together, met = queries.adopt, queries.loaded, barrier(2), local()
+
+    def adopt_together(session: Session, session_id: UUID) -> None:
+        if not is_sqlite and not hasattr(met, "once"):  # who is tried again meets nobody
+            met.once = True
+            together.wait()
+        adopt(session, session_id)
+
+    def load_once(session: Session, session_id: UUID) -> GroupSession | None:
+        met.group = getattr(met, "group", None) or loaded(session, session_id)
+        return met.group
+
+    monkeypatch.setattr(queries, "adopt", adopt_together)
+    if not looks_again:
+        monkeypatch.setattr(queries, "loaded", load_once)
+
+    def act(number: int) -> None:
+        with suppress(NotFound):  # it was cancelled
+            database.run(lambda session: change(session, group, number, other))
+
+    race(2, act)
+    assert (check.faults(database) == []) is (looks_again or is_sqlite)
+
+
+def change(session: Session, group: GroupSession, number: int, other: str) -> None:
+    unit = work(session, SYSTEM, NOW)
+    if number and other == "cancels":
+        commands.cancel_session(unit, group.id)
+    else:
+        commands.move_session(unit, group.id, group.starts_at + (number + 1) * TWO_HOURS)
 
 
 def make(session: Session, classes: Classes) -> GroupSession:

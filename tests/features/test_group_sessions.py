@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+import factories
 from classes import PLACES, Classes, groups, offer_classes
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, cells, check, errors, slots
@@ -18,12 +19,13 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.details import ServiceDetails
-from openslot.directory.models import Profession
+from openslot.directory.models import Profession, Service
 from openslot.resources import commands as resources
-from openslot.resources.commands import NeedDetails
+from openslot.resources.commands import NeedDetails, change_service
 from openslot.resources.errors import NeedsOfSession
 from openslot.schedules import known
 from openslot.schedules.availability import bits, window_over
+from openslot.schedules.commands import ScheduleDetails, change_schedule
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import booking as usecases
 from openslot.usecases import merging
@@ -72,6 +74,7 @@ def offered(
     *,
     service: int | None = None,
     patient: int | None = None,
+    moving: Appointment | None = None,
     now: datetime = NOW,
 ) -> dict[str, int | None]:
     """The starts of Monday morning, each with the places left."""
@@ -83,7 +86,11 @@ def offered(
         whom = None
         if patient is not None:
             whom = slots.queries.for_whom(unit, classes.town.patients[patient])
-        found = slots.slots(unit, {1: place}, MONDAY_9, MONDAY_9 + 3 * HOUR, whom=whom)
+        if moving is not None:
+            whom = slots.queries.for_move(unit, moving)
+        found = slots.slots(
+            unit, {1: place}, MONDAY_9, MONDAY_9 + 3 * HOUR, whom=whom, moving=moving
+        )
         return {f"{slot.start:%H:%M}": slot.places_left for slot in found}
 
     return database.read(find)
@@ -206,8 +213,52 @@ def test_moving_goes_from_one_session_to_another(
 def test_the_only_one_moves_to_a_time_that_overlaps_the_old(
     sqlite_database: Database, classes: Classes
 ) -> None:
-    moved = move(sqlite_database, book(sqlite_database, classes), MONDAY_9 + HALF_HOUR)
-    assert moved.starts_at == MONDAY_9 + HALF_HOUR
+    booked = book(sqlite_database, classes)
+    assert "09:30" in offered(sqlite_database, classes, moving=booked)
+    assert move(sqlite_database, booked, MONDAY_9 + HALF_HOUR).starts_at == MONDAY_9 + HALF_HOUR
+    assert "09:00" not in offered(sqlite_database, classes, patient=1)
+
+
+def test_a_session_that_only_their_hold_keeps_is_free_for_the_patient(
+    sqlite_database: Database, classes: Classes
+) -> None:
+    hold(sqlite_database, classes, 0)
+    assert "09:00" in offered(sqlite_database, classes, service=classes.single, patient=0)
+    assert "09:00" not in offered(sqlite_database, classes, service=classes.single, patient=1)
+    book(sqlite_database, classes, service=classes.single)
+
+
+def test_a_service_without_places_is_not_offered_where_it_had_a_session(
+    sqlite_database: Database, classes: Classes
+) -> None:
+    """The schedule has sessions of another service still."""
+
+    def once_a_class(session: Session) -> int:
+        new = factories.offered_service(session, None, "Talk", minutes=60, places=3)
+        others = (session.get_one(Service, key) for key in (classes.yoga, classes.single))
+        factories.offer(session, classes.town.gp_at_hospital, *others, new)
+        return new.id
+
+    talk = sqlite_database.run(once_a_class)
+    booked = book(sqlite_database, classes, service=talk)
+    alone = ServiceDetails(name="Talk", minutes=60)
+    sqlite_database.run(lambda session: change_service(work(session, SYSTEM, NOW), talk, alone))
+    assert "09:00" not in _on_one_board(sqlite_database, classes, talk)
+    assert move(sqlite_database, booked, MONDAY_9 + 2 * HOUR).session_id is None
+    assert move(sqlite_database, booked, MONDAY_9).starts_at == MONDAY_9
+
+
+def _on_one_board(database: Database, classes: Classes, service: int) -> list[str]:
+    """The starts of a service on a board with those of the others at the schedule."""
+
+    def find(session: Session) -> list[str]:
+        places = known.bookable(session)[classes.town.gp_at_hospital].place.for_each()
+        each = {place.service_id or 0: place for place in places}
+        unit, until = work(session, SYSTEM, NOW), MONDAY_9 + 3 * HOUR
+        found = slots.slots(unit, each, MONDAY_9, until)
+        return [f"{slot.start:%H:%M}" for slot in found if slot.service_id == service]
+
+    return database.read(find)
 
 
 def test_check_finds_and_mends_a_wrong_number_of_taken_places(
@@ -314,6 +365,27 @@ def test_a_session_moves_with_everybody_or_not_at_all(
     assert times == {MONDAY_9 + 2 * HOUR}
     with pytest.raises(errors.SessionExists):
         move_all(MONDAY_9 + 2 * HOUR)
+
+
+def test_a_session_that_moves_takes_the_room_that_its_schedule_has_by_then(
+    sqlite_database: Database, classes: Classes
+) -> None:
+    def use(room: str) -> None:
+        details = ScheduleDetails(step_minutes=30, room=room)
+        schedule = classes.town.gp_at_hospital
+        sqlite_database.run(
+            lambda session: change_schedule(work(session, SYSTEM, NOW), schedule, details)
+        )
+
+    use("Room 1")
+    group_id = make(sqlite_database, classes, MONDAY_9).id
+    use("Room 2")
+    sqlite_database.run(
+        lambda session: commands.move_session(
+            work(session, SYSTEM, NOW), group_id, MONDAY_9 + 2 * HOUR
+        )
+    )
+    assert check.faults(sqlite_database) == []
 
 
 def test_cancelling_a_session_cancels_all_of_it(

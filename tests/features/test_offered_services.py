@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import MONDAY_9, NOW
-from openslot.booking import cells, check, errors, slots
+from openslot.booking import cells, check, errors, offered, slots
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
@@ -19,8 +19,10 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.directory import queries as directory
+from openslot.directory.details import ServiceDetails
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import BookableBy, Mode
+from openslot.resources.commands import change_service
 from openslot.schedules import known
 from openslot.schedules.availability import bits, tick_at, window_over
 from openslot.schedules.commands import (
@@ -205,6 +207,52 @@ def test_a_service_for_colleagues_is_not_booked_by_patients(
     assert book(database, SYSTEM, whole).service_id == offers.staff_only
 
 
+def test_who_can_move_an_appointment_is_as_its_own_service_says(
+    database: Database, offers: Offers
+) -> None:
+    """Not as the first service of the schedule, which may be another."""
+    review = book(database, SYSTEM, request(offers, service=offers.staff_only))
+    with pytest.raises(errors.NotForPatients):
+        move(database, offers.town.patient(), review.id, MONDAY_9 + timedelta(hours=1))
+
+    def reverse(session: Session) -> None:
+        ids = (offers.staff_only, offers.short)
+        offerings = [Offering(service_id=one) for one in ids]
+        offer_services(work(session, SYSTEM, NOW), offers.town.gp_at_hospital, offerings)
+
+    wanted = replace(request(offers, service=offers.short), patient_id=offers.town.patients[1])
+    short = book(database, offers.town.patient(1), replace(wanted, start=MONDAY_9 + 2 * HALF_HOUR))
+    database.run(reverse)
+    later = MONDAY_9 + 6 * HALF_HOUR
+    assert move(database, offers.town.patient(1), short.id, later).starts_at == later
+
+
+def test_an_offer_of_another_time_stays_good_when_the_service_changes_or_goes(
+    database: Database, offers: Offers
+) -> None:
+    appointment = book(database, SYSTEM, request(offers, service=offers.short))
+    longer = ServiceDetails(name="Follow-up", minutes=30, minutes_after=30)
+    database.run(lambda session: change_service(work(session, SYSTEM, NOW), offers.short, longer))
+    later, until = MONDAY_9 + 4 * HALF_HOUR, NOW + timedelta(hours=8)
+    hold = database.run(
+        lambda session: offered.hold_for_reschedule(
+            work(session, SYSTEM, NOW), appointment.id, appointment.schedule_id, later, until=until
+        )
+    )
+    beside = replace(request(offers, later + HALF_HOUR), patient_id=offers.town.patients[1])
+    book(database, SYSTEM, beside)
+    database.run(
+        lambda session: deactivate_service(work(session, SYSTEM, NOW), offers.short, active=False)
+    )
+    patient = offers.town.patient()
+    moved = database.run(
+        lambda session: offered.take(
+            work(session, patient, NOW), hold.id, instead_of=appointment.id
+        )
+    )
+    assert moved.starts_at == later
+
+
 def test_a_service_that_is_not_offered_is_not_booked(database: Database, offers: Offers) -> None:
     stranger = database.run(lambda session: factories.offered_service(session, None, "Surgery").id)
     with pytest.raises(NotFound) as refused:
@@ -226,6 +274,19 @@ def test_a_hold_is_confirmed_for_its_own_service_only(database: Database, offers
     )
     assert (booked.service_id, booked.minutes) == (offers.short, 30)
     assert booked.id != held.id
+
+
+def test_a_hold_without_a_length_is_confirmed_and_not_booked_anew(
+    database: Database, offers: Offers
+) -> None:
+    """A program that holds the usual length need not name it."""
+    patient, wanted = offers.town.patient(), request(offers, service=offers.new)
+    wanted = replace(wanted, start=MONDAY_9 + HALF_HOUR)
+    held = database.run(lambda session: usecases.hold(work(session, patient, NOW), wanted))
+    booked = database.run(
+        lambda session: usecases.book(work(session, patient, NOW), wanted, hold_id=held.id)
+    )
+    assert booked.id == held.id
 
 
 def test_a_schedule_may_give_a_service_a_length_of_its_own(

@@ -15,7 +15,9 @@ from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid, NotFound
+from openslot.referrals import commands as referrals
 from openslot.usecases import booking as usecases
+from referring import Dentists
 from town import Town, build_town
 from working import work
 
@@ -49,7 +51,7 @@ def change(
     database: Database, actor: Actor, appointment_id: UUID, to: Status, now: datetime = NOW
 ) -> Appointment:
     return database.run(
-        lambda session: booking.change_status(work(session, actor, now), appointment_id, to)
+        lambda session: usecases.change_status(work(session, actor, now), appointment_id, to)
     )
 
 
@@ -95,6 +97,53 @@ def test_who_has_booked_another_time_that_day_keeps_that(database: Database, tow
     book(database, town, MONDAY_9 + timedelta(hours=2))
     with pytest.raises(errors.DailyLimitReached):
         change(database, town.patient(), appointment.id, Status.BOOKED)
+
+
+def test_undoing_adds_no_more_than_is_for_one_person(database: Database, town: Town) -> None:
+    """Another time was booked in its place."""
+    appointment = book(database, town)
+    change(database, town.patient(), appointment.id, Status.CANCELLED)
+    book(database, town, MONDAY_9 + timedelta(days=1))
+
+    def undo(actor: Actor) -> Appointment:
+        return database.run(
+            lambda session: usecases.change_status(
+                work(session, actor, NOW, most_upcoming=2), appointment.id, Status.BOOKED
+            )
+        )
+
+    with pytest.raises(errors.TooManyUpcoming):
+        undo(town.patient())
+    assert undo(desk(town)).status is Status.BOOKED
+
+
+def test_undoing_replaces_what_the_patient_holds(database: Database, town: Town) -> None:
+    appointment = book(database, town)
+    change(database, town.patient(), appointment.id, Status.CANCELLED)
+    wanted = town.booking_request()
+    database.run(lambda session: usecases.hold(work(session, town.patient(), NOW), wanted))
+    again = change(database, town.patient(), appointment.id, Status.BOOKED)
+    assert again.one_a_day == appointment.one_a_day
+    assert check.faults(database) == []
+
+
+@pytest.mark.parametrize("how", ["used", "revoked"])
+def test_a_referral_that_is_used_or_revoked_brings_no_appointment_back(
+    sqlite_database: Database, how: str
+) -> None:
+    town = build_town(sqlite_database)
+    dentists = Dentists(sqlite_database, town)
+    letter = dentists.sent()
+    appointment = dentists.book(dentists.booking_request(MONDAY_9 + timedelta(days=3)))
+    change(sqlite_database, town.patient(), appointment.id, Status.CANCELLED)
+    if how == "used":
+        dentists.book()
+    else:
+        sqlite_database.run(
+            lambda session: referrals.revoke(work(session, town.doctor, NOW), letter)
+        )
+    with pytest.raises(errors.ReferralSpent):
+        change(sqlite_database, town.patient(), appointment.id, Status.BOOKED)
 
 
 def enter(

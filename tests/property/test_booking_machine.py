@@ -6,8 +6,9 @@ free, and `openslot check` finds nothing.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -15,27 +16,44 @@ from uuid import UUID
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy.orm import Session
 
+import factories
+from bookings import (
+    A_DAY,
+    ROOMS,
+    Model,
+    ModelAppointment,
+    ModelSession,
+    Offer,
+    is_open,
+)
 from factories import SYDNEY
+from imaging import need
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
-from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CLAIMING
+from openslot.booking.commands import BookingRequest
+from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.rules import CLAIMING, UNDONE_WITHIN
+from openslot.booking.sessions import commands as sessions
 from openslot.booking.slots import slots
-from openslot.core.actor import SYSTEM
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
+from openslot.core.work import Work
+from openslot.directory.models import Profession
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
+from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
 from openslot.schedules import commands as schedule_commands
-from openslot.schedules import diaries
-from openslot.schedules import queries as schedules
+from openslot.schedules import diaries, known
 from openslot.schedules.availability import DAY, Span
 from openslot.schedules.commands import ScheduleDetails
-from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.schedules.models import AbsenceKind
 from openslot.schema import metadata
 from openslot.usecases import booking as usecases
+from openslot.usecases import series
 from town import Town, build_town
 from working import work
 
@@ -44,72 +62,19 @@ KEEP = timedelta(minutes=10)
 SLOT = timedelta(minutes=30)
 
 MONDAY = date(2026, 11, 23)
-DAYS = 4
-"""All is played on one working week."""
+DAYS = 3
+"""All is played on the first days of one working week."""
 
 
-@dataclass
-class ModelAppointment:
-    """An appointment as the model knows it."""
-
-    schedule: int
-    practitioner: int
-    patient: int
-    starts: datetime
-    ends: datetime
-    status: Status
-    held_until: datetime | None = None
-    referral: UUID | None = None
-    offered: bool = False
-    room: str | None = None
+def at(day: int, slot: int) -> datetime:
+    """The start of a half hour of the week."""
+    return datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
 
 
-@dataclass
-class Model:
-    """What ought to be: lists of appointments, absences, closures and referrals, searched one by
-    one. A referral is known by its patient, and None once it is revoked. ``rooms`` are those
-    that the schedules have now; an appointment stays in the one that it was booked into."""
+OFFERS = st.integers(0, 6)
 
-    appointments: dict[UUID, ModelAppointment] = field(default_factory=dict)
-    absences: dict[UUID, tuple[int, datetime, datetime]] = field(default_factory=dict)
-    closures: dict[int, tuple[int, datetime, datetime]] = field(default_factory=dict)
-    referrals: dict[UUID, int | None] = field(default_factory=dict)
-    rooms: dict[int, str | None] = field(default_factory=dict)
-
-    def in_the_way(
-        self, now: datetime, starts: datetime, ends: datetime, *, besides: UUID | None
-    ) -> Iterator[ModelAppointment]:
-        """The appointments that keep some of the period."""
-        for key, appointment in self.appointments.items():
-            expired = appointment.status is Status.HELD and (appointment.held_until or now) <= now
-            keeps = appointment.status in CLAIMING and not expired and key != besides
-            if keeps and appointment.starts < ends and starts < appointment.ends:
-                yield appointment
-
-    def usable(self, patient: int) -> set[UUID]:
-        """The patient's referrals that no appointment has used up; a hold uses nothing up."""
-        used = {
-            appointment.referral
-            for appointment in self.appointments.values()
-            if appointment.status in CLAIMING and appointment.status is not Status.HELD
-        }
-        return {key for key, whose in self.referrals.items() if whose == patient} - used
-
-    def follows(self, patient: int, schedule: int) -> bool:
-        """Whether the specialist has seen the patient with a referral, and may see them again."""
-        return any(
-            one.referral is not None
-            and (one.patient, one.schedule) == (patient, schedule)
-            and one.status in (Status.ARRIVED, Status.FULFILLED)
-            for one in self.appointments.values()
-        )
-
-
-def is_open(starts: datetime, ends: datetime) -> bool:
-    """Weekdays from 9 to 17, every half hour."""
-    local = starts.astimezone(SYDNEY)
-    closes = datetime.combine(local.date(), time(17), SYDNEY)
-    return local.weekday() < 5 and time(9) <= local.time() and ends <= closes
+SLOTS = st.sampled_from([*range(16, 24), *range(33, 37)])
+"""Half hours at the beginning and the end of a day, so that they meet more often."""
 
 
 class Bookings(RuleBasedStateMachine):
@@ -121,15 +86,40 @@ class Bookings(RuleBasedStateMachine):
         self.database = Database(f"sqlite:///{Path(self.folder.name)}/openslot.sqlite3")
         metadata.create_all(self.database.engine)
         self.town: Town = build_town(self.database)
-        self.now = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-        self.model = Model()
+        self.model = Model(datetime(2026, 11, 22, 8, 0, tzinfo=UTC), self.town.physio)
         town = self.town
-        self.places = {
-            town.gp_at_hospital: (town.gp, town.hospital),
-            town.gp_at_clinic: (town.gp, town.clinic),
-            town.physio_at_hospital: (town.physio, town.hospital),
-            town.specialist_at_hospital: (town.specialist, town.hospital),
-        }
+        self.offers = [
+            Offer(town.gp_at_hospital, town.gp, town.hospital),
+            Offer(town.gp_at_clinic, town.gp, town.clinic),
+            Offer(town.physio_at_hospital, town.physio, town.hospital),
+            Offer(town.specialist_at_hospital, town.specialist, town.hospital),
+            *self.database.run(self._midwife),
+        ]
+
+    def _midwife(self, session: Session) -> list[Offer]:
+        """A practitioner with a visit that is prepared, a class, and a scan that needs others."""
+        town, unit = self.town, self._work(session, SYSTEM)
+        rooms = [create_room(unit, town.hospital, RoomDetails(name=name)) for name in ROOMS]
+        self.room_names = {room.diary_id: room.name for room in rooms}
+        midwife = factories.practitioner(session, "Ina May", Profession.NURSE)
+        schedule = factories.schedule(
+            session, town.hospital, practitioner_id=midwife.id, step_minutes=30
+        ).id
+        visit = factories.offered_service(session, town.hospital, "Visit", minutes_before=30)
+        lesson = factories.offered_service(
+            session, town.hospital, "Class", minutes=60, minutes_after=30, places=2
+        )
+        scan = factories.offered_service(session, town.hospital, "Scan")
+        group = GroupDetails(name="Rooms", resources=tuple(room.id for room in rooms))
+        rooms_id = create_group(unit, town.hospital, group).id
+        need(session, scan.id, rooms_id, profession=Profession.PHYSIOTHERAPIST)
+        factories.offer(session, schedule, visit, lesson, scan)
+        there = partial(Offer, schedule, midwife.id, town.hospital)
+        return [
+            there(visit.id, before=SLOT),
+            there(lesson.id, minutes=60, after=SLOT, places=2),
+            there(scan.id, needs_more=True),
+        ]
 
     def teardown(self) -> None:
         if hasattr(self, "database"):
@@ -139,118 +129,131 @@ class Bookings(RuleBasedStateMachine):
     # What can happen
 
     @rule(
-        place=st.integers(0, 3),
+        offer=OFFERS,
         patient=st.integers(0, 2),
         day=st.integers(0, DAYS),
-        slot=st.integers(16, 36),
+        slot=SLOTS,
         count=st.integers(1, 3),
         keep=st.booleans(),
     )
-    def take(self, place: int, patient: int, day: int, slot: int, count: int, keep: bool) -> None:
-        schedule = list(self.places)[place]
-        starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
-        ends = starts + count * SLOT
-        booking_request = self.town.booking_request(
-            starts, schedule=schedule, patient=patient, minutes=30 * count
-        )
+    def take(self, offer: int, patient: int, day: int, slot: int, count: int, keep: bool) -> None:
+        wanted, starts = self.offers[offer], at(day, slot)
+        ends = starts + timedelta(minutes=wanted.minutes * (1 if wanted.service else count))
         actor = self.town.patient(patient)
         usable = self.model.usable(patient)
-        is_free = schedule != self.town.specialist_at_hospital
-        admitted = is_free or bool(usable) or self.model.follows(patient, schedule)
-        allowed = admitted and self._free(schedule, patient, starts, ends)
+        is_free = wanted.schedule != self.town.specialist_at_hospital
+        admitted = is_free or bool(usable) or self.model.follows(patient, wanted.schedule)
+        allowed = admitted and self.model.free(wanted, patient, starts, ends)
         with self._expecting(allowed):
             made = self.database.run(
-                lambda session: (
-                    usecases.hold(work(session, actor, self.now, keep=KEEP), booking_request)
-                    if keep
-                    else usecases.book(work(session, actor, self.now), booking_request)
+                lambda session: (usecases.hold if keep else usecases.book)(
+                    self._work(session, actor), self._request(wanted, patient, starts, ends)
                 )
             )
             assert (made.referral_use in usable) == (not is_free and bool(usable))
-            taken = ModelAppointment(
-                schedule,
-                self.places[schedule][0],
-                patient,
-                starts,
-                ends,
-                Status(made.status),
-                made.held_until,
-                made.referral_use,
-                room=self.model.rooms.get(schedule),
+            self._note(made, wanted, patient)
+
+    @rule(
+        offer=st.integers(4, 6),
+        patient=st.integers(0, 2),
+        day=st.integers(0, DAYS - 1),
+        slot=SLOTS,
+        count=st.integers(2, 3),
+    )
+    def take_a_series(self, offer: int, patient: int, day: int, slot: int, count: int) -> None:
+        wanted = self.offers[offer]
+        starts = [at(day + number, slot) for number in range(count)]
+        length = timedelta(minutes=wanted.minutes)
+        allowed = all(self.model.free(wanted, patient, start, start + length) for start in starts)
+        with self._expecting(allowed):
+            made = self.database.run(
+                lambda session: series.book(
+                    self._work(session, self.town.patient(patient)),
+                    self._request(wanted, patient, starts[0], starts[0] + length),
+                    starts,
+                )
             )
-            self._release_for(taken)
-            self.model.appointments[made.id] = taken
+            for one in made:
+                self._note(one, wanted, patient)
+
+    @rule(
+        offer=st.integers(4, 6),
+        patient=st.integers(0, 2),
+        day=st.integers(0, DAYS),
+        slot=SLOTS,
+    )
+    def squeeze_in(self, offer: int, patient: int, day: int, slot: int) -> None:
+        wanted, starts = self.offers[offer], at(day, slot)
+        ends = starts + timedelta(minutes=wanted.minutes)
+        busy = wanted.busy(starts, ends)
+        own = {wanted.practitioner, self.model.rooms.get(wanted.schedule)}
+        is_taken = self.model.is_away(wanted.practitioner, busy) or bool(
+            own & self.model.taken(busy, ())
+        )
+        if is_taken and not self.model.time_is_free(wanted, starts, ends):
+            allowed = self.model.can_squeeze(wanted, patient, starts, ends) and is_open(*busy)
+        else:
+            allowed = self.model.free(wanted, patient, starts, ends)
+        asked = self._request(wanted, patient, starts, ends)
+        with self._expecting(allowed):
+            made = self.database.run(
+                lambda session: usecases.book(
+                    self._work(session, SYSTEM),
+                    replace(asked, squeeze_in=True, reason="She bleeds"),
+                )
+            )
+            self._note(made, wanted, patient)
 
     @precondition(lambda self: self._own_holds())
     @rule(pick=st.integers(0, 99))
     def confirm(self, pick: int) -> None:
         own = self._own_holds()
         key, appointment = own[pick % len(own)]
-        booking_request = self.town.booking_request(
-            appointment.starts,
-            schedule=appointment.schedule,
-            patient=appointment.patient,
-            minutes=int((appointment.ends - appointment.starts).total_seconds()) // 60,
-        )
-        actor = self.town.patient(appointment.patient)
+        offer, patient = appointment.offer, appointment.patient
+        starts, ends = appointment.starts, appointment.ends
         # Nobody has taken its time, or it would no longer be held here.
         # So is its letter, unless the GP has taken that back meanwhile.
-        is_free = appointment.schedule != self.town.specialist_at_hospital
-        follows = self.model.follows(appointment.patient, appointment.schedule)
+        is_free = offer.schedule != self.town.specialist_at_hospital
+        follows = self.model.follows(patient, offer.schedule)
         if appointment.referral is None:
             kept = is_free or follows
         else:
             kept = self.model.referrals[appointment.referral] is not None
-        others = self.model.usable(appointment.patient) if not kept else set()
+        others = self.model.usable(patient) if not kept else set()
         # A hold keeps its time from others; what keeps the practitioner away comes all the same.
-        there = self._time_is_offered(appointment.schedule, appointment.starts, appointment.ends)
-        anew = (bool(others) or follows) and self._free(
-            appointment.schedule,
-            appointment.patient,
-            appointment.starts,
-            appointment.ends,
-            besides=key,
+        there = self.model.is_there(offer, starts, ends, appointment.others)
+        anew = (bool(others) or follows) and self.model.free(
+            offer, patient, starts, ends, besides=key
         )
         with self._expecting(there and (kept or anew)):
             made = self.database.run(
                 lambda session: usecases.book(
-                    work(session, actor, self.now), booking_request, hold_id=key
+                    self._work(session, self.town.patient(patient)),
+                    self._request(offer, patient, starts, ends),
+                    hold_id=key,
                 )
             )
             if kept:
                 assert made.id == key
                 appointment.status = Status.BOOKED
             else:
-                taken = replace(
-                    appointment,
-                    status=Status.BOOKED,
-                    held_until=None,
-                    referral=made.referral_use,
-                    room=self.model.rooms.get(appointment.schedule),
-                )
-                self._release_for(taken)
-                self.model.appointments[made.id] = taken
+                self._note(made, offer, patient)
 
     @precondition(lambda self: self._some(Status.BOOKED))
-    @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=st.integers(16, 36))
+    @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=SLOTS)
     def move(self, pick: int, day: int, slot: int) -> None:
         key, appointment = self._pick(Status.BOOKED, pick)
-        starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
+        offer, starts = appointment.offer, at(day, slot)
         ends = starts + (appointment.ends - appointment.starts)
-        allowed = self.now <= appointment.starts - CUTOFF and self._free(
-            appointment.schedule, appointment.patient, starts, ends, besides=key
+        allowed = self.model.now <= appointment.starts - CUTOFF and self.model.free(
+            offer, appointment.patient, starts, ends, besides=key
         )
         with self._expecting(allowed):
-            self.database.run(
-                lambda session: booking.move(
-                    work(session, self.town.patient(appointment.patient), self.now, cutoff=CUTOFF),
-                    key,
-                    starts,
-                )
+            actor = self.town.patient(appointment.patient)
+            made = self.database.run(
+                lambda session: booking.move(self._work(session, actor), key, starts)
             )
-            appointment.starts, appointment.ends = starts, ends
-            appointment.room = self.model.rooms.get(appointment.schedule)
-            self._release_for(appointment)
+            self._note(made, offer, appointment.patient, keyed=appointment.keyed)
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(
@@ -261,22 +264,102 @@ class Bookings(RuleBasedStateMachine):
     def change(self, pick: int, to: Status, by_patient: bool) -> None:
         key, appointment = self._pick(Status.BOOKED, pick)
         if by_patient:
-            allowed = to is Status.CANCELLED and self.now <= appointment.starts - CUTOFF
+            allowed = to is Status.CANCELLED and self.model.now <= appointment.starts - CUTOFF
         else:
             earliest = {
-                Status.CANCELLED: self.now,
+                Status.CANCELLED: self.model.now,
                 Status.ARRIVED: appointment.starts - timedelta(hours=12),
                 Status.NO_SHOW: appointment.starts,
             }
-            allowed = self.now >= earliest[to]
+            allowed = self.model.now >= earliest[to]
         actor = self.town.patient(appointment.patient) if by_patient else SYSTEM
         with self._expecting(allowed):
             self.database.run(
-                lambda session: booking.change_status(
-                    work(session, actor, self.now, cutoff=CUTOFF), key, to
+                lambda session: usecases.change_status(self._work(session, actor), key, to)
+            )
+            appointment.status, appointment.changed = to, self.model.now
+
+    @precondition(lambda self: self._some(Status.CANCELLED))
+    @rule(pick=st.integers(0, 99))
+    def undo(self, pick: int) -> None:
+        key, appointment = self._pick(Status.CANCELLED, pick)
+        offer, patient = appointment.offer, appointment.patient
+        starts, ends = appointment.starts, appointment.ends
+        letter = appointment.referral
+        allowed = (
+            self.model.now <= (appointment.changed or self.model.now) + UNDONE_WITHIN
+            and self.model.now < starts
+            and (letter is None or letter in self.model.usable(patient))
+        )
+        if appointment.squeezed:
+            allowed = allowed and self.model.can_squeeze(offer, patient, starts, ends)
+        else:
+            allowed = allowed and self.model.free(offer, patient, starts, ends, in_hours=False)
+        with self._expecting(allowed):
+            actor = self.town.patient(patient)
+            made = self.database.run(
+                lambda session: usecases.change_status(
+                    self._work(session, actor), key, Status.BOOKED
                 )
             )
-            appointment.status = to
+            self._note(made, offer, patient)
+
+    # What staff do with sessions
+
+    @rule(day=st.integers(0, DAYS), slot=SLOTS)
+    def make_a_session(self, day: int, slot: int) -> None:
+        offer, starts = self.offers[5], at(day, slot)
+        with self._expecting(self.model.can_meet(offer, starts, ())):
+            made = self.database.run(
+                lambda session: sessions.make_session(
+                    self._work(session, SYSTEM), offer.schedule, starts, service_id=offer.service
+                )
+            )
+            room = self.model.rooms.get(offer.schedule)
+            self.model.sessions[made.id] = ModelSession(offer, starts, room, by_staff=True)
+
+    @precondition(lambda self: bool(self.model.sessions))
+    @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=SLOTS)
+    def move_a_session(self, pick: int, day: int, slot: int) -> None:
+        key, group = list(self.model.sessions.items())[pick % len(self.model.sessions)]
+        there, starts = self.model.in_session(key), at(day, slot)
+        visit = (starts, starts + (group.ends - group.starts))
+        booked = {one_id: one for one_id, one in there.items() if one.status is Status.BOOKED}
+        allowed = (
+            self.model.has_not_begun(key)
+            and self.model.can_meet(group.offer, starts, [key, *there])
+            and not any(self.model.is_busy(one.patient, visit, there) for one in booked.values())
+        )
+        with self._expecting(allowed):
+            self.database.run(
+                lambda session: sessions.move_session(self._work(session, SYSTEM), key, starts)
+            )
+            group.starts, group.by_staff = starts, True
+            group.room = self.model.rooms.get(group.offer.schedule)
+            for one in there.values():
+                if one.status is Status.HELD:
+                    one.status = Status.EXPIRED
+            for one_id, one in booked.items():
+                is_second = self.model.sees_that_day(group.offer, one.patient, starts, one_id)
+                one.keyed = one.keyed and not is_second
+                one.starts, one.ends = visit
+                self._release_for(one)
+
+    @precondition(lambda self: bool(self.model.sessions))
+    @rule(pick=st.integers(0, 99))
+    def cancel_a_session(self, pick: int) -> None:
+        key = list(self.model.sessions)[pick % len(self.model.sessions)]
+        with self._expecting(self.model.has_not_begun(key)):
+            self.database.run(
+                lambda session: sessions.cancel_session(self._work(session, SYSTEM), key)
+            )
+            for one in self.model.in_session(key).values():
+                is_hold = one.status is Status.HELD
+                one.status = Status.EXPIRED if is_hold else Status.CANCELLED
+                one.changed = self.model.now
+            del self.model.sessions[key]
+
+    # What else happens
 
     @rule(patient=st.integers(0, 2))
     def refer(self, patient: int) -> None:
@@ -286,9 +369,9 @@ class Bookings(RuleBasedStateMachine):
             expertise="dental",
             letter="Please see.",
             status=Kept.SENT,
-            created_at=self.now,
-            sent_at=self.now,
-            expires_at=self.now + timedelta(days=365),
+            created_at=self.model.now,
+            sent_at=self.model.now,
+            expires_at=self.model.now + timedelta(days=365),
         )
         self.database.run(lambda session: session.add(letter))
         self.model.referrals[letter.id] = patient
@@ -301,26 +384,30 @@ class Bookings(RuleBasedStateMachine):
         whose = self.model.referrals[key]
         with self._expecting(whose is not None and key in self.model.usable(whose)):
             self.database.run(
-                lambda session: referrals.revoke(work(session, self.town.doctor, self.now), key)
+                lambda session: referrals.revoke(self._work(session, self.town.doctor), key)
             )
             self.model.referrals[key] = None
 
-    @rule(day=st.integers(0, DAYS), hour=st.integers(8, 16), hours=st.integers(1, 30))
-    def leave(self, day: int, hour: int, hours: int) -> None:
+    @rule(
+        whose=st.sampled_from([0, 2, 4]),
+        day=st.integers(0, DAYS),
+        hour=st.integers(8, 16),
+        hours=st.integers(1, 30),
+    )
+    def leave(self, whose: int, day: int, hour: int, hours: int) -> None:
+        who = self.offers[whose].practitioner
         starts = datetime.combine(MONDAY + timedelta(days=day), time(hour), SYDNEY)
         ends = starts + timedelta(hours=hours)
         details = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=ends)
         made = self.database.run(
-            lambda session: absences.enter_absence(
-                work(session, SYSTEM, self.now), self.town.gp, details
-            )
+            lambda session: absences.enter_absence(self._work(session, SYSTEM), who, details)
         )
-        self.model.absences[made.id] = (self.town.gp, starts, ends)
+        self.model.absences[made.id] = (who, starts, ends)
         # What was offered there is offered no longer; what patients pressed stays.
         for appointment in self.model.appointments.values():
             is_inside = appointment.starts < ends and starts < appointment.ends
             kept = appointment.status is Status.HELD and appointment.offered
-            if appointment.practitioner == self.town.gp and kept and is_inside:
+            if appointment.offer.practitioner == who and kept and is_inside:
                 appointment.status = Status.EXPIRED
 
     @precondition(lambda self: bool(self.model.absences))
@@ -328,7 +415,9 @@ class Bookings(RuleBasedStateMachine):
     def come_back(self, pick: int) -> None:
         key = list(self.model.absences)[pick % len(self.model.absences)]
         self.database.run(
-            lambda session: absences.end_absence(work(session, SYSTEM, self.now), self.town.gp, key)
+            lambda session: absences.end_absence(
+                self._work(session, SYSTEM), self.model.absences[key][0], key
+            )
         )
         del self.model.absences[key]
 
@@ -338,7 +427,7 @@ class Bookings(RuleBasedStateMachine):
         ends = starts + timedelta(hours=hours)
         made = self.database.run(
             lambda session: schedule_commands.close_centre(
-                work(session, SYSTEM, self.now),
+                self._work(session, SYSTEM),
                 self.town.hospital,
                 starts=starts,
                 ends=ends,
@@ -352,18 +441,18 @@ class Bookings(RuleBasedStateMachine):
     def reopen(self, pick: int) -> None:
         key = list(self.model.closures)[pick % len(self.model.closures)]
         self.database.run(
-            lambda session: schedule_commands.reopen_centre(work(session, SYSTEM, self.now), key)
+            lambda session: schedule_commands.reopen_centre(self._work(session, SYSTEM), key)
         )
         del self.model.closures[key]
 
-    @rule(place=st.integers(0, 3), room=st.sampled_from([None, "Room 1", "Room 2"]))
-    def change_the_room(self, place: int, room: str | None) -> None:
-        schedule = list(self.places)[place]
-        if self.places[schedule][1] == self.town.hospital:
-            details = ScheduleDetails(room=room)
+    @rule(offer=st.integers(0, 4), room=st.sampled_from([None, *ROOMS]))
+    def change_the_room(self, offer: int, room: str | None) -> None:
+        schedule = self.offers[offer].schedule
+        if self.offers[offer].centre == self.town.hospital:
+            details = ScheduleDetails(room=room, step_minutes=30)
             self.database.run(
                 lambda session: schedule_commands.change_schedule(
-                    work(session, SYSTEM, self.now), schedule, details
+                    self._work(session, SYSTEM), schedule, details
                 )
             )
             self.model.rooms[schedule] = room
@@ -381,17 +470,18 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 9, 10, 11, 180, 600, 1440]))
     def time_passes(self, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
+        self.model.now += timedelta(minutes=minutes)
 
     @rule()
     def expire_due(self) -> None:
-        self.database.run(lambda session: booking.expire_due(work(session, now=self.now)))
+        self.database.run(lambda session: booking.expire_due(self._work(session, SYSTEM)))
         for appointment in self.model.appointments.values():
             if (
                 appointment.status is Status.HELD
-                and (appointment.held_until or self.now) <= self.now
+                and (appointment.held_until or self.model.now) <= self.model.now
             ):
                 appointment.status = Status.EXPIRED
+        self.model.forget_empty_sessions()
 
     # What always holds
 
@@ -426,88 +516,96 @@ class Bookings(RuleBasedStateMachine):
         }
 
     @invariant()
+    def model_and_system_agree_on_every_session(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        rows = self.database.read(
+            lambda session: list(session.query(GroupSession).filter_by(released=False))
+        )
+        assert {row.id: (row.starts_at, row.taken) for row in rows} == {
+            key: (group.starts, len(self.model.in_session(key)))
+            for key, group in self.model.sessions.items()
+        }
+
+    @invariant()
     def model_and_system_agree_on_free_time(self) -> None:
         if not hasattr(self, "database"):
             return
-        starts = datetime.combine(MONDAY, time(0), SYDNEY)
-        ends = starts + timedelta(days=DAYS + 1)
-        for schedule in self.places:
-            found = self.database.read(
-                lambda session, schedule=schedule: slots(
-                    work(session, now=self.now),
-                    schedules.places(session, Schedule.id == schedule),
-                    starts,
-                    ends,
-                )
-            )
-            expected = []
-            for slot in range((DAYS + 1) * 48):
-                at = starts + slot * SLOT
-                if 17 <= slot % 48 <= 35 and self._time_is_free(schedule, at, at + SLOT):
-                    expected.append(at)
-            assert [slot.start for slot in found] == expected
+        for offer in self.offers:
+            found = self.database.read(lambda session, offer=offer: self._found(session, offer))
+            starts = (at(day, slot) for day in range(DAYS + 1) for slot in range(16, 37))
+            length = timedelta(minutes=offer.minutes)
+            assert found == [
+                start for start in starts if self.model.time_is_free(offer, start, start + length)
+            ]
 
-    # How the model decides
+    def _found(self, session: Session, offer: Offer) -> list[datetime]:
+        place = known.bookable(session)[offer.schedule].place.offering(offer.service)
+        assert place is not None
+        unit = self._work(session, SYSTEM)
+        free = slots(unit, {offer.schedule: place}, at(0, 0), at(DAYS + 1, 0))
+        return [slot.start for slot in free]
 
-    def _free(
-        self,
-        schedule: int,
-        patient: int,
-        starts: datetime,
-        ends: datetime,
-        *,
-        besides: UUID | None = None,
-    ) -> bool:
-        """Whether a patient can take this; their holds in its way are let go for it."""
-        practitioner = self.places[schedule][0]
-        own_holds = self._holds_of(patient)
-        for appointment in self.model.in_the_way(self.now, starts, ends, besides=besides):
-            if appointment in own_holds:
-                continue
-            if appointment.practitioner == practitioner or appointment.patient == patient:
-                return False
-            if self._shares_room(schedule, appointment):
-                return False
-        same_day = any(
-            appointment.patient == patient
-            and appointment.practitioner == practitioner
-            and key != besides
-            and appointment.status in (Status.BOOKED, Status.ARRIVED)
-            and appointment.starts.astimezone(SYDNEY).date() == starts.astimezone(SYDNEY).date()
-            for key, appointment in self.model.appointments.items()
+    # How the model learns
+
+    def _work(self, session: Session, actor: Actor) -> Work:
+        return work(
+            session,
+            actor,
+            self.model.now,
+            keep=KEEP,
+            cutoff=CUTOFF,
+            most_upcoming=0,
+            most_upcoming_with=0,
+            squeezed_in_a_day=A_DAY,
         )
-        return not same_day and self._time_is_offered(schedule, starts, ends)
 
-    def _time_is_free(self, schedule: int, starts: datetime, ends: datetime) -> bool:
-        practitioner = self.places[schedule][0]
-        taken = any(
-            appointment.practitioner == practitioner or self._shares_room(schedule, appointment)
-            for appointment in self.model.in_the_way(self.now, starts, ends, besides=None)
+    def _request(
+        self, offer: Offer, patient: int, starts: datetime, ends: datetime
+    ) -> BookingRequest:
+        minutes = None if offer.service else int((ends - starts).total_seconds()) // 60
+        asked = self.town.booking_request(starts, schedule=offer.schedule, patient=patient)
+        return replace(asked, minutes=minutes, service_id=offer.service)
+
+    def _note(self, made: Appointment, offer: Offer, patient: int, *, keyed: bool = True) -> None:
+        """Know what was booked, held or moved, and what that lets go."""
+        room = self.model.rooms.get(offer.schedule)
+        taken = ModelAppointment(
+            offer,
+            patient,
+            made.starts_at,
+            made.ends_at,
+            Status(made.status),
+            made.held_until,
+            made.referral_use,
+            room=room,
+            squeezed=made.squeezed_in,
+            session=made.session_id,
+            keyed=keyed,
         )
-        return not taken and self._time_is_offered(schedule, starts, ends)
+        if offer.places > 1 and not taken.squeezed:
+            found = self.model.session_at(offer, taken.starts)
+            assert made.session_id
+            assert made.session_id == (found or made.session_id)
+            new = ModelSession(offer, taken.starts, room, by_staff=False)
+            self.model.sessions.setdefault(made.session_id, new)
+        self.model.appointments[made.id] = taken
+        self._release_for(taken)
+        if offer.needs_more and not taken.squeezed:
+            taken.others = self._serving(made.id, taken)
 
-    def _shares_room(self, schedule: int, appointment: ModelAppointment) -> bool:
-        room = self.model.rooms.get(schedule)
-        return room is not None and appointment.room == room
-
-    def _time_is_offered(self, schedule: int, starts: datetime, ends: datetime) -> bool:
-        practitioner, centre = self.places[schedule]
-        away = any(
-            who == practitioner and begins < ends and starts < finishes
-            for who, begins, finishes in self.model.absences.values()
+    def _serving(self, key: UUID, taken: ModelAppointment) -> frozenset[object]:
+        """Who and what serves a scan: the physiotherapist, and a room that is free."""
+        busy = taken.offer.busy(taken.starts, taken.ends)
+        able = self.model.able(taken.offer, busy, self.model.taken(busy, [key]))
+        ids = self.database.read(
+            lambda session: [one.diary_id for one in session.get_one(Appointment, key).resources]
         )
-        closed = any(
-            where == centre and begins < ends and starts < finishes
-            for where, begins, finishes in self.model.closures.values()
-        )
-        return starts >= self.now and is_open(starts, ends) and not away and not closed
-
-    def _holds_of(self, patient: int) -> list[ModelAppointment]:
-        return [
-            appointment
-            for appointment in self.model.appointments.values()
-            if appointment.patient == patient and appointment.status is Status.HELD
-        ]
+        rooms = {self.room_names[one] for one in ids if one in self.room_names}
+        assert rooms <= able
+        assert len(rooms) == (0 if taken.room in ROOMS else 1)
+        assert len(ids) == len(rooms) + 1
+        return frozenset({self.town.physio, *rooms})
 
     def _own_holds(self) -> list[tuple[UUID, ModelAppointment]]:
         """What patients hold because they pressed it."""
@@ -519,10 +617,10 @@ class Bookings(RuleBasedStateMachine):
 
     def _release_for(self, taken: ModelAppointment) -> None:
         """A new time lets the patient's own holds go, and offers that could not be besides."""
-        for appointment in self._holds_of(taken.patient):
+        for appointment in self.model.holds_of(taken.patient).values():
             overlaps = appointment.starts < taken.ends and taken.starts < appointment.ends
             same_day = (
-                appointment.practitioner == taken.practitioner
+                appointment.offer.practitioner == taken.offer.practitioner
                 and appointment.starts.astimezone(SYDNEY).date()
                 == taken.starts.astimezone(SYDNEY).date()
             )
@@ -535,9 +633,10 @@ class Bookings(RuleBasedStateMachine):
         rows = self.database.read(lambda session: list(session.query(Appointment)))
         expired = {row.id for row in rows if row.status == Status.EXPIRED}
         for key, appointment in self.model.appointments.items():
-            ran_out = (appointment.held_until or self.now) <= self.now
+            ran_out = (appointment.held_until or self.model.now) <= self.model.now
             if appointment.status is Status.HELD and ran_out and key in expired:
                 appointment.status = Status.EXPIRED
+        self.model.forget_empty_sessions()
 
     def _some(self, status: Status) -> bool:
         return any(appointment.status is status for appointment in self.model.appointments.values())
@@ -555,6 +654,7 @@ class Bookings(RuleBasedStateMachine):
         except DomainError as refused:
             refusal = refused
         assert (refusal is None) == allowed, refusal
+        self._note_what_expired()
 
 
 class TestBookings(Bookings.TestCase):  # type: ignore[misc, name-defined] # made at run time

@@ -4,6 +4,7 @@ Each follows the same steps: check access, load, decide (rules), claim and relea
 write, record and publish (audit and outbox). None commits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -279,14 +280,13 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
         place = place.for_squeezing_in()
         squeezing.check(work, place, appointment.starts_at, appointment.reason)
     span = span_between(appointment.starts_at, appointment.ends_at)
-    # The patient's one appointment that day, unless it had another beside it from the start.
-    appointment.one_a_day = _daily_key(work, appointment, place)
+    key, holds = _key_again(work, appointment, place, span)
     with offering(work, place, span, appointment.patient_id):
-        place = needs.choose(work, place, span, keep=[appointment])
-        _, place = claims.take(work, place, span, appointment.patient, [])
+        place = needs.choose(work, place, span, instead=holds, keep=[appointment])
+        _, place = claims.take(work, place, span, appointment.patient, holds)
     for name, value in claims.claimed(place, appointment.patient).items():
         setattr(appointment, name, value)
-    appointment.referral_use = appointment.referral_id
+    appointment.one_a_day, appointment.referral_use = key, appointment.referral_id
     appointment.status, appointment.status_reason = Status.BOOKED, None
     appointment.changed_at = work.now
     work.session.flush()
@@ -304,17 +304,16 @@ def has_cancelled(work: Work, appointment_id: UUID) -> bool:
     return bool(by) and by[-1] == work.actor.account_id
 
 
-def _daily_key(work: Work, appointment: Appointment, place: Place) -> str | None:
-    """Return the daily key for an appointment, or None for a second one that day, which only those
-    who work with patients book. Raises DailyLimitReached."""
+def _key_again(
+    work: Work, appointment: Appointment, place: Place, span: Span
+) -> tuple[str | None, list[Appointment]]:
+    """Return the daily key of an appointment that is booked again, and the patient's holds that it
+    replaces. Raises DailyLimitReached and TooManyUpcoming."""
     if appointment.patient_id is None:
-        return None
+        return None, []
     key = one_a_day_key(place, appointment.patient_id, appointment.starts_at)
-    _, others = queries.patient_with(work.session, appointment.patient_id, key)
-    if key is not None and any(other.one_a_day == key for other in others):
-        check_second(work.actor, works_with_patients(work.actor))
-        return None
-    return key
+    _, others = _patient_with(work, appointment.patient_id, key, place)
+    return _key_beside(work, place, span, key, others, appointment.referral_id)
 
 
 def enter(
@@ -521,7 +520,7 @@ def confirm_hold(
     wanted = (
         booking_request.schedule_id,
         booking_request.start,
-        booking_request.minutes,
+        booking_request.minutes or place.slot_minutes,
         booking_request.patient_id,
         place.service_id,
     )
@@ -660,18 +659,30 @@ def key_for_move(
     has_no_key = appointment.one_a_day is None
     key = None if has_no_key else one_a_day_key(place, patient_id, instant_of(span.start))
     _, others = queries.patient_with(work.session, patient_id, key)
+    return _key_beside(work, place, span, key, [one for one in others if one != appointment])
+
+
+def _key_beside(
+    work: Work,
+    place: Place,
+    span: Span,
+    key: str | None,
+    others: Sequence[Appointment],
+    referral: UUID | None = None,
+) -> tuple[str | None, list[Appointment]]:
+    """Return the daily key beside the patient's other appointments and holds, or None for a second
+    one that day, which only those who work with patients book; and the holds that are replaced."""
     wanted = Wanted(
         place.schedule_id,
         span,
         key,
-        None,
+        referral,
         offered=False,
         now=work.now,
         by_program=work.actor.program is not None,
     )
     holds = [other for other in others if is_replaceable_hold(other, wanted)]
-    others = [other for other in others if other not in (appointment, *holds)]
-    if any(key is not None and other.one_a_day == key for other in others):
+    if any(key is not None and one.one_a_day == key for one in others if one not in holds):
         check_second(work.actor, works_with_patients(work.actor))
         key = None
     return key, holds

@@ -89,7 +89,6 @@ def take(
     *,
     instead_of: UUID | None = None,
     authorisation: ReferralAuthorisation | None = None,
-    place: Place | None = None,
 ) -> Appointment:
     """Accept an offered hold: book it, or move the appointment ``instead_of`` to its time. The
     events are those of any booking or move.
@@ -99,14 +98,15 @@ def take(
     InvalidTransition if the appointment is no longer booked, and Absent or CentreClosed.
     """
     hold = _live_hold(work, hold_id)
-    place = place or place_of(work.session, hold.schedule_id, hold.service_id)
-    span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
+        place = place_of(work.session, hold.schedule_id, hold.service_id)
         _use_referral(work, place, hold, authorisation)
         return confirm(work, hold, place, authorisation)
     appointment = _movable(work.session, instead_of)
     if appointment.patient_id != hold.patient_id:
         raise NotFound
+    place = place_to_move(work.session, appointment, hold.schedule_id)
+    span = span_between(hold.starts_at, hold.ends_at)
     return reschedule(work, appointment, place, span, hold=hold)
 
 

@@ -403,6 +403,17 @@ def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Cla
     return _claims(session, Appointment.id.in_([appointment.id for appointment in appointments]))
 
 
+def claims_left_by(work: Work, appointments: Sequence[Appointment], window: Window) -> list[Claim]:
+    """Return what becomes free in ``window`` when the appointments are moved: their own claims,
+    and those of sessions that they leave empty."""
+    left = claims_of(work.session, appointments)
+    if any(one.session_id for one in appointments):
+        going = or_(_expired(work.now), Appointment.id.in_([one.id for one in appointments]))
+        over = (instant_of(window.start), instant_of(window.end))
+        left += sessions.live_claims(work.session, *sessions.kept_only_by(going, *over))
+    return left
+
+
 def expired_spans(
     work: Work, window: Window, *, patient_id: UUID | None = None
 ) -> tuple[list[Claim], list[Claim]]:
@@ -436,7 +447,7 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
     expired_holds = (is_expired, busy_between(since, until))
     holds = select(literal(value=True), *_CLAIMED).where(*expired_holds)
     also = _by_resources(literal(value=True)).where(*expired_holds)
-    given_up = sessions.expired(now, since, until)
+    given_up = sessions.kept_only_by(is_expired, since, until)
     times = (Absence.starts_at, Absence.ends_at)
     absences = select(literal(value=False), Absence.diary_id, null(), null(), *times, *times).where(
         Absence.starts_at < until,

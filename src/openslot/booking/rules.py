@@ -410,9 +410,9 @@ def is_of(place: Place, appointment: Appointment) -> bool:
 
 def place_for(appointment: Appointment, place: Place) -> Place | None:
     """Return the place as an appointment finds it that moves there: with its own service, length
-    and margins, whatever the place offers by now; it needs what the service does, or those whom it
-    has if the service is no longer offered. None if it is another schedule's and does not
-    offer the service."""
+    and margins, whatever the place offers by now. Who can book it, when, and what it needs are as
+    the service says; if that is no longer offered, the times are the schedule's, and it needs those
+    whom it has. None if it is another schedule's and does not offer the service."""
     if not (place.services or appointment.service_id):
         return place
     stays = place.schedule_id == appointment.schedule_id
@@ -421,11 +421,10 @@ def place_for(appointment: Appointment, place: Place) -> Place | None:
         return None
     own = tuple((resource.member,) for resource in appointment.resources) if not offered else ()
     service = appointment.booked_service
-    return place._replace(
-        bookable_by=offered.bookable_by if offered else place.bookable_by,
-        most_a_day=offered.most_a_day if offered else place.most_a_day,
+    return (offered or place)._replace(
         needs=offered.needs if offered else own,
         places=service.places if service else 1,
+        bookable_by=service.bookable_by if service else place.bookable_by,
         service_id=appointment.service_id,
         slot_minutes=appointment.minutes,
         max_slots=1,

@@ -260,7 +260,7 @@ def board(
     expired, absent = queries.expired_spans(
         work, window, patient_id=whom.patient_id if whom else None
     )
-    if own := queries.claims_of(work.session, moving):
+    if own := queries.claims_left_by(work, moving, window):
         expired += own
         absent += _absent_there(work, own)
     for diary_id, span in expired:

@@ -84,6 +84,12 @@ def referral(session: Session, referral_id: UUID) -> Referral | None:
     return next(iter(referrals(session, Referral.id == referral_id)), None)
 
 
+def is_unused(work: Work, referral_id: UUID) -> bool:
+    """Return whether a first appointment can be booked with a referral; one statement."""
+    is_sent = Referral.in_state(State.SENT, work.now)
+    return count(work.session, Referral.id == referral_id, is_sent) == 1
+
+
 def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
     """Match the referrals that these patients may read: all but drafts."""
     return and_(Referral.patient_id.in_(set(patient_ids)), Referral.status != Kept.DRAFT)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from openslot.booking import commands, limits, squeezing
 from openslot.booking.commands import BookingRequest
+from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
@@ -78,6 +79,26 @@ def enter(
     return commands.enter(
         work, booking_request, place, status, authorisation=referral.authorisation
     )
+
+
+def change_status(
+    work: Work,
+    appointment_id: UUID,
+    to: Status,
+    *,
+    why: str | None = None,
+    version: int | None = None,
+) -> Appointment:
+    """Change the status of an appointment; see :func:`openslot.booking.commands.change_status`.
+
+    A cancellation is undone only if its referral could still be booked with. Raises ReferralSpent.
+    """
+    if to is Status.BOOKED:
+        appointment, _ = commands.appointment_for(work, appointment_id)
+        letter = appointment.referral_id if appointment.status is Status.CANCELLED else None
+        if letter is not None and not referrals.is_unused(work, letter):
+            raise ReferralSpent
+    return commands.change_status(work, appointment_id, to, why=why, version=version)
 
 
 def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:

@@ -13,7 +13,6 @@ from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.referrals import queries as referrals
-from openslot.schedules.rules import Place
 from openslot.waiting_list import queries
 from openslot.waiting_list.errors import OfferExpired
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting
@@ -76,14 +75,12 @@ def accept(work: Work, offer_id: UUID) -> Appointment:
     never be accepted.
     """
     offer = _open_offer_for(work, offer_id)
-    place = place_of(work.session, offer.hold.schedule.id, offer.hold.service_id)
     try:
         appointment = offered.take(
             work,
             offer.hold_id,
             instead_of=offer.appointment_id,
-            place=place,
-            authorisation=_authorisation(work, offer, place),
+            authorisation=_authorisation(work, offer),
         )
     except HoldExpired:
         raise OfferExpired from None
@@ -103,10 +100,13 @@ def decline(work: Work, offer_id: UUID) -> Offer:
     return offer
 
 
-def _authorisation(work: Work, offer: Offer, place: Place) -> ReferralAuthorisation | None:
+def _authorisation(work: Work, offer: Offer) -> ReferralAuthorisation | None:
     """Return the referral to book with, or None: a moved appointment keeps its own."""
     hold = offer.hold
-    if offer.appointment is not None or hold.patient_id is None or not needs_referral(place):
+    if offer.appointment is not None or hold.patient_id is None:
+        return None
+    place = place_of(work.session, hold.schedule.id, hold.service_id)
+    if not needs_referral(place):
         return None
     return referrals.authorisation_for(work, place, hold.patient_id, hold_id=hold.id).authorisation
 

@@ -51,6 +51,12 @@ def session_for(work: Work, session_id: UUID) -> GroupSession:
     return group
 
 
+def _locked(work: Work, session_id: UUID) -> GroupSession:
+    """Return a session as it is now, which nobody else changes until the transaction ends."""
+    queries.adopt(work.session, session_for(work, session_id).id)
+    return session_for(work, session_id)
+
+
 def _relation(work: Work, group: GroupSession) -> Relation | None:
     return relation_to_schedule(work.actor, group.schedule)
 
@@ -111,15 +117,14 @@ def move_session(work: Work, session_id: UUID, start: datetime) -> GroupSession:
     All move or none. Raises SomebodyBusy if one of them has another appointment then, and
     SessionHasBegun, SessionExists, SlotTaken, Absent or CentreClosed.
     """
-    group = session_for(work, session_id)
+    group = _locked(work, session_id)
     place = _place_of(work.session, group)
     if queries.at(work.session, place, start):
         raise SessionExists(field="start")
     span = check_session_time(place, start, work.now)
-    queries.adopt(work.session, group.id)
     booked = _booked(work, group.id)
     claims.take_for_session(work, place, span, instead=queries.claims_of(group))
-    queries.set_time(work.session, group.id, span, place.busy(span))
+    queries.set_time(work.session, group.id, place, span)
     try:
         for appointment in booked:
             reschedule(work, appointment, place, span)
@@ -134,7 +139,7 @@ def cancel_session(work: Work, session_id: UUID, *, why: str | None = None) -> N
 
     Raises SessionHasBegun.
     """
-    group = session_for(work, session_id)
+    group = _locked(work, session_id)
     queries.release(work.session, group.id)
     for appointment in _booked(work, group.id):
         change_status(work, appointment.id, Status.CANCELLED, why=why)

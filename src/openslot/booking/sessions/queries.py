@@ -58,7 +58,8 @@ class OpenGroup(NamedTuple):
     def is_of(self, place: Place) -> bool:
         """Return whether the session is what the place is for, in its length."""
         mine = (self.schedule_id, self.service_id, self.minutes)
-        return mine == (place.schedule_id, place.service_id, place.slot_minutes)
+        is_same = mine == (place.schedule_id, place.service_id, place.slot_minutes)
+        return is_same and place.has_sessions
 
 
 def at(session: Session, place: Place, start: datetime) -> GroupSession | None:
@@ -191,15 +192,17 @@ def release(session: Session, session_id: UUID) -> None:
 
 
 def adopt(session: Session, session_id: UUID) -> None:
-    """Make a session one of staff, which stays when it is empty."""
+    """Make a session one of staff, which stays when it is empty; nobody else changes it until the
+    transaction ends."""
     changed(
         session,
         update(GroupSession).where(GroupSession.id == session_id).values(made_by_staff=True),
     )
 
 
-def set_time(session: Session, session_id: UUID, span: Span, busy: Span) -> None:
-    """Set when a session takes place, and when it keeps its schedule busy."""
+def set_time(session: Session, session_id: UUID, place: Place, span: Span) -> None:
+    """Set when a session takes place, when it keeps its schedule busy, and in which room."""
+    busy = place.busy(span)
     changed(
         session,
         update(GroupSession)
@@ -209,6 +212,7 @@ def set_time(session: Session, session_id: UUID, span: Span, busy: Span) -> None
             ends_at=instant_of(span.end),
             busy_from=instant_of(busy.start),
             busy_until=instant_of(busy.end),
+            room_diary_id=place.room_id,
         ),
     )
 
@@ -358,12 +362,11 @@ def _busy_between(starts: Any, ends: Any) -> Condition:
     return and_(GroupSession.busy_until > starts, GroupSession.busy_from < ends)
 
 
-def expired(now: Any, since: Any, until: Any) -> tuple[Condition, ...]:
-    """Return the conditions for sessions in a period that only expired holds have kept."""
+def kept_only_by(going: Condition, since: Any, until: Any) -> tuple[Condition, ...]:
+    """Return the conditions for sessions in a period that are released when appointments with the
+    condition ``going`` leave them."""
     kept = exists().where(
-        Appointment.session_id == GroupSession.id,
-        Appointment.status.in_(CLAIMING),
-        ~_expired(now),
+        Appointment.session_id == GroupSession.id, Appointment.status.in_(CLAIMING), ~going
     )
     return (
         GroupSession.released.is_(False),

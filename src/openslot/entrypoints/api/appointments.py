@@ -347,7 +347,7 @@ def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: 
         work.session.flush()
         version = None
     if body.status is not None:
-        commands.change_status(
+        usecases.change_status(
             work, appointment_id, Status(body.status), why=body.why, version=version
         )
         version = None

@@ -192,7 +192,7 @@ def _change_status(
             raise UnprocessableResource(
                 "Shorten this to 500 characters.", field="Appointment.cancelationReason"
             )
-        commands.change_status(work, appointment.id, to, why=why)
+        usecases.change_status(work, appointment.id, to, why=why)
     return appointment.id
 
 

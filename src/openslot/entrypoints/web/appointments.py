@@ -52,6 +52,7 @@ from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
+from openslot.usecases import booking as usecases
 from openslot.waiting_list.queries import open_for_appointment
 
 pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appointment_id>")
@@ -385,7 +386,7 @@ def _schedules_to_move_to(appointment: Appointment, relation: Relation) -> list[
 
 def _change(appointment_id: UUID, to: Status) -> None:
     why = reading.long_text("why", LONGEST_WHY)
-    context.write(booking.change_status, appointment_id, to, why=why)
+    context.write(usecases.change_status, appointment_id, to, why=why)
 
 
 def _appointment(appointment_id: UUID) -> tuple[Appointment, Relation]:
