@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import MONDAY_9
-from openslot.booking import identifiers, queries
+from openslot.booking import identifiers, queries, search
 from openslot.booking.models import Appointment
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
@@ -29,10 +29,10 @@ def test_an_identifier_is_found_as_it_was_given(database: Database, is_own: bool
 
     database.run(act)
     for condition, count in (
-        (queries.identifier_is(GIVEN), 1),
-        (queries.identifier_is("urn:x|A-1"), 0),
-        (queries.identifier_begins("urn:x|"), 1),
-        (queries.identifier_begins("urn:y|"), 0),
+        (search.identifier_is(GIVEN), 1),
+        (search.identifier_is("urn:x|A-1"), 0),
+        (search.identifier_begins("urn:x|"), 1),
+        (search.identifier_begins("urn:y|"), 0),
     ):
         found = database.read(lambda session, one=condition: queries.appointments(session, one))
         assert len(found) == count

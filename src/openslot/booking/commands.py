@@ -20,6 +20,7 @@ from openslot.booking import (
     needs,
     opening,
     queries,
+    search,
     squeezing,
 )
 from openslot.booking.claims import offering
@@ -33,7 +34,16 @@ from openslot.booking.errors import (
     ReferralSpent,
     SelfBooking,
 )
-from openslot.booking.events import Topic, former, news_of, publish, record_and_publish, subject_of
+from openslot.booking.events import (
+    Topic,
+    former,
+    news_of,
+    publish,
+    record_and_publish,
+    record_booked,
+    record_special,
+    subject_of,
+)
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import (
     CLAIMING,
@@ -312,7 +322,7 @@ def _key_again(
     if appointment.patient_id is None:
         return None, []
     key = one_a_day_key(place, appointment.patient_id, appointment.starts_at)
-    _, others = _patient_with(work, appointment.patient_id, key, place)
+    _, others = limits.patient_with(work, appointment.patient_id, key, place, appointment.starts_at)
     return _key_beside(work, place, span, key, others, appointment.referral_id)
 
 
@@ -353,7 +363,7 @@ def enter(
     )
     attendance.note(work, appointment, status)
     audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
-    _record_special(work, appointment, place)
+    record_special(work, appointment, place)
     if status is Status.FULFILLED:
         publish(work, Topic.FULFILLED, appointment)
     return appointment
@@ -496,7 +506,7 @@ def make(
         one_a_day=key,
     )
     if held_until is None:
-        _record_booked(work, appointment, place)
+        record_booked(work, appointment, place)
     else:
         audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
@@ -561,27 +571,12 @@ def confirm(
     )
     appointment.changed_at = work.now
     work.session.flush()
-    _record_booked(work, appointment, place)
+    record_booked(work, appointment, place)
     return appointment
 
 
 def _priority(booking_request: BookingRequest) -> Priority:
     return Priority.URGENT if booking_request.emergency else booking_request.priority
-
-
-def _record_booked(work: Work, appointment: Appointment, place: Place) -> None:
-    """Record and publish a booking."""
-    record_and_publish(work, appointment, Topic.BOOKED)
-    _record_special(work, appointment, place)
-
-
-def _record_special(work: Work, appointment: Appointment, place: Place) -> None:
-    """Record that an appointment took time that is kept free, or taken; it has the reason itself,
-    where erasing reaches it."""
-    if place.in_emergency:
-        audit.record(work, "appointment.emergency", subject_of(appointment.id))
-    if place.squeezed_in:
-        audit.record(work, "appointment.squeezed-in", subject_of(appointment.id))
 
 
 def place_of(session: Session, schedule_id: int, service_id: int | None = None) -> Place:
@@ -696,6 +691,6 @@ def identify(work: Work, appointment: Appointment, external_id: str) -> None:
         most = identifiers.LONGEST - (len(kept) - len(external_id))
         raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=most)
     with work.session.no_autoflush:
-        if queries.external_id_exists(work.session, kept):
+        if search.external_id_exists(work.session, kept):
             raise IdentifierTaken(field="identifier")
     appointment.external_id = kept

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from openslot.booking import claims, queries
+from openslot.booking import claims, queries, search
 from openslot.booking.absences import may_block, may_see_absences
 from openslot.booking.offered import release_holds
 from openslot.core import audit, outbox
@@ -159,7 +159,7 @@ def keep(work: Work, reading: Reading, news: News | None) -> None:
         return
     if news is not None:
         person = directory.practitioner(work.session, reading.practitioner_id, inactive=True)
-        ours = queries.ours(work.session, {one.uid for one in news.times})
+        ours = search.ours(work.session, {one.uid for one in news.times})
         spans = (one.span for one in news.times if one.uid not in ours)
         wanted = mask_of(spans, reading.window)
         if sum(1 for _ in spans_of(wanted, reading.window)) > MOST_PERIODS:

@@ -11,6 +11,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING
 from openslot.core import audit, events
 from openslot.core.work import Work
+from openslot.schedules.rules import Place
 
 
 class Topic(StrEnum):
@@ -127,3 +128,18 @@ def record_and_publish(
     details = {"was": was.start.isoformat()} if was else {}
     audit.record(work, topic, subject_of(appointment.id), **details)
     publish(work, topic, appointment, was=was)
+
+
+def record_booked(work: Work, appointment: Appointment, place: Place) -> None:
+    """Record and publish a booking."""
+    record_and_publish(work, appointment, Topic.BOOKED)
+    record_special(work, appointment, place)
+
+
+def record_special(work: Work, appointment: Appointment, place: Place) -> None:
+    """Record that an appointment took time that is kept free, or taken; it has the reason itself,
+    where erasing reaches it."""
+    if place.in_emergency:
+        audit.record(work, "appointment.emergency", subject_of(appointment.id))
+    if place.squeezed_in:
+        audit.record(work, "appointment.squeezed-in", subject_of(appointment.id))

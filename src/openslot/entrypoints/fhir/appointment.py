@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import identifiers, queries
+from openslot.booking import identifiers, queries, search
 from openslot.booking.cells import appointment_cells
 from openslot.booking.diaries import OTHERS, load_others
 from openslot.booking.models import Appointment, Priority, Status
@@ -167,17 +167,15 @@ def _further(row: Room | Practitioner) -> Json:
 def _identified(system: str | None, value: str) -> Condition | None:
     if not value:
         return (
-            Appointment.id.is_not(None)
-            if system == URN
-            else queries.identifier_begins(f"{system}|")
+            Appointment.id.is_not(None) if system == URN else search.identifier_begins(f"{system}|")
         )
     if system == URN or value.startswith("urn:uuid:"):
         key = read_uuid(value.removeprefix("urn:uuid:"))
         return None if key is None or system not in (None, URN) else Appointment.id == key
     if system is not None:
-        return queries.identifier_is(f"{system}|{value}" if system else value)
+        return search.identifier_is(f"{system}|{value}" if system else value)
     any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
-    return any_system | queries.identifier_is(value)
+    return any_system | search.identifier_is(value)
 
 
 class BySlot(Reference):
