@@ -130,7 +130,9 @@ def test_who_came_or_will_come_is_known(
 
 def test_a_hold_makes_nobody_known(sqlite_database: Database, town: Town) -> None:
     def held(session: Session) -> frozenset[Any]:
-        usecases.hold(work(session, town.patient(), NOW), town.booking_request())
+        hold = usecases.hold(work(session, town.patient(), NOW), town.booking_request())
+        hold.by_program = True  # so that it stays
+        session.flush()
         whom = queries.for_whom(work(session, SYSTEM, NOW), town.patients[0])
         assert whom is not None
         return whom.known
