@@ -158,7 +158,7 @@ GET api_absences.list_absences                401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
 POST api_absences.reopen                      401 403 403 403 403 403 403   -
 PUT api_absences.set_calendar                 401 403 403 403 403 403 403   -
-PATCH api_answers.change_answers               401 404 404 404 404 404 404   -
+PATCH api_answers.change_answers               401 404 404 404 404 403 404   -
 GET api_answers.get_answers                   401 404 404 404 404 200 404 200
 PATCH api_appointments.change_appointment     401 404 404 404 404 409 404   -
 POST api_appointments.create_appointment      401 403 403 404 404 409 404   -
@@ -483,7 +483,7 @@ GET profiles.centre                           200 200 200 200 200 200 200 200
 GET profiles.department                       200 200 200 200 200 200 200 200
 GET profiles.practitioner                     200 200 200 200 200 200 200 200
 GET records.add_note                          401 403 403 404 403 403 403 403
-GET questions.answer                          401 404 404 404 404 200 404 403
+GET questions.answer                          401 404 404 404 404 404 404 404
 POST questions.answer                         401 404 404 404 404 404 404   -
 GET questions.edit                            401 403 403 403 403 403 403 200
 POST questions.edit                           401 403 403 403 403 403 403   -

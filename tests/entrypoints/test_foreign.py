@@ -157,6 +157,7 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
             "patient": patient,
             "starts": [start, at(now, 15).isoformat()],
         },
+        "api_answers.change_answers": {"answers": [{"question": 1, "answer": "Mine"}]},
         "api_series.cancel_series": {},
         "api_series.preview_series_move": {"start": start},
         "api_series.move_series": {"start": start},

@@ -393,7 +393,7 @@ def test_a_service_asks_and_its_patient_answers(
     assert patient.send(f"{there}/questions", **{since: "2026-05-01"}).status_code == 303
     assert "2026-05-01" in patient.get(there).text
     assert "2026-05-01" not in who.get(there).text
-    assert who.get(f"{there}/questions").status_code == 403
+    assert who.get(f"{there}/questions").status_code == 404
 
     answers = f"/api/v1/appointments/{key}/answers"
     sent = {"answers": [{"question": asked[0]["id"], "answer": "Right"}]}

@@ -13,6 +13,7 @@ from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking import errors, queries
 from openslot.booking.models import Appointment, Status
+from openslot.booking.patients import queries as patients
 from openslot.booking.slots import Barrier, Booker
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
@@ -122,7 +123,7 @@ def test_who_came_or_will_come_is_known(
         whom = queries.for_whom(work(session, SYSTEM, NOW), patient_id)
         assert whom is not None
         by_department = (None, town.department)
-        known_to = queries.known_to(session, [patient_id])[patient_id]
+        known_to = patients.known_to(session, [patient_id])[patient_id]
         return by_department in whom.known, by_department in known_to
 
     assert sqlite_database.run(kept) == (is_known, is_known)
@@ -130,7 +131,9 @@ def test_who_came_or_will_come_is_known(
 
 def test_a_hold_makes_nobody_known(sqlite_database: Database, town: Town) -> None:
     def held(session: Session) -> frozenset[Any]:
-        usecases.hold(work(session, town.patient(), NOW), town.booking_request())
+        hold = usecases.hold(work(session, town.patient(), NOW), town.booking_request())
+        hold.by_program = True  # so that it stays
+        session.flush()
         whom = queries.for_whom(work(session, SYSTEM, NOW), town.patients[0])
         assert whom is not None
         return whom.known
@@ -258,8 +261,9 @@ def test_a_service_says_how_many_a_person_has_to_come(database: Database, offer:
     book(database, offer.clerk, offer, MONDAY_9 + 2 * DAY)
 
 
-def test_a_service_says_how_many_a_person_has_a_day(database: Database, town: Town) -> None:
+def test_a_service_says_how_many_a_person_has_a_day(database: Database) -> None:
     """Of a department, which has no limit of one a day."""
+    town = build_town(database)
     service_id = database.run(lambda session: known.bookable(session)[town.scan].subject.service_id)
     assert service_id is not None
     keep(database, service_id, most_a_day=1)

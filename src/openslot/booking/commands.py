@@ -45,6 +45,7 @@ from openslot.booking.events import (
     subject_of,
 )
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.patients import queries as patients
 from openslot.booking.rules import (
     CLAIMING,
     FREES_DAY,
@@ -181,8 +182,7 @@ def move(
     if place.schedule_id != appointment.schedule_id:
         _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_offered(work, place, start, minutes or appointment.minutes)
-    was = appointment.starts_at
-    limits.check_that_day(work, place, appointment.patient_id, start, was=was)
+    limits.check_moved_day(work, place, appointment, start)
     return reschedule(work, appointment, place, span)
 
 
@@ -347,11 +347,8 @@ def enter(
     squeezing.check(work, place, booking_request.start, booking_request.reason)
     minutes = booking_request.minutes or place.slot_minutes
     span = check_entered(booking_request.start, minutes, status, work.now)
-    patient, others = queries.patient_with(
-        work.session,
-        booking_request.patient_id,
-        one_a_day_key(place, booking_request.patient_id, booking_request.start),
-    )
+    key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
+    patient, others = patients.patient_with(work.session, booking_request.patient_id, key)
     check_patient(patient, place)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     if any(referral is not None and other.referral_use == referral for other in others):
@@ -415,7 +412,7 @@ def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
     if appointment.patient_id is None or practitioner_id is None:
         return None
     key = day_key(appointment.patient_id, practitioner_id, appointment.zone, appointment.starts_at)
-    _, others = queries.patient_with(session, appointment.patient_id, key)
+    _, others = patients.patient_with(session, appointment.patient_id, key)
     return None if any(other.one_a_day == key for other in others) else key
 
 
@@ -653,7 +650,7 @@ def key_for_move(
         return None, []
     has_no_key = appointment.one_a_day is None
     key = None if has_no_key else one_a_day_key(place, patient_id, instant_of(span.start))
-    _, others = queries.patient_with(work.session, patient_id, key)
+    _, others = patients.patient_with(work.session, patient_id, key)
     return _key_beside(work, place, span, key, [one for one in others if one != appointment])
 
 

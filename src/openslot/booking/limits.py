@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from openslot.booking import queries
 from openslot.booking.models import Appointment
+from openslot.booking.patients import queries as patients
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_booker,
@@ -36,17 +36,17 @@ def is_known(work: Work, place: Place, patient_id: UUID | None) -> bool:
     """Return whether the patient is known to whoever gives the care at the place."""
     if patient_id is None:
         return False
-    return place.known_by in queries.known_to(work.session, [patient_id])[patient_id]
+    return place.known_by in patients.known_to(work.session, [patient_id])[patient_id]
 
 
 def patient_with(
     work: Work, patient_id: UUID, key: str | None, place: Place, start: datetime
 ) -> tuple[Patient | None, list[Appointment]]:
-    """Return ``queries.patient_with``; raise TooManyUpcoming or TooManyThatDay if a patient or
+    """Return ``patients.patient_with``; raise TooManyUpcoming or TooManyThatDay if a patient or
     carer would book more than is for one person."""
     if not work.actor.is_a(Role.PATIENT):
-        return queries.patient_with(work.session, patient_id, key)
-    patient, others, upcoming = queries.patient_with_number(
+        return patients.patient_with(work.session, patient_id, key)
+    patient, others, upcoming = patients.patient_with_number(
         work.session, patient_id, key, place=place, now=work.now
     )
     check_upcoming(place, upcoming, settings=work.settings)
@@ -54,19 +54,16 @@ def patient_with(
     return patient, others
 
 
-def check_that_day(
-    work: Work,
-    place: Place,
-    patient_id: UUID | None,
-    start: datetime,
-    *,
-    was: datetime | None = None,
-) -> None:
+def check_moved_day(work: Work, place: Place, appointment: Appointment, start: datetime) -> None:
+    """Raise what :func:`check_that_day` does for an appointment that moves to another day."""
+    if local_date(place, appointment.starts_at) != local_date(place, start):
+        check_that_day(work, place, appointment.patient_id, start)
+
+
+def check_that_day(work: Work, place: Place, patient_id: UUID | None, start: datetime) -> None:
     """Raise TooManyThatDay if a patient or carer would have more for one person on the day of
-    ``start`` than the service allows; one that ``was`` on that day can move within it. Takes one
-    statement if the service says how many."""
+    ``start`` than the service allows. Takes one statement if the service says how many."""
     if place.most_a_day is None or patient_id is None or not work.actor.is_a(Role.PATIENT):
         return
     day = local_date(place, start)
-    if was is None or local_date(place, was) != day:
-        check_day(place, queries.number_on_day(work.session, patient_id, place, day))
+    check_day(place, patients.number_on_day(work.session, patient_id, place, day))

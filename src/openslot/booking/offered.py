@@ -23,6 +23,7 @@ from openslot.booking.commands import (
 from openslot.booking.errors import HoldExpired, InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
+from openslot.booking.patients import queries as patients
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_authorisation,
@@ -167,7 +168,7 @@ def _use_referral(
     referral_id = authorisation.referral_id if authorisation else None
     if hold.patient_id is None or referral_id == hold.referral_use:
         return
-    _, others = queries.patient_with(work.session, hold.patient_id, None)
+    _, others = patients.patient_with(work.session, hold.patient_id, None)
     if referral_id is not None:
         claims.expire(work, [other for other in others if other.referral_use == referral_id])
     hold.referral_id = hold.referral_use = referral_id

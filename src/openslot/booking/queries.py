@@ -1,7 +1,7 @@
 """Queries of appointments and of their claims on diaries."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
-from openslot.booking.rules import CLAIMING, LIVE, Upcoming, day_prefix
+from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
@@ -225,85 +225,10 @@ def service_of(session: Session, place: Place) -> Service | None:
     return None if place.service_id is None else session.get(Service, place.service_id)
 
 
-def patient_with(
-    session: Session, patient_id: UUID, one_a_day: str | None
-) -> tuple[Patient | None, list[Appointment]]:
-    """Return a patient with their holds and the appointment with the daily key, in one
-    statement."""
-    wanted = {"patient": patient_id, "one_a_day": one_a_day}
-    rows = session.execute(_PATIENT_AND_WANTED, wanted).all()
-    patient = rows[0][0] if rows else None
-    return patient, [appointment for _, appointment in rows if appointment is not None]
-
-
-def patient_with_number(
-    session: Session, patient_id: UUID, one_a_day: str | None, *, place: Place, now: datetime
-) -> tuple[Patient | None, list[Appointment], Upcoming]:
-    """Return the same, and how many upcoming appointments the patient has, in all, with the
-    practitioner of the place and for its service, in one statement."""
-    upcoming = (
-        select(func.count())
-        .select_from(Appointment)
-        .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .where(Appointment.patient_id == patient_id, to_come(now))
-    )
-    with_practitioner = upcoming.where(Schedule.practitioner_id == place.practitioner_id)
-    of_service = upcoming.where(_for_service(place))
-    rows = session.execute(
-        _PATIENT_AND_WANTED.add_columns(
-            upcoming.correlate(None).scalar_subquery(),
-            with_practitioner.correlate(None).scalar_subquery(),
-            of_service.correlate(None).scalar_subquery(),
-        ),
-        {"patient": patient_id, "one_a_day": one_a_day},
-    ).all()
-    if not rows:
-        return None, [], Upcoming(0, 0, 0)
-    appointments = [row[1] for row in rows if row[1] is not None]
-    return rows[0][0], appointments, Upcoming(*rows[0][2:])
-
-
-def number_on_day(session: Session, patient_id: UUID, place: Place, day: date) -> int:
-    """Return how many appointments for the service of the place the patient has or had on a day
-    there."""
-    starts = datetime.combine(day, time(), place.zone)
-    query = select(func.count()).where(
-        Appointment.patient_id == patient_id,
-        _for_service(place),
-        live_or_done(),
-        Appointment.starts_at >= starts,
-        Appointment.starts_at < starts + timedelta(days=1),
-    )
-    return session.scalar(query) or 0
-
-
-def _for_service(place: Place) -> Condition:
-    """Return the condition for appointments for the service of a place, wherever it is offered."""
-    if place.service_id is None:
-        return Appointment.schedule_id == place.schedule_id
-    return Appointment.service_id == place.service_id
-
-
-_PATIENT_AND_WANTED = (
-    select(Patient, Appointment)
-    .outerjoin(
-        Appointment,
-        and_(
-            Appointment.patient_id == Patient.id,
-            or_(
-                Appointment.status == Status.HELD,
-                Appointment.one_a_day == bindparam("one_a_day"),
-            ),
-        ),
-    )
-    .where(Patient.id == bindparam("patient"))
-)
-
-
 class ForWhom(NamedTuple):
     """The patient to book for, with their diary, the daily keys of their appointments (see
     :func:`openslot.booking.rules.day_key`), and whom they are ``known`` to (see
-    :func:`known_to`)."""
+    :func:`openslot.booking.patients.queries.known_to`)."""
 
     patient_id: UUID
     diary_id: int
@@ -359,23 +284,6 @@ def for_whom(work: Work, patient_id: UUID) -> ForWhom | None:
     keys = frozenset(row[2] for row in rows if row[2])
     known = frozenset((row[4], row[5]) for row in rows if row[3])
     return ForWhom(patient_id, *rows[0][:2], keys, known)
-
-
-def known_to(session: Session, patient_ids: Collection[UUID]) -> dict[UUID, set[KnownBy]]:
-    """Return whom each of the patients is known to: with whom they have an appointment that is
-    live or fulfilled; one statement."""
-    rows = session.execute(
-        select(Appointment.patient_id, Schedule.practitioner_id, Service.department_id)
-        .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .outerjoin(Service, Service.id == Schedule.service_id)
-        .where(Appointment.patient_id.in_(patient_ids), live_or_done())
-        .distinct()
-    )
-    known: dict[UUID, set[KnownBy]] = {patient_id: set() for patient_id in patient_ids}
-    for patient_id, practitioner_id, department_id in rows:
-        if patient_id is not None:
-            known[patient_id].add((practitioner_id, department_id))
-    return known
 
 
 def replaceable_by(work: Work, patient_id: UUID) -> Condition:

@@ -19,6 +19,7 @@ from openslot.booking.errors import (
 )
 from openslot.booking.events import Together, tell_together
 from openslot.booking.models import Appointment
+from openslot.booking.patients import queries as patients
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
     ReferralAuthorisation,
@@ -113,7 +114,7 @@ def check_covers(authorisation: ReferralAuthorisation | None) -> None:
 def check_limits(work: Work, place: Place, patient_id: UUID, adding: int) -> None:
     """Raise TooManyInSeries if a patient or carer would book more than is for one person."""
     if work.actor.is_a(Role.PATIENT):
-        _, _, upcoming = queries.patient_with_number(
+        _, _, upcoming = patients.patient_with_number(
             work.session, patient_id, None, place=place, now=work.now
         )
         check_upcoming(place, upcoming, settings=work.settings, adding=adding)

@@ -9,7 +9,7 @@ from uuid import UUID
 from openslot.booking import slots
 from openslot.booking.models import Appointment
 from openslot.booking.offered import reaches
-from openslot.booking.queries import known_to
+from openslot.booking.patients.queries import known_to
 from openslot.booking.rules import (
     ReferralAuthorisation,
     is_addressed_to,

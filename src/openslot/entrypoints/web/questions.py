@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.rules import may_see_reason
-from openslot.core.errors import DomainError, Forbidden, Invalid
+from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.directory import queries as directory
 from openslot.directory.editing import editor_of_service
@@ -157,7 +157,7 @@ def answer(appointment_id: UUID) -> ResponseReturnValue:
     """Answer the questions before an appointment."""
     appointment, relation = appointment_for(context.work(), appointment_id)
     if not may_see_reason(context.actor(), appointment):
-        raise Forbidden
+        raise NotFound
     asked = queries.asked(context.reader(), appointment)
     there = queries.answers(context.work(), [appointment])[appointment_id]
     answers: dict[int | None, str | None] = {one.question_id: one.answer for one in there}

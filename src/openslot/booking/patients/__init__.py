@@ -1,0 +1,1 @@
+"""What patients have booked already, as far as it decides what they can book."""
