@@ -660,4 +660,4 @@ class Bookings(RuleBasedStateMachine):
 class TestBookings(Bookings.TestCase):  # type: ignore[misc, name-defined] # made at run time
     """Random lives, shrunk to the shortest that fails."""
 
-    settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+    settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
