@@ -239,10 +239,9 @@ def exactly(work: Work, appointment: Appointment, schedule_id: int, start: datet
 
 def _suited(appointments: Sequence[Appointment], places: Iterable[Place]) -> Iterator[Place]:
     """Yield the places as each appointment finds them, each once: with what its service needs."""
-    as_found = ((place, {place_for(one, place) for one in appointments}) for place in places)
-    for place, found in as_found:
-        yield place
-        yield from found - {None, place}
+    for place in places:
+        found = (place_for(one, place) for one in appointments)
+        yield from {place, *(suited for suited in found if suited)}
 
 
 def _scopes_of(appointment: Appointment) -> tuple[Scope, ...]:
