@@ -183,10 +183,10 @@ class Model:
             and self.time_is_free(offer, starts, ends, besides=leaving, in_hours=in_hours)
         )
 
-    def is_busy(self, patient: int, visit: Period, besides: Leaving) -> bool:
+    def is_busy(self, patient: int, period: Period, besides: Leaving) -> bool:
         besides = {*besides, *self.holds_of(patient)}
         return any(
-            one.patient == patient and overlap(visit, (one.starts, one.ends))
+            one.patient == patient and overlap(period, (one.starts, one.ends))
             for one in self.keeping(besides).values()
         )
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
+from imaging import build_imaging
 from openslot.booking import check, errors, together
 from openslot.booking.commands import BookingRequest
 from openslot.booking.itineraries import Gap, Unit
@@ -16,6 +17,7 @@ from openslot.booking.slots import Slot
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
+from openslot.usecases import booking
 from openslot.usecases import itineraries as usecases
 from openslot.usecases.itineraries import Step
 from referring import Dentists
@@ -231,3 +233,14 @@ def test_the_rest_of_an_itinerary_is_cancelled_at_once(
         )
     )
     assert booked(sqlite_database) == []
+
+
+def test_two_steps_at_one_schedule_each_have_what_they_need(sqlite_database: Database) -> None:
+    """The only machine is in use, for another, until half past nine."""
+    imaging = build_imaging(sqlite_database, machines=1)
+    elsewhere = imaging.request(patient=1, schedule=imaging.town.physio_at_hospital)
+    sqlite_database.run(lambda session: booking.book(work(session, SYSTEM, NOW), elsewhere))
+    scan = Step(schedule_id=imaging.town.gp_at_hospital, service_id=imaging.ultrasound)
+    talk = Step(schedule_id=imaging.town.gp_at_hospital, after=LATER)
+    found = find(sqlite_database, imaging.town, scan, talk, limit=1)
+    assert texts(found) == [["Mon 09:30", "Wed 09:00"]]

@@ -52,6 +52,7 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind
 from openslot.schedules.queries import practitioner_places
 from openslot.usecases import booking as usecases
+from openslot.usecases import rebooking
 from openslot.usecases.deactivation import deactivate_practitioner, deactivate_schedule
 from working import work
 
@@ -482,3 +483,26 @@ def test_check_finds_a_wrong_claim_of_what_an_appointment_needs(
     found = check.faults(sqlite_database)
     assert found
     assert {fault.kind for fault in found} <= kinds
+
+
+def test_other_times_have_what_the_service_of_the_appointment_needs(
+    sqlite_database: Database,
+) -> None:
+    """The schedule's first service needs nothing; the only machine is in use at half past nine."""
+    imaging = build_imaging(sqlite_database, machines=1)
+    mine = imaging.request()
+    machine = imaging.request(
+        MONDAY_9 + HALF_HOUR, patient=1, schedule=imaging.town.physio_at_hospital
+    )
+
+    def suggested(session: Session) -> list[str]:
+        unit = work(session, SYSTEM, NOW)
+        own, _ = (usecases.book(unit, one) for one in (mine, machine))
+        details = AbsenceDetails(
+            kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + HALF_HOUR
+        )
+        hits = rebooking.preview(unit, imaging.town.gp, details)
+        assert [hit.appointment.id for hit in hits] == [own.id]
+        return [f"{slot.start:%H:%M}" for slot in hits[0].slots[:2]]
+
+    assert sqlite_database.run(suggested) == ["10:00", "10:30"]

@@ -147,8 +147,8 @@ def test_programs_see_the_same_cells(sqlite_database: Database, town: Town) -> N
     def read(session: Session) -> list[str]:
         places = queries.places(session, Schedule.id == town.gp_at_hospital)
         window = window_over(MIDNIGHT, MIDNIGHT + DAY)
-        board = full_board(work(session, SYSTEM, NOW), places, window)
-        free = board.masks[town.gp_at_hospital, 25, Use.FREE]
+        board = full_board(work(session, SYSTEM, NOW), list(places.values()), window)
+        free = board.masks[town.gp_at_hospital, 25, 0, Use.FREE]
         ticks = [instant_of(window.start + bit).astimezone(SYDNEY) for bit in bits(free)]
         return [f"{tick:%H:%M}" for tick in ticks if tick.date() == MONDAY_9.date()]
 

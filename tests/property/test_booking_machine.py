@@ -97,7 +97,7 @@ class Bookings(RuleBasedStateMachine):
         ]
 
     def _midwife(self, session: Session) -> list[Offer]:
-        """A practitioner with a visit that is prepared, a class, and a scan that needs others."""
+        """A practitioner with a talk that is prepared, a class, and a scan that needs others."""
         town, unit = self.town, self._work(session, SYSTEM)
         rooms = [create_room(unit, town.hospital, RoomDetails(name=name)) for name in ROOMS]
         self.room_names = {room.diary_id: room.name for room in rooms}
@@ -105,7 +105,7 @@ class Bookings(RuleBasedStateMachine):
         schedule = factories.schedule(
             session, town.hospital, practitioner_id=midwife.id, step_minutes=30
         ).id
-        visit = factories.offered_service(session, town.hospital, "Visit", minutes_before=30)
+        talk = factories.offered_service(session, town.hospital, "Talk", minutes_before=30)
         lesson = factories.offered_service(
             session, town.hospital, "Class", minutes=60, minutes_after=30, places=2
         )
@@ -113,10 +113,10 @@ class Bookings(RuleBasedStateMachine):
         group = GroupDetails(name="Rooms", resources=tuple(room.id for room in rooms))
         rooms_id = create_group(unit, town.hospital, group).id
         need(session, scan.id, rooms_id, profession=Profession.PHYSIOTHERAPIST)
-        factories.offer(session, schedule, visit, lesson, scan)
+        factories.offer(session, schedule, talk, lesson, scan)
         there = partial(Offer, schedule, midwife.id, town.hospital)
         return [
-            there(visit.id, before=SLOT),
+            there(talk.id, before=SLOT),
             there(lesson.id, minutes=60, after=SLOT, places=2),
             there(scan.id, needs_more=True),
         ]
@@ -323,12 +323,12 @@ class Bookings(RuleBasedStateMachine):
     def move_a_session(self, pick: int, day: int, slot: int) -> None:
         key, group = list(self.model.sessions.items())[pick % len(self.model.sessions)]
         there, starts = self.model.in_session(key), at(day, slot)
-        visit = (starts, starts + (group.ends - group.starts))
+        period = (starts, starts + (group.ends - group.starts))
         booked = {one_id: one for one_id, one in there.items() if one.status is Status.BOOKED}
         allowed = (
             self.model.has_not_begun(key)
             and self.model.can_meet(group.offer, starts, [key, *there])
-            and not any(self.model.is_busy(one.patient, visit, there) for one in booked.values())
+            and not any(self.model.is_busy(one.patient, period, there) for one in booked.values())
         )
         with self._expecting(allowed):
             self.database.run(
@@ -342,7 +342,7 @@ class Bookings(RuleBasedStateMachine):
             for one_id, one in booked.items():
                 is_second = self.model.sees_that_day(group.offer, one.patient, starts, one_id)
                 one.keyed = one.keyed and not is_second
-                one.starts, one.ends = visit
+                one.starts, one.ends = period
                 self._release_for(one)
 
     @precondition(lambda self: bool(self.model.sessions))
@@ -660,4 +660,4 @@ class Bookings(RuleBasedStateMachine):
 class TestBookings(Bookings.TestCase):  # type: ignore[misc, name-defined] # made at run time
     """Random lives, shrunk to the shortest that fails."""
 
-    settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+    settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

@@ -318,11 +318,12 @@ def _key_again(
     work: Work, appointment: Appointment, place: Place, span: Span
 ) -> tuple[str | None, list[Appointment]]:
     """Return the daily key of an appointment that is booked again, and the patient's holds that it
-    replaces. Raises DailyLimitReached and TooManyUpcoming."""
-    if appointment.patient_id is None:
+    replaces. Raises DailyLimitReached, TooManyUpcoming and TooManyThatDay."""
+    patient_id, start = appointment.patient_id, appointment.starts_at
+    if patient_id is None:
         return None, []
-    key = one_a_day_key(place, appointment.patient_id, appointment.starts_at)
-    _, others = limits.patient_with(work, appointment.patient_id, key, place, appointment.starts_at)
+    key = one_a_day_key(place, patient_id, start)
+    _, others = limits.patient_with(work, patient_id, key, place, start)
     return _key_beside(work, place, span, key, others, appointment.referral_id)
 
 

@@ -67,8 +67,8 @@ def find(
     ends = starts + timedelta(days=min(days, MOST_DAYS))
     # What is prepared before the first start lies before it; the last step may end later.
     window = window_over(starts - timedelta(days=1), ends + timedelta(days=1))
-    everywhere = {place.schedule_id: place for some in places for place in some}
-    read = board(work, everywhere.values(), window, whom=booker.whom)
+    everywhere = [place for some in places for place in some]
+    read = board(work, everywhere, window, whom=booker.whom)
     within = mask_of([Span(tick_at(starts), tick_at(ends))], window)
     options = [
         [_option(place, step, read, booker, within) for place in some]

@@ -196,7 +196,7 @@ def nearest_for(
         if appointment.patient
     }
     busy = {patient.diary_id for patient in patients.values()}
-    board = slots.board(work, places.values(), window, besides=busy)
+    board = slots.board(work, _suited(appointments, places.values()), window, besides=busy)
     for diary_id, span in away:
         board.take([diary_id], span)
     market = Market(places, board, search.live_keys(work, patients), {}, {})
@@ -224,7 +224,7 @@ def exactly(work: Work, appointment: Appointment, schedule_id: int, start: datet
     patients = [appointment.patient] if appointment.patient else []
     window = window_over(start, start + ONE_DAY)
     busy = [patient.diary_id for patient in patients]
-    board = slots.board(work, places.values(), window, besides=busy)
+    board = slots.board(work, _suited([appointment], places.values()), window, besides=busy)
     keys = search.live_keys(work, [patient.id for patient in patients])
     market = Market(places, board, keys, {}, {})
     within = startable(start, start + TICK, work.now)
@@ -235,6 +235,13 @@ def exactly(work: Work, appointment: Appointment, schedule_id: int, start: datet
         for slot in _free_by_distance(appointment, place, market, within, start)
     )
     return next(fitting_slots, None)
+
+
+def _suited(appointments: Sequence[Appointment], places: Iterable[Place]) -> Iterator[Place]:
+    """Yield the places as each appointment finds them, each once: with what its service needs."""
+    for place in places:
+        found = (place_for(one, place) for one in appointments)
+        yield from {place, *(suited for suited in found if suited)}
 
 
 def _scopes_of(appointment: Appointment) -> tuple[Scope, ...]:
