@@ -39,7 +39,8 @@ BEHIND_OTHER_DOORS = frozenset(
         "place",
         "role",
         "workplace",
-        "department_id",  # pages of administrators
+        "department_id",
+        "desks",  # pages of administrators
     }
 )
 

@@ -238,7 +238,9 @@ def test_every_reference_resolves(program: Program, every: dict[str, list[Json]]
     for reference in sorted(wanted - known):
         answer = program.send("GET", f"/fhir/{reference}")
         assert answer.status_code == 200, reference
-        assert answer.json["status"].startswith("busy")  # type: ignore[index] # a past slot
+        slot: Json = answer.json or {}
+        is_class = "Antenatal class" in str(slot.get("serviceType"))
+        assert slot["status"].startswith("busy") or is_class  # past, or with places left
 
 
 def test_slots_have_a_service_only_while_they_are_free(every: dict[str, list[Json]]) -> None:

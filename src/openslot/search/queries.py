@@ -15,9 +15,12 @@ from openslot.schedules.queries import bookable
 Kind = Literal["practitioner", "centre", "department"]
 EntryKey = tuple[Kind, int]
 
+INSIDE = (BookableBy.COLLEAGUES, BookableBy.REQUEST)
+"""Services that no patient books are not searched for."""
+
 
 class Offer(NamedTuple):
-    """A service that a schedule offers to everybody."""
+    """A service that a schedule offers to patients."""
 
     service_id: int
     name: str
@@ -135,11 +138,11 @@ def entries(session: Session) -> Iterator[Entry]:
 
 
 def _offered(session: Session) -> defaultdict[int, list[Offer]]:
-    """Return what each schedule offers to everybody, in its order."""
+    """Return what each schedule offers to patients, in its order."""
     query = (
         select(OfferedService.schedule_id, Service.id, Service.name)
         .join(Service)
-        .where(Service.active.is_(True), Service.bookable_by == BookableBy.PUBLIC)
+        .where(Service.active.is_(True), Service.bookable_by.not_in(INSIDE))
         .order_by(OfferedService.schedule_id, OfferedService.position)
     )
     offered: defaultdict[int, list[Offer]] = defaultdict(list)

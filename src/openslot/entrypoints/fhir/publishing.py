@@ -18,7 +18,7 @@ from openslot.booking.cells import Board, Cell, free_board
 from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.models import Centre
+from openslot.directory.models import BookableBy, Centre
 from openslot.entrypoints.fhir import (
     healthcare_service,
     location,
@@ -171,7 +171,7 @@ def edition(session: Session) -> Edition:
         Published(place, bookable.subject)
         for bookable in known.bookable(session).values()
         for place in bookable.place.for_each()
-        if place.is_public and not needs_referral(place)
+        if place.bookable_by is BookableBy.PUBLIC and not needs_referral(place)
     ]
     offered = {one.place.service_id for one in public if one.place.service_id is not None}
     rows = services_of(session, offered) if offered else ()
