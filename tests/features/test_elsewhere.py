@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic import NOW, START, Clinic, book, open_clinic
@@ -19,6 +20,7 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.outbox import State
+from openslot.directory.models import Practitioner
 from openslot.entrypoints.worker import calendars
 from openslot.entrypoints.worker.main import read_calendars, run
 from openslot.schedules import queries as schedules
@@ -31,7 +33,6 @@ from postoffice import rows, run_worker
 from receiver import Receiver, receiver, settings
 from working import work
 
-WHO = 1
 HOUR = timedelta(hours=1)
 
 
@@ -53,6 +54,16 @@ def serve(there: Receiver, *starts: datetime, version: str = "1", uid: str = "")
     there.headers = {"ETag": f'"{version}"'}
 
 
+def person(session: Session) -> int:
+    """The practitioner of the clinic, whose id is another with each test on a server."""
+    return session.scalars(select(Practitioner.id)).one()
+
+
+def who(database: Database) -> int:
+    """The same, of a database."""
+    return database.read(person)
+
+
 def do(database: Database, act: Callable[..., Any], *args: Any, at: datetime = NOW) -> Any:
     return database.run(lambda session: act(work(session, SYSTEM, at), *args))
 
@@ -62,7 +73,7 @@ def subscribe(
 ) -> Clinic:
     clinic = open_clinic(database)
     before(clinic)
-    do(database, elsewhere.set_address, WHO, there.url)
+    do(database, elsewhere.set_address, who(database), there.url)
     run_worker(database, settings())
     return clinic
 
@@ -75,7 +86,7 @@ def again(database: Database, *, at: datetime) -> CalendarElsewhere:
 
 
 def known(database: Database) -> CalendarElsewhere:
-    return database.read(lambda session: session.get_one(CalendarElsewhere, WHO))
+    return database.read(lambda session: session.get_one(CalendarElsewhere, person(session)))
 
 
 def blocked(database: Database) -> list[datetime]:
@@ -84,8 +95,8 @@ def blocked(database: Database) -> list[datetime]:
 
 
 def _rows(session: Session) -> list[Absence]:
-    person = schedules.practitioner_places(session, WHO)
-    return schedules.elsewhere_from(session, next(iter(person.values())).diary_id, None)
+    places = schedules.practitioner_places(session, person(session))
+    return schedules.elsewhere_from(session, next(iter(places.values())).diary_id, None)
 
 
 def test_on_every_engine_times_elsewhere_are_blocked_and_follow_what_changes(
@@ -100,7 +111,7 @@ def test_on_every_engine_times_elsewhere_are_blocked_and_follow_what_changes(
     again(database, at=NOW + EVERY)
     assert blocked(database) == [START + 2 * HOUR, START + 5 * HOUR]
     book(database, clinic)
-    do(database, elsewhere.remove_address, WHO)
+    do(database, elsewhere.remove_address, who(database))
     assert blocked(database) == []
     assert rows(database, "calendar:1") == []
 
@@ -119,13 +130,18 @@ def test_what_is_booked_stays_and_needs_a_decision_that_lasts(
     serve(there, START)
     subscribe(sqlite_database, there, lambda clinic: kept.append(book(sqlite_database, clinic)))
     (appointment,) = kept
-    (inside,) = do(sqlite_database, rebooking.undecided, [WHO])
+    (inside,) = do(sqlite_database, rebooking.undecided, [who(sqlite_database)])
     assert inside.appointment.id == appointment.id
-    do(sqlite_database, rebooking.decide, WHO, {appointment.id: Decided(Choice.KEEP)})
+    do(
+        sqlite_database,
+        rebooking.decide,
+        who(sqlite_database),
+        {appointment.id: Decided(Choice.KEEP)},
+    )
     serve(there, START - HOUR / 2, START, version="2")
     again(sqlite_database, at=NOW + EVERY)
     assert blocked(sqlite_database) == [START - HOUR / 2]
-    assert do(sqlite_database, rebooking.undecided, [WHO]) == []
+    assert do(sqlite_database, rebooking.undecided, [who(sqlite_database)]) == []
 
 
 def test_our_own_appointments_that_come_back_are_no_busy_time(
@@ -216,7 +232,7 @@ def test_what_is_read_of_an_address_that_was_replaced_meanwhile_is_dropped(
 
         def replace() -> None:
             there.before = lambda: None
-            do(sqlite_database, elsewhere.set_address, WHO, new.url)
+            do(sqlite_database, elsewhere.set_address, who(sqlite_database), new.url)
 
         there.before = replace
         subscribe(sqlite_database, there)
@@ -231,9 +247,9 @@ def test_busy_time_elsewhere_is_changed_there_only(
     subscribe(sqlite_database, there)
     (row,) = sqlite_database.read(_rows)
     with pytest.raises(FromElsewhere):
-        do(sqlite_database, end_absence, WHO, row.id)
+        do(sqlite_database, end_absence, who(sqlite_database), row.id)
     with pytest.raises(FromElsewhere):
-        do(sqlite_database, reopen, WHO, START, START + HOUR)
+        do(sqlite_database, reopen, who(sqlite_database), START, START + HOUR)
 
 
 def test_a_calendar_that_hangs_holds_up_nothing_else(
@@ -243,7 +259,7 @@ def test_a_calendar_that_hangs_holds_up_nothing_else(
     asked, stop = threading.Event(), threading.Event()
     there.drips, there.before = True, asked.set
     clinic = open_clinic(sqlite_database)
-    do(sqlite_database, elsewhere.set_address, WHO, there.url)
+    do(sqlite_database, elsewhere.set_address, who(sqlite_database), there.url)
     worker = threading.Thread(
         target=run, args=(sqlite_database, settings()), kwargs={"stop": stop}, daemon=True
     )

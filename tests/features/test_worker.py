@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 import factories
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
-from openslot.booking.events import Topic
+from openslot.booking import elsewhere
+from openslot.booking.events import Together, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
 from openslot.core.config import Settings
@@ -248,6 +249,7 @@ def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
 def test_every_topic_has_a_handler() -> None:
     topics = (
         Topic,
+        Together,
         notifications.Topic,
         referrals.Topic,
         requests.Topic,
@@ -256,7 +258,8 @@ def test_every_topic_has_a_handler() -> None:
         growing_up.Topic,
         contacts.Topic,
     )
-    assert set(HANDLERS) == {MAIL, WEBHOOK, DAILY, *(topic for known in topics for topic in known)}
+    own = {MAIL, WEBHOOK, DAILY, elsewhere.TOPIC}
+    assert set(HANDLERS) == own | {topic for known in topics for topic in known}
 
 
 @pytest.mark.parametrize("topic", [Topic.FULFILLED, Topic.NO_SHOW])
