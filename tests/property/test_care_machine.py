@@ -13,6 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+import bookings
+from bookings import ModelAppointment, overlap
 from factories import SYDNEY
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM
@@ -21,7 +23,7 @@ from openslot.waiting_list import answers, waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.waiting_list.rules import LONGEST_WAIT, SOONEST
-from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelAppointment
+from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings
 from working import work
 
 QUICK = Settings(_env_file=None)
@@ -38,7 +40,7 @@ class Care(Bookings):
 
     @initialize()
     def begin(self) -> None:
-        self.offers: dict[UUID, UUID] = {}
+        self.hold_of: dict[UUID, UUID] = {}
         self.entry_of: dict[UUID, UUID] = {}
         self.tried: set[Try] = set()
 
@@ -50,7 +52,7 @@ class Care(Bookings):
         urgent=st.booleans(),
     )
     def wait(self, place: int, patient: int, day: int, days: int, urgent: bool) -> None:
-        schedule = list(self.places)[place]
+        schedule = self.offers[place].schedule
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day)
         ends = starts + timedelta(days=days)
         details = WaitingDetails(
@@ -64,25 +66,27 @@ class Care(Bookings):
             one.schedule_id == schedule and one.patient_id == details.patient_id
             for one in self._waiting()
         )
-        lies_ahead = max(starts, self.now + SOONEST) < ends <= self.now + LONGEST_WAIT
+        lies_ahead = max(starts, self.model.now + SOONEST) < ends <= self.model.now + LONGEST_WAIT
         with self._expecting(lies_ahead and not again):
             self.database.run(
-                lambda session: waiting.join(work(session, SYSTEM, self.now), details)
+                lambda session: waiting.join(work(session, SYSTEM, self.model.now), details)
             )
             # Two who join at one instant are told apart by their ids: here each has its own.
-            self.now += timedelta(seconds=1)
+            self.model.now += timedelta(seconds=1)
 
     @rule()
     def offer(self) -> None:
         """The sweep makes the offers that the model expects, and no others."""
         for hold in self._open().values():
             # What could only be refused, as the centre is closed then, is offered no longer.
-            if (hold.held_until or self.now) <= self.now or not self._time_is_there(hold):
+            if (hold.held_until or self.model.now) <= self.model.now or not self._time_is_there(
+                hold
+            ):
                 hold.status = Status.EXPIRED
         entries_before = {one.id for one in self._waiting()}
-        waiting.expire_due(self.database, QUICK, lambda: self.now)
+        waiting.expire_due(self.database, QUICK, lambda: self.model.now)
         gone = entries_before - {one.id for one in self._waiting()}
-        made = [one for one in self._offers() if one.id not in self.offers]
+        made = [one for one in self._offers() if one.id not in self.hold_of]
         holds = self._holds()
         self.time_of = {one.id: holds[one.hold_id] for one in made}
         found = {(one.entry_id, *self.time_of[one.id]) for one in made}
@@ -103,35 +107,27 @@ class Care(Bookings):
             yield entry.id, entry.schedule_id, start
             offer = by_time.get((entry.schedule_id, start))
             if offer is not None:
-                self._note(offer, entry, start)
+                self._note_offer(offer, entry, start)
 
     def _fitting(self, entry: WaitingEntry) -> Iterator[datetime]:
         """The starts that fit somebody who waits, the earliest first."""
-        schedule, practitioner = entry.schedule_id, self.places[entry.schedule_id][0]
+        schedule, wanted = entry.schedule_id, self._wanted(entry)
         patient = self.town.patients.index(entry.patient_id)
         start = datetime.combine(MONDAY, time(0), SYDNEY)
         while start < entry.starts_until:
             ends = start + SLOT
-            busy = any(
-                appointment.patient == patient
-                for appointment in self.model.in_the_way(self.now, start, ends, besides=None)
-            )
+            kept = [one for one in self.model.keeping(()).values() if one.patient == patient]
+            busy = any(overlap((one.starts, one.ends), (start, ends)) for one in kept)
             same_day = any(
-                appointment.patient == patient
-                and appointment.practitioner == practitioner
-                and appointment.starts.astimezone(SYDNEY).date() == start.date()
-                and (
-                    appointment.status in (Status.BOOKED, Status.ARRIVED)
-                    or (
-                        appointment.status is Status.HELD
-                        and (appointment.held_until or self.now) > self.now
-                    )
-                )
-                for appointment in self.model.appointments.values()
+                one.keyed
+                and one.offer.practitioner == wanted.practitioner
+                and one.starts.astimezone(SYDNEY).date() == start.date()
+                and one.status in (Status.BOOKED, Status.ARRIVED, Status.HELD)
+                for one in kept
             )
             if (
-                start >= max(entry.starts_from, self.now + SOONEST)
-                and self._time_is_free(schedule, start, ends)
+                start >= max(entry.starts_from, self.model.now + SOONEST)
+                and self.model.time_is_free(wanted, start, ends)
                 and not busy
                 and not same_day
                 and (entry.id, schedule, start) not in self.tried
@@ -139,23 +135,23 @@ class Care(Bookings):
                 yield start
             start += SLOT
 
-    def _note(self, offer: Offer, entry: WaitingEntry, start: datetime) -> None:
+    def _note_offer(self, offer: Offer, entry: WaitingEntry, start: datetime) -> None:
         """The model holds the time as the system does."""
-        until = min(self.now + LENGTH, start - LAST_MINUTE)
+        until = min(self.model.now + LENGTH, start - LAST_MINUTE)
         assert offer.expires_at == until
         patient = self.town.patients.index(entry.patient_id)
         self.model.appointments[offer.hold_id] = ModelAppointment(
-            entry.schedule_id,
-            self.places[entry.schedule_id][0],
+            self._wanted(entry),
             patient,
             start,
             start + SLOT,
             Status.HELD,
             until,
             offered=True,
+            room=self.model.rooms.get(entry.schedule_id),
         )
         self._note_what_expired()
-        self.offers[offer.id] = offer.hold_id
+        self.hold_of[offer.id] = offer.hold_id
         self.entry_of[offer.hold_id] = entry.id
         self.tried.add((entry.id, entry.schedule_id, start))
 
@@ -165,25 +161,28 @@ class Care(Bookings):
         open_now = self._open()
         hold_id = list(open_now)[pick % len(open_now)]
         hold = open_now[hold_id]
-        offer_id = next(key for key, value in self.offers.items() if value == hold_id)
-        stands = (hold.held_until or self.now) > self.now
+        offer_id = next(key for key, value in self.hold_of.items() if value == hold_id)
+        stands = (hold.held_until or self.model.now) > self.model.now
         there = self._time_is_there(hold)
         answer = answers.accept if takes else answers.decline
         with self._expecting(stands and (there or not takes)):
             self.database.run(
                 lambda session: answer(
-                    work(session, self.town.patient(hold.patient), self.now), offer_id
+                    work(session, self.town.patient(hold.patient), self.model.now), offer_id
                 )
             )
             hold.status = Status.BOOKED if takes else Status.EXPIRED
 
     def _time_is_there(self, hold: ModelAppointment) -> bool:
-        practitioner, centre = self.places[hold.schedule]
-        away = [one for one in self.model.absences.values() if one[0] == practitioner]
-        shut = [one for one in self.model.closures.values() if one[0] == centre]
+        away = [one for one in self.model.absences.values() if one[0] == hold.offer.practitioner]
+        shut = [one for one in self.model.closures.values() if one[0] == hold.offer.centre]
         return not any(
-            begins < hold.ends and hold.starts < finishes for _, begins, finishes in away + shut
+            overlap((begins, finishes), (hold.starts, hold.ends))
+            for _, begins, finishes in away + shut
         )
+
+    def _wanted(self, entry: WaitingEntry) -> bookings.Offer:
+        return next(one for one in self.offers if one.schedule == entry.schedule_id)
 
     # What the system says
 
@@ -209,7 +208,7 @@ class Care(Bookings):
 
     def _open(self) -> dict[UUID, ModelAppointment]:
         """The holds of offers that nobody has answered, as the model has them."""
-        holds = {hold_id: self.model.appointments[hold_id] for hold_id in self.offers.values()}
+        holds = {hold_id: self.model.appointments[hold_id] for hold_id in self.hold_of.values()}
         return {key: hold for key, hold in holds.items() if hold.status is Status.HELD}
 
 
