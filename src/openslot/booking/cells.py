@@ -276,7 +276,7 @@ def _add_cells(
     """Add the cells of a schedule to the board, except those of its own appointments."""
     window, length = board.window, place.slot_ticks
     absent, held, busy = 0, 0, 0
-    for diary_id in (*place.claimed_ids, place.closures_id):
+    for diary_id in place.blocking_ids:
         causes = by_diary.get(diary_id, _Taken())
         absent, held = absent | causes.absent, held | causes.held
         busy |= _busy(diary_id, taken, by_diary)

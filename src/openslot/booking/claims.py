@@ -176,7 +176,7 @@ def _unchanged(session: Session, place: Place, patient: Patient | None) -> Sched
 def check_there(work: Work, place: Place, span: Span) -> None:
     """Raise Absent, KeptForEmergencies or CentreClosed for an absence or closure during ``span``,
     which can be entered although the time is held."""
-    diary_ids, busy = (*place.claimed_ids, place.closures_id), place.busy(span)
+    diary_ids, busy = place.blocking_ids, place.busy(span)
     absent = schedules.absent_spans(work.session, diary_ids, busy, in_emergency=place.in_emergency)
     if any(diary_id == place.closures_id for diary_id, _ in absent):
         raise CentreClosed(field="start")

@@ -178,7 +178,7 @@ class Board:
         if minutes % place.slot_minutes or minutes > place.longest:
             return 0
         busy = 0
-        for diary_id in (*place.claimed_ids, place.closures_id):
+        for diary_id in place.blocking_ids:
             busy |= self.taken.get(diary_id, 0)
         times = times_of(place, self.window)
         before, after = place.before // 5, place.after // 5

@@ -264,11 +264,17 @@ class Place(NamedTuple):
         return (*own, *(member.diary_id for member in self.members))
 
     @property
+    def blocking_ids(self) -> tuple[int, ...]:
+        """Return the diaries whose taken time cannot be booked: those that are claimed, and that of
+        the centre's closures."""
+        return (*self.claimed_ids, self.closures_id)
+
+    @property
     def read_ids(self) -> tuple[int, ...]:
         """Return the diaries that decide what is free: of all who could take part, and of the
         centre's closures."""
         able = (member.diary_id for need in self.needs for member in need)
-        return (*self.claimed_ids, self.closures_id, *able)
+        return (*self.blocking_ids, *able)
 
 
 def check_slot_minutes(minutes: int) -> int:

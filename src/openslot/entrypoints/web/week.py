@@ -108,7 +108,7 @@ def week(
         [
             span
             for _, span in schedules.absent_spans(
-                work.session, _diaries(place), Span(window.start, window.end)
+                work.session, place.blocking_ids, Span(window.start, window.end)
             )
         ],
         window,
@@ -120,10 +120,6 @@ def week(
         for date_of_day in dates
     ]
     return Week(days, next_free, minutes)
-
-
-def _diaries(place: Place) -> tuple[int, ...]:
-    return (*place.claimed_ids, place.closures_id)
 
 
 def _day(
