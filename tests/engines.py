@@ -81,6 +81,10 @@ def engine_names() -> list[str]:
     return ["sqlite", *(name for name in ("postgresql", "mariadb") if found[name])]
 
 
+SERVERS = [name for name in engine_names() if name != "sqlite"]
+"""Those of them where several write at a time."""
+
+
 def scratch_folder() -> Path:
     """A new folder in memory where that has room, else among the temporary files.
 

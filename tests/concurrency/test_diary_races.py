@@ -46,7 +46,6 @@ from working import work
 MORNING = MONDAY_9 + 6 * HALF_HOUR
 DAY_ENDS = MONDAY_9 + 16 * HALF_HOUR
 FEW = 8
-SERVERS = [name for name in engines.engine_names() if name != "sqlite"]
 
 
 @dataclass
@@ -191,7 +190,7 @@ def test_crossing_changes_leave_the_diaries_right(
     assert check.faults(desk.database) == []
 
 
-@pytest.mark.parametrize("engine_name", SERVERS)
+@pytest.mark.parametrize("engine_name", engines.SERVERS)
 @pytest.mark.parametrize("crossing", CROSSINGS)
 def test_control_without_comparing_crossing_changes_leave_them_wrong(
     desk: Desk, crossing: Callable[[Desk], Steps], monkeypatch: pytest.MonkeyPatch

@@ -23,8 +23,6 @@ RACERS = 8
 ROUNDS = 6
 FREE = bytes(36)
 
-SERVERS = [name for name in engines.engine_names() if name != "sqlite"]
-
 
 def add_page(database: Database) -> None:
     def work(session: Session) -> None:
@@ -103,7 +101,7 @@ def test_statements_are_counted_without_what_begins_and_ends(
     assert all("diary_page" in text for text in counted.texts)
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", engines.SERVERS)
 @pytest.mark.engines
 def test_servers_end_with_the_run_that_asked_for_them(name: str) -> None:
     """The run's pipe closes when it is killed, too, so that nothing is left behind."""

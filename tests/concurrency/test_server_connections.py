@@ -10,8 +10,7 @@ import engines
 from openslot.core import servers
 from openslot.core.db import Database
 
-SERVERS = [name for name in engines.engine_names() if name != "sqlite"]
-POSTGRESQL = [name for name in SERVERS if name == "postgresql"]
+POSTGRESQL = [name for name in engines.SERVERS if name == "postgresql"]
 
 on_postgresql = pytest.mark.parametrize("engine_name", POSTGRESQL, indirect=True)
 
@@ -53,7 +52,7 @@ def test_limits_hold_for_every_statement_of_the_connection(
     other.close()
 
 
-@pytest.mark.parametrize("engine_name", SERVERS, indirect=True)
+@pytest.mark.parametrize("engine_name", engines.SERVERS, indirect=True)
 def test_a_connection_that_broke_while_it_was_idle_is_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,6 @@ from working import work
 SOON = 12.0
 """Seconds within which everybody is told; 9 are waited for, the rest is for a busy machine."""
 
-SERVERS = [name for name in engines.engine_names() if name != "sqlite"]
 
 KEEPS_WHAT_IT_CONFIRMED = {
     "postgresql": "ALTER DATABASE away SET synchronous_commit = on",
@@ -66,7 +65,7 @@ class Place:
         self.between.server = self.server.listens
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=engines.SERVERS)
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
