@@ -4,6 +4,7 @@ JavaScript, on a phone; every page on the way passes axe."""
 import pytest
 from playwright.sync_api import Page, expect
 
+import factories
 from browser.conftest import DESKTOP, PHONE, LiveServer
 from browser.steps import Look, checked, sign_in, turn_week, unchecked
 from entrypoints.world import World
@@ -11,6 +12,7 @@ from factories import SYDNEY
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
+from openslot.directory.models import Centre
 from openslot.entrypoints.worker.main import handle_next
 
 NEW = {
@@ -316,3 +318,23 @@ def test_two_patients_press_the_same_time(
     desktop_page.get_by_role("button", name="Confirm booking").click()
     expect(desktop_page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     assert check.faults(live_server.database) == []
+
+
+def test_a_phone_finds_what_is_near(
+    phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    """The browser says where it is, to a kilometre; without leave it asks for a suburb."""
+    for which, latitude in (("own", -33.92), ("other", -34.98)):
+        spot = {"latitude": latitude, "longitude": 151.24}
+        factories.change(live_server.database, Centre, world.centres[which], **spot)
+    page = phone_page
+    page.goto(live_server.url)
+    page.get_by_role("button", name="Near me").click()
+    expect(page.get_by_label("Suburb or postcode")).to_be_focused()
+    page.context.grant_permissions(["geolocation"])
+    page.context.set_geolocation({"latitude": -33.9123456, "longitude": 151.2398765})
+    page.get_by_role("button", name="Near me").click()
+    expect(page.locator("main")).to_contain_text("of you.")
+    assert "near=-33.91%2C151.24" in page.url
+    expect(page.locator(".os-result").first).to_contain_text("1.1\xa0km away")
+    checked(page)

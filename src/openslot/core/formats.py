@@ -14,7 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel import Locale, dates, lists, numbers
+from babel import Locale, dates, lists, numbers, units
 from markupsafe import escape
 
 from openslot.core import clock
@@ -75,6 +75,16 @@ def clock_time(language: Language, when: datetime, zone: Zone) -> str:
     if _occurs_twice(local):
         written = f"{written} ({offset(when, zone)})"
     return _unbroken(written)
+
+
+def distance(language: Language, kilometres: float) -> str:
+    """Return how far something is: "850 m" would say more than is known, so "0.9 km", "12 km"."""
+    pattern = "0.0" if kilometres < 10 else "#,##0"
+    return _unbroken(
+        units.format_unit(
+            kilometres, "length-kilometer", "short", format=pattern, locale=language.locale
+        )
+    )
 
 
 def day_time(

@@ -25,6 +25,7 @@ from openslot.directory.models import (
     RoomKind,
     Service,
 )
+from openslot.directory.queries import centres as all_centres
 from openslot.directory.queries import departments_of_all, services
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
@@ -125,9 +126,10 @@ class InventedPatient(Part):
 
 
 class Invented(Part):
-    """The whole file; ``open_services`` are those that patients book, and ``reasons`` those of
-    appointments, by profession or "service"."""
+    """The whole file; ``spots`` are the latitude and longitude of suburbs, ``open_services`` what
+    patients book, and ``reasons`` those of appointments, by profession or "service"."""
 
+    spots: Mapping[str, tuple[float, float]]
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]
     practitioners: tuple[InventedPractitioner, ...]
@@ -189,6 +191,15 @@ def _write_service(work: Work, invented_service: InventedService) -> Service:
     service = directory.create_offered_service(work, None, details)
     set_questions(work, service.id, invented_service.questions)
     return service
+
+
+def put_on_map(work: Work, spots: Mapping[str, tuple[float, float]]) -> None:
+    """Give every centre the position of its suburb."""
+    for centre in all_centres(work.session):
+        latitude, longitude = spots[centre.suburb]
+        details = CentreDetails.model_validate(centre, from_attributes=True)
+        details = details.model_copy(update={"latitude": latitude, "longitude": longitude})
+        directory.change_centre(work, centre.id, details)
 
 
 def open_to_patients(work: Work, names: frozenset[str]) -> None:

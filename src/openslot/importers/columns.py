@@ -48,6 +48,9 @@ CENTRES = {
     "centre phone, centre phone number",
     "suburb": "town, city, locality, suburb or town",
     "time_zone": "timezone, zone",
+    "address": "street address, postal address",
+    "latitude": "lat",
+    "longitude": "lon, lng, long",
 }
 LINKS = {
     "provider_email": f"provider email address, practitioner email, doctor email, {_EMAIL}, "

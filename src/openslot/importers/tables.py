@@ -18,6 +18,7 @@ from openslot.core.fields import (
     OptionalZone,
 )
 from openslot.core.fields import problems as refusals
+from openslot.directory.details import Latitude, Longitude
 from openslot.directory.models import Profession
 from openslot.importers import columns
 from openslot.importers.cells import (
@@ -116,6 +117,9 @@ class CentreRow(TableRow):
     phone: Phone = None
     suburb: Line
     time_zone: OptionalZone = None
+    address: OptionalName = None
+    latitude: Latitude = None
+    longitude: Longitude = None
 
 
 class LinkRow(TableRow):

@@ -73,7 +73,14 @@ def _centre(writing: Writing, item: Found[CentreRow], existing: Centre | None, z
             printable(f"{item.source}: {existing.name} gets the name {row.name}.")
         )
     values = given(
-        name=row.name, type=row.type, suburb=row.suburb, phone=row.phone, business_number=row.number
+        name=row.name,
+        type=row.type,
+        suburb=row.suburb,
+        address=row.address,
+        phone=row.phone,
+        business_number=row.number,
+        latitude=row.latitude,
+        longitude=row.longitude,
     )
     return _merge_centre(writing, existing, values, None, zone)
 

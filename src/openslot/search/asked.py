@@ -38,6 +38,12 @@ class Asked(NamedTuple):
     no_times: NoTimes | None = None
     services: Mapping[int, int] = {}
 
+    def without(self, entry: Entry, centre_ids: Set[int]) -> "Asked":
+        """Return the schedules that are not at one of the centres, unless all of them are."""
+        away = {place.schedule_id for place in entry.places if place.centre_id in centre_ids}
+        kept = tuple(key for key in self.schedule_ids if key not in away)
+        return self._replace(schedule_ids=kept) if kept else self
+
 
 @dataclass(frozen=True, slots=True)
 class Schedules:

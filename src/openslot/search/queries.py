@@ -1,4 +1,4 @@
-"""Selects of the whole directory for the search: four statements for each version of it."""
+"""Selects of the whole directory for the search: five statements for each version of it."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.directory.models import BookableBy, Centre, Department, Practitioner, Service
 from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.queries import bookable
+from openslot.search.nearby import Site, Spot
 
 Kind = Literal["practitioner", "centre", "department"]
 EntryKey = tuple[Kind, int]
@@ -67,6 +68,14 @@ class Entry:
     centre: str = ""
     offers: tuple[str, ...] = ()
     needs_referral: bool = False
+    centre_id: int | None = None
+
+    @property
+    def centre_ids(self) -> frozenset[int]:
+        """Return the centre that this is or belongs to, or all where a practitioner works."""
+        if self.centre_id is not None:
+            return frozenset({self.centre_id})
+        return frozenset(place.centre_id for place in self.places)
 
     def place(self, schedule_id: int) -> Where:
         """Return one of the entry's schedules by its id."""
@@ -88,6 +97,7 @@ def entries(session: Session) -> Iterator[Entry]:
             centre.type,
             address=centre.address or "",
             suburb=centre.suburb,
+            centre_id=centre.id,
         )
     for department, centre in session.execute(
         select(Department, Centre)
@@ -102,6 +112,7 @@ def entries(session: Session) -> Iterator[Entry]:
             centre.name,
             suburb=centre.suburb,
             centre=centre.name,
+            centre_id=centre.id,
         )
     offered = _offered(session)
     for schedule, centre, practitioner, service, department in session.execute(
@@ -135,6 +146,16 @@ def entries(session: Session) -> Iterator[Entry]:
     yield from practitioners.values()
     yield from centres.values()
     yield from departments.values()
+
+
+def sites(session: Session) -> Iterator[Site]:
+    """Yield where each active centre is."""
+    query = select(
+        Centre.id, Centre.suburb, Centre.address, Centre.latitude, Centre.longitude
+    ).where(Centre.active.is_(True))
+    for centre_id, suburb, address, latitude, longitude in session.execute(query):
+        spot = None if latitude is None or longitude is None else Spot(latitude, longitude)
+        yield Site(centre_id, suburb, address or "", spot)
 
 
 def _offered(session: Session) -> defaultdict[int, list[Offer]]:

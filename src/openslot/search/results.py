@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from threading import Lock, Thread
 from typing import NamedTuple, Self
 
@@ -17,7 +18,8 @@ from openslot.directory import queries as directory
 from openslot.directory.search import Index, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
 from openslot.search.asked import Asked, NoTimes, Schedules
-from openslot.search.queries import Entry, EntryKey, Kind, entries
+from openslot.search.nearby import NEAR, Around, Places, Spot, standing_at
+from openslot.search.queries import Entry, EntryKey, Kind, entries, sites
 from openslot.search.times import FreeTimes, When
 
 AT_ONCE = 500
@@ -36,7 +38,8 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search: ``text`` may match any field, the other texts only their own."""
+    """A search: ``text`` may match any field, the other texts only their own. ``where`` is the name
+    of a place to be near to; without one, ``spot`` is where somebody stands."""
 
     text: str = ""
     name: str = ""
@@ -44,6 +47,8 @@ class Search:
     suburb: str = ""
     service: str = ""
     expertise: str = ""
+    where: str = ""
+    spot: Spot | None = None
     kinds: frozenset[Kind] = frozenset({"practitioner", "centre", "department"})
     language: str = ""
     without_referral: bool = False
@@ -67,24 +72,32 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An entry with its rating and its first free times, or the reason why it shows none."""
+    """An entry with its rating and its first free times, or the reason why it shows none; and how
+    far it is from the place that was asked for, if that is known."""
 
     entry: Entry
     rating: Average | None
     slots: tuple[Slot, ...]
     is_favourite: bool = False
     no_times: NoTimes | None = None
+    kilometres: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page of results, and the numbers of all results, in total and by kind."""
+    """One page of results, and the numbers of all results, in total and by kind.
+
+    ``around`` is the place that they are near to, if one was asked for and is known; with
+    ``is_far``, none of them is near.
+    """
 
     items: list[Result]
     total: int
     counts: dict[Kind, int]
     corrected: str | None
     wider: bool
+    around: Around | None = None
+    is_far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +108,19 @@ class Names:
     entries: Mapping[EntryKey, Entry] = field(default_factory=dict)
     index: Index[EntryKey] = field(default_factory=Index)
     schedules: Schedules = field(default_factory=Schedules)
+    places: Places = field(default_factory=Places)
 
     @classmethod
     def read(cls, session: Session) -> Self:
         """Return the names as ``session`` sees them."""
         version = directory.version(session)
         by_key = {(entry.kind, entry.id): entry for entry in entries(session)}
-        return cls(version, by_key, _index(by_key), Schedules.of(by_key.values()))
+        schedules = Schedules.of(by_key.values())
+        return cls(version, by_key, _index(by_key), schedules, Places.of(sites(session)))
+
+    def around(self, search: "Search") -> Around | None:
+        """Return the place that a search is near to; None if it names none, or an unknown one."""
+        return self.places.named(search.where) if search.where else standing_at(search.spot)
 
 
 class Directory:
@@ -148,11 +167,17 @@ class Directory:
 
 
 class _Fit(NamedTuple):
-    """An entry that fits, its score, and its schedules that match the search."""
+    """An entry that fits, its score, its schedules that match the search, and how far it is."""
 
     entry: Entry
     score: float
-    asked: Asked
+    asked: Asked = Asked(())
+    kilometres: float | None = None
+
+    @property
+    def is_near(self) -> bool:
+        """Return whether it is known to be near."""
+        return self.kilometres is not None and self.kilometres <= NEAR
 
 
 def find(
@@ -175,21 +200,39 @@ def find(
     names = network.fresh(work.session)
     matches = names.index.search(search.wanted)
     wanted_schedules = names.schedules.asked(matches)
-    fitting = [
-        (names.entries[match.key], match.score)
+    around = names.around(search)
+    kilometres = names.places.kilometres(around) if around else {}
+    fits = [
+        _Fit(entry, match.score, kilometres=_nearest(entry, kilometres))
         for match in matches.found
-        if _fits(names.entries[match.key], search)
+        if _fits(entry := names.entries[match.key], search)
     ]
+    fits, is_far = _near(fits)
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
-    for entry, _ in fitting:
-        counts[entry.kind] += 1
+    for fit in fits:
+        counts[fit.entry.kind] += 1
+    away = {key for key, distance in kilometres.items() if distance > NEAR and not is_far}
     chosen = [
-        _Fit(entry, score, wanted_schedules.of(entry))
-        for entry, score in fitting
-        if entry.kind in search.kinds
+        fit._replace(asked=wanted_schedules.of(fit.entry).without(fit.entry, away))
+        for fit in fits
+        if fit.entry.kind in search.kinds
     ]
     items, total = _page(work, chosen, search, liked, days=days, times=times, booker=booker)
-    return Results(items, total, counts, matches.corrected, matches.wider)
+    return Results(items, total, counts, matches.corrected, matches.wider, around, is_far)
+
+
+def _nearest(entry: Entry, kilometres: Mapping[int, float]) -> float | None:
+    """Return how far the nearest centre of an entry is; None if nobody knows."""
+    known = (kilometres[key] for key in entry.centre_ids if key in kilometres)
+    return min(known, default=None) if kilometres else None
+
+
+def _near(fits: list[_Fit]) -> tuple[list[_Fit], bool]:
+    """Return the results that are not far away, and False; if all are that can be told, then all,
+    and True."""
+    if not any(fit.is_near for fit in fits):
+        return fits, any(fit.kilometres is not None for fit in fits)
+    return [fit for fit in fits if fit.kilometres is None or fit.is_near], False
 
 
 def _page(
@@ -213,7 +256,7 @@ def _page(
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
     total = len(chosen)
     if not by_time:
-        chosen.sort(key=lambda fit: _rank(fit.entry, fit.score, by_rating, liked, search.order))
+        chosen.sort(key=lambda fit: _rank(fit, by_rating, liked, search.order))
         chosen = chosen[cut]
     elif search.when is When.ANY:
         chosen = _with_earliest(work, chosen, cut.stop, days=days, booker=booker)
@@ -272,7 +315,7 @@ def _result(
         barrier = free.barrier(ids)
         no_times = NoTimes(barrier) if barrier else NoTimes.FULL
     rating = ratings.get(_rating_key(fit.entry))
-    return Result(fit.entry, rating, slots, is_favourite, no_times)
+    return Result(fit.entry, rating, slots, is_favourite, no_times, fit.kilometres)
 
 
 def _index(entries_by_key: dict[EntryKey, Entry]) -> Index[EntryKey]:
@@ -313,14 +356,17 @@ def _fits(entry: Entry, search: Search) -> bool:
 
 
 def _rank(
-    entry: Entry, score: float, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
+    fit: _Fit, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
 ) -> tuple[float | str, ...]:
+    """Return what the results are sorted by: those about equally far away by how well they fit."""
+    entry = fit.entry
     rating = ratings.get(_rating_key(entry))
     stars = -rating.stars if rating else 0.0
-    rounded = -round(score, 2)
+    rounded = -round(fit.score, 2)
     if order is Order.RATING:
         return (stars, rounded, entry.name)
-    return ((entry.kind, entry.id) not in liked, rounded, stars, entry.name)
+    away = inf if fit.kilometres is None else round(fit.kilometres)
+    return ((entry.kind, entry.id) not in liked, away, rounded, stars, entry.name)
 
 
 def _rating_key(entry: Entry) -> Rated:

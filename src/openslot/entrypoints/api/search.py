@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from openslot.core.errors import Invalid
+from openslot.directory.details import Latitude, Longitude
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slots_shown
@@ -13,6 +15,7 @@ from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
 from openslot.schedules.known import Bookable
 from openslot.search.asked import NoTimes
+from openslot.search.nearby import Spot
 from openslot.search.results import Order, Result, Search, find
 
 service = Service("search", "Search", "Search the whole network, as on the start page.")
@@ -22,7 +25,8 @@ Words = Annotated[str, Field(max_length=200)]
 
 
 class SearchQuery(Given):
-    """Search terms: `q` matches any field, the others match their own."""
+    """Search terms: `q` matches any field, the others match their own. `where` is a suburb or
+    postcode to be near to; or send `latitude` and `longitude`."""
 
     q: Words = ""
     name: Words = ""
@@ -30,6 +34,9 @@ class SearchQuery(Given):
     suburb: Words = ""
     service: Words = ""
     expertise: Words = ""
+    where: Annotated[str, Field(max_length=100)] = ""
+    latitude: Latitude = None
+    longitude: Longitude = None
     kind: tuple[Kind, ...] = ("practitioner", "centre", "department")
     patient: ForPatient = None
     order: Order = Order.BEST
@@ -49,6 +56,10 @@ class Found(Shown):
     needs_referral: bool
     stars: Annotated[float | None, Field(description="Average of 1 to 5.")]
     ratings: int
+    kilometres: Annotated[
+        float | None,
+        Field(description="Distance from the place that was asked for, in a straight line."),
+    ]
     next_free: Annotated[
         list[Slot], Field(description="The next slots that match and that you can book.")
     ]
@@ -68,6 +79,14 @@ class SearchResults(Shown):
     items: list[Found]
     total: int
     corrected: str | None
+    near: Annotated[
+        str | None,
+        Field(
+            description="The place that the results are near to, as it is called here; empty for "
+            "`latitude` and `longitude`; missing if nothing was asked for or `where` is unknown."
+        ),
+    ]
+    is_far: Annotated[bool, Field(description="Whether none of the results is within 50 km.")]
 
 
 @service.operation(
@@ -83,7 +102,8 @@ def search(query: SearchQuery) -> SearchResults:
     """Search the network; results are ranked, and small typing errors are tolerated.
 
     `next_free` matches the search: for a centre found by profession, it has the slots of that
-    profession; for a centre found by name, it is empty.
+    profession; for a centre found by name, it is empty. Near a place, only results within 50 km are
+    returned, the nearest first, and those whose position is unknown; if there are none, all are.
     """
     limits.search(bearer.actor())
     terms = Search(
@@ -93,6 +113,8 @@ def search(query: SearchQuery) -> SearchResults:
         suburb=query.suburb,
         service=query.service,
         expertise=query.expertise,
+        where=query.where,
+        spot=_spot(query),
         kinds=frozenset(query.kind),
         order=query.order,
         page=query.page,
@@ -111,7 +133,18 @@ def search(query: SearchQuery) -> SearchResults:
         items=[_shown(result, bookable) for result in results.items],
         total=results.total,
         corrected=results.corrected,
+        near=results.around.name if results.around else None,
+        is_far=results.is_far,
     )
+
+
+def _spot(query: SearchQuery) -> Spot | None:
+    if query.latitude is not None and query.longitude is not None:
+        return Spot(query.latitude, query.longitude)
+    for one, other in (("latitude", query.longitude), ("longitude", query.latitude)):
+        if other is not None:
+            raise Invalid("Send latitude and longitude together.", field=one)
+    return None
 
 
 def _shown(result: Result, bookable: Mapping[int, Bookable]) -> Found:
@@ -126,6 +159,7 @@ def _shown(result: Result, bookable: Mapping[int, Bookable]) -> Found:
         needs_referral=entry.needs_referral,
         stars=result.rating.stars if result.rating else None,
         ratings=result.rating.count if result.rating else 0,
+        kilometres=None if result.kilometres is None else round(result.kilometres, 1),
         no_times=result.no_times,
         next_free=slots_shown(result.slots, bookable),
     )

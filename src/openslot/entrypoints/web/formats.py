@@ -41,6 +41,7 @@ zone_difference = _for_reader(formats.zone_difference)
 relative_day = _for_reader(formats.relative_day)
 born = _for_reader(formats.born)
 duration = _for_reader(formats.duration)
+distance = _for_reader(formats.distance)
 listing = _for_reader(formats.listing)
 number = _for_reader(formats.number)
 offset = formats.offset
@@ -61,6 +62,7 @@ FORMATS: tuple[Callable[..., str | None], ...] = (
     relative_day,
     born,
     duration,
+    distance,
     phone,
     listing,
     number,

@@ -37,7 +37,7 @@ def add_headers(response: Response) -> Response:
         f"{key} {value}" for key, value in policy.items()
     )
     headers["Referrer-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(self), microphone=(), payment=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers.update(shields.for_any_answer(is_https=settings().is_https or request.is_secure))

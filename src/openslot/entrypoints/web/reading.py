@@ -1,5 +1,6 @@
 """Typed values from the address or form; wrong ones raise Malformed, which names the parameter."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from openslot.core.errors import Invalid, Malformed
 from openslot.entrypoints.web import ways
+from openslot.search.nearby import Spot
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -142,6 +144,16 @@ def option(name: str, kind: type[E], default: E) -> E:
         return kind(text(name))
     except ValueError:
         return default
+
+
+def spot(name: str) -> Spot | None:
+    """Return a latitude and longitude such as ``-33.92,151.24``; None for anything else."""
+    match = re.fullmatch(r"(-?\d{1,2}(?:\.\d{1,9})?),(-?\d{1,3}(?:\.\d{1,9})?)", text(name))
+    if match is None:
+        return None
+    latitude, longitude = map(float, match.groups())
+    is_real = abs(latitude) <= 90 and abs(longitude) <= 180
+    return Spot(latitude, longitude) if is_real else None
 
 
 def instant_text(when: datetime) -> str:

@@ -1,22 +1,30 @@
 """Start page and search."""
 
 from typing import Any, get_args
+from urllib.parse import quote, unquote
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from openslot.booking.rules import is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.directory import queries as directory
 from openslot.entrypoints import limits
-from openslot.entrypoints.web import access, context, reading, whom
+from openslot.entrypoints.web import access, context, profile, reading, whom
 from openslot.feedback.queries import favourites
+from openslot.search.nearby import NEAR
 from openslot.search.queries import EntryKey, Kind
 from openslot.search.results import Order, Results, Search, find
 from openslot.search.times import When
 
 pages = Blueprint("search", __name__)
 
+PLACE = "place"
+"""The name of the cookie with the place that a reader searched near to."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
+LISTED = 100
+"""Most suburbs that are suggested; more would make a page of lists."""
+
 TIMES_SHOWN = 12
 """Most times read for a result; the template knows how many fit on a card."""
 
@@ -26,13 +34,19 @@ TIMES_SHOWN = 12
 def home() -> str:
     """Show the search box and the soonest times."""
     soonest = Search(
-        order=Order.EARLIEST, kinds=frozenset({"practitioner"}), without_referral=True, page_size=4
+        order=Order.EARLIEST,
+        kinds=frozenset({"practitioner"}),
+        without_referral=True,
+        page_size=4,
+        where=_remembered(),
     )
     booker = whom.booker()
     results = _find(soonest, booker)
     return render_template(
         "search/home.html",
         results=results,
+        where=soonest.where,
+        suburbs=_suburbs(),
         professions=_professions(),
         keeps=booker.whom is not None,
         patient=whom.carried() or "",
@@ -41,17 +55,19 @@ def home() -> str:
 
 @pages.get("/search")
 @access.allow(access.ANYONE)
-def results() -> str:
-    """Show ranked, paged results with ratings and free times."""
+def results() -> Response:
+    """Show ranked, paged results with ratings and free times; remember the place."""
     limits.search(context.actor())
     search = _search()
     booker, carried = whom.booker(), whom.carried()
     matches, named = _find(search, booker), whom.named()
     other = named if named != context.actor().patient_id else None
-    return render_template(
+    page = render_template(
         "search/results.html",
         search=search,
         results=matches,
+        suburbs=_suburbs(),
+        near_km=round(NEAR),
         languages=_languages(),
         zones=_zones(matches),
         patient=carried or "",
@@ -61,6 +77,7 @@ def results() -> str:
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
     )
+    return _remembering(make_response(page), matches)
 
 
 def _search() -> Search:
@@ -72,12 +89,48 @@ def _search() -> Search:
         suburb=reading.text("suburb"),
         service=reading.text("service"),
         expertise=reading.text("expertise"),
+        where=_where(),
+        spot=reading.spot("near"),
         kinds=chosen or frozenset(KINDS),
         language=reading.text("language"),
         when=reading.option("when", When, When.ANY),
         order=reading.option("sort", Order, Order.BEST),
         page=reading.page_number(),
     )
+
+
+def _where() -> str:
+    """Return the place that is named, or the one before if nothing is said of where."""
+    says = "where" in request.args or "near" in request.args
+    return reading.text("where")[:100] if says else _remembered()
+
+
+def _remembered() -> str:
+    """Return the place that this browser searched near to before."""
+    return unquote(request.cookies.get(context.settings().cookie(PLACE), ""))[:100]
+
+
+def _remembering(response: Response, matches: Results) -> Response:
+    """Have the browser remember the place that was named, or forget it if none is; never where
+    somebody stands."""
+    settings = context.settings()
+    if "where" in request.args:
+        name = matches.around.name if matches.around else ""
+        response.set_cookie(
+            settings.cookie(PLACE),
+            quote(name),
+            max_age=profile.YEAR if name else 0,
+            samesite="Lax",
+            httponly=True,
+            secure=settings.hides_cookies,
+        )
+    return response
+
+
+def _suburbs() -> list[str]:
+    """Return the places to choose from, unless there are too many for a list."""
+    suburbs = context.services().network.fresh(context.reader()).places.suburbs()
+    return suburbs if len(suburbs) <= LISTED else []
 
 
 def _find(search: Search, booker: Booker) -> Results:

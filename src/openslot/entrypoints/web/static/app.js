@@ -171,7 +171,29 @@ const rememberZone = () => {
   document.cookie = `${cookie}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 };
 
+// A hundredth of a degree, about a kilometre, says enough.
+const searchNear = ({ form, dataset }) => {
+  const { near, where } = form.elements;
+  const go = ({ coords }) => {
+    near.value = [coords.latitude, coords.longitude].map((degrees) => degrees.toFixed(2)).join();
+    where.value = "";
+    where.setCustomValidity("");
+    form.requestSubmit();
+  };
+  navigator.geolocation.getCurrentPosition(go, () => {
+    where.setCustomValidity(dataset.failed);
+    where.reportValidity();
+    where.focus();
+  });
+};
+
 rememberZone();
+for (const button of document.querySelectorAll("[data-near]")) {
+  button.hidden = !("geolocation" in navigator);
+  button.addEventListener("click", () => searchNear(button));
+  const { where } = button.form.elements;
+  button.form.querySelector("[type=submit]").addEventListener("click", () => where.setCustomValidity(""));
+}
 for (const timer of document.querySelectorAll("time[role=timer][data-until]")) runHold(timer);
 for (const line of document.querySelectorAll(".os-cal .now[data-start]")) {
   moveNow(line);
