@@ -338,3 +338,19 @@ def test_a_phone_finds_what_is_near(
     assert "near=-33.91%2C151.24" in page.url
     expect(page.locator(".os-result").first).to_contain_text("1.1\xa0km away")
     checked(page)
+
+
+def test_a_phone_shows_one_day_of_the_week(
+    phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = phone_page
+    page.goto(f"{live_server.url}/book/{world.schedules['owner']}")
+    days, strip = page.locator(".os-day:visible"), page.locator(".os-strip a")
+    expect(days).to_have_count(1)
+    expect(strip).to_have_count(7)
+    strip.nth(4).click()
+    expect(days).to_have_count(1)
+    expect(days).to_have_id(str(strip.nth(4).get_attribute("href")).removeprefix("#"))
+    expect(page.locator(".os-strip [aria-current]")).to_have_count(1)
+    expect(strip.nth(4)).to_have_attribute("aria-current", "date")
+    checked(page)

@@ -15,7 +15,11 @@ from openslot.schedules.availability import Span, Window, mask_of, whole_days, w
 from openslot.schedules.rules import Place, bookable_span, holiday_name, times_of
 
 SHOWN_AT_ONCE = 12
-"""Most times of a day that are shown at once."""
+"""Most times of a day that are shown at once; of more, some of each part of the day."""
+
+SOME = 4
+
+NOON, EVENING = time(12), time(17)
 
 
 class Empty(StrEnum):
@@ -37,6 +41,22 @@ class Taken(NamedTuple):
     booked: int
 
 
+class PartOfDay(StrEnum):
+    """Morning until noon, afternoon until 5 pm, evening."""
+
+    MORNING = "morning"
+    AFTERNOON = "afternoon"
+    EVENING = "evening"
+
+
+class Part(NamedTuple):
+    """The free times of a part of a day: those shown at once, and the rest."""
+
+    name: PartOfDay
+    slots: list[Slot]
+    rest: list[Slot]
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """Day with its free times, or the reason why there are none."""
@@ -46,10 +66,17 @@ class Day:
     empty: Empty | None
     holiday: str | None = None
 
+    @property
+    def parts(self) -> list[Part]:
+        """Return the times by part of the day."""
+        shown = SOME if len(self.slots) > SHOWN_AT_ONCE else SHOWN_AT_ONCE
+        own = [(name, [slot for slot in self.slots if _part(slot) is name]) for name in PartOfDay]
+        return [Part(name, slots[:shown], slots[shown:]) for name, slots in own if slots]
+
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days from Monday, and the next free time."""
+    """Seven days from today or a multiple of seven days later, and the next free time."""
 
     days: list[Day]
     next_free: Slot | None
@@ -57,13 +84,18 @@ class Week:
 
     @property
     def first(self) -> date:
-        """Monday of the week."""
+        """The first of the days."""
         return self.days[0].date
 
     @property
     def last(self) -> date:
-        """Sunday of the week."""
+        """The last of the days."""
         return self.days[-1].date
+
+    @property
+    def opens_at(self) -> date:
+        """The first day with a free time, else the first; shown where there is room for one."""
+        return next((day.date for day in self.days if day.slots), self.first)
 
 
 def lengths(place: Place) -> list[int]:
@@ -82,7 +114,7 @@ def week(
     kept: Slot | None = None,
     moving: Appointment | None = None,
 ) -> Week:
-    """Return the week with ``day``, by default the week of the first free time.
+    """Return the week with ``day``, by default that of the first free time; never days gone by.
 
     The times are free for ``whom``, if given, and where ``moving`` is now, if it moves; ``kept`` is
     the reader's held time, shown among them. Runs at most five statements, nine for a move.
@@ -92,10 +124,11 @@ def week(
     horizon = work.now + timedelta(days=min(days_ahead, place.horizon_days))
     first = slots(work, only, work.now, horizon, minutes=minutes, limit=1, whom=whom, moving=moving)
     next_free = first[0] if first else None
-    day = day or (next_free.start if next_free else work.now.astimezone(place.zone)).date()
-    monday = day - timedelta(days=day.weekday())
-    starts = datetime.combine(monday, time(0), place.zone)
-    ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
+    today = work.now.astimezone(place.zone).date()
+    day = max(today, day or (next_free.start.date() if next_free else today))
+    first_day = day - timedelta(days=(day - today).days % 7)
+    starts = datetime.combine(first_day, time(0), place.zone)
+    ends = datetime.combine(first_day + timedelta(days=7), time(0), place.zone)
     free = slots(work, only, starts, ends, minutes=minutes, whom=whom, moving=moving)
     if moving is not None:  # where it is now
         free = [slot for slot in free if slot.start.timestamp() != moving.starts_at.timestamp()]
@@ -114,12 +147,19 @@ def week(
         window,
     )
     booked = whom.taken_days(place, window) if whom else 0
-    dates = [monday + timedelta(days=count) for count in range(7)]
+    dates = [first_day + timedelta(days=count) for count in range(7)]
     days = [
         _day(place, date_of_day, free, Taken(absent, booked), window, work.now)
         for date_of_day in dates
     ]
     return Week(days, next_free, minutes)
+
+
+def _part(slot: Slot) -> PartOfDay:
+    clock = slot.start.time()
+    if clock < NOON:
+        return PartOfDay.MORNING
+    return PartOfDay.AFTERNOON if clock < EVENING else PartOfDay.EVENING
 
 
 def _day(
@@ -128,8 +168,6 @@ def _day(
     own = [slot for slot in free if slot.start.date() == day]
     if own:
         return Day(day, own, None)
-    if day < now.astimezone(place.zone).date():
-        return Day(day, [], Empty.OVER)
     local = datetime.combine(day, time(12), place.zone)
     if place.holiday_region and (name := holiday_name(place.holiday_region, local.date())):
         return Day(day, [], Empty.HOLIDAY, name)

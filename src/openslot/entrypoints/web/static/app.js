@@ -171,6 +171,14 @@ const rememberZone = () => {
   document.cookie = `${cookie}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 };
 
+// Which day of the strip a phone shows.
+const markDay = () => {
+  const links = [...document.querySelectorAll(".os-strip a[href^='#d']")];
+  const shown = links.find((link) => link.hash === location.hash) ?? links.find((link) => "open" in link.dataset);
+  for (const link of links) link.removeAttribute("aria-current");
+  shown?.setAttribute("aria-current", "date");
+};
+
 // A hundredth of a degree, about a kilometre, says enough.
 const searchNear = ({ form, dataset }) => {
   const { near, where } = form.elements;
@@ -188,6 +196,8 @@ const searchNear = ({ form, dataset }) => {
 };
 
 rememberZone();
+markDay();
+addEventListener("hashchange", markDay);
 for (const button of document.querySelectorAll("[data-near]")) {
   button.hidden = !("geolocation" in navigator);
   button.addEventListener("click", () => searchNear(button));
