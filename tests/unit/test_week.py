@@ -19,7 +19,6 @@ from openslot.usecases import booking as usecases
 from town import Town, build_town
 from working import work
 
-
 SUNDAY = date(2026, 11, 22)
 """The day of NOW in Sydney, when nobody works."""
 
