@@ -1,6 +1,7 @@
 """Nobody finds out who has an account; accounts belong to whoever opens the mailed link."""
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
@@ -120,6 +121,26 @@ def test_an_account_begins_when_the_link_is_opened(
     assert account.confirmed_at
     assert client.send("/login", email="mere@example.org", password=NEW).status_code == 303
     assert client_for(None).get(link).status_code == 410, "it works once"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "leads"),
+    [
+        ("/book/1?start=2030-01-01T01:00:00Z", "/book/1?start=2030-01-01T01:00:00Z"),
+        ("//elsewhere.example", None),
+        ("", None),
+    ],
+)
+def test_the_link_leads_on_to_where_somebody_signed_up(
+    client_for: ClientFor, network: Database, wanted: str, leads: str | None
+) -> None:
+    client = client_for(None)
+    client.send("/sign-up", **fields("mere@example.org"), next=wanted)
+    link = link_in(mails(network)[0])
+    form = re.findall(r'name="next" value="([^"]*)"', client_for(None).get(link).text)
+    assert form == ([leads] if leads else [])
+    there = client_for(None).send(link.partition("?")[0], next="".join(form)).location
+    assert dict(parse_qsl(urlsplit(there).query)).get("next") == leads
 
 
 def test_staff_are_let_in_only_with_a_confirmed_address(

@@ -7,7 +7,7 @@ from flask import request, url_for
 
 from openslot.core.language import language
 from openslot.core.work import Work
-from openslot.entrypoints.web import context
+from openslot.entrypoints.web import context, reading
 from openslot.identity import links, queries
 from openslot.identity.models import Account, PendingSignUp
 from openslot.notifications.dispatch import account_mail, queue_account_mail, queue_mail
@@ -24,9 +24,10 @@ def send_confirmation(work: Work, account: Account) -> None:
 
 
 def send_sign_up(work: Work, pending: PendingSignUp, name: str) -> None:
-    """Send the link that creates the account of a sign-up, in the network's language."""
+    """Send the link that creates the account of a sign-up, in the network's language. It leads on
+    to where the reader was."""
     token = links.sign_up_token(context.settings().signing_keys(), pending.id)
-    link = absolute("accounts.confirm", token=token)
+    link = absolute("accounts.confirm", token=token, next=reading.own_path("next", "") or None)
     _queue_to(work, AccountMail.CONFIRM, pending.email, name, link)
 
 

@@ -286,12 +286,12 @@ def _confirm(account: Account) -> ResponseReturnValue:
 def _finish_sign_up(pending_id: UUID) -> ResponseReturnValue:
     begun = pending.pending_sign_up(context.work(), pending_id)
     if request.method == "GET":
-        return render_template("accounts/confirm.html", email=begun.email)
+        return render_template("accounts/confirm.html", email=begun.email, next_path=_next())
     account = write_by(visitor(), _create_account, pending_id)
     if not account.active:
         return render_template("registration/confirmed.html")
     return see_other(
-        asked.address("accounts.sign_in", {"email": account.email}),
+        asked.address("accounts.sign_in", {"email": account.email}, next=_next() or None),
         _("Your email address is confirmed. Sign in with the password you chose."),
     )
 
