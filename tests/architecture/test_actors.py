@@ -58,7 +58,7 @@ BOUND = {
         directory.queries.patient usecases.growing_up.ends_on
         exports.history.looks exports.history.whole notifications.recipients.patient_or_carer
         waiting_list.queries.open_for_appointment waiting_list.queries.open_of_absences
-        waiting_list.queries.open_of_entries
+        waiting_list.queries.open_of_entries waiting_list.queries.decided_of
         waiting_list.search.centres_of
         waiting_list.search.entries_with records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment

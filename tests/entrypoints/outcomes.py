@@ -19,6 +19,7 @@ CALLERS = {
 the same centre, and the network's administrator."""
 
 TABLE = """\
+GET absences.answers                          401 403 403 404 403 403 404 404
 POST absences.decide                          401 403 403 403 403 403 403   -
 POST absences.emergency                       401 403 403 403 403 403 403   -
 POST absences.end                             401 403 403 403 403 403 403   -

@@ -125,6 +125,12 @@ def test_an_appointment_is_kept_moved_or_cancelled(
     page = client.get(PAGE).text
     assert ("has been offered another time" in page) == (choice is Choice.MOVE)
     assert "needs a decision" not in page
+    there = client.get(answer.location)
+    words = {"keep": "Kept", "move": "New time offered", "cancel": "Cancelled"}
+    assert f"</svg>{words[choice.value]}</span>" in there.text
+    assert '<a class="os-line" href="tel:' in there.text
+    assert client_for("patient-owner").get(answer.location).status_code == 403
+    assert client_for("practitioner-stranger").get(answer.location).status_code in (403, 404)
     assert check.faults(network) == []
 
 
@@ -214,8 +220,10 @@ def test_who_runs_the_centre_blocks_for_its_practitioners(
     assert "Priya Owner" in client.get(path).text
     fields = asked(client, path, **days())
     answer = client.send(path, **{**fields, f"appointment-{world.appointments['owner']}": "keep"})
-    assert (answer.status_code, answer.location) == (303, path)
     [absence] = every(network, Absence)
+    there = f"{PAGE}/{absence.id}/answers?practitioner={who}"
+    assert (answer.status_code, answer.location) == (303, there)
+    assert "Priya Owner" in client.get(there).text
     assert absence.created_by == world.accounts["centre-admin-owner"]
 
 

@@ -133,10 +133,22 @@ def end_absence(work: Work, practitioner_id: int, absence_id: UUID) -> None:
     _end(work, practitioner.diary_id, absence_id)
 
 
-def _end(work: Work, diary_id: int, absence_id: UUID) -> None:
+def absence_of(work: Work, practitioner_id: int, absence_id: UUID) -> Absence:
+    """Return an absence of a practitioner. Raises NotFound."""
+    may_see_absences(work, practitioner_id)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    return _absence(work, practitioner.diary_id, absence_id)
+
+
+def _absence(work: Work, diary_id: int, absence_id: UUID) -> Absence:
     absence = work.session.get(Absence, absence_id)
     if absence is None or absence.diary_id != diary_id:
         raise NotFound
+    return absence
+
+
+def _end(work: Work, diary_id: int, absence_id: UUID) -> None:
+    absence = _absence(work, diary_id, absence_id)
     if absence.kind == AbsenceKind.ELSEWHERE:
         raise FromElsewhere
     span = check_period(absence.starts_at, absence.ends_at)

@@ -7,6 +7,7 @@ in a transaction of its own, so it resumes where it stopped if the server is kil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from openslot.booking import absences, offered
@@ -37,7 +38,7 @@ from openslot.waiting_list.errors import (
 from openslot.waiting_list.events import Topic
 from openslot.waiting_list.models import AbsenceDecision, Choice, Offer, OfferStatus, Progress
 from openslot.waiting_list.offering import close_offer, make_offer
-from openslot.waiting_list.queries import Inside
+from openslot.waiting_list.queries import Inside, Outcome
 from openslot.waiting_list.rules import SOONEST, offer_ends
 
 SUGGESTED = 6
@@ -135,6 +136,53 @@ def _inside(work: Work, practitioner_ids: Sequence[int]) -> list[Inside]:
     """
     inside = queries.inside_absences(work, practitioner_ids)
     return [displaced for displaced in inside if relation_to(work.actor, displaced.appointment)]
+
+
+class Answer(StrEnum):
+    """What is known of an appointment that was in the way of an absence; those whose patient is to
+    be called come first."""
+
+    NO_TIME = "no-time"
+    DECLINED = "declined"
+    SILENT = "silent"
+    PLANNED = "planned"
+    WAITING = "waiting"
+    MOVED = "moved"
+    KEPT = "kept"
+    CANCELLED = "cancelled"
+
+
+TO_CALL = frozenset({Answer.NO_TIME, Answer.DECLINED, Answer.SILENT})
+
+
+def answers(work: Work, practitioner_id: int, absence_id: UUID) -> list[tuple[Answer, Outcome]]:
+    """Return what has become of each appointment that was in the way of an absence, those to be
+    called first; of those only that the actor has to do with. Raises NotFound."""
+    absence = absences.absence_of(work, practitioner_id, absence_id)
+    found = [
+        (_answer(outcome, absence, work.now), outcome)
+        for outcome in queries.outcomes(work.session, absence_id)
+        if relation_to(work.actor, outcome.appointment)
+    ]
+    order = list(Answer)
+    return sorted(found, key=lambda pair: order.index(pair[0]))
+
+
+def _answer(outcome: Outcome, absence: Absence, now: datetime) -> Answer:
+    decision, appointment, offer = outcome.decision, outcome.appointment, outcome.offer
+    if appointment.status not in LIVE:
+        return Answer.CANCELLED
+    if not _is_due(appointment, absence):
+        return Answer.MOVED
+    if decision.choice == Choice.KEEP:
+        return Answer.KEPT
+    if decision.progress == Progress.PLANNED:
+        return Answer.PLANNED
+    if offer is None or offer.status == OfferStatus.WITHDRAWN:
+        return Answer.NO_TIME
+    if offer.status == OfferStatus.DECLINED:
+        return Answer.DECLINED
+    return Answer.WAITING if offer.is_open(now) else Answer.SILENT
 
 
 def suggestions(work: Work, inside: Sequence[Inside]) -> list[Hit]:

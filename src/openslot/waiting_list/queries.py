@@ -94,6 +94,14 @@ def open_of_absences(work: Work, absence_ids: Collection[UUID]) -> dict[UUID, in
     return {row[0]: row[1] for row in rows}
 
 
+def decided_of(work: Work, absence_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return the absences with decisions about appointments that were in the way."""
+    decisions = select(AbsenceDecision.absence_id).where(
+        AbsenceDecision.absence_id.in_(set(absence_ids))
+    )
+    return frozenset(work.session.scalars(decisions.distinct()))
+
+
 def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offer]:
     """Return the open offers that would replace an appointment; two statements."""
     offers = _offers(work.session, _not_expired(work.now), Offer.appointment_id == appointment_id)
@@ -246,6 +254,38 @@ def decision_about(
             AbsenceDecision.appointment_id == appointment_id,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of a decision: its appointment, and its offer if one was made."""
+
+    decision: AbsenceDecision
+    appointment: Appointment
+    offer: Offer | None
+
+
+def outcomes(session: Session, absence_id: UUID) -> list[Outcome]:
+    """Return what has become of the decisions about an absence, by start of the appointment; three
+    statements."""
+    decisions = session.scalars(
+        select(AbsenceDecision).where(AbsenceDecision.absence_id == absence_id)
+    ).all()
+    decided = {decision.appointment_id: decision for decision in decisions}
+    about = {one.id: one for one in booking.appointments(session, Appointment.id.in_(decided))}
+    made = session.execute(
+        select(Offer, _Hold)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .where(out_of(absence_id), Offer.appointment_id.in_(about))
+        .order_by(Offer.made_at, Offer.id)
+    )
+    last_offers = {
+        offer.appointment_id: _related(
+            offer, hold=hold, appointment=about[cast(UUID, offer.appointment_id)]
+        )
+        for offer, hold in made
+    }
+    return [Outcome(decided[key], one, last_offers.get(key)) for key, one in about.items()]
 
 
 def decisions_from(session: Session, absence_id: UUID, starts: datetime) -> list[AbsenceDecision]:

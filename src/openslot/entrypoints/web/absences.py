@@ -1,6 +1,7 @@
 """Pages on which a practitioner's time is blocked and the affected appointments are decided."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -12,7 +13,13 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import elsewhere
-from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences, needing
+from openslot.booking.absences import (
+    AbsenceDetails,
+    absence_of,
+    may_block,
+    may_see_absences,
+    needing,
+)
 from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.rules import may_book_others, relation_to
 from openslot.core.errors import DomainError, Malformed, NotFound
@@ -94,6 +101,23 @@ def decide() -> BaseResponse:
     return _back()
 
 
+@pages.get("/<absence_id>/answers")
+@access.allow(BLOCKERS)
+def answers(absence_id: str) -> str:
+    """Show what has become of each appointment that was in the way, and whom to call."""
+    practitioner_id = _practitioner_id()
+    found = rebooking.answers(context.work(), practitioner_id, read_id(absence_id))
+    return render_template(
+        "calendar/answers.html",
+        found=found,
+        counts=Counter(answer for answer, _outcome in found),
+        to_call=rebooking.TO_CALL,
+        absence=absence_of(context.work(), practitioner_id, read_id(absence_id)),
+        zone=_zone(),
+        **_template_values(_person(), ()),
+    )
+
+
 @pages.post("/<absence_id>/end")
 @access.allow(BLOCKERS)
 def end(absence_id: str) -> BaseResponse:
@@ -163,11 +187,11 @@ def _block_or_ask(details: AbsenceDetails, affected: list[Hit]) -> BaseResponse:
     practitioner_id, appointment_ids = _practitioner_id(), [hit.appointment.id for hit in affected]
     try:
         decisions = _decisions(appointment_ids)
-        context.write(rebooking.enter, practitioner_id, details, decisions)
+        absence_id = context.write(rebooking.enter, practitioner_id, details, decisions).id
     except DomainError as error:
         return _decide_page(details, _preview(details), status_of(error), error)
     flash(_("This time can no longer be booked."), "good")
-    return _back()
+    return _back(absence_id) if decisions else _back()
 
 
 def _decisions(appointment_ids: Sequence[UUID]) -> dict[UUID, Decided]:
@@ -225,6 +249,7 @@ def _absences_page(error: DomainError | None) -> Response:
             for one in needing(context.work(), person.id)
         ],
         proposed=offers.open_of_absences(context.work(), [absence.id for absence in absences]),
+        decided=offers.decided_of(context.work(), [absence.id for absence in absences]),
         undecided=list(zip(undecided, hits, strict=True)),
         zone=zone,
         today=now.astimezone(zone).date(),
@@ -337,8 +362,11 @@ def _zone() -> ZoneInfo:
     return schedules.zone_of(places.values(), context.settings().time_zone)
 
 
-def _back() -> BaseResponse:
+def _back(absence_id: UUID | None = None) -> BaseResponse:
+    """Lead to all blocked time, or to the answers about one absence."""
     own = _practitioner_id() == context.actor().practitioner_id
-    return redirect(
-        url_for("absences.listing", practitioner=None if own else _practitioner_id()), 303
-    )
+    practitioner = None if own else _practitioner_id()
+    if absence_id is None:
+        return redirect(url_for("absences.listing", practitioner=practitioner), 303)
+    there = url_for("absences.answers", absence_id=absence_id, practitioner=practitioner)
+    return redirect(there, 303)

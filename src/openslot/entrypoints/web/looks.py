@@ -49,6 +49,14 @@ LOOKS = {
     "closed": Look("held", icon="clock", words=_l("Not open then")),
     "too-soon": Look("held", icon="clock", words=_l("Too soon")),
     "too-far": Look("held", icon="clock", words=_l("Not open for booking yet")),
+    "answer-no-time": Look("missed", icon="telephone", words=_l("No other time")),
+    "answer-declined": Look("missed", icon="telephone", words=_l("Wants to keep it")),
+    "answer-silent": Look("missed", icon="telephone", words=_l("No answer")),
+    "answer-planned": Look("held", icon="hourglass-split", words=_l("About to be done")),
+    "answer-waiting": Look("held", icon="hourglass-split", words=_l("New time offered")),
+    "answer-moved": Look("done", icon="check-circle", words=_l("Has another time")),
+    "answer-kept": Look("booked", icon="calendar-check", words=_l("Kept")),
+    "answer-cancelled": Look("cancelled", icon="x-circle", words=_l("Cancelled")),
     "needs-referral": Look("held", icon="envelope-paper", words=_l("Needs a referral")),
 }
 
