@@ -53,14 +53,12 @@ def test_network_administrators_keep_professions_on_pages(
     refused = admin.send(new, page=new, name="Eyes, ears", position="100")
     assert (refused.status_code, "without commas" in refused.text) == (422, True)
     assert admin.send(new, page=new, name="Orthoptist", position="0").status_code == 303
-    listed = re.findall(
-        r'<a href="(/admin/professions/\d+)"><bdi>(.+?)</bdi>', admin.get(PAGE).text
-    )
-    assert listed[0][1] == "Orthoptist"
+    links = re.findall(r'href="(/admin/professions/\d+)"><bdi>(.+?)</bdi>', admin.get(PAGE).text)
+    assert links[0][1] == "Orthoptist"
     form = client_for("centre-admin-owner").get("/admin/practitioners/new").text
     assert '<option value="Orthoptist">Orthoptist</option>' in form
 
-    one = listed[0][0]
+    one = links[0][0]
     renamed = admin.send(one, page=one, name="Eye therapist", position="0", needs_referral="y")
     assert renamed.status_code == 303
     page = admin.get(one).text
@@ -71,9 +69,10 @@ def test_network_administrators_keep_professions_on_pages(
     form = client_for("centre-admin-owner").get("/admin/practitioners/new").text
     assert "Eye therapist" not in form
     assert admin.send(f"{one}/active", page=one, active="yes").status_code == 303
-    gp = next(href for href, name in listed if name == "Dentist")
-    kept = admin.send(f"{gp}/active", page=gp, active="no")
-    assert kept.headers["Location"].endswith(PAGE)
+    used = next(href for href, name in links if name == "Physiotherapist")
+    kept = admin.send(f"{used}/active", page=used, active="no")
+    assert kept.headers["Location"].endswith(used)
+    assert "Active practitioners with this profession" in admin.get(used).text
 
 
 def test_programs_keep_professions(
@@ -85,8 +84,8 @@ def test_programs_keep_professions(
     assert codes[0] == "GP"
     assert codes[-1] == "Orthoptist"
     first = network_admin.get(f"{API}?limit=2")
-    rest = network_admin.get(f"{API}?limit=100&after={first['next']}")
-    assert [row["code"] for row in (*first["items"], *rest["items"])] == codes
+    rest = network_admin.get(first["next"])
+    assert [row["code"] for row in (*first["items"], *rest["items"])] == codes[:4]
     changed: Any = network_admin.send("PATCH", there, {"name": "Eye therapist"})
     assert (changed.json["code"], changed.json["name"]) == ("Orthoptist", "Eye therapist")
     found = network_admin.get("/api/v1/practitioners?profession=Orthoptist")["items"]
