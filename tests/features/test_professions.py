@@ -130,6 +130,7 @@ def test_whether_it_needs_a_referral_is_known_at_once(
     ("details", "field"),
     [
         ({"name": "gp"}, "name"),
+        ({"name": "Diabeteseducator"}, "name"),
         ({"name": "General practitioner"}, "name"),
         ({"name": "Orthoptist", "other_names": "eye therapist, Physio"}, "other_names"),
     ],

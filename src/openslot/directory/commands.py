@@ -201,13 +201,21 @@ def change_profession(work: Work, profession_id: int, details: ProfessionDetails
 def _check_profession(session: Session, profession: Profession, details: ProfessionDetails) -> None:
     """Raise NameTaken if another profession has one of the names, so that files name only one."""
     lock(session, "professions")
-    others = [
-        other for other in queries.professions(session, inactive=True) if other is not profession
-    ]
+    taken = {
+        _joined(name)
+        for other in queries.professions(session, inactive=True)
+        if other is not profession
+        for name in other.names
+    }
     for field in ("name", "other_names"):
         for name in (getattr(details, field) or "").split(","):
-            if folded(name) in {folded(known) for other in others for known in other.names}:
+            if _joined(name) in taken:
                 raise NameTaken(f"Another profession is called {name.strip()}.", field=field)
+
+
+def _joined(name: str) -> str:
+    """Return a name without what files can write otherwise: case, spaces and hyphens."""
+    return folded(name).replace(" ", "")
 
 
 def usable_profession(session: Session, code: str) -> Profession:

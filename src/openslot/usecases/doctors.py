@@ -28,7 +28,7 @@ from openslot.schedules.rules import Place, check_hours
 from openslot.usecases.deactivation import deactivate_schedule
 
 MINUTES = 15
-GP = "GP"
+PROFESSION = "GP"
 """Length of an appointment with a doctor of this service."""
 
 
@@ -82,7 +82,7 @@ def doctor(session: Session, practitioner_id: int) -> Doctor:
 def open_doctor(work: Work, details: DoctorDetails, *, zone: str) -> Doctor:
     """Create a doctor; unknown locations become centres in the time zone ``zone``."""
     hours = check_hours(details.hours)
-    person = directory.create_practitioner(work, _person(details, GP))
+    person = directory.create_practitioner(work, _person(details, PROFESSION))
     for centre in _centres(work, details.locations, zone):
         _open(work, person.id, centre, hours)
     return doctor(work.session, person.id)
