@@ -42,7 +42,6 @@ SAME = {
     "admin_practitioners.new": "practitioners.create_practitioner",
     "admin_practitioners.deactivate": "practitioners.remove_practitioner",
     "admin_professions.edit": "professions.change_profession",
-    "admin_professions.listing": "professions.list_professions",
     "admin_professions.new": "professions.create_profession",
     "admin_professions.set_active": "professions.remove_profession",
     "admin_resources.back_into_use": "resources.delete_out_of_use",
