@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import factories
 import professions
-from importing import bring_in, write
+from importing import bring_in, problems_of, write
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden
@@ -242,6 +242,11 @@ def test_files_name_professions_by_every_name_that_is_active(
         lambda session: session.scalars(select(Practitioner.profession)).all()
     )
     assert list(found) == ["Orthoptist"] * 3
+    write(folder, {"p.csv": f"{header}\nlate@example.com,x,Chiropractor"})
+    [problem] = problems_of(sqlite_database, folder)
+    assert "Enter one of GP, Specialist" in problem
+    assert "Squint specialist" in problem
+    assert "Chiropractor" not in problem
 
 
 def test_the_migration_keeps_codes_and_names() -> None:
