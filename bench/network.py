@@ -31,7 +31,6 @@ from openslot.directory.models import (
     DirectoryVersion,
     Patient,
     Practitioner,
-    Profession,
 )
 from openslot.identity.keys import create_key
 from openslot.schedules.availability import span_between, tick_at
@@ -181,7 +180,7 @@ def _practitioner(chance: random.Random, network: Network, number: int) -> dict[
         "id": number,
         "diary_id": network.diary_of_practitioner(number),
         "name": _name(chance),
-        "profession": Profession.GP,
+        "profession": "GP",
         "languages": "",
         "either_place": False,
         "active": True,

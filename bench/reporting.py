@@ -18,7 +18,6 @@ import factories
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.ids import new_id
-from openslot.directory.models import Profession
 from openslot.migrations import run as migrations
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
@@ -55,7 +54,7 @@ def _schedule(session: Session, number: int) -> tuple[int, int]:
     if number < CENTRES:
         zone = ("Australia/Sydney", "Australia/Perth")[number % 2]
         factories.centre(session, f"Centre {number}", time_zone=zone, now=NOW)
-    profession = (Profession.GP, Profession.DENTIST)[number % 2]
+    profession = ("GP", "Dentist")[number % 2]
     person = factories.practitioner(session, f"Person {number}", profession, now=NOW)
     schedule = factories.schedule(session, number % CENTRES + 1, practitioner_id=person.id, now=NOW)
     return schedule.id, person.diary_id

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, delete, select
 
 from openslot.core.db import Database
+from openslot.directory.models import Profession
 from openslot.schema import metadata
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ def once(database: Database, what: Hashable, make: Callable[[], T]) -> T:
         return made
     beginning = _BEGINNINGS[where, what]
     with database.engine.begin() as connection:
+        connection.execute(delete(Profession))
         for table, rows in beginning.rows:
             connection.execute(table.insert(), rows)
     returned: T = deepcopy(beginning.returned)

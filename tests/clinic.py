@@ -22,7 +22,6 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.models import Profession
 from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.models import Account
 from working import work
@@ -95,7 +94,7 @@ def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:
     toby = factories.practitioner(
         session,
         "Toby Turner",
-        Profession.PHYSIOTHERAPIST,
+        "Physiotherapist",
         email="toby@example.org",
         account_id=account_id,
         now=NOW,

@@ -29,6 +29,7 @@ import psycopg
 import pymysql
 from sqlalchemy import Engine, MetaData, event
 
+import professions
 from openslot.core.db import Database
 
 STARTS_WITHIN = 60.0
@@ -456,6 +457,7 @@ def empty(engine: Engine, metadata: MetaData) -> None:
                 if key.column.table is table:  # MariaDB minds in which order its rows go
                     connection.execute(table.update().values({key.parent.name: None}))
             connection.execute(table.delete())
+        professions.add_built_in(connection)
 
 
 @dataclass

@@ -33,7 +33,6 @@ from openslot.directory.models import (
     Department,
     Patient,
     Practitioner,
-    Profession,
     Service,
 )
 from openslot.identity.commands import NewAccount, create_account
@@ -175,7 +174,7 @@ def staff(
 def practitioner(
     session: Session,
     name: str = "Samuel Jackson",
-    profession: str = Profession.GP,
+    profession: str = "GP",
     *,
     account_id: UUID | None = None,
     now: datetime = NOW,

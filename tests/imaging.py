@@ -14,7 +14,7 @@ from openslot.booking.models import Appointment
 from openslot.booking.slots import slots
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession, Room, RoomKind
+from openslot.directory.models import Practitioner, Room, RoomKind
 from openslot.resources.commands import (
     GroupDetails,
     NeedDetails,
@@ -70,7 +70,7 @@ def build_imaging(database: Database, *, patients: int = 4, machines: int = 2) -
 
 def _build(session: Session, town: Town, count: int) -> Imaging:
     def radiographer(name: str, hours: tuple[Weekly, ...]) -> int:
-        person = factories.practitioner(session, name, Profession.RADIOGRAPHER).id
+        person = factories.practitioner(session, name, "Radiographer").id
         factories.schedule(session, town.hospital, practitioner_id=person, hours=hours)
         return person
 
@@ -91,7 +91,7 @@ def _build(session: Session, town: Town, count: int) -> Imaging:
     for schedule in (town.gp_at_hospital, town.physio_at_hospital):
         factories.offer(session, schedule, talk, ultrasound)
     need(session, ultrasound.id, group=group.id)
-    need(session, ultrasound.id, group=group.id, profession=Profession.RADIOGRAPHER)
+    need(session, ultrasound.id, group=group.id, profession="Radiographer")
     return Imaging(town, ultrasound.id, (machines[0], machines[-1]), group.id, all_day, mornings)
 
 

@@ -11,7 +11,6 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
-from openslot.directory.models import Profession
 from openslot.referrals import commands as referrals
 from openslot.referrals.details import ReferralDetails
 from openslot.referrals.models import Referral
@@ -117,9 +116,7 @@ class Dentists:
 
 
 def _another(session: Session, centre: int) -> tuple[int, int]:
-    person = factories.practitioner(
-        session, "Nina Simone", Profession.SPECIALIST, expertise=AREA.lower()
-    )
+    person = factories.practitioner(session, "Nina Simone", "Specialist", expertise=AREA.lower())
     return person.id, factories.schedule(session, centre, practitioner_id=person.id).id
 
 

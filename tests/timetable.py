@@ -16,7 +16,6 @@ from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails
-from openslot.directory.models import Profession
 from openslot.schedules.availability import Weekly
 from working import work
 
@@ -54,7 +53,7 @@ def _fill(session: Session, world: World) -> Timetable:
 
     gp = factories.practitioner(session, "Noor Aziz", now=now).id
     dental = factories.practitioner(
-        session, "Amy Winehouse", Profession.SPECIALIST, expertise="Dental", now=now
+        session, "Amy Winehouse", "Specialist", expertise="Dental", now=now
     ).id
     carer = Actor(role=Role.PATIENT, patient_id=world.patients["owner"])
     details = DependentDetails(name="Tama Owner", born=date(2015, 4, 2))

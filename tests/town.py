@@ -12,7 +12,6 @@ from factories import MONDAY_9
 from openslot.booking.commands import BookingRequest
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
-from openslot.directory.models import Profession
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,9 @@ def _build(session: Session, patients: int) -> Town:
     hospital = factories.centre(session, "Prince of Wales Hospital").id
     clinic = factories.centre(session, "UNSW Health Service", suburb="Kensington").id
     gp = factories.practitioner(session, "Samuel Jackson", either_place=True).id
-    physio = factories.practitioner(session, "Ian Baker", Profession.PHYSIOTHERAPIST).id
+    physio = factories.practitioner(session, "Ian Baker", "Physiotherapist").id
     specialist = factories.practitioner(
-        session, "Amy Winehouse", Profession.SPECIALIST, expertise="Dental"
+        session, "Amy Winehouse", "Specialist", expertise="Dental"
     ).id
     department = factories.department(session, hospital, "Radiology").id
     scan = factories.service(session, department, "CT").id

@@ -33,7 +33,8 @@ BOUND = {
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
         directory.queries.departments_of_all directory.queries.figures directory.queries.listed
-        directory.queries.practitioner directory.queries.practitioners directory.queries.service
+        directory.queries.practitioner directory.queries.practitioners directory.queries.profession
+        directory.queries.profession_called directory.queries.professions directory.queries.service
         directory.queries.services directory.queries.services_by_id
         directory.queries.services_for_practitioners directory.queries.services_where
         directory.queries.version feedback.queries.averages

@@ -2,7 +2,7 @@
 ask at once is let in, on every engine."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,19 +14,23 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 import factories
+from engines import engine_names
 from entrypoints.programs import Program, with_key
 from factories import NOW
 from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
+from openslot.directory import commands as directory
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails
 from openslot.directory.models import Dependent, Patient
+from openslot.directory.queries import profession_called
 from openslot.feedback import commands as feedback
 from openslot.feedback import rules
 from openslot.feedback.models import Favourite
 from openslot.feedback.queries import FavouriteKind
-from racing import race
+from openslot.usecases import deactivation
+from racing import barrier, race
 from serving import app_on
 from town import Town, build_town
 from working import work
@@ -93,6 +97,51 @@ def test_no_two_dependents_come_to_bear_one_name(database: Database, town: Town)
         return "renamed"
 
     assert Counter(race(RACERS, rename)) == {"renamed": 1, "dependent-known": RACERS - 1}
+
+
+def use_or_deactivate(database: Database, number: int) -> str:
+    """What became of a practitioner with a profession, or of deactivating it."""
+    try:
+        if number % 2:
+            database.run(lambda session: factories.practitioner(session, "Ola", "Osteopath").id)
+        else:
+            database.run(deactivate_osteopaths)
+    except DomainError as error:
+        return error.code
+    return "had" if number % 2 else "deactivated"
+
+
+def deactivate_osteopaths(session: Session) -> None:
+    row = profession_called(session, "Osteopath")
+    deactivation.deactivate_profession(work(session), row.id, active=False)
+
+
+def test_nobody_has_a_profession_that_is_deactivated_meanwhile(database: Database) -> None:
+    outcomes = set(race(RACERS, lambda number: use_or_deactivate(database, number)))
+    assert outcomes in ({"had", "profession-in-use"}, {"deactivated", "profession-inactive"})
+
+
+@pytest.mark.parametrize(
+    "engine_name", [name for name in engine_names() if name == "mariadb"], indirect=True
+)
+def test_without_the_lock_somebody_would_have_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the others, two changes of the directory at once are never made both."""
+    looked = barrier(2)
+
+    def waiting(act: Callable[..., Any]) -> Callable[..., Any]:
+        def wait(*given: Any, **more: Any) -> Any:
+            looked.wait()
+            return act(*given, **more)
+
+        return wait
+
+    monkeypatch.setattr(directory, "lock_profession", lambda *_: None)
+    monkeypatch.setattr(directory, "check_expertise", waiting(directory.check_expertise))
+    monkeypatch.setattr(directory, "set_active", waiting(directory.set_active))
+    outcomes = race(2, lambda number: use_or_deactivate(database, number))
+    assert outcomes == ["deactivated", "had"]
 
 
 def test_of_equal_patients_one_is_registered(app: Flask, database: Database) -> None:

@@ -23,6 +23,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, MetaData, Uuid, event, inspect, select, text
 
 import engines
+import professions
 from factories import NOW
 from openslot.booking import check
 from openslot.core.db import Database, Instant, make_engine
@@ -310,6 +311,36 @@ def test_schedules_keep_their_starts(blank_engine: Engine) -> None:
     run.downgrade(blank_engine, "0018")
     with blank_engine.connect() as connection:
         assert list(connection.scalars(text("SELECT schedule_id FROM opening_hours"))) == [1]
+
+
+def test_practitioners_keep_their_professions(blank_engine: Engine) -> None:
+    run.upgrade(blank_engine, "0027")
+    had = {1: "GP", 2: "Specialist", 3: "Herbalist"}
+    with blank_engine.begin() as connection:
+        writer = _Writer(connection)
+        writer.add("diary", id=9, kind="centre")
+        writer.add("centre", id=1, diary_id=9, name="Hall", time_zone="Australia/Sydney")
+        for key, profession in had.items():
+            writer.add("diary", id=key, kind="practitioner")
+            writer.add("practitioner", id=key, diary_id=key, account_id=None, profession=profession)
+        writer.add("service", id=1, diary_id=None, department_id=None, centre_id=1, name="Scan")
+        one_kind = {"room_id": None, "group_id": None, "group_name": None}
+        writer.add("service_need", id=1, service_id=1, **one_kind, profession="Radiographer")
+
+    def kept(query: str) -> list[Any]:
+        with blank_engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+    people = "SELECT id, profession FROM practitioner ORDER BY id"
+    for _ in range(2):
+        run.upgrade(blank_engine)
+        assert kept(people) == list(had.items())
+        assert kept("SELECT profession FROM service_need") == [("Radiographer",)]
+        rows = kept("SELECT code, name FROM profession ORDER BY position, id")
+        codes = [*professions.CODES, "Herbalist"]
+        assert rows == [(code, code) for code in codes]
+        run.downgrade(blank_engine, "0027")
+        assert kept(people) == list(had.items())
 
 
 # Killed half-way, and several at once

@@ -32,6 +32,7 @@ from openslot.directory import dependents, registration
 from openslot.directory.commands import actor_of
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
+from openslot.directory.queries import profession_called
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.web import context, desk_links, hand_over
@@ -83,6 +84,7 @@ def _furnish(session: Session, world: World, now: datetime) -> Parts:
             "schedule_id": world.schedules["owner"],
             "practitioner_id": world.practitioners["owner"],
             "doctor_id": world.practitioners["owner"],
+            "profession_id": profession_called(session, "GP").id,
             "subject_id": world.practitioners["owner"],
             "patient_id": world.patients["owner"],
             "appointment_id": world.appointments["owner"],

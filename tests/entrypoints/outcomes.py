@@ -101,6 +101,12 @@ POST admin_practitioners.new                  401 403 403 403 403 403 422   -
 GET admin_practitioners.deactivate            401 403 403 403 403 403 403 200
 POST admin_practitioners.deactivate           401 403 403 403 403 403 403   -
 GET admin_practitioners.show                  401 403 403 403 403 403 403 200
+GET admin_professions.edit                    401 403 403 403 403 403 403 200
+POST admin_professions.edit                   401 403 403 403 403 403 403   -
+GET admin_professions.listing                 401 403 403 403 403 403 403 200
+GET admin_professions.new                     401 403 403 403 403 403 403 200
+POST admin_professions.new                    401 403 403 403 403 403 403   -
+POST admin_professions.set_active             401 403 403 403 403 403 403   -
 GET admin_offered.deactivate                  401 403 403 403 403 403 404 404
 POST admin_offered.deactivate                 401 403 403 403 403 403 404   -
 GET admin_offered.edit                        401 403 403 403 403 403 404 404
@@ -236,6 +242,11 @@ POST api_practitioners.create_practitioner    401 403 403 403 403 403 201   -
 GET api_practitioners.get_practitioner        401 200 200 200 200 200 200 200
 GET api_practitioners.list_practitioners      401 200 200 200 200 200 200 200
 DELETE api_practitioners.remove_practitioner  401 403 403 403 403 403 403   -
+PATCH api_professions.change_profession       401 403 403 403 403 403 403   -
+POST api_professions.create_profession        401 403 403 403 403 403 403   -
+GET api_professions.get_profession            401 200 200 200 200 200 200 200
+GET api_professions.list_professions          401 200 200 200 200 200 200 200
+DELETE api_professions.remove_profession      401 403 403 403 403 403 403   -
 POST api_records.correct_entry                401 404 404 404 404 404 404   -
 POST api_records.create_note                  401 404 404 404 404 404 404   -
 POST api_records.create_prescription          401 404 404 404 404 404 404   -

@@ -17,7 +17,7 @@ from entrypoints.world import World
 from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Practitioner
 from openslot.entrypoints.rules import Rule
 from openslot.identity.scopes import SCOPES
 from openslot.schedules.availability import Weekly
@@ -54,7 +54,7 @@ def served(app: Flask, network: Database, world: World, tmp_path: Path) -> Itera
 def _prepare(session: Session, world: World) -> None:
     gps = [world.practitioners[who] for who in HOURS if who != "owner"]
     rows = update(Practitioner).where(Practitioner.id.in_(gps))
-    session.execute(rows.values(profession=Profession.GP))
+    session.execute(rows.values(profession="GP"))
     for who, (opens, closes) in HOURS.items():
         hours = [Weekly(day, opens * 60, closes * 60) for day in range(7)]
         set_hours(work(session, SYSTEM, clock.now()), world.schedules[who], hours)

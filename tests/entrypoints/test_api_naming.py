@@ -14,7 +14,7 @@ import openslot
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Practitioner
 from openslot.entrypoints.api.naming import SAID_AS, named, names_of
 from openslot.entrypoints.api.operations import Operation
 
@@ -154,7 +154,7 @@ def test_the_fields_to_blame_are_those_that_were_sent(
     app: Flask, network: Database, world: World, case: str
 ) -> None:
     own = Practitioner.id == world.practitioners["owner"]
-    gp = update(Practitioner).where(own).values(profession=Profession.GP)
+    gp = update(Practitioner).where(own).values(profession="GP")
     network.run(lambda session: session.execute(gp))
     person, path, body, fields = CASES[case]
     there = path.format(patient=world.patients["owner"], centre=world.centres["own"])

@@ -25,6 +25,7 @@ from openslot.directory.details import (
     DependentDetails,
     PatientDetails,
     PractitionerDetails,
+    ProfessionDetails,
     ServiceDetails,
     StaffOwnDetails,
 )
@@ -170,6 +171,7 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
     expected["ServiceChange"] |= {"needs", "questions"}
     expected["ResourceChange"] = set(RoomDetails.model_fields)
     expected["GroupChange"] = set(GroupDetails.model_fields)
+    expected["ProfessionChange"] = set(ProfessionDetails.model_fields)
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours", "services"}
     assert changes == expected
     # FHIR writes nothing of the directory; who a letter or an appointment is about stays as it is.

@@ -137,6 +137,8 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
         "api_departments.change_service": {"name": "Mine"},
         "api_practitioners.create_practitioner": {"name": "Mine", "profession": "GP"},
         "api_practitioners.change_practitioner": {"phone": "02 9999 9999"},
+        "api_professions.create_profession": {"name": "Mine"},
+        "api_professions.change_profession": {"may_refer": False},
         "api_schedules.create_schedule": {
             "centre": parts["centre_id"],
             "hours": [],

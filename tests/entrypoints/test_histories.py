@@ -25,7 +25,7 @@ from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.directory.models import Dependent, Patient, Practitioner, Profession
+from openslot.directory.models import Dependent, Patient, Practitioner
 from openslot.entrypoints.web import records
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 
@@ -242,7 +242,7 @@ def test_a_gp_can_refer_from_here(
     doctor: Client, network: Database, world: World, page: str
 ) -> None:
     assert "referrals/new" not in doctor.get(page).text
-    factories.change(network, Practitioner, world.practitioners["owner"], profession=Profession.GP)
+    factories.change(network, Practitioner, world.practitioners["owner"], profession="GP")
     assert f"{page}/referrals/new" in doctor.get(page).text
 
 

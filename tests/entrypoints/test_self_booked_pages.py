@@ -17,7 +17,7 @@ from openslot.booking.models import Appointment
 from openslot.core import audit, clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Practitioner
 from openslot.entrypoints.worker.main import handle_next
 from openslot.records.models import Entry, EntryKind
 
@@ -31,7 +31,7 @@ def patient(world: World, network: Database) -> str:
     """A patient with a note, whom the stranger, a GP, has never treated; the id."""
 
     def prepare(session: Session) -> None:
-        session.get_one(Practitioner, world.practitioners["stranger"]).profession = Profession.GP
+        session.get_one(Practitioner, world.practitioners["stranger"]).profession = "GP"
         session.add(
             Entry(
                 patient_id=world.patients["owner"],

@@ -19,7 +19,7 @@ from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory import queries
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Practitioner
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
 from working import work
@@ -134,7 +134,7 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
     person = factories.practitioner(
         session,
         account.name,
-        Profession.PHYSIOTHERAPIST,
+        "Physiotherapist",
         account_id=account.id,
         languages="English, Hindi",
         email=f"{key}@example.org",
@@ -179,9 +179,9 @@ def give_professions(
     expertise: str = "Dental",
 ) -> None:
     """Make the practitioner ``owner`` a GP, and others specialists."""
-    session.get_one(Practitioner, world.practitioners["owner"]).profession = Profession.GP
+    session.get_one(Practitioner, world.practitioners["owner"]).profession = "GP"
     for who in specialists:
         specialist = session.get_one(Practitioner, world.practitioners[who])
-        specialist.profession, specialist.expertise = Profession.SPECIALIST, expertise
+        specialist.profession, specialist.expertise = "Specialist", expertise
     for who in ("owner", *specialists):
         queries.mark_changed(session, "practitioner", world.practitioners[who])

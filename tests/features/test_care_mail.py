@@ -23,7 +23,7 @@ from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.department_requests import events as requests
 from openslot.department_requests.models import Kept, ServiceRequest
-from openslot.directory.models import Department, Dependent, Patient, Profession, StaffMember
+from openslot.directory.models import Department, Dependent, Patient, StaffMember
 from openslot.identity.models import Account
 from openslot.notifications.models import Preference
 from openslot.records import events as records
@@ -127,7 +127,7 @@ def specialist(sqlite_database: Database) -> int:
             factories.practitioner(
                 session,
                 "Amy Winehouse",
-                Profession.SPECIALIST,
+                "Specialist",
                 expertise="Oncology",
                 email="amy@example.org",
                 now=NOW,

@@ -19,7 +19,7 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.details import ServiceDetails
-from openslot.directory.models import Profession, Service
+from openslot.directory.models import Service
 from openslot.resources import commands as resources
 from openslot.resources.commands import NeedDetails, change_service
 from openslot.resources.errors import NeedsOfSession
@@ -497,7 +497,7 @@ def test_merging_a_duplicate_moves_its_place_to_the_patient(
 def test_what_several_share_needs_nobody_and_nothing_besides_its_schedule(
     sqlite_database: Database, classes: Classes
 ) -> None:
-    need = NeedDetails(profession=Profession.RADIOGRAPHER)
+    need = NeedDetails(profession="Radiographer")
     two_places = ServiceDetails(name="Single", places=2)
 
     def act(session: Session, service_id: int) -> None:

@@ -17,7 +17,7 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails
-from openslot.directory.models import Patient, Practitioner, Profession
+from openslot.directory.models import Patient, Practitioner
 from openslot.records import commands
 from openslot.records.access import Access, Facts, decide, may_read, open_history, open_to, readable
 from openslot.records.details import EmergencyDetails, NoteDetails
@@ -88,7 +88,7 @@ class Network:
         made = database.run(
             lambda session: [
                 _another(session, self.town, one)
-                for one in (Profession.RADIOGRAPHER, Profession.GP, Profession.PHYSIOTHERAPIST)
+                for one in ("Radiographer", "GP", "Physiotherapist")
             ]
         )
         (self.radiographer, self.imaging), (self.other_gp, self.surgery), (self.stranger, _) = made
@@ -132,7 +132,7 @@ class Network:
         return sorted(one.entry.text for one in found)
 
 
-def _another(session: Session, town: Town, profession: Profession) -> tuple[Actor, int]:
+def _another(session: Session, town: Town, profession: str) -> tuple[Actor, int]:
     person = factories.practitioner(session, f"Another {profession}", profession)
     schedule = factories.schedule(session, town.clinic, practitioner_id=person.id)
     return Actor(role=Role.PRACTITIONER, practitioner_id=person.id), schedule.id

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import professions
 from importing import MEDISOFT, bring_in, counts, problems_of, write
 from openslot.core.db import Database
-from openslot.directory.models import Centre, Patient, Practitioner, Profession
+from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.identity.passwords import is_right
 from openslot.importers.outcome import Effect
@@ -333,7 +334,7 @@ BAD_ROWS = [
         PROVIDERS,
         "gil@example.com,x,Wizard",
         "provider_type",
-        f"Enter one of {', '.join(Profession)}.",
+        f"Enter one of {', '.join(professions.CODES)}.",
     ),
     (
         "a specialist has an expertise",

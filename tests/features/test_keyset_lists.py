@@ -11,7 +11,6 @@ from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.department_requests import queries as requests
 from openslot.directory import queries as directory
-from openslot.directory.models import Profession
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import AbsenceKind
 from openslot.waiting_list import search
@@ -50,7 +49,7 @@ def test_who_waits(database: Database) -> None:
     town = build_town(database)
     made = {
         wait(database, town).id,
-        wait(database, town, schedule_id=None, profession=Profession.GP).id,
+        wait(database, town, schedule_id=None, profession="GP").id,
         wait(database, town, schedule_id=None, practitioner_id=town.gp).id,
     }
     found = pages(

@@ -18,7 +18,6 @@ from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.work import Work
-from openslot.directory.models import Profession
 from openslot.schedules.availability import Window
 from openslot.schedules.commands import ScheduleDetails, change_schedule
 from openslot.schedules.errors import BadRule
@@ -166,9 +165,7 @@ def test_a_preview_knows_holidays_hours_and_its_own_days(
 ) -> None:
     def set_up(session: Session) -> int:
         centre = factories.centre(session, "Royal", holiday_region="AU-NSW")
-        specialist = factories.practitioner(
-            session, "Ida Ray", Profession.SPECIALIST, expertise="Skin"
-        )
+        specialist = factories.practitioner(session, "Ida Ray", "Specialist", expertise="Skin")
         return factories.schedule(session, centre.id, practitioner_id=specialist.id).id
 
     schedule = sqlite_database.run(set_up)

@@ -42,7 +42,6 @@ from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.core.work import Work
-from openslot.directory.models import Profession
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
@@ -101,7 +100,7 @@ class Bookings(RuleBasedStateMachine):
         town, unit = self.town, self._work(session, SYSTEM)
         rooms = [create_room(unit, town.hospital, RoomDetails(name=name)) for name in ROOMS]
         self.room_names = {room.diary_id: room.name for room in rooms}
-        midwife = factories.practitioner(session, "Ina May", Profession.NURSE)
+        midwife = factories.practitioner(session, "Ina May", "Nurse")
         schedule = factories.schedule(
             session, town.hospital, practitioner_id=midwife.id, step_minutes=30
         ).id
@@ -112,7 +111,7 @@ class Bookings(RuleBasedStateMachine):
         scan = factories.offered_service(session, town.hospital, "Scan")
         group = GroupDetails(name="Rooms", resources=tuple(room.id for room in rooms))
         rooms_id = create_group(unit, town.hospital, group).id
-        need(session, scan.id, rooms_id, profession=Profession.PHYSIOTHERAPIST)
+        need(session, scan.id, rooms_id, profession="Physiotherapist")
         factories.offer(session, schedule, talk, lesson, scan)
         there = partial(Offer, schedule, midwife.id, town.hospital)
         return [

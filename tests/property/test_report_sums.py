@@ -24,7 +24,7 @@ FIRST = datetime(2026, 3, 20, tzinfo=UTC)
 
 offers = st.lists(
     st.builds(
-        lambda centre, kind, zone: Offer(centre, f"Centre {centre}", kind, zone),
+        lambda centre, kind, zone: Offer(centre, f"Centre {centre}", kind, kind, zone),
         st.integers(1, 3),
         st.sampled_from(["GP", "Dentist", "services"]),
         st.sampled_from(ZONES),

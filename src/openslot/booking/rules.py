@@ -44,7 +44,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.errors import Forbidden, Invalid, Malformed
 from openslot.directory.details import is_length
-from openslot.directory.models import BookableBy, Profession, Service
+from openslot.directory.models import BookableBy, Service
 from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
     Span,
@@ -332,9 +332,9 @@ def check_booker(
 
 
 def needs_referral(place: Place) -> bool:
-    """Whether patients reach this place only with a referral: specialists, and services that say
-    so."""
-    return place.profession == Profession.SPECIALIST or place.bookable_by is BookableBy.REFERRAL
+    """Whether patients reach this place only with a referral: by the profession, as with
+    specialists, or by the service."""
+    return place.by_referral or place.bookable_by is BookableBy.REFERRAL
 
 
 def check_authorisation(

@@ -23,7 +23,7 @@ from openslot.demo.desk import DESK, plan_desk, settle_desk
 from openslot.demo.network import Invented
 from openslot.demo.plan import Plan, Planned
 from openslot.directory import queries as directory
-from openslot.directory.models import Centre, Patient, Profession
+from openslot.directory.models import Centre, Patient
 from openslot.feedback.models import Rating
 from openslot.identity import queries as identities
 from openslot.importers.progress import Progress
@@ -101,9 +101,7 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
 def _write_series(work: Work, places: Sequence[Place], patient: Patient) -> None:
     """Book some weeks of physiotherapy for the patient, at times that are free."""
     place = next(
-        place
-        for place in places
-        if place.profession == Profession.PHYSIOTHERAPIST and place.zone == SYDNEY
+        place for place in places if place.profession == "Physiotherapist" and place.zone == SYDNEY
     )
     whom = for_whom(work, patient.id)
     earliest = slots(
@@ -258,7 +256,7 @@ def _write(work: Work, appointment: Planned, rng: Random) -> Appointment:
     )
     priority = _priority(appointment, rng)
     # Booking a specialist needs a referral, so these appointments are imported like past ones.
-    needs_referral = appointment.place.profession == Profession.SPECIALIST
+    needs_referral = appointment.place.profession == "Specialist"
     if appointment.status is Status.BOOKED and not needs_referral:
         booking_request = BookingRequest(
             appointment.place.schedule_id,

@@ -24,7 +24,7 @@ from openslot.department_requests.events import Topic
 from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory import commands as directory
 from openslot.directory.details import PatientDetails
-from openslot.directory.models import Dependent, Patient, Profession
+from openslot.directory.models import Dependent, Patient
 from openslot.feedback.models import Favourite
 from openslot.identity.models import Account
 from openslot.records.models import Entry, EntryKind
@@ -100,7 +100,7 @@ def _record(scene: Scene, planned: Planned, appointment: Appointment) -> None:
         planned, appointment, EntryKind.NOTE, scene.rng.choice(scene.care.notes[profession])
     )
     scene.work.session.add(note)
-    if profession == Profession.GP and scene.rng.random() < MEDICATED:
+    if profession == "GP" and scene.rng.random() < MEDICATED:
         medication, dose, how = scene.rng.choice(scene.care.medications)
         entry = _entry(planned, appointment, EntryKind.PRESCRIPTION, how)
         entry.medication, entry.dose = medication, dose
@@ -126,11 +126,11 @@ def _write_referrals(scene: Scene, patient: Patient) -> None:
         {
             place.practitioner_id
             for place in scene.places
-            if place.profession == Profession.GP and place.practitioner_id
+            if place.profession == "GP" and place.practitioner_id
         }
     )
     for planned, appointment in scene.appointments:
-        if planned.place.profession != Profession.SPECIALIST or appointment.patient_id is None:
+        if planned.place.profession != "Specialist" or appointment.patient_id is None:
             continue
         sent = appointment.created_at - timedelta(days=scene.rng.randint(1, 20))
         referral = _referral(scene, appointment.patient_id, scene.rng.choice(gps), sent)

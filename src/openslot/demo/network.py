@@ -14,6 +14,7 @@ from openslot.directory.details import (
     CentreDetails,
     DepartmentDetails,
     PractitionerDetails,
+    ProfessionDetails,
     ServiceDetails,
 )
 from openslot.directory.models import (
@@ -21,7 +22,6 @@ from openslot.directory.models import (
     Centre,
     CentreType,
     Mode,
-    Profession,
     RoomKind,
     Service,
 )
@@ -87,7 +87,7 @@ class InventedPractitioner(Part):
     """A practitioner; ``places`` are the names of a pattern of hours by centre."""
 
     name: str
-    profession: Profession
+    profession: str
     languages: str
     places: Mapping[str, str]
     about: str
@@ -103,7 +103,7 @@ class InventedService(Part):
     is as long as their slots. Times ``before`` and ``after`` are preparation and clean-up."""
 
     name: str
-    profession: Profession
+    profession: str
     minutes: int | None = None
     before: int = 0
     after: int = 0
@@ -129,6 +129,7 @@ class Invented(Part):
     """The whole file; ``spots`` are the latitude and longitude of suburbs, ``open_services`` what
     patients book, and ``reasons`` those of appointments, by profession or "service"."""
 
+    professions: tuple[ProfessionDetails, ...]
     spots: Mapping[str, tuple[float, float]]
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]
@@ -157,9 +158,12 @@ def open_account(work: Work, email: str, name: str, role: Role, password_hash: s
 
 
 def write_network(work: Work, invented: Invented, password_hash: str) -> None:
-    """Write centres with departments, then practitioners with accounts and schedules."""
+    """Write the professions that are added, centres with departments, then practitioners with
+    accounts and schedules."""
+    for profession in invented.professions:
+        directory.create_profession(work, profession)
     centres = {centre.name: _write_centre(work, centre) for centre in invented.centres}
-    offered: dict[Profession, list[Offering]] = {}
+    offered: dict[str, list[Offering]] = {}
     for invented_service in invented.services:
         service = _write_service(work, invented_service)
         offering = Offering(service_id=service.id, minutes=invented_service.minutes)
@@ -270,7 +274,7 @@ def _write_department(
             hours=USUAL_HOURS,
         )
         needs = [
-            groups.get(one) or NeedDetails(profession=Profession(one))
+            groups.get(one) or NeedDetails(profession=one)
             for one in invented_department.needs.get(name, ())
         ]
         if needs:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.changes import set_values
-from openslot.core.folding import is_text
+from openslot.core.folding import folded, is_text
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
 from openslot.core.work import Work
@@ -18,6 +18,7 @@ from openslot.directory.details import (
     DepartmentDetails,
     PatientDetails,
     PractitionerDetails,
+    ProfessionDetails,
     ServiceDetails,
     SignUp,
 )
@@ -29,13 +30,19 @@ from openslot.directory.editing import (
     editor_of_practitioner,
     editor_of_service,
 )
-from openslot.directory.errors import BusinessNumberTaken, NameTaken, ReferralNamesPractitioner
+from openslot.directory.errors import (
+    BusinessNumberTaken,
+    NameTaken,
+    ProfessionInactive,
+    ReferralNamesPractitioner,
+)
 from openslot.directory.models import (
     BookableBy,
     Centre,
     Department,
     Patient,
     Practitioner,
+    Profession,
     Service,
     StaffMember,
 )
@@ -52,8 +59,8 @@ from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
 
-Listed = Centre | Department | Service | Practitioner
-Entity = TypeVar("Entity", Centre, Department, Service, Practitioner)
+Listed = Centre | Department | Service | Profession | Practitioner
+Entity = TypeVar("Entity", Centre, Department, Service, Profession, Practitioner)
 
 
 def actor_of(session: Session, account: Account, address: str | None) -> Actor:
@@ -173,15 +180,70 @@ def _check_service(session: Session, service: Service, details: ServiceDetails) 
             raise NameTaken(field="name")
 
 
+def create_profession(work: Work, details: ProfessionDetails) -> Profession:
+    """Create a profession, whose first name is its code for good; network administrators only."""
+    may_run_network(work.actor)
+    profession = Profession(code=details.name, active=True, **details.model_dump())
+    _check_profession(work.session, profession, details)
+    return _add(work, profession)
+
+
+def change_profession(work: Work, profession_id: int, details: ProfessionDetails) -> Profession:
+    """Replace the details of a profession; network administrators only. Its code stays, and so do
+    appointments and referrals that there are."""
+    may_run_network(work.actor)
+    profession = queries.profession(work.session, profession_id, inactive=True)
+    _check_profession(work.session, profession, details)
+    queries.mark_practitioners(work, profession.code)
+    return _change(work, profession, details.model_dump())
+
+
+def _check_profession(session: Session, profession: Profession, details: ProfessionDetails) -> None:
+    """Raise NameTaken if another profession has one of the names, so that files name only one."""
+    lock(session, "professions")
+    taken = {
+        _joined(name)
+        for other in queries.professions(session, inactive=True)
+        if other is not profession
+        for name in other.names
+    }
+    for field in ("name", "other_names"):
+        for name in (getattr(details, field) or "").split(","):
+            if _joined(name) in taken:
+                raise NameTaken(f"Another profession is called {name.strip()}.", field=field)
+
+
+def _joined(name: str) -> str:
+    """Return a name without what files can write otherwise: case, spaces and hyphens."""
+    return folded(name).replace(" ", "")
+
+
+def usable_profession(session: Session, code: str) -> Profession:
+    """Return a profession, which nobody deactivates until the end of the transaction. Raises
+    ProfessionUnknown and ProfessionInactive."""
+    lock_profession(session, code)
+    profession = queries.profession_called(session, code)
+    if not profession.active:
+        raise ProfessionInactive(field="profession", profession=profession.name)
+    return profession
+
+
+def lock_profession(session: Session, code: str) -> None:
+    """Take the lock under which a profession comes into use, or is deactivated."""
+    lock(session, f"profession {code}")
+
+
 def create_practitioner(
     work: Work, details: PractitionerDetails, *, account_id: UUID | None = None
 ) -> Practitioner:
     """Create a practitioner; administrators of the network or of a centre only."""
     if not work.actor.is_a(Role.CENTRE_ADMIN):
         may_run_network(work.actor)
-    check_expertise(details.profession, details.expertise)
+    profession = usable_profession(work.session, details.profession)
+    check_expertise(needs_referral=profession.needs_referral, expertise=details.expertise)
     practitioner = Practitioner(
         diary_id=queries.new_diary(work.session, "practitioner"),
+        profession_row=profession,
         account_id=account_id,
         active=True,
         **_practitioner_values(details),
@@ -199,10 +261,26 @@ def change_practitioner(
     practitioner = queries.practitioner(work.session, practitioner_id, inactive=True)
     editor = editor_of_practitioner(work.actor, practitioner_id, centre_ids)
     check_changes(PractitionerDetails, editor, practitioner, details)
-    check_expertise(details.profession, details.expertise)
+    profession = _profession_of(work.session, practitioner, details)
     if practitioner.account_id is not None and practitioner.name != details.name:
         identity.change_account(work, practitioner.account_id, name=details.name)
-    return _change(work, practitioner, _practitioner_values(details))
+    _change(work, practitioner, _practitioner_values(details))
+    practitioner.profession_row = profession
+    return practitioner
+
+
+def _profession_of(
+    session: Session, practitioner: Practitioner, details: PractitionerDetails
+) -> Profession:
+    """Return the new or the present profession, after a check of the area of expertise if one of
+    the two changes."""
+    is_other = practitioner.profession != details.profession
+    profession = (
+        usable_profession(session, details.profession) if is_other else practitioner.profession_row
+    )
+    if is_other or practitioner.expertise != details.expertise:
+        check_expertise(needs_referral=profession.needs_referral, expertise=details.expertise)
+    return profession
 
 
 def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:

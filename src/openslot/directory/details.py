@@ -1,4 +1,5 @@
-"""The details of centres, departments, services, practitioners and patients, as entered."""
+"""The details of centres, departments, services, professions, practitioners and patients, as
+entered."""
 
 from typing import Annotated, Self
 
@@ -20,13 +21,17 @@ from openslot.core.fields import (
     OptionalText,
     OptionalWebAddress,
     OptionalZone,
+    Prose,
+    ShortLine,
     ZoneName,
     refuse,
 )
-from openslot.directory.models import BookableBy, CentreType, Mode, Profession
+from openslot.directory.models import BookableBy, CentreType, Mode
 
 OptionalBirth = Annotated[Birth | None, Blank]
 Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
+OptionalWords = Annotated[str | None, Prose(500, optional=True)]
+ProfessionCode = Annotated[ShortLine, Field(description="The code of a profession.")]
 Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
 
 
@@ -103,11 +108,39 @@ class ServiceDetails(Details):
         return self
 
 
+class ProfessionDetails(Details):
+    """A profession; ``other_names`` in files are separated by commas.
+
+    Codes of HL7 (service-type) and SNOMED CT go with what these call them.
+    """
+
+    name: ShortLine
+    position: Annotated[int, Field(ge=0, le=999, description="Lists begin with the lowest.")] = 100
+    needs_referral: bool = False
+    may_refer: bool = False
+    other_names: OptionalWords = None
+    search_words: OptionalWords = None
+    hl7_code: OptionalShortLine = None
+    hl7_display: OptionalLine = None
+    snomed_code: OptionalShortLine = None
+    snomed_display: OptionalLine = None
+
+    @model_validator(mode="after")
+    def _can_be_written_anywhere(self) -> Self:
+        if set(self.name) & set(",:|"):
+            raise refuse("Enter a name without commas, colons and bars.")
+        if bool(self.hl7_code) != bool(self.hl7_display):
+            raise refuse("Enter the HL7 code with its name, or neither.")
+        if bool(self.snomed_code) != bool(self.snomed_display):
+            raise refuse("Enter the SNOMED CT code with its name, or neither.")
+        return self
+
+
 class PractitionerDetails(Details):
-    """A practitioner; a specialist has an area of expertise."""
+    """A practitioner, with an area of expertise if the profession needs a referral."""
 
     name: Name
-    profession: Profession
+    profession: ProfessionCode
     expertise: OptionalLine = None
     provider_number: OptionalNumber = None
     phone: OptionalPhone = None

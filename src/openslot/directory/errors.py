@@ -17,8 +17,24 @@ class BusinessNumberTaken(Conflict):
 class ExpertiseMissing(Invalid):
     """Enter the area of expertise of a specialist.
 
-    Raised also for a practitioner who is no specialist and has an area of expertise.
+    Of everybody whose profession needs a referral, since referrals name a person or an area.
     """
+
+
+class ProfessionUnknown(Invalid):
+    """There is no profession {profession} in this network."""
+
+
+class ProfessionInactive(Invalid):
+    """The profession {profession} is deactivated. Reactivate it first, or choose another one."""
+
+
+class ProfessionInUse(Conflict):
+    """Active practitioners with this profession: {count}. Give them another one first."""
+
+
+class ProfessionNeeded(Conflict):
+    """These services need somebody of this profession: {services}. Change what they need first."""
 
 
 class ReferralNamesPractitioner(Invalid):

@@ -1,4 +1,4 @@
-"""Centres, departments, services, rooms, practitioners, patients and staff."""
+"""Centres, departments, services, rooms, professions, practitioners, patients and staff."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -33,33 +33,6 @@ class CentreType(StrEnum):
     MEDICAL_CENTRE = "Medical centre"
     PHARMACY = "Pharmacy"
     LABORATORY = "Laboratory"
-
-
-class Profession(StrEnum):
-    """The profession of a practitioner; each has exactly one."""
-
-    GP = "GP"
-    SPECIALIST = "Specialist"
-    PHYSIOTHERAPIST = "Physiotherapist"
-    PATHOLOGIST = "Pathologist"
-    PHARMACIST = "Pharmacist"
-    RADIOGRAPHER = "Radiographer"
-    NURSE = "Nurse"
-    DENTIST = "Dentist"
-    PSYCHOLOGIST = "Psychologist"
-    DIETITIAN = "Dietitian"
-    AUDIOLOGIST = "Audiologist"
-    CHIROPRACTOR = "Chiropractor"
-    COUNSELLOR = "Counsellor"
-    DIABETES_EDUCATOR = "Diabetes educator"
-    EXERCISE_PHYSIOLOGIST = "Exercise physiologist"
-    MIDWIFE = "Midwife"
-    OCCUPATIONAL_THERAPIST = "Occupational therapist"
-    OPTOMETRIST = "Optometrist"
-    OSTEOPATH = "Osteopath"
-    PODIATRIST = "Podiatrist"
-    SOCIAL_WORKER = "Social worker"
-    SPEECH_PATHOLOGIST = "Speech pathologist"
 
 
 class BookableBy(StrEnum):
@@ -224,20 +197,60 @@ class Service(Base, Dated):
         return self.department
 
 
+class Profession(Base, Dated):
+    """The profession of practitioners; each of them has exactly one.
+
+    ``code`` is what programs and files call it, for good; ``name`` is what people read.
+    ``other_names`` are accepted in files, and ``search_words`` in searches. With
+    ``needs_referral``, patients book its practitioners with a referral only, and with
+    ``may_refer`` its practitioners write some. Lists are in order of ``position``.
+    """
+
+    __tablename__ = "profession"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(40))
+    position: Mapped[int] = mapped_column(Integer)
+    needs_referral: Mapped[bool] = mapped_column(Boolean)
+    may_refer: Mapped[bool] = mapped_column(Boolean)
+    other_names: Mapped[str | None] = mapped_column(String(500))
+    search_words: Mapped[str | None] = mapped_column(String(500))
+    hl7_code: Mapped[str | None] = mapped_column(String(40))
+    hl7_display: Mapped[str | None] = mapped_column(String(100))
+    snomed_code: Mapped[str | None] = mapped_column(String(40))
+    snomed_display: Mapped[str | None] = mapped_column(String(100))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+    @property
+    def said(self) -> str:
+        """Return other words for it, which searches know."""
+        code = self.code if self.code != self.name else ""
+        return f"{self.search_words or ''} {code}".strip()
+
+    @property
+    def names(self) -> list[str]:
+        """Return everything that it is called in files."""
+        others = (self.other_names or "").split(",")
+        return [self.code, self.name, *filter(None, map(str.strip, others))]
+
+
 class Practitioner(Base, Dated):
-    """A person who gives care. ``languages`` are names separated by commas.
+    """A person who gives care. ``profession`` is a code, and ``languages`` are names separated by
+    commas.
 
     With ``either_place`` the practitioner can have the same hours at several centres, and is
     booked at one of them at a time.
     """
 
     __tablename__ = "practitioner"
+    __table_args__ = (Index(None, "profession"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"), unique=True)
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    profession: Mapped[str] = mapped_column(String(40))
+    profession: Mapped[str] = mapped_column(ForeignKey("profession.code"))
     expertise: Mapped[str | None] = mapped_column(String(100))
     provider_number: Mapped[str | None] = mapped_column(String(40))
     phone: Mapped[str | None] = mapped_column(String(40))
@@ -252,10 +265,22 @@ class Practitioner(Base, Dated):
     provider_key: Mapped[str | None] = key_of("provider_number", compact, 40)
     phone_key: Mapped[str | None] = key_of("phone", phone_key, 40)
 
+    profession_row: Mapped[Profession] = relationship(lazy="joined")
+
     @property
-    def is_specialist(self) -> bool:
+    def profession_name(self) -> str:
+        """Return what people call the profession."""
+        return self.profession_row.name
+
+    @property
+    def needs_referral(self) -> bool:
         """Return whether patients need a referral to book this practitioner."""
-        return self.profession == Profession.SPECIALIST
+        return self.profession_row.needs_referral
+
+    @property
+    def may_refer(self) -> bool:
+        """Return whether this practitioner writes referrals."""
+        return self.profession_row.may_refer
 
 
 class Patient(Base, Dated):

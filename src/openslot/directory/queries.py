@@ -16,6 +16,7 @@ from openslot.core.db import Base, LostRace, changed, fetch, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
 from openslot.core.work import Work
+from openslot.directory.errors import ProfessionUnknown
 from openslot.directory.models import (
     Centre,
     Department,
@@ -27,13 +28,14 @@ from openslot.directory.models import (
     Patient,
     PatientMerge,
     Practitioner,
+    Profession,
     Service,
     StaffMember,
     StaffRequest,
 )
 from openslot.identity.models import Account
 
-Entity = TypeVar("Entity", Centre, Department, Service, Practitioner, Patient)
+Entity = TypeVar("Entity", Centre, Department, Service, Profession, Practitioner, Patient)
 
 MOST_READ_AGAIN = 200
 """Changes of the directory after which caches read all of it again."""
@@ -114,6 +116,38 @@ def department(
 def service(session: Session, service_id: int, *, inactive: bool = False) -> Service:
     """Return a service. Raises NotFound if it is not active, unless ``inactive``."""
     return _present(session.get(Service, service_id), inactive)
+
+
+def profession(session: Session, profession_id: int, *, inactive: bool = False) -> Profession:
+    """Return a profession. Raises NotFound if it is not active, unless ``inactive``."""
+    return _present(session.get(Profession, profession_id), inactive)
+
+
+def profession_called(session: Session, code: str) -> Profession:
+    """Return the profession with a code, also an inactive one. Raises ProfessionUnknown."""
+    found = session.scalar(select(Profession).where(Profession.code == code))
+    if found is None:
+        raise ProfessionUnknown(field="profession", profession=code)
+    return found
+
+
+def professions(session: Session, *, inactive: bool = False) -> Sequence[Profession]:
+    """Return the professions in the order of lists."""
+    query = select(Profession).order_by(Profession.position, Profession.name, Profession.id)
+    return session.scalars(query if inactive else query.where(Profession.active.is_(True))).all()
+
+
+def count_practitioners(session: Session, profession: str) -> int:
+    """Return how many active practitioners have a profession."""
+    query = select(func.count()).select_from(Practitioner)
+    of_profession = (Practitioner.profession == profession, Practitioner.active.is_(True))
+    return session.scalar(query.where(*of_profession)) or 0
+
+
+def mark_practitioners(work: Work, profession: str) -> None:
+    """Set that the practitioners of a profession have changed now, since they show it."""
+    of_profession = update(Practitioner).where(Practitioner.profession == profession)
+    work.session.execute(of_profession.values(changed_at=work.now))
 
 
 def practitioner(session: Session, practitioner_id: int, *, inactive: bool = False) -> Practitioner:

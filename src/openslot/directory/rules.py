@@ -14,7 +14,6 @@ from openslot.directory.errors import (
     BirthTooLongAgo,
     ExpertiseMissing,
 )
-from openslot.directory.models import Profession
 
 OLDEST_AGE = 130
 
@@ -81,7 +80,7 @@ def check_holiday_region(region: str | None) -> None:
         raise BadHolidayRegion(field="holiday_region")
 
 
-def check_expertise(profession: Profession, expertise: str | None) -> None:
-    """Raise ExpertiseMissing for a specialist without an area of expertise."""
-    if profession == Profession.SPECIALIST and not expertise:
+def check_expertise(*, needs_referral: bool, expertise: str | None) -> None:
+    """Raise ExpertiseMissing for somebody who needs a referral without an area of expertise."""
+    if needs_referral and not expertise:
         raise ExpertiseMissing(field="expertise")

@@ -10,7 +10,6 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from openslot.core.folding import folded
-from openslot.directory.models import Profession
 
 Key = TypeVar("Key")
 
@@ -22,31 +21,6 @@ SHORTEST_PART = 5
 
 LINKING_WORDS = frozenset({"a", "an", "and", "at", "for", "in", "near", "of", "the", "with", "dr"})
 """Words of a query to ignore."""
-
-OTHER_WORDS: Mapping[str, str] = {
-    Profession.GP: "doctor general practitioner physician family",
-    Profession.PHARMACIST: "chemist pharmacy",
-    Profession.PATHOLOGIST: "pathology blood test",
-    Profession.PHYSIOTHERAPIST: "physiotherapy physical therapist",
-    Profession.RADIOGRAPHER: "radiography imaging x-ray scan",
-    Profession.NURSE: "nursing",
-    Profession.DENTIST: "dental teeth tooth",
-    Profession.PSYCHOLOGIST: "psychology counselling mental health",
-    Profession.DIETITIAN: "nutrition diet",
-    Profession.AUDIOLOGIST: "audiology hearing ears",
-    Profession.CHIROPRACTOR: "chiropractic back spine",
-    Profession.COUNSELLOR: "counselling counselor",
-    Profession.DIABETES_EDUCATOR: "diabetes education",
-    Profession.EXERCISE_PHYSIOLOGIST: "exercise physiology",
-    Profession.MIDWIFE: "midwifery pregnancy birth",
-    Profession.OCCUPATIONAL_THERAPIST: "occupational therapy",
-    Profession.OPTOMETRIST: "optometry optician eyes eye glasses",
-    Profession.OSTEOPATH: "osteopathy",
-    Profession.PODIATRIST: "podiatry chiropodist feet foot",
-    Profession.SOCIAL_WORKER: "social work",
-    Profession.SPEECH_PATHOLOGIST: "speech pathology therapy therapist",
-}
-"""Other words that people use for a profession."""
 
 LAY_WORDS: Mapping[str, str] = {
     "cardi": "heart cardiologist",
@@ -85,11 +59,12 @@ def words(query: str) -> list[str]:
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
-def said_of(text: str) -> str:
-    """Return what people say for what a text names: "Cardiology" is also "heart"."""
+def said_of(text: str, also: str = "") -> str:
+    """Return what people say for what a text names: "Cardiology" is also "heart". ``also`` has
+    words that are known of it."""
     own = f" {folded(text)} "
     lay = (said for begins, said in LAY_WORDS.items() if f" {begins}" in own)
-    return " ".join([OTHER_WORDS.get(text, ""), *lay])
+    return " ".join([also, *lay])
 
 
 def _singular(word: str) -> str:

@@ -161,7 +161,7 @@ class _Paper:
     def _entry(self, record: Record) -> None:
         entry, author = record.entry, record.author
         frames = {EntryKind.NOTE: self.say("Note"), EntryKind.PRESCRIPTION: self.say("Medication")}
-        self._text(f"{frames[record.kind]}, {author.name}, {author.profession}", bold=True)
+        self._text(f"{frames[record.kind]}, {author.name}, {author.profession_name}", bold=True)
         centre = record.centre
         when = self._when(entry.recorded_at, centre.time_zone if centre else None)
         self._text(", ".join(filter(None, [when, centre.name if centre else ""])), quiet=True)
@@ -193,7 +193,7 @@ class _Paper:
             Status.CANCELLED: self.say("Cancelled"),
             Status.NO_SHOW: self.say("Missed"),
         }
-        profession = appointment.practitioner.profession if appointment.practitioner else None
+        profession = appointment.practitioner.profession_name if appointment.practitioner else None
         department = appointment.department.name if appointment.department else None
         reason = appointment.reason
         return [
@@ -237,7 +237,7 @@ class _Paper:
     def _emergency(self, opened: Opened) -> list[str]:
         from_ = self._when(opened.access.starts_at, None)
         until = self._when(opened.access.ends_at, None)
-        practitioner = f"{opened.practitioner.name}, {opened.practitioner.profession}"
+        practitioner = f"{opened.practitioner.name}, {opened.practitioner.profession_name}"
         span = self.say("%(start)s to %(end)s", start=from_, end=until)
         return [span, practitioner, opened.access.reason]
 
@@ -250,7 +250,7 @@ class _Paper:
         )
 
     def _look(self, look: Look) -> list[str]:
-        profession = look.practitioner.profession if look.practitioner else None
+        profession = look.practitioner.profession_name if look.practitioner else None
         reader = ", ".join(filter(None, [look.name or self.say("Deleted account"), profession]))
         return [self._when(look.event.at, None), reader, self._why(look)]
 

@@ -201,7 +201,7 @@ def _liked(
     practitioner: Practitioner | None, department: Department | None, centre: Centre | None
 ) -> Liked:
     if practitioner is not None:
-        about = ", ".join(filter(None, (practitioner.profession, practitioner.expertise)))
+        about = ", ".join(filter(None, (practitioner.profession_name, practitioner.expertise)))
         return Liked("practitioner", practitioner.id, practitioner.name, about, "")
     if centre is None:
         raise LookupError("a favourite without a subject")

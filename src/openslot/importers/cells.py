@@ -1,4 +1,4 @@
-"""What spreadsheets make of times, numbers and names of professions, read as it was meant."""
+"""What spreadsheets make of times and numbers, read as it was meant."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from openslot.core.fields import OptionalNumber, OptionalPhone, refuse
 from openslot.directory.details import is_length
-from openslot.directory.models import BookableBy, CentreType, Mode, Profession
+from openslot.directory.models import BookableBy, CentreType, Mode
 from openslot.identity.passwords import LONGEST as LONGEST_PASSWORD
 from openslot.importers.columns import squeezed
 from openslot.schedules.errors import BadHours
@@ -20,33 +20,6 @@ from openslot.schedules.rules import read_clock
 
 Period = tuple[int, int]
 """Start and end in minutes after midnight."""
-
-_OTHER_PROFESSIONS = {
-    Profession.GP: "general practitioner, family doctor, family physician, family practitioner",
-    Profession.SPECIALIST: "medical specialist, specialist doctor, consultant physician",
-    Profession.PHYSIOTHERAPIST: "physio, physical therapist",
-    Profession.PHARMACIST: "chemist, community pharmacist, clinical pharmacist",
-    Profession.RADIOGRAPHER: "radiologic technologist, diagnostic radiographer, sonographer",
-    Profession.NURSE: "registered nurse, enrolled nurse, nurse practitioner, practice nurse, rn",
-    Profession.DENTIST: "dental surgeon, dental practitioner",
-    Profession.PSYCHOLOGIST: "clinical psychologist",
-    Profession.DIETITIAN: "dietician, registered dietitian",
-    Profession.AUDIOLOGIST: "clinical audiologist",
-    Profession.CHIROPRACTOR: "doctor of chiropractic",
-    Profession.COUNSELLOR: "counselor",
-    Profession.DIABETES_EDUCATOR: "credentialled diabetes educator",
-    Profession.EXERCISE_PHYSIOLOGIST: "accredited exercise physiologist",
-    Profession.MIDWIFE: "registered midwife",
-    Profession.OCCUPATIONAL_THERAPIST: "ot, occupational therapy practitioner",
-    Profession.OPTOMETRIST: "doctor of optometry",
-    Profession.OSTEOPATH: "osteopathic practitioner",
-    Profession.PODIATRIST: "chiropodist",
-    Profession.SOCIAL_WORKER: "mental health social worker, clinical social worker",
-    Profession.SPEECH_PATHOLOGIST: "speech therapist, speech language pathologist, "
-    "speech and language therapist",
-}
-"""Other names of the same professions."""
-
 
 _OTHER_MODES = {
     Mode.IN_PERSON: "face to face, on site",
@@ -169,7 +142,6 @@ Bookers = Annotated[BookableBy, _one_of(BookableBy, _OTHER_BOOKERS)]
 Clock = Annotated[int | None, BeforeValidator(_clock)]
 Periods = Annotated[tuple[Period, ...] | None, BeforeValidator(_periods)]
 CentreKind = Annotated[CentreType, _one_of(CentreType, {})]
-Occupation = Annotated[Profession, _one_of(Profession, _OTHER_PROFESSIONS)]
 Number = Annotated[OptionalNumber, BeforeValidator(_as_typed)]
 Phone = Annotated[OptionalPhone, BeforeValidator(_as_typed)]
 

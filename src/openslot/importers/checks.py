@@ -7,7 +7,9 @@ from typing import TypeVar
 from rapidfuzz import fuzz
 
 from openslot.core.actor import Role
+from openslot.directory.models import Profession
 from openslot.importers.batch import Batch, Found, Person
+from openslot.importers.columns import squeezed
 from openslot.importers.documents import (
     AppointmentDocument,
     DepartmentDocument,
@@ -53,6 +55,9 @@ class Known:
 
     numbers: dict[str, str] = field(default_factory=dict)
     """The names of centres by their business number."""
+
+    professions: dict[str, Profession] = field(default_factory=dict)
+    """The professions by all their names, squeezed."""
 
     roles: dict[str, str] = field(default_factory=dict)
     """The role of each account by its e-mail address."""
@@ -121,6 +126,7 @@ def _check_one_role(batch: Batch, problems: Problems) -> None:
 def check_known(batch: Batch, known: Known, problems: Problems) -> None:
     """Check that everything rows refer to is in the files or in the database."""
     known_after_import = _after_import(batch, known)
+    _check_professions(batch, known, problems)
     _check_renamed(batch, known, problems)
     _check_links(batch, known_after_import, problems)
     _check_offered_services(batch, known_after_import, problems)
@@ -151,6 +157,16 @@ def _after_import(batch: Batch, known: Known) -> Known:
         offered=known.offered | {_service_key(item.row) for item in batch.of(ServiceRow)},
         roles=known.roles | {item.row.email: Role.PRACTITIONER for item in batch.of(ProviderRow)},
     )
+
+
+def _check_professions(batch: Batch, known: Known, problems: Problems) -> None:
+    for item in batch.of(ProviderRow):
+        profession = known.professions.get(squeezed(item.row.profession))
+        if profession is None:
+            names = dict.fromkeys(one.name for one in known.professions.values())
+            problems.add(item.source, "provider_type", f"Enter one of {', '.join(names)}.")
+        elif profession.needs_referral and not item.row.expertise:
+            problems.add(item.source, "expertise", "Enter the area of expertise of a specialist.")
 
 
 def _check_renamed(batch: Batch, known: Known, problems: Problems) -> None:

@@ -154,6 +154,7 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
         numbers={
             centre.business_number: centre.name for centre in all_centres if centre.business_number
         },
+        professions=queries.professions(session),
         roles=roles,
     )
     check_known(batch, known, problems)

@@ -16,17 +16,20 @@ from openslot.core.audit import AuditEvent
 from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage, State
 from openslot.core.work import Work
+from openslot.directory import queries as directory
 from openslot.directory.models import (
     Centre,
     Department,
     Diary,
     Patient,
     Practitioner,
+    Profession,
     Service,
     StaffMember,
 )
 from openslot.identity.commands import subject_of
 from openslot.identity.models import Account
+from openslot.importers.columns import squeezed
 
 AT_ONCE = 1000
 """Rows read or written by one statement; engines limit its parameters."""
@@ -55,6 +58,15 @@ def roles(session: Session, emails: Iterable[str]) -> dict[str, str]:
 def centres(session: Session) -> Sequence[Centre]:
     """Return all centres, inactive ones included."""
     return session.scalars(select(Centre).order_by(Centre.id)).all()
+
+
+def professions(session: Session) -> dict[str, Profession]:
+    """Return the professions that somebody can have by all their names, squeezed."""
+    return {
+        squeezed(name): profession
+        for profession in directory.professions(session)
+        for name in profession.names
+    }
 
 
 def departments(session: Session) -> Sequence[tuple[Department, Centre]]:

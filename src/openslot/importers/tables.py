@@ -19,7 +19,6 @@ from openslot.core.fields import (
 )
 from openslot.core.fields import problems as refusals
 from openslot.directory.details import Latitude, Longitude
-from openslot.directory.models import Profession
 from openslot.importers import columns
 from openslot.importers.cells import (
     Bookers,
@@ -28,7 +27,6 @@ from openslot.importers.cells import (
     HowItTakesPlace,
     Length,
     Number,
-    Occupation,
     Password,
     Period,
     Periods,
@@ -88,7 +86,7 @@ class ProviderRow(PersonRow):
     """A practitioner; the working hours apply to every day of the week."""
 
     email: Email = Field(alias="provider_email")
-    profession: Occupation = Field(alias="provider_type")
+    profession: Line = Field(alias="provider_type")
     provider_number: Number = Field(None, alias="providerNum")
     periods: Periods = Field(None, alias="workingHours")
     starts: Clock = Field(None, alias="startWorkingHours")
@@ -270,11 +268,8 @@ def _check_fields_together(row: TableRow) -> Iterator[tuple[str, str]]:
     """Yield (column, sentence) for each contradiction between fields."""
     if isinstance(row, PersonRow) and len(row.name or "") > LONGEST_NAME:
         yield "last_name", f"Shorten both names to {LONGEST_NAME} characters."
-    if not isinstance(row, ProviderRow):
-        return
-    yield from _check_hours(row)
-    if row.profession is Profession.SPECIALIST and not row.expertise:
-        yield "expertise", "Enter the area of expertise of a specialist."
+    if isinstance(row, ProviderRow):
+        yield from _check_hours(row)
 
 
 def _check_hours(row: ProviderRow) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from openslot.directory.models import Centre, CentreType, Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.importers import queries
 from openslot.importers.batch import Batch, Found
+from openslot.importers.columns import squeezed
 from openslot.importers.documents import DepartmentDocument, FacilityDocument
 from openslot.importers.outcome import Effect
 from openslot.importers.problems import printable
@@ -126,9 +127,13 @@ def write_providers(writing: Writing, batch: Batch) -> None:
     """Write practitioners with their accounts."""
     rows = batch.of(ProviderRow)
     existing = queries.practitioners(writing.work.session, (item.row.email for item in rows))
+    professions = queries.professions(writing.work.session)
     for item in writing.progress.track("Writing practitioners", rows, len(rows)):
         account, practitioner = existing.get(item.row.email, (None, None))
-        writing.attempt(item.source, "practitioners", _provider, item.row, account, practitioner)
+        code = professions[squeezed(item.row.profession)].code
+        writing.attempt(
+            item.source, "practitioners", _provider, item.row, code, account, practitioner
+        )
 
 
 def write_links(writing: Writing, batch: Batch) -> None:
@@ -142,11 +147,15 @@ def write_links(writing: Writing, batch: Batch) -> None:
 
 
 def _provider(
-    writing: Writing, row: ProviderRow, account: Account | None, practitioner: Practitioner | None
+    writing: Writing,
+    row: ProviderRow,
+    profession: str,
+    account: Account | None,
+    practitioner: Practitioner | None,
 ) -> Effect:
     values = given(
         name=row.name,
-        profession=row.profession,
+        profession=profession,
         expertise=row.expertise,
         phone=row.phone,
         provider_number=row.provider_number,

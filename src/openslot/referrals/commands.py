@@ -24,7 +24,6 @@ from openslot.referrals.rules import (
     Action,
     Relation,
     check_action,
-    may_refer,
     months_later,
     relation_to,
 )
@@ -166,7 +165,7 @@ def _gp(work: Work) -> Practitioner:
     if work.actor.practitioner_id is None:
         raise OnlyGps
     gp = directory.practitioner(work.session, work.actor.practitioner_id)
-    if not may_refer(gp.profession):
+    if not gp.may_refer:
         raise OnlyGps
     return gp
 

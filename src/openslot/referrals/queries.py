@@ -360,7 +360,9 @@ def areas(session: Session) -> list[str]:
 _TAKES_REFERRALS = and_(
     Practitioner.active.is_(True),
     or_(
-        Practitioner.profession == Profession.SPECIALIST,
+        Practitioner.profession.in_(
+            select(Profession.code).where(Profession.needs_referral.is_(True))
+        ),
         exists()
         .where(
             Schedule.practitioner_id == Practitioner.id,

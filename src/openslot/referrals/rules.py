@@ -9,7 +9,6 @@ from openslot.booking.models import Appointment
 from openslot.core import transitions
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
-from openslot.directory.models import Profession
 from openslot.records import access
 from openslot.referrals.errors import AlreadyAnswered, NoAppointmentYet, WrongState
 from openslot.referrals.models import Referral, State
@@ -122,11 +121,6 @@ def actions_now(
     return transitions.allowed(
         Action, lambda action: check_action(action, referral, relation, by=by, now=now)
     )
-
-
-def may_refer(profession: str) -> bool:
-    """Return whether somebody of this profession refers patients."""
-    return profession == Profession.GP
 
 
 def months_later(now: datetime, months: int) -> datetime:

@@ -28,6 +28,7 @@ class Answers:
 
     question: Question
     centres: Mapping[int, str]
+    kinds: Mapping[str, str]
     tallies: Tallies
     uses: Uses
     waits: Waits
@@ -52,6 +53,7 @@ def answers(work: Work, question: Question, offers: Mapping[int, Offer]) -> Answ
     return Answers(
         question=question,
         centres={offer.centre_id: offer.centre for offer in selected.values()},
+        kinds={offer.kind: offer.kind_name for offer in selected.values()},
         tallies=figures.tallies(
             appointments, selected, question.period, question.group, now=work.now
         ),

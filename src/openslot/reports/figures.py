@@ -40,11 +40,12 @@ WaitKey = tuple[str | None, int | None]
 
 
 class Offer(NamedTuple):
-    """The centre and the kind of care of a schedule."""
+    """The centre and the kind of care of a schedule, with its name if it is a profession."""
 
     centre_id: int
     centre: str
     kind: str
+    kind_name: str
     zone: ZoneInfo
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
-from openslot.directory.models import Centre, Practitioner
+from openslot.directory.models import Centre, Practitioner, Profession
 from openslot.reports.figures import COUNTED, Booked, Offer
 from openslot.reports.rules import SERVICES, Question, Scope
 from openslot.schedules.models import Schedule
@@ -18,11 +18,23 @@ from openslot.schedules.models import Schedule
 def offers(session: Session, scope: Scope) -> dict[int, Offer]:
     """Return everything in the scope that can or could be booked, by schedule id; one statement."""
     query = _with_practitioners(
-        select(Schedule.id, Centre.id, Centre.name, Practitioner.profession, Centre.time_zone)
-    ).join(Centre, Centre.id == Schedule.centre_id)
+        select(
+            Schedule.id,
+            Centre.id,
+            Centre.name,
+            Practitioner.profession,
+            Profession.name,
+            Centre.time_zone,
+        )
+    )
+    query = query.join(Centre, Centre.id == Schedule.centre_id).outerjoin(
+        Profession, Profession.code == Practitioner.profession
+    )
     return {
-        key: Offer(centre_id, name, profession or SERVICES, ZoneInfo(zone))
-        for key, centre_id, name, profession, zone in session.execute(query.where(*_within(scope)))
+        key: Offer(centre_id, name, kind or SERVICES, kind_name or "", ZoneInfo(zone))
+        for key, centre_id, name, kind, kind_name, zone in session.execute(
+            query.where(*_within(scope))
+        )
     }
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
-from openslot.directory.models import Profession
 from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
 
 RECENT_WEEKS = (4, 12, 26)
@@ -19,7 +18,6 @@ MOST_WEEKS = 53
 SERVICES = "services"
 """Used in place of a profession for services of departments."""
 
-KINDS = frozenset({SERVICES, *Profession})
 ONE_DAY, ONE_WEEK = timedelta(days=1), timedelta(days=7)
 
 
@@ -91,9 +89,10 @@ def check_centre(centre_id: int | None, known: Collection[int]) -> int | None:
     return centre_id
 
 
-def check_kind(kind: str) -> str | None:
-    """Return a profession or SERVICES, or None for all; raise UnknownChoice for anything else."""
-    if kind and kind not in KINDS:
+def check_kind(kind: str, known: Collection[str]) -> str | None:
+    """Return a profession or SERVICES that is in scope, or None for all; raise UnknownChoice for
+    anything else."""
+    if kind and kind not in known:
         raise UnknownChoice(field="profession", name="profession")
     return kind or None
 

@@ -15,10 +15,10 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands
 from openslot.directory import queries as directory
-from openslot.directory.details import ServiceDetails
+from openslot.directory.details import ProfessionCode, ServiceDetails
 from openslot.directory.editing import editor_of_service
 from openslot.directory.errors import NameTaken
-from openslot.directory.models import Profession, Room, RoomKind, Service
+from openslot.directory.models import Room, RoomKind, Service
 from openslot.directory.rules import may_run_centre
 from openslot.resources import queries
 from openslot.resources.errors import (
@@ -60,7 +60,7 @@ class NeedDetails(Details):
     resource: int | None = None
     group: int | None = None
     group_name: OptionalLine = None
-    profession: Profession | None = None
+    profession: ProfessionCode | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -221,6 +221,9 @@ def _row(need: NeedDetails) -> dict[str, object]:
 
 
 def _check_need(session: Session, centre_id: int | None, need: NeedDetails) -> None:
+    if need.profession is not None:
+        commands.usable_profession(session, need.profession)
+        return
     if centre_id is None:
         if need.resource is not None or need.group is not None:
             raise NeedOfNetwork(field="needs")

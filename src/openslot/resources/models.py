@@ -43,6 +43,7 @@ class ServiceNeed(Base):
         Index(None, "service_id"),
         Index(None, "room_id"),
         Index(None, "group_id"),
+        Index(None, "profession"),
         CheckConstraint(
             "CASE WHEN room_id IS NULL THEN 0 ELSE 1 END"
             " + CASE WHEN group_id IS NULL THEN 0 ELSE 1 END"
@@ -58,4 +59,4 @@ class ServiceNeed(Base):
     room_id: Mapped[int | None] = mapped_column(ForeignKey("room.id"))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("resource_group.id"))
     group_name: Mapped[str | None] = mapped_column(String(100))
-    profession: Mapped[str | None] = mapped_column(String(40))
+    profession: Mapped[str | None] = mapped_column(ForeignKey("profession.code"))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import folded
-from openslot.directory.models import Department, Room, Service
+from openslot.directory.models import Department, Profession, Room, Service
 from openslot.resources.models import GroupMember, ResourceGroup, ServiceNeed
 
 
@@ -99,7 +99,7 @@ def needs(session: Session, service_ids: Collection[int]) -> dict[int, list[Serv
 
 
 class Need(NamedTuple):
-    """What a service needs, with the name of the room or group."""
+    """What a service needs, with the name of the room, group or profession."""
 
     room_id: int | None
     group_id: int | None
@@ -111,15 +111,16 @@ class Need(NamedTuple):
 def needs_shown(session: Session, service_ids: Collection[int]) -> dict[int, list[Need]]:
     """Return what services need with names, by service, in order, in one statement."""
     rows = session.execute(
-        select(ServiceNeed, Room.name, ResourceGroup.name)
+        select(ServiceNeed, Room.name, ResourceGroup.name, Profession.name)
         .outerjoin(Room, Room.id == ServiceNeed.room_id)
         .outerjoin(ResourceGroup, ResourceGroup.id == ServiceNeed.group_id)
+        .outerjoin(Profession, Profession.code == ServiceNeed.profession)
         .where(ServiceNeed.service_id.in_(service_ids))
         .order_by(ServiceNeed.service_id, ServiceNeed.position, ServiceNeed.id)
     )
     by_service: dict[int, list[Need]] = {}
-    for row, room_name_, group_name in rows:
-        name = room_name_ or group_name or row.group_name or row.profession or ""
+    for row, room_name_, group_name, profession in rows:
+        name = room_name_ or group_name or row.group_name or profession or ""
         shown = Need(row.room_id, row.group_id, row.group_name, row.profession, name)
         by_service.setdefault(row.service_id, []).append(shown)
     return by_service

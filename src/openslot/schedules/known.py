@@ -47,7 +47,7 @@ class Known:
         # A session of its own, so that what is kept belongs to no session.
         with Session(session.connection(), join_transaction_mode="rollback_only") as reader:
             changes = directory.changes_since(reader, known.version)
-            if changes is None:
+            if changes is None or any(kind == "profession" for kind, _ in changes):
                 return _State(version, _read(reader, as_of=version))
             stays = {
                 key: bookable

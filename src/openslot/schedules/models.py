@@ -111,7 +111,7 @@ class Schedule(Base, Dated):
     def kind(self) -> str:
         """Return the profession with the expertise, or the name of the department."""
         if self.practitioner:
-            parts = (self.practitioner.profession, self.practitioner.expertise)
+            parts = (self.practitioner.profession_name, self.practitioner.expertise)
             return ", ".join(part for part in parts if part)
         return self.department.name if self.department else ""
 

@@ -17,6 +17,7 @@ from openslot.directory.models import (
     Centre,
     Department,
     Practitioner,
+    Profession,
     Room,
     Service,
     StaffMember,
@@ -78,6 +79,7 @@ def places(
             func.coalesce(Service.places, 1),
             Service.most_a_day,
             Service.most_ahead,
+            func.coalesce(Profession.needs_referral, False),
             Schedule.service_id,
             exists().where(ServiceNeed.service_id == Schedule.service_id),
             _OFFERS,
@@ -93,6 +95,7 @@ def places(
         )
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Profession, Profession.code == Practitioner.profession)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
         .outerjoin(Room, Room.id == Schedule.room_id)
@@ -240,7 +243,7 @@ def _offered() -> Select[*tuple[Any, ...]]:
 _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 """Whether a schedule offers services."""
 
-_OFFERS_AT = 27
+_OFFERS_AT = 28
 
 Chosen = aliased(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
@@ -262,7 +265,7 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """Join the rows of each schedule: twenty-seven columns of its own, then one period of hours and
+    """Join the rows of each schedule: twenty-eight columns of its own, then one period of hours and
     a service that it is for."""
     by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     of_hours = groupby(rows, lambda row: (row[0], row[-2]))
@@ -293,7 +296,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
                 row[22],
                 None,  # session_id
                 False,  # squeezed_in
-                *row[23:25],  # most_a_day, most_ahead
+                *row[23:26],  # most_a_day, most_ahead, by_referral
             )
         )
         for key, (row, hours) in by_schedule.items()

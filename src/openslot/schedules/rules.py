@@ -100,7 +100,8 @@ class Place(NamedTuple):
     ``service_id``; its length, limits, margins and needs are the place's. ``members`` are
     those that were chosen to serve the needs of one appointment. With more than one of ``places``
     it is booked in sessions; ``session_id`` is the one that was found or made. An appointment that
-    is ``squeezed_in`` takes time that is taken. ``as_of`` is the version of the directory that it
+    is ``squeezed_in`` takes time that is taken. With ``by_referral``, patients need a referral
+    because of the practitioner's profession. ``as_of`` is the version of the directory that it
     was read at earlier, if it was; see known.py.
     """
 
@@ -139,6 +140,7 @@ class Place(NamedTuple):
     squeezed_in: bool = False
     most_a_day: int | None = None
     most_ahead: int | None = None
+    by_referral: bool = False
 
     @property
     def is_public(self) -> bool:

@@ -149,7 +149,7 @@ def _own(place: Where) -> Iterable[Text]:
         return [Text("service", place.name, said=said_of(place.name))]
     return [
         Text("name", place.name),
-        Text("service", place.about, said=said_of(place.about)),
+        Text("service", place.about, said=said_of(place.about, place.said)),
         Text("expertise", place.expertise, said=said_of(place.expertise)),
         *map(_words_of, place.services),
     ]

@@ -27,12 +27,19 @@ class Offer(NamedTuple):
     name: str
 
 
+class Called(NamedTuple):
+    """A profession or a department's service, with other words that people say for it."""
+
+    name: str
+    said: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A schedule of an entry, with its centre and its owner.
 
     ``name`` and ``about`` are the practitioner and their profession, or the service and its
-    department.
+    department; ``said`` has other words for the profession.
     """
 
     schedule_id: int
@@ -43,6 +50,7 @@ class Where:
     time_zone: str
     name: str
     about: str
+    said: str = ""
     expertise: str = ""
     practitioner_id: int | None = None
     services: tuple[Offer, ...] = ()
@@ -60,13 +68,14 @@ class Entry:
     id: int
     name: str
     subtitle: str
+    said: str = ""
     places: tuple[Where, ...] = ()
     expertise: str = ""
     languages: str = ""
     address: str = ""
     suburb: str = ""
     centre: str = ""
-    offers: tuple[str, ...] = ()
+    offers: tuple[Called, ...] = ()
     needs_referral: bool = False
     centre_id: int | None = None
 
@@ -132,17 +141,19 @@ def entries(session: Session) -> Iterator[Entry]:
             centre.suburb,
             centre.time_zone,
             name=practitioner.name if practitioner else service.name,
-            about=practitioner.profession if practitioner else department.name,
+            about=practitioner.profession_name if practitioner else department.name,
+            said=practitioner.profession_row.said if practitioner else "",
             expertise=(practitioner.expertise if practitioner else None) or "",
             practitioner_id=schedule.practitioner_id,
             services=tuple(offered[schedule.id]),
         )
-        _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
         if service:
-            _extend(departments, department.id, place, service.name)
+            _extend(centres, centre.id, place)
+            _extend(departments, department.id, place, Called(service.name))
             continue
         practitioners.setdefault(practitioner.id, _practitioner(practitioner))
-        _extend(practitioners, practitioner.id, place, "")
+        _extend(practitioners, practitioner.id, place)
+        _extend(centres, centre.id, place, Called(place.about, place.said))
     yield from practitioners.values()
     yield from centres.values()
     yield from departments.values()
@@ -177,15 +188,16 @@ def _practitioner(practitioner: Practitioner) -> Entry:
         "practitioner",
         practitioner.id,
         practitioner.name,
-        practitioner.profession,
+        practitioner.profession_name,
+        said=practitioner.profession_row.said,
         expertise=practitioner.expertise or "",
         languages=practitioner.languages,
-        needs_referral=practitioner.is_specialist,
+        needs_referral=practitioner.needs_referral,
     )
 
 
-def _extend(entries: dict[int, Entry], key: int, place: Where, offer: str) -> None:
+def _extend(entries: dict[int, Entry], key: int, place: Where, offer: Called | None = None) -> None:
     """Add a schedule, and what it offers, to an entry."""
     entry = entries[key]
-    offers = entry.offers if not offer or offer in entry.offers else (*entry.offers, offer)
+    offers = entry.offers if offer is None or offer in entry.offers else (*entry.offers, offer)
     entries[key] = replace(entry, places=(*entry.places, place), offers=offers)

@@ -334,13 +334,13 @@ def _texts(entry: Entry) -> Iterator[Text]:
         yield Text("centre", entry.centre, 0.7)
         yield Text("service", entry.name, said=said_of(entry.name))
     if entry.kind == "practitioner":
-        yield Text("service", entry.subtitle, said=said_of(entry.subtitle))
+        yield Text("service", entry.subtitle, said=said_of(entry.subtitle, entry.said))
     elif entry.kind == "centre":
         yield Text("type", entry.subtitle, 0.8)
     yield Text("expertise", entry.expertise, said=said_of(entry.expertise))
     yield Text("suburb", entry.suburb)
     for offer in entry.offers:
-        yield Text("service", offer, 0.6, said=said_of(offer))
+        yield Text("service", offer.name, 0.6, said=said_of(*offer))
     for name in {offer.name for place in entry.places for offer in place.services}:
         yield Text("service", name, 0.6, said=said_of(name))
     if entry.kind == "practitioner":

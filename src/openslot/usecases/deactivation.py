@@ -15,13 +15,15 @@ from openslot.department_requests.errors import HasOpenRequests
 from openslot.directory import commands
 from openslot.directory import queries as directory
 from openslot.directory.editing import editor_of_service
-from openslot.directory.errors import HasAppointments
+from openslot.directory.errors import HasAppointments, ProfessionInUse, ProfessionNeeded
 from openslot.directory.models import Service
 from openslot.directory.rules import (
     may_run_centre,
     may_run_network,
     runs_every,
 )
+from openslot.resources import queries as resources
+from openslot.resources.models import ServiceNeed
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, tick_at
@@ -61,15 +63,33 @@ def deactivate_service(work: Work, service_id: int, *, active: bool) -> None:
     commands.set_active(work, service, active)
 
 
+def deactivate_profession(work: Work, profession_id: int, *, active: bool) -> None:
+    """Deactivate or activate a profession; network administrators only. Raises ProfessionInUse, and
+    ProfessionNeeded while services need somebody of it."""
+    may_run_network(work.actor)
+    profession = directory.profession(work.session, profession_id, inactive=True)
+    if not active:
+        commands.lock_profession(work.session, profession.code)
+        if count := directory.count_practitioners(work.session, profession.code):
+            raise ProfessionInUse(count=count)
+        needed = ServiceNeed.profession == profession.code
+        if services := resources.services_that_need(work.session, needed):
+            raise ProfessionNeeded(services=", ".join(services))
+    commands.set_active(work, profession, active)
+
+
 def deactivate_practitioner(work: Work, practitioner_id: int, *, active: bool) -> None:
-    """Deactivate or activate a practitioner. Raises HasAppointments.
+    """Deactivate or activate a practitioner. Raises HasAppointments, and ProfessionInactive for one
+    whose profession was deactivated meanwhile.
 
     Network administrators and administrators of all the practitioner's centres can; the
     administrator of one centre can only deactivate the schedule there.
     """
     person = directory.practitioner(work.session, practitioner_id, inactive=True)
     may_deactivate_practitioner(work.actor, schedules.centre_ids_of(work.session, practitioner_id))
-    if not active:
+    if active:
+        commands.usable_profession(work.session, person.profession)
+    else:
         needed = taking_part(person.diary_id)
         _check_no_appointments(work, Schedule.practitioner_id == practitioner_id, needed)
     commands.set_active(work, person, active)

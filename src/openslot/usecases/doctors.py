@@ -17,7 +17,7 @@ from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory import queries
 from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.models import Centre, CentreType, Practitioner, Profession
+from openslot.directory.models import Centre, CentreType, Practitioner
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
@@ -28,6 +28,7 @@ from openslot.schedules.rules import Place, check_hours
 from openslot.usecases.deactivation import deactivate_schedule
 
 MINUTES = 15
+PROFESSION = "GP"
 """Length of an appointment with a doctor of this service."""
 
 
@@ -81,7 +82,7 @@ def doctor(session: Session, practitioner_id: int) -> Doctor:
 def open_doctor(work: Work, details: DoctorDetails, *, zone: str) -> Doctor:
     """Create a doctor; unknown locations become centres in the time zone ``zone``."""
     hours = check_hours(details.hours)
-    person = directory.create_practitioner(work, _person(details, Profession.GP))
+    person = directory.create_practitioner(work, _person(details, PROFESSION))
     for centre in _centres(work, details.locations, zone):
         _open(work, person.id, centre, hours)
     return doctor(work.session, person.id)
@@ -92,7 +93,7 @@ def change_doctor(work: Work, practitioner_id: int, details: DoctorDetails, *, z
     appointments."""
     before = doctor(work.session, practitioner_id).practitioner
     hours = check_hours(details.hours)
-    person = _person(details, Profession(before.profession), before)
+    person = _person(details, before.profession, before)
     change_practitioner(work, practitioner_id, person)
     centres = _centres(work, details.locations, zone)
     schedule_ids = {
@@ -137,7 +138,7 @@ def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
 
 
 def _person(
-    details: DoctorDetails, profession: Profession, before: Practitioner | None = None
+    details: DoctorDetails, profession: str, before: Practitioner | None = None
 ) -> PractitionerDetails:
     values = (
         {name: getattr(before, name) for name in PractitionerDetails.model_fields} if before else {}

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from openslot.booking.models import Priority
 from openslot.core.fields import Details
-from openslot.directory.models import Profession
+from openslot.directory.details import ProfessionCode
 
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 """A directory id or a number of minutes, within the integer range of every engine."""
@@ -27,7 +27,7 @@ class WaitingDetails(Details):
     appointment_id: UUID | None = None
     schedule_id: Number | None = None
     practitioner_id: Number | None = None
-    profession: Profession | None = None
+    profession: ProfessionCode | None = None
     centre_ids: frozenset[Number] = frozenset()
     minutes: Number = 30
     starts_from: datetime

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
+from openslot.directory.models import Profession
 
 
 class Waiting(StrEnum):
@@ -34,6 +35,7 @@ class WaitingEntry(Base):
         Index(None, "status", "created_at"),
         Index(None, "patient_id"),
         Index(None, "department_id"),
+        Index(None, "profession"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
@@ -42,7 +44,7 @@ class WaitingEntry(Base):
     appointment_id: Mapped[UUID | None] = mapped_column(ForeignKey("appointment.id"))
     schedule_id: Mapped[int | None] = mapped_column(ForeignKey("schedule.id"))
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
-    profession: Mapped[str | None] = mapped_column(String(40))
+    profession: Mapped[str | None] = mapped_column(ForeignKey("profession.code"))
     minutes: Mapped[int] = mapped_column(Integer)
     starts_from: Mapped[datetime] = mapped_column(Instant)
     starts_until: Mapped[datetime] = mapped_column(Instant)
@@ -55,6 +57,13 @@ class WaitingEntry(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word
+
+    profession_row: Mapped[Profession | None] = relationship(lazy="joined", viewonly=True)
+
+    @property
+    def profession_name(self) -> str | None:
+        """Return what people call the profession that somebody waits for."""
+        return self.profession_row.name if self.profession_row else None
 
 
 class WaitingCentre(Base):

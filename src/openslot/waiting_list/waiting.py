@@ -199,6 +199,8 @@ def _bookable_places(
         raise Invalid("Choose one thing to wait for.", field="scope")
     candidates = search.places_in(session, [scope])
     in_scope = [place for place in candidates.values() if covers(scope, place)]
+    if not in_scope and scope.profession is not None:
+        directory.profession_called(session, scope.profession)
     if not in_scope or (appointment and not all(reaches(appointment, place) for place in in_scope)):
         raise NobodyOffersThis(field="scope")
     places = [place for place in in_scope if _allows_length(place, minutes)]

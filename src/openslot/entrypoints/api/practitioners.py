@@ -7,9 +7,8 @@ from pydantic import Field
 from openslot.core.folding import is_text
 from openslot.core.work import Work
 from openslot.directory import commands, queries
-from openslot.directory.details import PractitionerDetails
+from openslot.directory.details import PractitionerDetails, ProfessionCode
 from openslot.directory.models import Practitioner as PractitionerRow
-from openslot.directory.models import Profession
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -32,7 +31,7 @@ class Practitioner(Shown):
 
     id: int
     name: str
-    profession: Profession
+    profession: str
     expertise: str | None
     provider_number: str | None
     phone: str | None
@@ -54,7 +53,7 @@ class PractitionerQuery(Paged):
 
     q: Annotated[str | None, Field(max_length=200, description="Part of name or expertise.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
-    profession: Profession | None = None
+    profession: ProfessionCode | None = None
     expertise: Annotated[str | None, Field(max_length=100)] = None
     centre: Id | None = None
     suburb: Suburb = None
@@ -88,6 +87,8 @@ def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
     rows = queries.listed(
         reader(), PractitionerRow, *conditions, after=after, limit=query.limit + 1
     )
+    if query.profession and not rows:
+        queries.profession_called(reader(), query.profession)
     return page(PractitionerList, rows, query, _shown, lambda row: (row.name, row.id))
 
 

@@ -15,7 +15,6 @@ from openslot.directory.models import (
     Mode,
     Patient,
     Practitioner,
-    Profession,
     Service,
 )
 from openslot.entrypoints import bearer
@@ -47,7 +46,7 @@ class PractitionerRef(Shown):
 
     id: int
     name: str
-    profession: Profession
+    profession: str
 
 
 class CentreRef(Shown):
@@ -112,7 +111,7 @@ def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:
     """Return a reference to the practitioner, if there is one."""
     if row is None:
         return None
-    return PractitionerRef(id=row.id, name=row.name, profession=Profession(row.profession))
+    return PractitionerRef(id=row.id, name=row.name, profession=row.profession)
 
 
 def centre_ref(row: Centre) -> CentreRef:

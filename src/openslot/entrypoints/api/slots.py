@@ -14,7 +14,8 @@ from openslot.booking.slots import Slot as FreeSlot
 from openslot.booking.slots import slots
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import InstantOrDay
-from openslot.directory.models import Profession
+from openslot.directory import queries as directory
+from openslot.directory.details import ProfessionCode
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.periods import TO, begin_of, end_of
@@ -56,7 +57,7 @@ class SlotQuery(Period):
     practitioner: Id | None = None
     centre: Id | None = None
     service: Id | None = None
-    profession: Profession | None = None
+    profession: ProfessionCode | None = None
     expertise: Annotated[str | None, Field(max_length=100)] = None
     suburb: Annotated[str | None, Field(max_length=100)] = None
     patient: ForPatient = None
@@ -115,6 +116,8 @@ def list_slots(query: SlotQuery) -> SlotList:
         for schedule in chosen
         if _matches(schedule, query)
     ]
+    if query.profession and not matching:
+        directory.profession_called(reader(), query.profession)
     if query.emergency:
         matching = _for_emergencies(matching)
     free: list[FreeSlot] = []

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from openslot.booking.models import Priority
 from openslot.core.errors import Invalid
 from openslot.core.fields import Instant
-from openslot.directory.models import Profession
+from openslot.directory.details import ProfessionCode
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
@@ -37,7 +37,7 @@ class WaitingEntry(Shown):
     appointment: Annotated[UUID | None, Field(description="The appointment that would move.")]
     schedule: int | None
     practitioner: int | None
-    profession: Profession | None
+    profession: str | None
     centres: list[int]
     minutes: int
     start: Annotated[AwareDatetime, Field(alias="from")]
@@ -66,7 +66,7 @@ class NewWaitingEntry(Given):
     ] = None
     schedule: Id | None = None
     practitioner: Id | None = None
-    profession: Profession | None = None
+    profession: ProfessionCode | None = None
     centres: Annotated[
         tuple[Id, ...], Field(max_length=50, description="Only with `profession`; empty means any.")
     ] = ()

@@ -1,12 +1,13 @@
 """CodeSystem: the codes of this network, which follow from its directory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from openslot.core.work import Work
-from openslot.directory.models import CentreType, Practitioner, Profession, Service
+from openslot.directory.models import CentreType, Practitioner, Service
+from openslot.directory.queries import professions
 from openslot.entrypoints.fhir.elements import Json, Site, resource
 from openslot.entrypoints.fhir.queries import values_of
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
@@ -15,18 +16,29 @@ from openslot.entrypoints.rules import Rule
 
 
 class Row(NamedTuple):
-    """A code system with its codes; None if they are not listed."""
+    """A code system with its codes and their displays; None if they are not listed."""
 
     name: str
-    codes: Sequence[str] | None
+    codes: Mapping[str, str] | None
 
 
-_CODES: dict[str, Callable[[Session], Sequence[str]] | None] = {
+def _themselves(codes: Iterable[str]) -> dict[str, str]:
+    return {code: code for code in codes}
+
+
+def _specialties(session: Session) -> dict[str, str]:
+    known = {one.code: one.name for one in professions(session, inactive=True)}
+    return known | _themselves(
+        area for area in values_of(session, Practitioner.expertise) if area not in known
+    )
+
+
+_CODES: dict[str, Callable[[Session], Mapping[str, str]] | None] = {
     "audit-action": None,
-    "centre-type": lambda _session: list(CentreType),
-    "service-category": lambda session: values_of(session, Service.category),
-    "service-type": lambda session: values_of(session, Service.name),
-    "specialty": lambda session: [*Profession, *values_of(session, Practitioner.expertise)],
+    "centre-type": lambda _session: _themselves(CentreType),
+    "service-category": lambda session: _themselves(values_of(session, Service.category)),
+    "service-type": lambda session: _themselves(values_of(session, Service.name)),
+    "specialty": _specialties,
 }
 
 
@@ -41,7 +53,7 @@ def show(row: Row, site: Site) -> Json:
         status="active",
         caseSensitive=False,
         content="not-present" if row.codes is None else "complete",
-        concept=[{"code": code, "display": code} for code in dict.fromkeys(row.codes or ())],
+        concept=[{"code": code, "display": name} for code, name in (row.codes or {}).items()],
     )
 
 

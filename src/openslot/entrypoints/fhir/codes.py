@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from openslot.directory.models import Profession
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json
 
 SERVICE_TYPE = f"{TERMINOLOGY}/service-type"
@@ -14,36 +13,7 @@ APPOINTMENT_TYPES = frozenset({"CHECKUP", "EMERGENCY", "FOLLOWUP", "ROUTINE", "W
 Codes = Mapping[str, tuple[str, str]]
 """Codes with their displays, by what this network calls them."""
 
-SERVICE_TYPES: Codes = {
-    Profession.GP: ("124", "General Practice"),
-    Profession.PHYSIOTHERAPIST: ("65", "Physiotherapy"),
-    Profession.PATHOLOGIST: ("159", "Pathology - General"),
-    Profession.PHARMACIST: ("64", "Pharmacy"),
-    Profession.RADIOGRAPHER: ("209", "Diag. Radiology /Xray /CT /Fluoroscopy"),
-    Profession.NURSE: ("59", "Nursing"),
-    Profession.DENTIST: ("88", "General Dental"),
-    Profession.PSYCHOLOGIST: ("142", "Psychology"),
-    Profession.DIETITIAN: ("53", "Dietetics"),
-    Profession.AUDIOLOGIST: ("50", "Audiology"),
-    Profession.CHIROPRACTOR: ("52", "Chiropractic"),
-    Profession.COUNSELLOR: ("74", "Generalist Counselling"),
-    Profession.DIABETES_EDUCATOR: ("488", "Diabetes Educator"),
-    Profession.EXERCISE_PHYSIOLOGIST: ("491", "Exercise Physiology"),
-    Profession.OCCUPATIONAL_THERAPIST: ("61", "Occupational Therapy"),
-    Profession.OPTOMETRIST: ("62", "Optometry"),
-    Profession.OSTEOPATH: ("63", "Osteopathy"),
-    Profession.PODIATRIST: ("66", "Podiatry"),
-    Profession.SOCIAL_WORKER: ("580", "Social Work"),
-    Profession.SPEECH_PATHOLOGIST: ("68", "Speech Pathology/Therapy"),
-}
-"""HL7 service types by profession; it has none for midwives."""
-
 SPECIALTIES: Codes = {
-    Profession.GP: ("394814009", "General practice"),
-    Profession.PHYSIOTHERAPIST: ("722138006", "Physiotherapy"),
-    Profession.PATHOLOGIST: ("394915009", "General pathology"),
-    Profession.RADIOGRAPHER: ("394914008", "Radiology"),
-    Profession.DENTIST: ("408444009", "General dental practice"),
     "Cardiology": ("394579002", "Cardiology"),
     "Dermatology": ("394582007", "Dermatology"),
     "Endocrinology": ("394583002", "Endocrinology"),
@@ -66,18 +36,23 @@ SPECIALTIES: Codes = {
     "General surgery": ("394609007", "General surgery"),
     "Urology": ("394612005", "Urology"),
 }
-"""Clinical specialties of SNOMED CT by profession and area of expertise, as in HL7's practice
-setting codes."""
+"""Clinical specialties of SNOMED CT by area of expertise, as in HL7's practice setting codes; those
+of professions are in their rows."""
 
 
-def with_code(concept: Json | None, system: str, codes: Codes) -> Json | None:
-    """Return a concept of this network, with the code of another system before its own."""
-    by_name = {name.casefold(): value for name, value in codes.items()}
-    known = by_name.get(concept["text"].casefold()) if concept else None
-    if concept is None or known is None:
-        return concept
-    coding = {"system": system, "code": known[0], "display": known[1]}
+def with_code(concept: Json | None, system: str, code: str | None, display: str | None) -> Json:
+    """Return a concept of this network, with a code of another system before its own, if there is
+    one."""
+    if concept is None or code is None:
+        return concept or {}
+    coding = {"system": system, "code": code, "display": display}
     return concept | {"coding": [coding, *concept["coding"]]}
+
+
+def code_of(name: str | None, codes: Codes) -> tuple[str | None, str | None]:
+    """Return code and display of what this network calls by a name, whatever its case."""
+    by_name = {known.casefold(): value for known, value in codes.items()}
+    return by_name.get((name or "").casefold(), (None, None))
 
 
 def names_of(code: str, codes: Codes) -> list[str]:

@@ -36,13 +36,15 @@ class Site:
         """Return the code system as searches may name it, also by the address it had before."""
         return frozenset({self.system(name), f"{self.base}/CodeSystem/{name}"})
 
-    def concept(self, name: str, code: str | None) -> Json | None:
-        """Return a CodeableConcept of such a code, which is also its text."""
+    def concept(self, name: str, code: str | None, text: str | None = None) -> Json | None:
+        """Return a CodeableConcept of such a code, which is also its text unless another is
+        given."""
         if not code:
             return None
+        text = text or code
         return {
-            "coding": [{"system": self.system(name), "code": code, "display": code}],
-            "text": code,
+            "coding": [{"system": self.system(name), "code": code, "display": text}],
+            "text": text,
         }
 
 

@@ -127,8 +127,8 @@ def split(text: str) -> tuple[str | None, str]:
 class Code(Parameter):
     """A code that is stored in a column; case does not matter, as people write the codes.
 
-    ``also`` has the columns of further systems of this network, ``others`` the systems of others,
-    with their codes by what a column has.
+    ``also`` has the columns of further systems of this network, ``others`` the systems of others:
+    columns that have their codes, or with their codes by what the column has.
     """
 
     modifiers = frozenset({"not"})
@@ -139,7 +139,7 @@ class Code(Parameter):
         *columns: Any,
         system: str,
         also: Mapping[str, Sequence[Any]] | None = None,
-        others: Mapping[str, tuple[Codes, Sequence[Any]]] | None = None,
+        others: Mapping[str, Sequence[tuple[Any, Codes | None]]] | None = None,
     ):
         super().__init__(about, order=columns[0])
         self.columns = columns
@@ -157,10 +157,10 @@ class Code(Parameter):
         ]
         conditions += [
             column.ilike(_escaped(name), escape="\\")
-            for other, (codes, columns) in self.others.items()
+            for other, columns in self.others.items()
             if system in (None, other)
-            for name in names_of(code, codes)
-            for column in columns
+            for column, codes in columns
+            for name in ([code] if codes is None else names_of(code, codes))
         ]
         found: Condition | None = any_of(conditions)
         return found

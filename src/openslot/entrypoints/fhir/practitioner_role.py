@@ -55,7 +55,7 @@ def show(row: Row, site: Site) -> Json:
         if practitioner
         else None,
         organization=reference("Organization", organization.centre_id(centre.id), centre.name),
-        code=[site.concept("specialty", practitioner.profession if practitioner else None)],
+        code=[subject.profession(practitioner, site)],
         specialty=subject.coded_specialty(schedule, site),
         location=[reference("Location", centre.id, centre.name)],
         healthcareService=[

@@ -24,7 +24,14 @@ from sqlalchemy.orm import Session, aliased, join, outerjoin
 from sqlalchemy.sql.operators import ColumnOperators, OperatorType
 
 from openslot.booking.models import Appointment, Status
-from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Patient,
+    Practitioner,
+    Profession,
+    Service,
+)
 from openslot.records.models import Entry
 from openslot.referrals.models import Referral
 from openslot.schedules.models import OfferedService, Schedule
@@ -221,6 +228,13 @@ REFERRAL_CHANGED = latest(
 """When a referral last changed, also because an appointment used or released it."""
 
 REFERRAL_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
+
+
+HL7_CODE, SNOMED_CODE = (
+    select(code).where(Profession.code == Practitioner.profession).scalar_subquery()
+    for code in (Profession.hl7_code, Profession.snomed_code)
+)
+"""The codes of a practitioner's profession in systems of others."""
 
 
 def values_of(session: Session, column: Any) -> list[str]:

@@ -36,7 +36,7 @@ def show(row: Row, site: Site) -> Json:
     practitioner, service = schedule.practitioner, schedule.service
     services: Sequence[Service | Offered] = [service] if service else row.offered
     ids = [service.id] if service else [one.service_id for one in row.offered]
-    profession = [] if service else subject.profession(schedule, site)
+    profession = [] if service else subject.profession_as_service(schedule, site)
     categories = [subject.service_category(one, site) for one in services]
     return resource(
         "Schedule",

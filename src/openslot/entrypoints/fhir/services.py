@@ -83,7 +83,8 @@ def _texts(
     """Return the types that are about services of this network: those with its system, and of a
     schedule that offers services also those without any, except what the schedule is itself."""
     own = {schedule.service.name} if schedule.service else set()
-    own |= {schedule.practitioner.profession} if schedule.practitioner else set()
+    if person := schedule.practitioner:
+        own |= {person.profession, person.profession_name}
     itself = {name.casefold() for name in own}
     systems = Site(base, work.now).systems("service-type")
     return [

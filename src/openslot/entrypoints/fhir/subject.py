@@ -5,16 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from openslot.directory.models import Practitioner, Service
-from openslot.entrypoints.fhir.codes import (
-    SERVICE_TYPE,
-    SERVICE_TYPES,
-    SNOMED,
-    SPECIALTIES,
-    with_code,
-)
+from openslot.entrypoints.fhir.codes import SERVICE_TYPE, SNOMED, SPECIALTIES, code_of, with_code
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import Code
-from openslot.entrypoints.fhir.queries import OFFERED_CATEGORY, OFFERED_NAME
+from openslot.entrypoints.fhir.queries import (
+    HL7_CODE,
+    OFFERED_CATEGORY,
+    OFFERED_NAME,
+    SNOMED_CODE,
+)
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Offered
 
@@ -23,7 +22,7 @@ SPECIALTY = Code(
     Practitioner.profession,
     Practitioner.expertise,
     system="specialty",
-    others={SNOMED: (SPECIALTIES, (Practitioner.profession, Practitioner.expertise))},
+    others={SNOMED: ((SNOMED_CODE, None), (Practitioner.expertise, SPECIALTIES))},
 )
 
 
@@ -37,7 +36,7 @@ def codes(name: Any, category: Any) -> Mapping[str, Any]:
             name,
             system="service-type",
             also={"specialty": (Practitioner.profession,)},
-            others={SERVICE_TYPE: (SERVICE_TYPES, (Practitioner.profession,))},
+            others={SERVICE_TYPE: ((HL7_CODE, None),)},
         ),
         "service-category": Code(
             "The category of a service.", Service.category, category, system="service-category"
@@ -62,20 +61,40 @@ def service_category(service: Service | Offered | None, site: Site) -> Json | No
 
 def specialty(subject: Schedule, site: Site) -> list[Json | None]:
     """Return the profession and area of expertise of the schedule's practitioner."""
-    practitioner = subject.practitioner
-    words = (practitioner.profession, practitioner.expertise) if practitioner else ()
-    return [site.concept("specialty", word) for word in words]
+    person = subject.practitioner
+    return [profession(person, site), _expertise(person, site)] if person else []
 
 
-def profession(subject: Schedule, site: Site) -> list[Json | None]:
+def profession(person: Practitioner | None, site: Site) -> Json | None:
+    """Return the profession of a practitioner."""
+    if person is None:
+        return None
+    return site.concept("specialty", person.profession, person.profession_name)
+
+
+def _expertise(person: Practitioner, site: Site) -> Json | None:
+    return site.concept("specialty", person.expertise)
+
+
+def profession_as_service(subject: Schedule, site: Site) -> list[Json | None]:
     """Return the profession as a service type, by HL7's code, if there is one, and by our own."""
-    word = subject.practitioner.profession if subject.practitioner else None
-    return [with_code(site.concept("specialty", word), SERVICE_TYPE, SERVICE_TYPES)]
+    person = subject.practitioner
+    if person is None:
+        return []
+    row = person.profession_row
+    return [with_code(profession(person, site), SERVICE_TYPE, row.hl7_code, row.hl7_display)]
 
 
 def coded_specialty(subject: Schedule, site: Site) -> list[Json | None]:
     """Return the same as :func:`specialty`, with SNOMED CT's codes."""
-    return [with_code(concept, SNOMED, SPECIALTIES) for concept in specialty(subject, site)]
+    person = subject.practitioner
+    if person is None:
+        return []
+    row, of_area = person.profession_row, code_of(person.expertise, SPECIALTIES)
+    return [
+        with_code(profession(person, site), SNOMED, row.snomed_code, row.snomed_display),
+        with_code(_expertise(person, site), SNOMED, *of_area),
+    ]
 
 
 def changed(subject: Schedule) -> datetime:

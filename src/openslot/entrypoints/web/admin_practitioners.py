@@ -46,9 +46,7 @@ class PractitionerFields(Form):
     """Form fields for PractitionerDetails."""
 
     name = StringField(_l("Name"))
-    profession = SelectField(
-        _l("Profession"), choices={kind.value: kind.value for kind in Profession}
-    )
+    profession = SelectField(_l("Profession"))
     expertise = StringField(_l("Area of expertise"))
     provider_number = StringField(_l("Provider number"))
     phone = TelField(_l("Phone number"))
@@ -56,6 +54,11 @@ class PractitionerFields(Form):
     languages = StringField(_l("Languages"))
     about = TextAreaField(_l("About the practitioner"))
     either_place = BooleanField(_l("Can have the same hours at several centres"))
+
+    def offer_professions(self, *own: Profession) -> None:
+        """Set the choices: the active professions, and ``own`` of somebody who is inactive."""
+        active = queries.professions(context.reader())
+        self.profession.choices = {one.code: one.name for one in (*active, *own)}
 
 
 class NewPractitionerForm(PractitionerFields, ScheduleFields):
@@ -134,6 +137,7 @@ def new() -> ResponseReturnValue:
     """Add a practitioner with their first centre and hours."""
     form = NewPractitionerForm()
     form.offer()
+    form.offer_professions()
     form.centre_id.choices = {str(centre.id): centre.name for centre in own_centres()}
     form.centre_id.data = form.centre_id.data or reading.text("centre_id")
     posted = request.method == "POST"
@@ -184,6 +188,7 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
     if not runs_every(context.actor(), centre_ids):
         raise NotYoursToChange(SENTENCES[PractitionerDetails, Editor.ONE_CENTRE])
     form = PractitionerFields(obj=person)
+    form.offer_professions(person.profession_row)
     status = save(
         form,
         PractitionerDetails,

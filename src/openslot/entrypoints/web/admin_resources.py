@@ -18,7 +18,7 @@ from openslot.core.errors import DomainError
 from openslot.core.fields import Details, OptionalName
 from openslot.directory import queries as directory
 from openslot.directory.editing import editor_of_service
-from openslot.directory.models import Centre, Profession, Room, RoomKind, Service
+from openslot.directory.models import Centre, Room, RoomKind, Service
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.failures import checked as checked_input
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -308,7 +308,7 @@ def _choices(centre_id: int | None) -> list[tuple[str, list[tuple[str, str]]]]:
             (_("Any of a group"), [(f"group:{one.row.id}", one.row.name) for one in groups]),
             (_("This room or machine"), [(f"resource:{one.id}", one.name) for one in rooms]),
         ]
-    professions = [(f"profession:{one}", one.value) for one in Profession]
+    professions = [(f"profession:{one.code}", one.name) for one in directory.professions(session)]
     return [*found, (_("Anybody who works there then"), professions)]
 
 

@@ -47,7 +47,6 @@ from openslot.questions import queries as questions
 from openslot.questions.rules import may_answer, to_answer
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
-from openslot.referrals.rules import may_refer
 from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -132,7 +131,7 @@ def _repeat_url(appointment: Appointment, relation: Relation) -> str | None:
 def _refers(appointment: Appointment, relation: Relation) -> bool:
     """Return whether the reader is the appointment's GP."""
     person = appointment.practitioner
-    return relation is Relation.PRACTITIONER and person is not None and may_refer(person.profession)
+    return relation is Relation.PRACTITIONER and person is not None and person.may_refer
 
 
 def _confirmation_flags(appointment: Appointment) -> dict[str, bool]:

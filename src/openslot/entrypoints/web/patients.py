@@ -48,7 +48,6 @@ from openslot.records import queries as history
 from openslot.records.access import Access
 from openslot.records.errors import PatientKnown, TooFewDetails
 from openslot.records.models import EntryKind
-from openslot.referrals.rules import may_refer
 from openslot.usecases import growing_up
 
 pages = Blueprint("patients", __name__)
@@ -254,7 +253,7 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
         until=_open_until(patient_id) if why is Access.EMERGENCY else None,
         forms={one: records.entry_form(one, patient_id) for one in EntryKind},
         may_change=_may_change(patient_id),
-        may_refer=may_refer(me.profession),
+        may_refer=me.may_refer,
         me=me,
         carer=queries.carer_of(session, patient_id),
         zone=own_zone(),

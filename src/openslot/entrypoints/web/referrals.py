@@ -35,7 +35,7 @@ from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, LetterDetails, ReferralDetails
 from openslot.referrals.errors import NoAddressee
 from openslot.referrals.models import Referral, State
-from openslot.referrals.rules import Action, Relation, actions_now, check_action, may_refer
+from openslot.referrals.rules import Action, Relation, actions_now, check_action
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -104,7 +104,7 @@ def _side() -> Side:
             Relation.PATIENT, (queries.to_patients(patient_id for patient_id in own if patient_id),)
         )
     person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
-    if may_refer(person.profession):
+    if person.may_refer:
         return Side(Relation.GP, (queries.by_gp(person.id),), tuple(State))
     return Side(
         Relation.SPECIALIST,

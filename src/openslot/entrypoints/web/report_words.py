@@ -9,7 +9,6 @@ from typing import NamedTuple
 from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
-from openslot.directory.models import Profession
 from openslot.entrypoints.web.charts import Bar, Picture, lying, upright
 from openslot.entrypoints.web.formats import day_month, day_short, number
 from openslot.reports.answers import Answers
@@ -63,9 +62,9 @@ def report(kind: Kind, found: Answers) -> Report:
     return WRITERS[kind](found)
 
 
-def kind_name(kind: str) -> str:
+def kind_name(kind: str, profession: str) -> str:
     """Return the name of a profession, or of department services."""
-    return str(_("Department services")) if kind == SERVICES else str(Profession(kind))
+    return str(_("Department services")) if kind == SERVICES else profession
 
 
 def cell_text(cell: Cell) -> str:
@@ -310,13 +309,13 @@ def _cell(key: Key, answers: Answers) -> Cell:
 def _label(key: Key, answers: Answers) -> str:
     if isinstance(key, date):
         return day_month(key)
-    return kind_name(key) if isinstance(key, str) else answers.centres[key]
+    return kind_name(key, answers.kinds[key]) if isinstance(key, str) else answers.centres[key]
 
 
 def _wait_labels(key: WaitKey, answers: Answers) -> tuple[str, str]:
     kind, centre_id = key
     return (
-        str(_("All")) if kind is None else kind_name(kind),
+        str(_("All")) if kind is None else kind_name(kind, answers.kinds[kind]),
         str(_("All")) if centre_id is None else answers.centres[centre_id],
     )
 

@@ -81,7 +81,7 @@ def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
         period=_period(),
         group=_group(),
         centre_id=check_centre(reading.number("centre", 0) or None, centre_ids),
-        kind=check_kind(reading.text("profession")),
+        kind=check_kind(reading.text("profession"), {offer.kind for offer in offers.values()}),
     )
     return answers(context.work(), question, offers)
 
@@ -156,7 +156,7 @@ def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]
     if scope.practitioner_id is not None:
         return []
     return sorted(
-        ((profession, kind_name(profession)) for profession in {offer.kind for offer in offers}),
+        {(offer.kind, kind_name(offer.kind, offer.kind_name)) for offer in offers},
         key=lambda choice: choice[1],
     )
 

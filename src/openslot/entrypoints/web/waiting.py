@@ -20,7 +20,7 @@ from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
-from openslot.directory.models import Centre, Patient, Profession
+from openslot.directory.models import Centre, Patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
@@ -305,10 +305,10 @@ def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> 
     if len(everywhere) > 1:
         label = _("%(name)s at any of their centres", name=person.name)
         options.append(Option(f"practitioner:{person.id}", label))
-    if not person.is_specialist:
+    if not person.needs_referral:
         label = _(
             "Any %(profession)s at %(centre)s",
-            profession=_profession_name(person.profession),
+            profession=_in_a_sentence(person.profession_name),
             centre=centre.name,
         )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
@@ -316,17 +316,14 @@ def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> 
 
 
 def _offering_of_profession() -> Offering:
-    try:
-        profession = Profession(reading.text("profession"))
-    except ValueError:
-        raise NotFound from None
-    schedule_rows = _subjects(search.of_profession(profession))
+    schedule_rows = _subjects(search.of_profession(reading.text("profession")))
+    person = next(one.practitioner for one in schedule_rows if one.practitioner)
     names = {schedule.centre.id: schedule.centre for schedule in schedule_rows}
     return Offering(
         [
             Option(
-                f"profession:{profession}",
-                _("Any %(profession)s", profession=_profession_name(profession)),
+                f"profession:{person.profession}",
+                _("Any %(profession)s", profession=_in_a_sentence(person.profession_name)),
             )
         ],
         _zone_at([centre.time_zone for centre in _chosen_centres(names) or names.values()]),
@@ -368,7 +365,7 @@ def _usual_minutes(offering: Offering) -> int:
     )
 
 
-def _profession_name(profession: str) -> str:
+def _in_a_sentence(profession: str) -> str:
     return profession if profession.isupper() else profession.lower()
 
 
