@@ -268,6 +268,18 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
         "performerType": {"text": "Dental"},
         "note": [{"text": "Mine"}],
     }
+    answers = {
+        "resourceType": "QuestionnaireResponse",
+        "id": str(parts["appointment_id"]),
+        "status": "in-progress",
+        "extension": [
+            {
+                "url": "urn:openslot:extension:appointment",
+                "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
+            }
+        ],
+        "item": [{"linkId": "1", "answer": [{"valueString": "Left"}]}],
+    }
     named = {
         "name": "appointment-reference",
         "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
@@ -275,6 +287,8 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
     return {
         "fhir.create Appointment": appointment,
         "fhir.update Appointment": appointment | {"id": str(parts["appointment_id"])},
+        "fhir.create QuestionnaireResponse": answers,
+        "fhir.update QuestionnaireResponse": answers,
         "fhir.create ServiceRequest": letter,
         "fhir.update ServiceRequest": letter
         | {"id": str(parts["referral_id"]), "status": "revoked"},

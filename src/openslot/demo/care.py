@@ -27,6 +27,8 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Dependent, Patient, Profession
 from openslot.feedback.models import Favourite
 from openslot.identity.models import Account
+from openslot.questions.models import AppointmentAnswer, Kind
+from openslot.questions.queries import add, kept, questions
 from openslot.records.models import Entry, EntryKind
 from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
@@ -86,6 +88,7 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     _write_family(scene, patient)
     _write_favourites(scene, patient, staff)
     _write_waiting_entry(scene, patient)
+    _write_answers(scene)
 
 
 def read_care() -> Care:
@@ -310,6 +313,22 @@ def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
             created_by=patient.account_id,
         )
     )
+
+
+def _write_answers(scene: Scene) -> None:
+    """Answer the questions before appointments; here and there what is not required is left out."""
+    asked = questions(
+        scene.work.session, {one.service_id for _, one in scene.appointments if one.service_id}
+    )
+    for _planned, appointment in scene.appointments:
+        began = appointment.starts_at - timedelta(days=scene.rng.randint(3, 90))
+        for question in asked.get(appointment.service_id or 0, ()):
+            if not question.required and scene.rng.random() > ANSWERED:
+                continue
+            said = {Kind.CONSENT: "yes", Kind.DATE: began.date().isoformat()}
+            answer = said.get(question.kind) or scene.rng.choice(question.options)
+            row = AppointmentAnswer(appointment_id=appointment.id, question_id=question.id)
+            add(scene.work.session, row, kept(question, answer))
 
 
 def _offered(session: Session) -> dict[int, Schedule]:
