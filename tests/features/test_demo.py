@@ -294,7 +294,10 @@ def test_departments_ask_each_other_inside_a_centre(demo_database: Database) -> 
 def test_the_demo_patient_has_a_family_favourites_and_waits(demo_database: Database) -> None:
     assert len(found(demo_database, Dependent)) == 1
     assert len(found(demo_database, Favourite)) >= 4
-    [entry] = found(demo_database, WaitingEntry)
+    entry, for_service = sorted(
+        found(demo_database, WaitingEntry), key=lambda one: one.service_id is not None
+    )
+    assert for_service.service.name == "Assessment"
     assert entry.starts_until > NOW
 
 

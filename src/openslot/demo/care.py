@@ -43,6 +43,7 @@ YEAR = timedelta(days=365)
 MEDICATED = 0.4
 """The share of GP appointments that end with a prescription."""
 ANSWERED = 0.7
+WAITED_FOR = (Profession.PHYSIOTHERAPIST, "Assessment")
 
 
 class Care(BaseModel):
@@ -87,7 +88,7 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     _write_open_requests(scene, offered)
     _write_family(scene, patient)
     _write_favourites(scene, patient, staff)
-    _write_waiting_entry(scene, patient)
+    _write_waiting_entries(scene, patient)
     _write_answers(scene)
 
 
@@ -292,8 +293,9 @@ def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
     )
 
 
-def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
-    """Put the patient on the waiting list, to replace the last of their appointments."""
+def _write_waiting_entries(scene: Scene, patient: Patient) -> None:
+    """Put the patient on the waiting list, to replace the last of their appointments, and for a
+    service of anybody in a profession."""
     upcoming = [
         (planned, appointment)
         for planned, appointment in scene.appointments
@@ -309,6 +311,27 @@ def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
             minutes=planned.minutes,
             starts_from=scene.work.now,
             starts_until=appointment.starts_at,
+            created_at=scene.work.now - timedelta(days=1),
+            created_by=patient.account_id,
+        )
+    )
+    profession, name = WAITED_FOR
+    offered = next(
+        offered
+        for place in scene.places
+        if place.profession == profession
+        for offered in place.services
+        if offered.name == name
+    )
+    scene.work.session.add(
+        WaitingEntry(
+            id=new_id(),
+            patient_id=patient.id,
+            profession=profession,
+            service_id=offered.service_id,
+            minutes=offered.minutes,
+            starts_from=scene.work.now + timedelta(days=14),
+            starts_until=scene.work.now + timedelta(days=28),
             created_at=scene.work.now - timedelta(days=1),
             created_by=patient.account_id,
         )
