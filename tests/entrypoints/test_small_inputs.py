@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from entrypoints.browsing import Client
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import PASSWORD, World, build
+from entrypoints.world import PASSWORD, World, build, give_professions
 from factories import SYDNEY
 from openslot.booking import check
 from openslot.core.db import Database
@@ -470,3 +470,39 @@ def test_a_cancellation_by_mistake_is_undone_while_the_time_is_free(
         assert now["status"] == after, clock
         if after == "booked":
             clinic.program.send("PATCH", f"/api/v1/appointments/{key}", {"status": "cancelled"})
+
+
+@pytest.mark.parametrize("door", ["pages", "API", "FHIR"])
+def test_a_letter_says_for_how_many_appointments_it_is(clinic: Clinic, door: str) -> None:
+    database = clinic.app.extensions["openslot"].database
+    database.run(lambda session: give_professions(session, clinic.world))
+    gp, patient = clinic.who("practitioner-owner"), clinic.world.patients["owner"]
+    for typed, most in ((2, 2), (1, 1), (None, None)):
+        if door == "pages":
+            path = f"/patients/{patient}/referrals/new"
+            fields = {"addressee": "area:Dental", "letter": "Pain.", "act": "send"}
+            browser = clinic.browser("practitioner-owner")
+            sent = browser.send(path, **fields, most_appointments=typed or "")
+            key = sent.location.rpartition("/")[2]
+            page = browser.get(sent.location).text
+            assert (f"{most} appointment" in page) == (most is not None)
+            assert browser.send(path, **fields, most_appointments=0).status_code == 422
+        elif door == "API":
+            body = {"patient": str(patient), "expertise": "Dental", "letter": "Pain."}
+            sent = gp.send("POST", "/api/v1/referrals", body | {"most_appointments": typed})
+            key = sent.json["id"]  # type: ignore[index]
+        else:
+            body = {
+                "resourceType": "ServiceRequest",
+                "status": "active",
+                "intent": "order",
+                "subject": {"reference": f"Patient/{patient}"},
+                "performerType": {"text": "Dental"},
+                "note": [{"text": "Pain."}],
+            }
+            quantity = {"quantityQuantity": {"value": typed}} if typed else {}
+            sent = gp.send("POST", "/fhir/ServiceRequest", body | quantity)
+            key = sent.json["id"]  # type: ignore[index]
+        assert gp.get(f"/api/v1/referrals/{key}")["most_appointments"] == most, sent.text
+        shown = gp.get(f"/fhir/ServiceRequest/{key}").get("quantityQuantity")
+        assert shown == ({"value": most} if most else None)

@@ -8,6 +8,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory.rules import works_with_patients
 from openslot.records import finding
@@ -32,7 +33,7 @@ def book(
     place = place_of(work, booking_request)
     if booking_request.minutes is None and hold_id is not None and place.service_id is None:
         booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
-    referral = referral_for(work, place, booking_request, referral_id, hold_id)
+    referral = _counted(work, place, booking_request, referral_id, hold_id)
     check_patient(work, booking_request, referral)
     if hold_id is not None:
         limits.check_may_book(work, place, booking_request.patient_id, referral.authorisation)
@@ -74,7 +75,7 @@ def enter(
     """Enter an appointment of a patient who is here without one, or who was; see
     :func:`openslot.booking.commands.enter`."""
     place = place_of(work, booking_request)
-    referral = referral_for(work, place, booking_request, referral_id)
+    referral = _counted(work, place, booking_request, referral_id)
     check_patient(work, booking_request, referral)
     return commands.enter(
         work, booking_request, place, status, authorisation=referral.authorisation
@@ -119,6 +120,22 @@ def place_of(work: Work, booking_request: BookingRequest) -> Place:
     if booking_request.squeeze_in:
         place = squeezing.if_taken(work, place, booking_request.start, booking_request.minutes)
     return place
+
+
+def _counted(
+    work: Work,
+    place: Place,
+    booking_request: BookingRequest,
+    referral_id: UUID | None,
+    hold_id: UUID | None = None,
+) -> referrals.Found:
+    """Return the referral to book with. Of two who would book the last appointment that one allows,
+    the later waits, and then finds that it is taken."""
+    found = referral_for(work, place, booking_request, referral_id, hold_id)
+    if not found.is_counted:
+        return found
+    lock(work.session, f"follow-ups of {booking_request.patient_id}")
+    return referral_for(work, place, booking_request, referral_id, hold_id)
 
 
 def referral_for(
