@@ -155,6 +155,7 @@ DELETE api_absences.delete_absence            401 404 404 404 404 404 404   -
 DELETE api_absences.delete_calendar           401 422 422 204 422 422 422   -
 GET api_absences.get_calendar                 401 422 422 404 422 422 422 422
 GET api_absences.list_absences                401 422 422 200 422 422 422 422
+GET api_absences.list_needing                 401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
 POST api_absences.reopen                      401 403 403 403 403 403 403   -
 PUT api_absences.set_calendar                 401 403 403 403 403 403 403   -

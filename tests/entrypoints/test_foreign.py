@@ -308,6 +308,7 @@ def queries(parts: Parts) -> dict[str, list[str]]:
         "api_absences.list_absences": [f"practitioner={practitioner}"],
         "api_absences.get_calendar": [f"practitioner={practitioner}"],
         "api_absences.list_undecided": [f"practitioner={practitioner}"],
+        "api_absences.list_needing": [f"practitioner={practitioner}"],
         "fhir.search_by_get": [
             f"patient={patient}",
             f"_id={patient}",
