@@ -94,7 +94,7 @@ def test_two_services_that_share_a_machine_take_turns(database: Database) -> Non
 
 
 def places_and_needs(database: Database) -> list[DomainError | None]:
-    """What becomes of a service to which one gives places, and another needs, at the same moment."""
+    """What becomes of giving a service places and needs at the same moment."""
 
     def build(session: Session) -> int:
         return factories.offered_service(session, None, "Class", minutes=30).id
