@@ -231,7 +231,7 @@ def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> No
 
     statuses = [appointment.status for appointment in demo_database.read(own)]
     past = ["fulfilled", "fulfilled", "cancelled", "fulfilled"]
-    assert statuses == past + 2 * ["booked"] + 5 * ["booked"], "the last are a series"
+    assert statuses == past + (2 + 5 + 2) * ["booked"], "among them a series and an itinerary"
 
 
 def test_nobody_is_told_of_what_was_only_invented(demo_database: Database) -> None:

@@ -33,6 +33,7 @@ from openslot.referrals.errors import (
     WrongState,
 )
 from openslot.referrals.models import Referral, State
+from openslot.usecases import booking as usecases
 from referring import AREA, LETTER, TUESDAY_9, Dentists
 from town import Town, build_town
 from working import work
@@ -326,6 +327,8 @@ def test_a_letter_is_for_as_many_appointments_as_it_says(dentists: Dentists) -> 
     dentists.book(dentists.booking_request(TUESDAY_9 + 7 * DAY), now=AFTER)
     with pytest.raises(ReferralSpent):
         dentists.book(dentists.booking_request(TUESDAY_9 + 8 * DAY), now=AFTER)
+    with pytest.raises(ReferralSpent):
+        do(dentists, usecases.change_status, dentists.town.patient(), first.id, Status.BOOKED)
 
 
 def test_a_letter_for_one_appointment_has_no_follow_up(dentists: Dentists) -> None:

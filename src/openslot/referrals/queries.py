@@ -97,6 +97,31 @@ def covers_follow_ups(work: Work, referral_id: UUID) -> bool:
     return count(work.session, Referral.id == referral_id, where) == 1
 
 
+def are_counted(work: Work, appointment: Appointment) -> bool:
+    """Return whether all referrals with which the patient has seen the practitioner are for a
+    number of appointments; one statement."""
+    limits = [one.most_appointments for one in _seen_with(work, appointment)]
+    return bool(limits) and None not in limits
+
+
+def covers_another(work: Work, appointment: Appointment) -> bool:
+    """Return whether one of these referrals allows one appointment more; one statement."""
+    return bool(_seen_with(work, appointment, Referral.for_follow_ups(work.now)))
+
+
+def _seen_with(work: Work, appointment: Appointment, *where: ColumnElement[bool]) -> list[Referral]:
+    practitioner_id = appointment.schedule.practitioner_id
+    if appointment.patient_id is None or practitioner_id is None:
+        return []
+    return referrals(
+        work.session,
+        to_patients([appointment.patient_id]),
+        Referral.in_state(State.USED, work.now),
+        Schedule.practitioner_id == practitioner_id,
+        *where,
+    )
+
+
 def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
     """Match the referrals that these patients may read: all but drafts."""
     return and_(Referral.patient_id.in_(set(patient_ids)), Referral.status != Kept.DRAFT)

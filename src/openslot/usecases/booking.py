@@ -96,10 +96,24 @@ def change_status(
     """
     if to is Status.BOOKED:
         appointment, _ = commands.appointment_for(work, appointment_id)
-        letter = appointment.referral_id if appointment.status is Status.CANCELLED else None
-        if letter is not None and not referrals.is_unused(work, letter):
+        if appointment.status is Status.CANCELLED and _has_spent(work, appointment):
             raise ReferralSpent
     return commands.change_status(work, appointment_id, to, why=why, version=version)
+
+
+def _has_spent(work: Work, appointment: Appointment) -> bool:
+    """Return whether the referral of a cancelled appointment was used for another since."""
+    if appointment.referral_id is not None:
+        return not referrals.is_unused(work, appointment.referral_id)
+    if not referrals.are_counted(work, appointment):
+        return False
+    _lock_follow_ups(work, appointment.patient_id)
+    return not referrals.covers_another(work, appointment)
+
+
+def _lock_follow_ups(work: Work, patient_id: UUID | None) -> None:
+    """Let only one at a time book what counts for the referrals of a patient."""
+    lock(work.session, f"follow-ups of {patient_id}")
 
 
 def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
@@ -134,7 +148,7 @@ def _counted(
     found = referral_for(work, place, booking_request, referral_id, hold_id)
     if not found.is_counted:
         return found
-    lock(work.session, f"follow-ups of {booking_request.patient_id}")
+    _lock_follow_ups(work, booking_request.patient_id)
     return referral_for(work, place, booking_request, referral_id, hold_id)
 
 
