@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from openslot.booking.commands import appointment_for
-from openslot.core.errors import Conflict, Malformed, NotFound, StaleVersion
+from openslot.booking.rules import may_see_reason
+from openslot.core.errors import Conflict, Forbidden, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import questionnaire_response, search
 from openslot.entrypoints.fhir.appointment_writing import named
@@ -121,7 +122,9 @@ def create(work: Work, received: Received, base: str) -> Row:
             f"Refer to the Appointment in an extension {APPOINTMENT}.", field=f"{ROOT}.extension"
         )
     appointment, _ = named(lambda: appointment_for(work, key))
-    if queries.answers(work, [appointment]).get(key):
+    if not may_see_reason(work.actor, appointment):
+        raise Forbidden
+    if queries.answers(work, [appointment])[key]:
         raise AlreadyAnswered
     return _save(work, key, received, base, there=())
 
