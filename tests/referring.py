@@ -41,10 +41,21 @@ class Dentists:
         return Actor(role=Role.PRACTITIONER, practitioner_id=practitioner_id or self.first)
 
     def draft(
-        self, *, to: int | None = None, patient: int = 0, letter: str = LETTER, now: datetime = NOW
+        self,
+        *,
+        to: int | None = None,
+        patient: int = 0,
+        letter: str = LETTER,
+        most: int | None = None,
+        now: datetime = NOW,
     ) -> UUID:
         """A letter of the town's GP, to one specialist or to the area."""
-        details = ReferralDetails(practitioner_id=to, expertise=None if to else AREA, letter=letter)
+        details = ReferralDetails(
+            practitioner_id=to,
+            expertise=None if to else AREA,
+            letter=letter,
+            most_appointments=most,
+        )
         written = self.database.run(
             lambda session: referrals.write(
                 work(session, self.town.doctor, now, access_days=0),
@@ -55,10 +66,16 @@ class Dentists:
         return written.id
 
     def sent(
-        self, *, to: int | None = None, patient: int = 0, now: datetime = NOW, months: int = 12
+        self,
+        *,
+        to: int | None = None,
+        patient: int = 0,
+        most: int | None = None,
+        now: datetime = NOW,
+        months: int = 12,
     ) -> UUID:
         """A letter that can be booked with."""
-        drafted = self.draft(to=to, patient=patient, now=now)
+        drafted = self.draft(to=to, patient=patient, most=most, now=now)
         self.database.run(
             lambda session: referrals.send(
                 work(session, self.town.doctor, now, access_days=0, referral_months=months), drafted

@@ -63,7 +63,8 @@ BOUND = {
         waiting_list.search.centres_of
         waiting_list.search.entries_with records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment
-        records.queries.appointments referrals.queries.referral_to referrals.queries.of_patient
+        records.queries.appointments referrals.queries.covers_follow_ups
+        referrals.queries.referral_to referrals.queries.of_patient
         department_requests.queries.of_appointment""",
     "conditions that are made of the actor": """
         booking.sessions.queries.page referrals.queries.count referrals.queries.referrals

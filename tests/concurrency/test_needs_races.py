@@ -16,10 +16,20 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
+from openslot.core.errors import DomainError
+from openslot.directory import queries as directory
+from openslot.directory.details import ServiceDetails
 from openslot.directory.models import RoomKind
-from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
+from openslot.resources import commands, queries
+from openslot.resources.commands import (
+    GroupDetails,
+    RoomDetails,
+    change_service,
+    create_group,
+    create_room,
+)
 from openslot.usecases import booking as usecases
-from racing import Outcome, attempt, race, without_compare_and_set, won
+from racing import Outcome, attempt, barrier, race, without_compare_and_set, won
 from working import work
 
 RACERS = 32
@@ -81,6 +91,57 @@ def test_two_services_that_share_a_machine_take_turns(database: Database) -> Non
     outcomes = book_all(database, clinics(database, RACERS, machines=1))
     assert machines_of(outcomes) == ["MRI 0"]
     assert check.faults(database) == []
+
+
+def places_and_needs(database: Database) -> list[DomainError | None]:
+    """What becomes of giving a service places and needs at the same moment."""
+
+    def build(session: Session) -> int:
+        return factories.offered_service(session, None, "Class", minutes=30).id
+
+    service_id = database.run(build)
+
+    def give_places(session: Session) -> None:
+        row = directory.service(session, service_id)
+        details = ServiceDetails.model_validate(row, from_attributes=True)
+        wanted = details.model_copy(update={"places": 8})
+        change_service(work(session, SYSTEM, NOW), service_id, wanted)
+
+    def give_needs(session: Session) -> None:
+        need(session, service_id, profession="Physiotherapist")
+
+    def act(number: int) -> DomainError | None:
+        try:
+            return database.run((give_places, give_needs)[number])
+        except DomainError as refusal:
+            return refusal
+
+    return race(2, act)
+
+
+def test_of_who_gives_a_service_places_and_who_gives_it_needs_one_is_refused(
+    database: Database,
+) -> None:
+    outcomes = places_and_needs(database)
+    assert sorted(type(one).__name__ for one in outcomes) == ["NeedsOfSession", "NoneType"]
+
+
+def test_control_without_waiting_a_service_gets_both(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either writes; SQLite lets one write at a time."""
+    if database.engine.dialect.name == "sqlite":
+        monkeypatch.setattr(queries, "places_of", lambda *_: 1)
+        monkeypatch.setattr(queries, "needs", lambda *_: {})
+    else:
+        monkeypatch.setattr(commands, "_lock_shape", lambda *_: None)
+        met = barrier(2)
+        for name in ("places_of", "needs"):
+            look = getattr(queries, name)
+            monkeypatch.setattr(
+                queries, name, lambda *args, look=look: (look(*args), met.wait())[0]
+            )
+    assert places_and_needs(database) == [None, None]
 
 
 def test_control_without_the_compare_and_set_one_machine_is_used_twice(

@@ -92,6 +92,49 @@ def test_control_without_the_unique_use_several_win(
     assert len([one for one in outcomes if isinstance(one, Appointment)]) == 2, outcomes
 
 
+AFTER = TUESDAY_9 + HALF_HOUR
+
+
+def seen_once(database: Database) -> Dentists:
+    """The patient has seen the dentist, with a letter for two appointments."""
+    dentists = Dentists(database, build_town(database))
+    dentists.sent(most=2)
+    dentists.becomes(dentists.book(), Status.ARRIVED, Status.FULFILLED, now=AFTER)
+    return dentists
+
+
+def follow_ups(dentists: Dentists) -> list[Appointment]:
+    """The follow-ups booked on different days at the same moment."""
+
+    def book(turn: int) -> Appointment | DomainError:
+        start = TUESDAY_9 + timedelta(days=(1, 2, 3, 6)[turn])
+        try:
+            return dentists.book(dentists.booking_request(start), now=AFTER)
+        except DomainError as refusal:
+            return refusal
+
+    return [one for one in race(4, book) if isinstance(one, Appointment)]
+
+
+def test_of_follow_ups_with_one_left_exactly_one_is_booked(database: Database) -> None:
+    assert len(follow_ups(seen_once(database))) == 1
+
+
+def test_control_with_what_was_left_before_several_follow_ups_are_booked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dentists = seen_once(database)
+    left = database.read(
+        lambda session: queries.authorisation_for(
+            work(session, now=AFTER),
+            booking.place_of(session, dentists.first_schedule),
+            dentists.town.patients[0],
+        )
+    )
+    monkeypatch.setattr(queries, "authorisation_for", lambda *args, **more: left)
+    assert len(follow_ups(dentists)) == 4
+
+
 def test_a_letter_is_answered_once_however_often_the_button_is_pressed(database: Database) -> None:
     dentists = Dentists(database, build_town(database))
     sent = dentists.sent()

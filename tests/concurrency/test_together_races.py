@@ -77,22 +77,45 @@ def test_control_without_the_compare_and_set_several_that_cross_are_booked(
     assert check.faults(database) != []
 
 
+def crossing(
+    town: Town, number: int, *, first: bool = False
+) -> Callable[[Session], list[Appointment]]:
+    """For an odd number an appointment that everybody wants, for an even one an itinerary that ends
+    with it, or begins with it if it is the ``first`` step."""
+    wanted = MONDAY_9 + (0 if first else 2) * DAY
+    shared = town.booking_request(wanted, patient=number)
+    if number % 2:
+        return lambda session: [booking.book(work(session, SYSTEM, NOW), shared)]
+    own = MONDAY_9 + (2 if first else 0) * DAY + number * HALF_HOUR
+    other = town.booking_request(own, schedule=town.physio_at_hospital, patient=number)
+    steps = [shared, other] if first else [other, shared]
+    return lambda session: itineraries.book(work(session, SYSTEM, NOW), steps)
+
+
 def test_an_itinerary_and_single_bookings_never_leave_half_of_it(database: Database) -> None:
     """Each itinerary ends where somebody else books alone."""
     town = build_town(database, patients=FEW)
-    last = MONDAY_9 + 2 * DAY
-
-    def act(number: int) -> Callable[[Session], list[Appointment]]:
-        end = town.booking_request(last, patient=number)
-        if number % 2:
-            return lambda session: [booking.book(work(session, SYSTEM, NOW), end)]
-        begin = town.booking_request(
-            MONDAY_9 + number * HALF_HOUR, schedule=town.physio_at_hospital, patient=number
-        )
-        return lambda session: itineraries.book(work(session, SYSTEM, NOW), [begin, end])
-
-    outcomes = race(FEW, lambda number: attempt(database, act(number)))
+    outcomes = race(FEW, lambda number: attempt(database, crossing(town, number)))
     (winner,) = won(outcomes)
     assert all(isinstance(one, SlotTaken) for one in outcomes if one is not winner)
     assert stored(database) == len(winner)
     assert check.faults(database) == []
+
+
+def test_control_without_the_compare_and_set_itineraries_and_single_bookings_overlap(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin where others book alone: all have read that page, and nobody looks again."""
+    town = build_town(database, patients=FEW + 2)
+    # The pages are there already, of the days before and after eleven in Sydney: midnight UTC.
+    for start, schedule, patient in (
+        (MONDAY_9 + 2 * HALF_HOUR, town.gp_at_hospital, FEW),
+        (MONDAY_9 + 2 * DAY + HALF_HOUR, town.physio_at_hospital, FEW),
+        (NOON + 2 * DAY, town.physio_at_hospital, FEW + 1),
+    ):
+        other = town.booking_request(start, schedule=schedule, patient=patient)
+        database.run(lambda session, other=other: booking.book(work(session, SYSTEM, NOW), other))
+    without_compare_and_set(database, monkeypatch, FEW)
+    outcomes = race(FEW, lambda number: attempt(database, crossing(town, number, first=True)))
+    assert len(won(outcomes)) > 1
+    assert check.faults(database) != []

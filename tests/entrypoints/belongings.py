@@ -41,7 +41,10 @@ from openslot.identity import links as account_links
 from openslot.identity.keys import create_key
 from openslot.identity.models import Account
 from openslot.notifications.feeds import make_feed
-from openslot.notifications.preferences import Kind, stop_token
+from openslot.notifications.preferences import Kind as MailKind
+from openslot.notifications.preferences import stop_token
+from openslot.questions.commands import QuestionDetails, set_questions
+from openslot.questions.models import AppointmentAnswer, Kind
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
@@ -76,6 +79,8 @@ def furnish(database: Database, world: World) -> Parts:
 def _furnish(session: Session, world: World, now: datetime) -> Parts:
     give_professions(session, world, specialists=("teammate",))
     session.flush()
+    question = QuestionDetails(words="Which side?")
+    set_questions(work(session, SYSTEM, now), world.services["owner"], [question])
     return (
         {
             "centre_id": world.centres["own"],
@@ -109,6 +114,15 @@ def at(now: datetime, days: int, hour: int = 14) -> datetime:
 def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
     session.get_one(Appointment, world.appointments["owner"]).reason = f"{SECRET} reason"
+    session.add(
+        AppointmentAnswer(
+            appointment_id=world.appointments["owner"],
+            position=0,
+            kind=Kind.TEXT,
+            words="Which side?",
+            answer=f"{SECRET} side",
+        )
+    )
     schedule = world.schedules["owner-service"]
     hold = factories.hold(session, schedule, at(now, 5), patient, length=HALF_HOUR, now=now)
     child = dependents.add(
@@ -351,7 +365,7 @@ def links(app: Flask, world: World, parts: Parts) -> dict[str, str]:
                 cast(UUID, parts["child_id"]), world.patients["owner"], "mia@example.com"
             ),
             "notifications.feed": str(parts["feed"]),
-            "notifications.stop": stop_token(waits, account_id, Kind.REMINDERS),
+            "notifications.stop": stop_token(waits, account_id, MailKind.REMINDERS),
             **dict.fromkeys(
                 ("offers.show", "offers.take", "offers.decline"), token_of(waits.key(), offer)
             ),
@@ -406,6 +420,7 @@ def fhir_key(kind: str, parts: Parts) -> object:
         "Patient": "patient_id",
         "Practitioner": "practitioner_id",
         "PractitionerRole": "schedule_id",
+        "Questionnaire": "service_id",
         "Schedule": "schedule_id",
         "ServiceRequest": "referral_id",
     }

@@ -162,6 +162,7 @@ DELETE api_absences.delete_absence            401 404 404 404 404 404 404   -
 DELETE api_absences.delete_calendar           401 422 422 204 422 422 422   -
 GET api_absences.get_calendar                 401 422 422 404 422 422 422 422
 GET api_absences.list_absences                401 422 422 200 422 422 422 422
+GET api_absences.list_needing                 401 422 422 200 422 422 422 422
 GET api_absences.list_undecided               401 422 422 200 422 422 422 422
 POST api_absences.reopen                      401 403 403 403 403 403 403   -
 PUT api_absences.set_calendar                 401 403 403 403 403 403 403   -
@@ -360,6 +361,8 @@ POST fhir.create Organization                 401 405 405 405 405 405 405   -
 POST fhir.create Patient                      401 405 405 405 405 405 405   -
 POST fhir.create Practitioner                 401 405 405 405 405 405 405   -
 POST fhir.create PractitionerRole             401 405 405 405 405 405 405   -
+POST fhir.create Questionnaire                401 405 405 405 405 405 405   -
+POST fhir.create QuestionnaireResponse        401 422 422 422 422 403 422   -
 POST fhir.create Schedule                     401 405 405 405 405 405 405   -
 POST fhir.create ServiceRequest               401 403 403 403 403 403 403   -
 POST fhir.create Slot                         401 405 405 405 405 405 405   -
@@ -378,6 +381,8 @@ GET fhir.read Organization                    401 200 200 200 200 200 200 200
 GET fhir.read Patient                         401 404 404 404 404 200 404 200
 GET fhir.read Practitioner                    401 200 200 200 200 200 200 200
 GET fhir.read PractitionerRole                401 200 200 200 200 200 200 200
+GET fhir.read Questionnaire                   401 200 200 200 200 200 200 200
+GET fhir.read QuestionnaireResponse           401 404 404 404 404 404 404 404
 GET fhir.read Schedule                        401 200 200 200 200 200 200 200
 GET fhir.read ServiceRequest                  401 404 404 404 404 404 404 404
 GET fhir.read Slot                            401 200 200 200 200 200 200 200
@@ -393,6 +398,8 @@ GET fhir.read_version Organization            401 404 404 404 404 404 404 404
 GET fhir.read_version Patient                 401 404 404 404 404 404 404 404
 GET fhir.read_version Practitioner            401 404 404 404 404 404 404 404
 GET fhir.read_version PractitionerRole        401 404 404 404 404 404 404 404
+GET fhir.read_version Questionnaire           401 404 404 404 404 404 404 404
+GET fhir.read_version QuestionnaireResponse   401 404 404 404 404 404 404 404
 GET fhir.read_version Schedule                401 404 404 404 404 404 404 404
 GET fhir.read_version ServiceRequest          401 404 404 404 404 404 404 404
 GET fhir.read_version Slot                    401 405 405 405 405 405 405 405
@@ -408,6 +415,8 @@ GET fhir.search_by_get Organization           401 200 200 200 200 200 200 200
 GET fhir.search_by_get Patient                401 200 200 200 200 200 200 200
 GET fhir.search_by_get Practitioner           401 200 200 200 200 200 200 200
 GET fhir.search_by_get PractitionerRole       401 200 200 200 200 200 200 200
+GET fhir.search_by_get Questionnaire          401 200 200 200 200 200 200 200
+GET fhir.search_by_get QuestionnaireResponse  401 200 200 200 200 200 200 200
 GET fhir.search_by_get Schedule               401 200 200 200 200 200 200 200
 GET fhir.search_by_get ServiceRequest         401 200 200 200 200 200 200 200
 GET fhir.search_by_get Slot                   401 400 400 400 400 400 400 400
@@ -423,6 +432,8 @@ POST fhir.search_by_post Organization         401 200 200 200 200 200 200   -
 POST fhir.search_by_post Patient              401 200 200 200 200 200 200   -
 POST fhir.search_by_post Practitioner         401 200 200 200 200 200 200   -
 POST fhir.search_by_post PractitionerRole     401 200 200 200 200 200 200   -
+POST fhir.search_by_post Questionnaire        401 200 200 200 200 200 200   -
+POST fhir.search_by_post QuestionnaireResponse 401 200 200 200 200 200 200   -
 POST fhir.search_by_post Schedule             401 200 200 200 200 200 200   -
 POST fhir.search_by_post ServiceRequest       401 200 200 200 200 200 200   -
 POST fhir.search_by_post Slot                 401 400 400 400 400 400 400   -
@@ -441,6 +452,8 @@ PUT fhir.update Organization                  401 405 405 405 405 405 405   -
 PUT fhir.update Patient                       401 405 405 405 405 405 405   -
 PUT fhir.update Practitioner                  401 405 405 405 405 405 405   -
 PUT fhir.update PractitionerRole              401 405 405 405 405 405 405   -
+PUT fhir.update Questionnaire                 401 405 405 405 405 405 405   -
+PUT fhir.update QuestionnaireResponse         401 404 404 404 404 404 404   -
 PUT fhir.update Schedule                      401 405 405 405 405 405 405   -
 PUT fhir.update ServiceRequest                401 404 404 404 404 404 404   -
 PUT fhir.update Slot                          401 405 405 405 405 405 405   -

@@ -175,7 +175,7 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours", "services"}
     assert changes == expected
     # FHIR writes nothing of the directory; who a letter or an appointment is about stays as it is.
-    assert WRITERS.keys() == {"Appointment", "ServiceRequest"}
+    assert WRITERS.keys() == {"Appointment", "QuestionnaireResponse", "ServiceRequest"}
 
 
 FOLLOWING = {"changed_at", "email_changed_at"}

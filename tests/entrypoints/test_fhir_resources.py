@@ -59,6 +59,8 @@ CODES = {
     },
     "CodeSystem": {"draft", "active", "retired", "unknown"},
     "Encounter": {"arrived", "finished"},
+    "Questionnaire": {"active", "retired"},
+    "QuestionnaireResponse": {"completed", "in-progress"},
     "DocumentReference": {"current", "superseded"},
     "MedicationRequest": {"active", "entered-in-error"},
     "CapabilityStatement": {"active"},

@@ -270,6 +270,18 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
         "performerType": {"text": "Dental"},
         "note": [{"text": "Mine"}],
     }
+    answers = {
+        "resourceType": "QuestionnaireResponse",
+        "id": str(parts["appointment_id"]),
+        "status": "in-progress",
+        "extension": [
+            {
+                "url": "urn:openslot:extension:appointment",
+                "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
+            }
+        ],
+        "item": [{"linkId": "1", "answer": [{"valueString": "Left"}]}],
+    }
     named = {
         "name": "appointment-reference",
         "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
@@ -277,6 +289,8 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
     return {
         "fhir.create Appointment": appointment,
         "fhir.update Appointment": appointment | {"id": str(parts["appointment_id"])},
+        "fhir.create QuestionnaireResponse": answers,
+        "fhir.update QuestionnaireResponse": answers,
         "fhir.create ServiceRequest": letter,
         "fhir.update ServiceRequest": letter
         | {"id": str(parts["referral_id"]), "status": "revoked"},
@@ -296,6 +310,7 @@ def queries(parts: Parts) -> dict[str, list[str]]:
         "api_absences.list_absences": [f"practitioner={practitioner}"],
         "api_absences.get_calendar": [f"practitioner={practitioner}"],
         "api_absences.list_undecided": [f"practitioner={practitioner}"],
+        "api_absences.list_needing": [f"practitioner={practitioner}"],
         "fhir.search_by_get": [
             f"patient={patient}",
             f"_id={patient}",

@@ -231,7 +231,7 @@ def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> No
 
     statuses = [appointment.status for appointment in demo_database.read(own)]
     past = ["fulfilled", "fulfilled", "cancelled", "fulfilled"]
-    assert statuses == past + 2 * ["booked"] + 5 * ["booked"], "the last are a series"
+    assert statuses == past + (2 + 5 + 2) * ["booked"], "among them a series and an itinerary"
 
 
 def test_nobody_is_told_of_what_was_only_invented(demo_database: Database) -> None:
@@ -294,7 +294,10 @@ def test_departments_ask_each_other_inside_a_centre(demo_database: Database) -> 
 def test_the_demo_patient_has_a_family_favourites_and_waits(demo_database: Database) -> None:
     assert len(found(demo_database, Dependent)) == 1
     assert len(found(demo_database, Favourite)) >= 4
-    [entry] = found(demo_database, WaitingEntry)
+    entry, for_service = sorted(
+        found(demo_database, WaitingEntry), key=lambda one: one.service_id is not None
+    )
+    assert for_service.service.name == "Assessment"
     assert entry.starts_until > NOW
 
 

@@ -542,18 +542,36 @@ def still_there(now: datetime) -> Condition:
     )
 
 
+def reasons_seen_by(actor: Actor, now: datetime) -> Condition:
+    """Return the condition for appointments of which the actor may read why the patient comes, by
+    the rule of may_see_reason(). For selects of Appointment, Schedule and its Service."""
+    if actor.program is not None:
+        return seen_by(actor, now)
+    relations = _own(actor)
+    if not actor.is_a(Role.CENTRE_ADMIN, Role.NETWORK_ADMIN):
+        in_department = Service.department_id == actor.department_id
+        relations.append(and_(Schedule.centre_id.in_(actor.centres), in_department))
+    return and_(still_there(now), or_(*relations))
+
+
 def _part_of(actor: Actor) -> Condition:
     if actor.is_a(Role.NETWORK_ADMIN):
         return true()
-    relations: list[ColumnElement[bool]] = [false()]
+    relations = _own(actor)
+    if actor.centres:
+        relations.append(Schedule.centre_id.in_(actor.centres))
+    return or_(*relations)
+
+
+def _own(actor: Actor) -> list[Condition]:
+    """Return the conditions for appointments of the actor as a patient, carer or practitioner."""
+    relations: list[Condition] = [false()]
     patient_ids = {actor.patient_id} - {None} | actor.dependents
     if patient_ids:
         relations.append(Appointment.patient_id.in_(patient_ids))
     if actor.practitioner_id is not None:
         relations.append(Schedule.practitioner_id == actor.practitioner_id)
-    if actor.centres:
-        relations.append(Schedule.centre_id.in_(actor.centres))
-    return or_(*relations)
+    return relations
 
 
 def patients_seen_by(actor: Actor, now: datetime) -> Condition:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.commands import BookingRequest
 from openslot.booking.imports import Recorded, record_appointment
+from openslot.booking.itineraries import Gap, Unit
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import for_whom
 from openslot.booking.series import State, starts_by
@@ -33,8 +34,9 @@ from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Span, mask_of, span_between, tick_at, window_over
 from openslot.schedules.models import AbsenceKind
 from openslot.schedules.rules import Place
-from openslot.usecases import series
+from openslot.usecases import itineraries, series
 from openslot.usecases.booking import book
+from openslot.usecases.itineraries import Step
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 PAST, COMING = timedelta(days=84), timedelta(days=28)
@@ -56,6 +58,9 @@ DEMO_APPOINTMENTS = (
 
 SERIES_BEGINS, SERIES_WEEKS = 13, 5
 """Days from today to the first of a series, and its length."""
+
+BLOOD_TEST_THEN_GP, ITINERARY_BEGINS = ("toby@gmail.com", "samuel@gmail.com"), 20
+"""Practitioners of the steps, and days from today to the first."""
 
 ABSENCES = (
     ("priya.raman@example.org", AbsenceKind.LEAVE, 7, 14, "Annual leave"),
@@ -92,6 +97,7 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
     scene = Scene(work, read_care(), plan.rng, written, places)
     demo_patient = next(patient for patient in patients if patient.email == DEMO_PATIENT)
     _write_series(work, places, demo_patient)
+    _write_itinerary(work, places, demo_patient)
     staff_account = identities.by_email(work.session, DEMO_STAFF)
     if staff_account is None:
         raise LookupError(DEMO_STAFF)
@@ -118,6 +124,25 @@ def _write_series(work: Work, places: Sequence[Place], patient: Patient) -> None
     )
     found = series.preview(work, wanted, starts_by(rule, wanted.start, place.zone))
     series.book(work, wanted, [one.start for one in found.times if one.state is State.FREE])
+
+
+def _write_itinerary(work: Work, places: Sequence[Place], patient: Patient) -> None:
+    """Book a blood test for the patient, and the GP 2 to 7 days later, who has the results."""
+    blood_test, consultation = (
+        next(place.schedule_id for place in places if place.practitioner_email == email)
+        for email in BLOOD_TEST_THEN_GP
+    )
+    steps = [
+        Step(schedule_id=blood_test),
+        Step(schedule_id=consultation, after=Gap(2, 7, Unit.DAYS)),
+    ]
+    begins = _midnight(work.now, ITINERARY_BEGINS, SYDNEY)
+    [plan] = itineraries.find(work, patient.id, steps, begins, SERIES_BEGINS, limit=1)
+    wanted = [
+        BookingRequest(slot.schedule_id, slot.start, None, patient.id, "Iron, again low")
+        for slot in plan
+    ]
+    itineraries.book(work, wanted)
 
 
 def _write_absences(work: Work, places: Sequence[Place]) -> None:

@@ -27,6 +27,8 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Dependent, Patient
 from openslot.feedback.models import Favourite
 from openslot.identity.models import Account
+from openslot.questions.models import AppointmentAnswer, Kind
+from openslot.questions.queries import add, kept, questions
 from openslot.records.models import Entry, EntryKind
 from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
@@ -41,6 +43,7 @@ YEAR = timedelta(days=365)
 MEDICATED = 0.4
 """The share of GP appointments that end with a prescription."""
 ANSWERED = 0.7
+WAITED_FOR = (Profession.PHYSIOTHERAPIST, "Assessment")
 
 
 class Care(BaseModel):
@@ -85,7 +88,8 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     _write_open_requests(scene, offered)
     _write_family(scene, patient)
     _write_favourites(scene, patient, staff)
-    _write_waiting_entry(scene, patient)
+    _write_waiting_entries(scene, patient)
+    _write_answers(scene)
 
 
 def read_care() -> Care:
@@ -289,8 +293,9 @@ def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
     )
 
 
-def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
-    """Put the patient on the waiting list, to replace the last of their appointments."""
+def _write_waiting_entries(scene: Scene, patient: Patient) -> None:
+    """Put the patient on the waiting list, to replace the last of their appointments, and for a
+    service of anybody in a profession."""
     upcoming = [
         (planned, appointment)
         for planned, appointment in scene.appointments
@@ -310,6 +315,43 @@ def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
             created_by=patient.account_id,
         )
     )
+    profession, name = WAITED_FOR
+    offered = next(
+        offered
+        for place in scene.places
+        if place.profession == profession
+        for offered in place.services
+        if offered.name == name
+    )
+    scene.work.session.add(
+        WaitingEntry(
+            id=new_id(),
+            patient_id=patient.id,
+            profession=profession,
+            service_id=offered.service_id,
+            minutes=offered.minutes,
+            starts_from=scene.work.now + timedelta(days=14),
+            starts_until=scene.work.now + timedelta(days=28),
+            created_at=scene.work.now - timedelta(days=1),
+            created_by=patient.account_id,
+        )
+    )
+
+
+def _write_answers(scene: Scene) -> None:
+    """Answer the questions before appointments; here and there what is not required is left out."""
+    asked = questions(
+        scene.work.session, {one.service_id for _, one in scene.appointments if one.service_id}
+    )
+    for _planned, appointment in scene.appointments:
+        began = appointment.starts_at - timedelta(days=scene.rng.randint(3, 90))
+        for question in asked.get(appointment.service_id or 0, ()):
+            if not question.required and scene.rng.random() > ANSWERED:
+                continue
+            said = {Kind.CONSENT: "yes", Kind.DATE: began.date().isoformat()}
+            answer = said.get(question.kind) or scene.rng.choice(question.options)
+            row = AppointmentAnswer(appointment_id=appointment.id, question_id=question.id)
+            add(scene.work.session, row, kept(question, answer))
 
 
 def _offered(session: Session) -> dict[int, Schedule]:

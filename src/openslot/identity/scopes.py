@@ -58,6 +58,8 @@ FHIR_RESOURCES = (
     "Patient",
     "Practitioner",
     "PractitionerRole",
+    "Questionnaire",
+    "QuestionnaireResponse",
     "Schedule",
     "ServiceRequest",
     "Slot",

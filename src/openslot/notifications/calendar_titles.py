@@ -22,6 +22,14 @@ def title(appointment: Appointment, side: Side, language: Language) -> str:
     return gettext("Appointment with %(name)s", name=name)
 
 
+def part_title(appointment: Appointment, language: Language) -> str:
+    """Return what an appointment of others is called for a practitioner whom it needs: who has it,
+    and nothing of the patient or the service."""
+    department = appointment.department
+    name = department.name if department else appointment.with_whom
+    return language.gettext("Needed by %(name)s", name=name)
+
+
 def side_of(appointment: Appointment, patient_id: UUID | None) -> Side:
     """Return the side of a reader who may see the appointment: None stands for those who give
     care."""

@@ -17,7 +17,7 @@ from openslot.identity.commands import subject_of
 from openslot.identity.models import CalendarFeed
 from openslot.identity.sessions import token_hash
 from openslot.notifications import ics, queries
-from openslot.notifications.calendar_titles import side_of, title
+from openslot.notifications.calendar_titles import part_title, side_of, title
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
 """The roles that have appointments which a calendar can show."""
@@ -57,7 +57,8 @@ def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
 def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
-    Takes three statements, however many appointments it has. Raises NotFound for an address that
+    Practitioners find the appointments of others that need them too. Takes three statements, four
+    for practitioners, however many appointments it has. Raises NotFound for an address that
     never existed or was ended, or whose account is deactivated.
     """
     owner = queries.owner_of(work.session, token_hash(token))
@@ -74,4 +75,8 @@ def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
         ),
         name=work.settings.network_name,
         public_url=public_url,
+        parts=(
+            (appointment, part_title(appointment, tongue))
+            for appointment in queries.parts_of(work.session, standing, since=work.now - LOOKS_BACK)
+        ),
     )

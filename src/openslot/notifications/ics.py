@@ -91,9 +91,15 @@ def calendar_file(
 
 
 def calendar_feed(
-    entries: Iterable[tuple[Appointment, str]], *, name: str, public_url: str
+    entries: Iterable[tuple[Appointment, str]],
+    *,
+    name: str,
+    public_url: str,
+    parts: Iterable[tuple[Appointment, str]] = (),
 ) -> bytes:
-    """Return appointments, each with its title, as a calendar to subscribe to (RFC 7986).
+    """Return appointments, each with its title, as a calendar to subscribe to (RFC 7986). Of the
+    appointments of others that need the reader, the ``parts``, it has the time that they take and
+    no links: to be needed gives no access to them.
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
     calendar in which nothing changed is the same bytes. It invites nobody. One without
@@ -107,6 +113,8 @@ def calendar_feed(
     calendar.add("x-published-ttl", "PT1H")
     for appointment, called in entries:
         calendar.add_component(_event(appointment, called, public_url, appointment.changed_at))
+    for appointment, called in parts:
+        calendar.add_component(_part(appointment, called))
     if not calendar.subcomponents:
         calendar.add_component(_utc())
     written: bytes = calendar.to_ical()
@@ -134,23 +142,35 @@ def _calendar() -> Calendar:
 
 
 def _event(appointment: Appointment, summary: str, public_url: str, now: datetime) -> Event:
-    event = Event()
-    event.add("uid", str(appointment.id))
-    event.add("sequence", appointment.version - 1)
-    event.add("dtstamp", now)
-    event.add("created", appointment.created_at)
-    event.add("last-modified", appointment.changed_at)
-    event.add("dtstart", appointment.starts_at)
-    event.add("dtend", appointment.ends_at)
-    event.add("summary", _text(summary))
-    event.add("location", _text(place_of(appointment.centre)))
-    event.add("status", STATUSES.get(appointment.status, "CONFIRMED"))
+    event = _timed(appointment, summary, appointment.starts_at, appointment.ends_at, now)
     links = (appointment.video_url, page_of(appointment, public_url))
     addresses = [address for address in links if address]
     if addresses:
         event.add("url", addresses[0])
         # Some calendar programs show no URL, but all show the description.
         event.add("description", "\n".join(addresses))
+    return event
+
+
+def _part(appointment: Appointment, summary: str) -> Event:
+    busy, now = (appointment.busy_from, appointment.busy_until), appointment.changed_at
+    return _timed(appointment, summary, *busy, now)
+
+
+def _timed(
+    appointment: Appointment, summary: str, starts: datetime, ends: datetime, now: datetime
+) -> Event:
+    event = Event()
+    event.add("uid", str(appointment.id))
+    event.add("sequence", appointment.version - 1)
+    event.add("dtstamp", now)
+    event.add("created", appointment.created_at)
+    event.add("last-modified", appointment.changed_at)
+    event.add("dtstart", starts)
+    event.add("dtend", ends)
+    event.add("summary", _text(summary))
+    event.add("location", _text(place_of(appointment.centre)))
+    event.add("status", STATUSES.get(appointment.status, "CONFIRMED"))
     return event
 
 

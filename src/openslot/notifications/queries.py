@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
+from openslot.booking.diaries import taking_part
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Role
 from openslot.department_requests.models import ServiceRequest
-from openslot.directory.models import StaffMember
+from openslot.directory.models import Practitioner, StaffMember
 from openslot.directory.queries import Standing
 from openslot.identity.models import Account, CalendarFeed
 from openslot.schedules.models import Schedule
@@ -81,6 +82,20 @@ def calendar_of(session: Session, standing: Standing, *, since: datetime) -> lis
         return []
     return booking.appointments(
         session, whose, Appointment.status.in_(SHOWN), Appointment.ends_at > since
+    )
+
+
+def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
+    """Return the appointments of others that need a practitioner, as a calendar shows them; one
+    statement, none for others."""
+    if standing.practitioner_id is None:
+        return []
+    own = select(Practitioner.diary_id).where(Practitioner.id == standing.practitioner_id)
+    return booking.appointments(
+        session,
+        taking_part(own.scalar_subquery()),
+        Appointment.status.in_(SHOWN),
+        Appointment.ends_at > since,
     )
 
 

@@ -65,6 +65,7 @@ def set_questions(work: Work, service_id: int, asked: Sequence[QuestionDetails])
         queries.add(work.session, row, {**values, "position": position})
     for row in there.values():
         remove(work.session, row)
+    service.changed_at = work.now
     audit.record(work, "service.questions-changed", f"service:{service_id}")
 
 
@@ -90,13 +91,7 @@ def answer(work: Work, appointment_id: UUID, given: Mapping[int, str | None]) ->
             if row is not None:
                 remove(work.session, row)
             continue
-        values = {
-            "answer": checked(question, typed or ""),
-            "words": question.words,
-            "kind": question.kind,
-            "position": question.position,
-        }
         row = row or AppointmentAnswer(appointment_id=appointment_id, question_id=question_id)
-        queries.add(work.session, row, values)
+        queries.add(work.session, row, queries.kept(question, checked(question, typed or "")))
     appointment.changed_at = work.now
     audit.record(work, "appointment.answered", subject_of(appointment_id))

@@ -39,12 +39,21 @@ def answers(
 ) -> Mapping[UUID, list[AppointmentAnswer]]:
     """Return the answers of those of the appointments of which the actor may see why the patient
     comes, in order, in one statement."""
-    seen = [one.id for one in appointments if may_see_reason(work.actor, one)]
-    by_appointment: dict[UUID, list[AppointmentAnswer]] = {one: [] for one in seen}
-    if seen:
-        for row in work.session.scalars(
+    return answers_of(
+        work.session, [one.id for one in appointments if may_see_reason(work.actor, one)]
+    )
+
+
+def answers_of(
+    session: Session, appointment_ids: Collection[UUID]
+) -> Mapping[UUID, list[AppointmentAnswer]]:
+    """Return the answers of appointments, in order, in one statement. It does not ask who reads
+    them."""
+    by_appointment: dict[UUID, list[AppointmentAnswer]] = {one: [] for one in appointment_ids}
+    if by_appointment:
+        for row in session.scalars(
             select(AppointmentAnswer)
-            .where(AppointmentAnswer.appointment_id.in_(seen))
+            .where(AppointmentAnswer.appointment_id.in_(by_appointment))
             .order_by(AppointmentAnswer.position, AppointmentAnswer.id)
         ):
             by_appointment[row.appointment_id].append(row)
@@ -63,6 +72,16 @@ def left_to_answer(session: Session, appointment: Appointment) -> int:
         )
     )
     return to_answer(own, answered.all())
+
+
+def kept(question: ServiceQuestion, answer: str) -> dict[str, Any]:
+    """Return what an answer is kept with: the words of the question as they are now."""
+    return {
+        "answer": answer,
+        "words": question.words,
+        "kind": question.kind,
+        "position": question.position,
+    }
 
 
 def add(

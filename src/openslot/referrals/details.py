@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from openslot.core.fields import Blank, Details, LongText, OptionalLine, refuse
 
+MOST_APPOINTMENTS = 100
+
 
 class LetterDetails(Details):
     """The text of a referral."""
@@ -14,8 +16,12 @@ class LetterDetails(Details):
 
 
 class ReferralDetails(LetterDetails):
-    """The text of a referral and its addressee: a specialist or an area of expertise."""
+    """The text of a referral, its addressee, a specialist or an area of expertise, and how many
+    appointments it is for; without a number, for as many as are needed until it expires."""
 
+    most_appointments: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_APPOINTMENTS)] | None, Blank
+    ] = None
     practitioner_id: Annotated[Annotated[int, Field(ge=1, lt=2**31)] | None, Blank] = None
     expertise: OptionalLine = None
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,14 +15,18 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    func,
     or_,
+    select,
 )
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import LIVE
 from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.schedules.models import Schedule
 
 
 class Kept(StrEnum):
@@ -46,12 +51,17 @@ SEEN = frozenset({Status.ARRIVED, Status.FULFILLED})
 """Statuses of an appointment to which the patient came."""
 
 
+COUNTED = LIVE | {Status.FULFILLED, Status.NO_SHOW}
+"""Statuses of appointments that count for the number that a referral allows."""
+
+
 class Referral(Base):
     """A referral by a GP to one specialist, or to any with an area of expertise.
 
     An appointment uses it by holding its id in ``appointment.referral_use``, which is unique; the
     column is cleared when the appointment is cancelled. ``appointment`` is None while there is
-    only a hold.
+    only a hold. With the first appointment and its follow-ups, ``most_appointments`` can be booked,
+    or as many as are needed until it expires.
     """
 
     __tablename__ = "referral"
@@ -68,6 +78,7 @@ class Referral(Base):
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     expertise: Mapped[str | None] = mapped_column(String(100))
     letter: Mapped[str] = mapped_column(Text)
+    most_appointments: Mapped[int | None] = mapped_column(Integer)
     status: Mapped[Kept] = mapped_column(Word(Kept, 10))
     created_at: Mapped[datetime] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -110,18 +121,33 @@ class Referral(Base):
         is_over = self.expires_at is not None and self.expires_at <= now
         return State.EXPIRED if is_over else State.SENT
 
-    def covers_follow_ups(self, now: datetime) -> bool:
-        """Return whether the specialist who has seen the patient may see them again with it."""
-        is_seen = self.appointment is not None and self.appointment.status in SEEN
-        is_over = self.expires_at is not None and self.expires_at <= now
-        return is_seen and not is_over and self.state_at(now) is State.USED
-
     @classmethod
     def for_follow_ups(cls, now: datetime) -> ColumnElement[bool]:
-        """Match referrals by the rule of :meth:`covers_follow_ups`, in a select that joins
-        ``Referral.appointment``."""
+        """Match referrals with which the specialist who has seen the patient may see them again, in
+        a select that joins ``Referral.appointment``."""
         is_valid = or_(cls.expires_at.is_(None), cls.expires_at > now)
-        return and_(cls.in_state(State.USED, now), Appointment.status.in_(SEEN), is_valid)
+        is_left = or_(cls.most_appointments.is_(None), cls._booked() < cls.most_appointments)
+        return and_(cls.in_state(State.USED, now), Appointment.status.in_(SEEN), is_valid, is_left)
+
+    @classmethod
+    def _booked(cls) -> Any:
+        """Return the number of appointments that count for it: the first, and the patient's later
+        ones with that specialist that were booked with no other referral."""
+        later, there, first = aliased(Appointment), aliased(Schedule), aliased(Schedule)
+        return (
+            select(func.count(later.id))
+            .join(there, there.id == later.schedule_id)
+            .join(first, first.practitioner_id == there.practitioner_id)
+            .where(
+                first.id == Appointment.schedule_id,
+                later.patient_id == cls.patient_id,
+                later.status.in_(COUNTED),
+                later.starts_at >= Appointment.starts_at,
+                or_(later.referral_id.is_(None), later.referral_id == cls.id),
+            )
+            .correlate(cls, Appointment)
+            .scalar_subquery()
+        )
 
     @classmethod
     def in_state(cls, state: State, now: datetime) -> ColumnElement[bool]:

@@ -90,6 +90,38 @@ def is_unused(work: Work, referral_id: UUID) -> bool:
     return count(work.session, Referral.id == referral_id, is_sent) == 1
 
 
+def covers_follow_ups(work: Work, referral_id: UUID) -> bool:
+    """Return whether the specialist who has seen the patient may see them again with a referral;
+    one statement."""
+    where = Referral.for_follow_ups(work.now)
+    return count(work.session, Referral.id == referral_id, where) == 1
+
+
+def are_counted(work: Work, appointment: Appointment) -> bool:
+    """Return whether all referrals with which the patient has seen the practitioner are for a
+    number of appointments; one statement."""
+    limits = [one.most_appointments for one in _seen_with(work, appointment)]
+    return bool(limits) and None not in limits
+
+
+def covers_another(work: Work, appointment: Appointment) -> bool:
+    """Return whether one of these referrals allows one appointment more; one statement."""
+    return bool(_seen_with(work, appointment, Referral.for_follow_ups(work.now)))
+
+
+def _seen_with(work: Work, appointment: Appointment, *where: ColumnElement[bool]) -> list[Referral]:
+    practitioner_id = appointment.schedule.practitioner_id
+    if appointment.patient_id is None or practitioner_id is None:
+        return []
+    return referrals(
+        work.session,
+        to_patients([appointment.patient_id]),
+        Referral.in_state(State.USED, work.now),
+        Schedule.practitioner_id == practitioner_id,
+        *where,
+    )
+
+
 def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
     """Match the referrals that these patients may read: all but drafts."""
     return and_(Referral.patient_id.in_(set(patient_ids)), Referral.status != Kept.DRAFT)
@@ -208,10 +240,12 @@ def booker(work: Work, patient_id: UUID | None) -> Booker:
 
 
 class Found(NamedTuple):
-    """The referral to book with, and True if the patient's hold has it already."""
+    """The referral to book with, and True if the patient's hold has it already. One that
+    ``is_counted`` allows a number of appointments, of which this is not the first."""
 
     authorisation: ReferralAuthorisation | None
     is_held: bool
+    is_counted: bool = False
 
 
 NOTHING = Found(None, is_held=False)
@@ -241,7 +275,11 @@ def authorisation_for(
         .where(to_patients([patient_id]))
     )
     candidates = [
-        (Found(authorisation, is_held), follows, referral.expires_at or work.now)
+        (
+            Found(authorisation, is_held, bool(follows and referral.most_appointments)),
+            follows,
+            referral.expires_at or work.now,
+        )
         for referral, is_unused, follows, held in rows
         for authorisation in [
             _follow_up(referral, place.practitioner_id)

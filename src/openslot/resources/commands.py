@@ -188,7 +188,8 @@ def set_needs(work: Work, service_id: int, needs: Sequence[NeedDetails]) -> None
     the service. Raises NeedNotHere, NeedOfNetwork, NeedsOfSession and TooManyNeeds."""
     service = directory.service(work.session, service_id, inactive=True)
     editor_of_service(work.session, work.actor, service)
-    if needs and service.places > 1:
+    _lock_shape(work.session, service_id)
+    if needs and queries.places_of(work.session, service_id) > 1:
         raise NeedsOfSession(field="needs")
     if len(needs) > MOST_NEEDS:
         raise TooManyNeeds(field="needs", most=MOST_NEEDS)
@@ -206,9 +207,15 @@ def set_needs(work: Work, service_id: int, needs: Sequence[NeedDetails]) -> None
 def change_service(work: Work, service_id: int, details: ServiceDetails) -> Service:
     """Replace the details of a service. Raises NeedsOfSession for places of one that needs more
     than its schedule."""
+    _lock_shape(work.session, service_id)
     if details.places > 1 and queries.needs(work.session, [service_id]):
         raise NeedsOfSession(field="places")
     return commands.change_service(work, service_id, details)
+
+
+def _lock_shape(session: Session, service_id: int) -> None:
+    """Let who gives a service places wait for who gives it needs, and see that it has them."""
+    lock(session, f"places and needs of service {service_id}")
 
 
 def _row(need: NeedDetails) -> dict[str, object]:

@@ -8,6 +8,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory.rules import works_with_patients
 from openslot.records import finding
@@ -32,7 +33,7 @@ def book(
     place = place_of(work, booking_request)
     if booking_request.minutes is None and hold_id is not None and place.service_id is None:
         booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
-    referral = referral_for(work, place, booking_request, referral_id, hold_id)
+    referral = _counted(work, place, booking_request, referral_id, hold_id)
     check_patient(work, booking_request, referral)
     if hold_id is not None:
         limits.check_may_book(work, place, booking_request.patient_id, referral.authorisation)
@@ -74,7 +75,7 @@ def enter(
     """Enter an appointment of a patient who is here without one, or who was; see
     :func:`openslot.booking.commands.enter`."""
     place = place_of(work, booking_request)
-    referral = referral_for(work, place, booking_request, referral_id)
+    referral = _counted(work, place, booking_request, referral_id)
     check_patient(work, booking_request, referral)
     return commands.enter(
         work, booking_request, place, status, authorisation=referral.authorisation
@@ -95,10 +96,24 @@ def change_status(
     """
     if to is Status.BOOKED:
         appointment, _ = commands.appointment_for(work, appointment_id)
-        letter = appointment.referral_id if appointment.status is Status.CANCELLED else None
-        if letter is not None and not referrals.is_unused(work, letter):
+        if appointment.status is Status.CANCELLED and _has_spent(work, appointment):
             raise ReferralSpent
     return commands.change_status(work, appointment_id, to, why=why, version=version)
+
+
+def _has_spent(work: Work, appointment: Appointment) -> bool:
+    """Return whether the referral of a cancelled appointment was used for another since."""
+    if appointment.referral_id is not None:
+        return not referrals.is_unused(work, appointment.referral_id)
+    if not referrals.are_counted(work, appointment):
+        return False
+    _lock_follow_ups(work, appointment.patient_id)
+    return not referrals.covers_another(work, appointment)
+
+
+def _lock_follow_ups(work: Work, patient_id: UUID | None) -> None:
+    """Let only one at a time book what counts for the referrals of a patient."""
+    lock(work.session, f"follow-ups of {patient_id}")
 
 
 def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
@@ -119,6 +134,22 @@ def place_of(work: Work, booking_request: BookingRequest) -> Place:
     if booking_request.squeeze_in:
         place = squeezing.if_taken(work, place, booking_request.start, booking_request.minutes)
     return place
+
+
+def _counted(
+    work: Work,
+    place: Place,
+    booking_request: BookingRequest,
+    referral_id: UUID | None,
+    hold_id: UUID | None = None,
+) -> referrals.Found:
+    """Return the referral to book with. Of two who would book the last appointment that one allows,
+    the later waits, and then finds that it is taken."""
+    found = referral_for(work, place, booking_request, referral_id, hold_id)
+    if not found.is_counted:
+        return found
+    _lock_follow_ups(work, booking_request.patient_id)
+    return referral_for(work, place, booking_request, referral_id, hold_id)
 
 
 def referral_for(

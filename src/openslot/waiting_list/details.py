@@ -19,7 +19,8 @@ class WaitingDetails(Details):
 
     Set exactly one of ``schedule_id``, ``practitioner_id`` and ``profession``. ``centre_ids``
     narrows a profession; empty means any centre. With ``appointment_id``, the new time would
-    replace that appointment, and its patient and length apply. A start fits from ``starts_from`` to
+    replace that appointment, and its patient, service and length apply. With ``service_id``, it
+    is for that service, which has a length of its own. A start fits from ``starts_from`` to
     before ``starts_until``. Patients may only choose routine priority.
     """
 
@@ -29,6 +30,7 @@ class WaitingDetails(Details):
     practitioner_id: Number | None = None
     profession: ProfessionCode | None = None
     centre_ids: frozenset[Number] = frozenset()
+    service_id: Number | None = None
     minutes: Number = 30
     starts_from: datetime
     starts_until: datetime

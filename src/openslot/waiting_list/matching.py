@@ -94,13 +94,19 @@ def market_for(work: Work, waiting: Sequence[Waiter]) -> Market:
     patients.
     """
     places = search.places_in(work.session, [waiter.scope for waiter in waiting])
+    suited = {
+        suited
+        for waiter in waiting
+        for place in places.values()
+        if (suited := waiter.suited(place))
+    }
     last = max((waiter.before for waiter in waiting), default=work.now)
     patients = {waiter.patient.id: waiter.patient for waiter in waiting if waiter.patient}
     window = window_over(work.now, max(last, work.now) + ONE_DAY)
     diaries = {patient.diary_id for patient in patients.values()}
-    board = slots.board(work, places.values(), window, besides=diaries)
-    with_referral = any(needs_referral(place) for place in places.values())
-    for_known = any(place.is_for_known for place in places.values())
+    board = slots.board(work, suited, window, besides=diaries)
+    with_referral = any(needs_referral(place) for place in suited)
+    for_known = any(place.is_for_known for place in suited)
     return Market(
         places,
         board,
@@ -119,10 +125,12 @@ def starts_for(
     busy = [patient.diary_id] if patient else []
     within = mask_of([startable(entry.starts_from, waiter.before, now)], board.window)
     own_key = waiter.appointment.one_a_day if waiter.appointment else None
-    for place in market.places.values():
-        if not covers(waiter.scope, place) or not _may_have(waiter, market, place):
+    for covered in market.places.values():
+        place = waiter.suited(covered) if covers(waiter.scope, covered) else None
+        if place is None or not _may_have(waiter, market, place):
             continue
-        for bit in bits(board.free_starts(place, entry.minutes, busy) & within):
+        minutes = waiter.minutes_at(place)
+        for bit in bits(board.free_starts(place, minutes, busy) & within):
             tick = board.window.start + bit
             start = instant_of(tick)
             if (place.schedule_id, start) in waiter.tried:
@@ -133,7 +141,7 @@ def starts_for(
                 place, patient.id if patient else None, tick, own_key
             ):
                 continue
-            yield slot_at(tick, place, entry.minutes)
+            yield slot_at(tick, place, minutes)
             break
 
 

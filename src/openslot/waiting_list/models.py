@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
-from openslot.directory.models import Profession
+from openslot.directory.models import Profession, Service
 
 
 class Waiting(StrEnum):
@@ -25,6 +25,8 @@ class Waiting(StrEnum):
 class WaitingEntry(Base):
     """A wait for an earlier time on a schedule, with a practitioner or in a profession.
 
+    It is for the service ``service_id``, with the length that it has there; without one for
+    ``minutes`` of what is usual there, or of what ``appointment_id`` is for.
     A patient waits, or a department for a service that it requested. The earlier time would replace
     ``appointment_id``, if set. A start fits from ``starts_from`` to before ``starts_until``.
     """
@@ -45,6 +47,7 @@ class WaitingEntry(Base):
     schedule_id: Mapped[int | None] = mapped_column(ForeignKey("schedule.id"))
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     profession: Mapped[str | None] = mapped_column(ForeignKey("profession.code"))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
     minutes: Mapped[int] = mapped_column(Integer)
     starts_from: Mapped[datetime] = mapped_column(Instant)
     starts_until: Mapped[datetime] = mapped_column(Instant)
@@ -55,6 +58,8 @@ class WaitingEntry(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    service: Mapped[Service | None] = relationship(lazy="joined")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word
 

@@ -46,6 +46,12 @@ def covers(scope: Scope, place: Place) -> bool:
     return place.profession == scope.profession and anywhere
 
 
+def allows_length(place: Place, minutes: int) -> bool:
+    """Return True if one booking can take so many minutes there."""
+    fits_grid = minutes > 0 and minutes % place.slot_minutes == 0
+    return fits_grid and minutes <= place.longest
+
+
 def rank(priority: str, created_at: datetime, entry_id: UUID) -> tuple[bool, datetime, UUID]:
     """Return the sort key of a waiting list entry: urgent first, then by waiting time."""
     return priority != Priority.URGENT, created_at, entry_id

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import flag_modified
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE
+from openslot.booking.rules import LIVE, place_for
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.work import Work
@@ -21,7 +21,7 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingCentre, WaitingEntry
-from openslot.waiting_list.rules import Scope
+from openslot.waiting_list.rules import Scope, allows_length
 
 Condition = ColumnElement[bool]
 """A filter on rows."""
@@ -48,6 +48,19 @@ class Waiter:
         """The schedules that the entry is for."""
         entry = self.entry
         return Scope(entry.schedule_id, entry.practitioner_id, entry.profession, self.centres)
+
+    def suited(self, place: Place) -> Place | None:
+        """Return the place for what they wait for; None if it is not offered there, or not for so
+        long."""
+        if self.appointment is not None:
+            found = place_for(self.appointment, place)
+        else:
+            found = place.offering(self.entry.service_id)
+        return found if found and allows_length(found, self.minutes_at(found)) else None
+
+    def minutes_at(self, place: Place) -> int:
+        """Return how long it would take at a place for what they wait for."""
+        return place.slot_minutes if self.entry.service_id else self.entry.minutes
 
     @property
     def before(self) -> datetime:
@@ -359,6 +372,10 @@ def served_entry(session: Session) -> WaitingEntry | None:
             Appointment.created_at > WaitingEntry.created_at,
             Appointment.starts_at >= WaitingEntry.starts_from,
             Appointment.starts_at < WaitingEntry.starts_until,
+            or_(
+                WaitingEntry.service_id.is_(None),
+                WaitingEntry.service_id == Appointment.service_id,
+            ),
             matches_entry,
         )
         .limit(1)

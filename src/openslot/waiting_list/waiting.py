@@ -103,6 +103,8 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
     """Return the entry that :func:`join` would store, without the check for duplicates."""
     check_priority(work.actor, details.priority)
     appointment = _appointment_to_replace(work, details)
+    if appointment is not None and details.service_id is not None:
+        raise Invalid("An earlier time is for what the appointment is for.", field="service_id")
     patient = appointment.patient if appointment else _patient(work, details)
     minutes = appointment.minutes if appointment else details.minutes
     before = min(details.starts_until, appointment.starts_at) if appointment else None
@@ -112,10 +114,7 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
     scope = Scope(
         details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
     )
-    places = _bookable_places(work.session, scope, appointment, minutes)
-    _check_access(work.actor, places, patient, appointment)
-    _check_patient(work, places, patient, appointment)
-    return Waiter(
+    waiter = Waiter(
         WaitingEntry(
             id=new_id(),
             patient_id=patient.id if patient else None,
@@ -124,6 +123,7 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
             schedule_id=scope.schedule_id,
             practitioner_id=scope.practitioner_id,
             profession=scope.profession,
+            service_id=details.service_id,
             minutes=minutes,
             starts_from=starts,
             starts_until=ends,
@@ -138,6 +138,12 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
         appointment,
         scope.centre_ids,
     )
+    places = _bookable_places(work.session, waiter)
+    if details.service_id is not None:
+        waiter.entry.minutes = places[0].slot_minutes
+    _check_access(work.actor, places, patient, appointment)
+    _check_patient(work, places, patient, appointment)
+    return waiter
 
 
 def free_for(work: Work, waiter: Waiter) -> list[Slot]:
@@ -190,10 +196,10 @@ def _patient(work: Work, details: WaitingDetails) -> Patient:
     return directory.patient(work.session, details.patient_id)
 
 
-def _bookable_places(
-    session: Session, scope: Scope, appointment: Appointment | None, minutes: int
-) -> list[Place]:
-    """Return the schedules that the scope covers; raise NobodyOffersThis if there are none."""
+def _bookable_places(session: Session, waiter: Waiter) -> list[Place]:
+    """Return the schedules that the scope covers, for what is waited for. Raise NobodyOffersThis if
+    there are none."""
+    scope, appointment = waiter.scope, waiter.appointment
     scope_keys = (scope.schedule_id, scope.practitioner_id, scope.profession)
     if sum(key is not None for key in scope_keys) != 1:
         raise Invalid("Choose one thing to wait for.", field="scope")
@@ -203,15 +209,13 @@ def _bookable_places(
         directory.profession_called(session, scope.profession)
     if not in_scope or (appointment and not all(reaches(appointment, place) for place in in_scope)):
         raise NobodyOffersThis(field="scope")
-    places = [place for place in in_scope if _allows_length(place, minutes)]
+    offered_there = [place for place in in_scope if place.offering(waiter.entry.service_id)]
+    if not offered_there:
+        raise NobodyOffersThis(field="service_id")
+    places = [suited for place in offered_there if (suited := waiter.suited(place))]
     if not places:
         raise BadLength(field="minutes", minutes=in_scope[0].slot_minutes)
     return places
-
-
-def _allows_length(place: Place, minutes: int) -> bool:
-    fits_grid = minutes > 0 and minutes % place.slot_minutes == 0
-    return fits_grid and minutes <= place.longest
 
 
 def _check_access(
@@ -267,7 +271,7 @@ def _locked_entries(session: Session, entry: WaitingEntry) -> list[WaitingEntry]
 
 
 def _is_duplicate(entry: WaitingEntry, other: WaitingEntry) -> bool:
-    compared = ("schedule_id", "practitioner_id", "profession", "appointment_id")
+    compared = ("schedule_id", "practitioner_id", "profession", "service_id", "appointment_id")
     return all(getattr(entry, name) == getattr(other, name) for name in compared)
 
 
@@ -345,13 +349,14 @@ def _hold_slot(
         return offered.hold_for_reschedule(
             work, waiter.appointment.id, slot.schedule_id, slot.start, until=until
         )
-    place = market.places[slot.schedule_id]
+    place = waiter.suited(market.places[slot.schedule_id]) or market.places[slot.schedule_id]
     booking_request = BookingRequest(
         slot.schedule_id,
         slot.start,
-        waiter.entry.minutes,
+        waiter.minutes_at(place),
         waiter.entry.patient_id,
         priority=Priority(waiter.entry.priority),
+        service_id=waiter.entry.service_id,
     )
     return make(
         work.by(SYSTEM),

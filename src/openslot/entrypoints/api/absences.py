@@ -8,7 +8,15 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from openslot.booking import elsewhere
-from openslot.booking.absences import AbsenceDetails, EnteredKind, may_block, may_see_absences
+from openslot.booking.absences import (
+    AbsenceDetails,
+    EnteredKind,
+    may_block,
+    may_see_absences,
+    needing,
+)
+from openslot.booking.models import Appointment
+from openslot.booking.rules import relation_to
 from openslot.core import keyset
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName
@@ -17,7 +25,15 @@ from openslot.directory import queries as directory
 from openslot.entrypoints import bearer, calendar_addresses
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
-from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
+from openslot.entrypoints.api.shapes import (
+    CentreRef,
+    Id,
+    PatientRef,
+    ServiceRef,
+    centre_ref,
+    patient_ref,
+    service_ref,
+)
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import close_reader, now, reader, settings
 from openslot.entrypoints.rules import Rule
@@ -35,6 +51,7 @@ service = Service("absences", "Absences", "Leave, and time reserved for emergenc
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
 APPOINTMENTS, DECISIONS = f"{PATH}/appointments", f"{PATH}/decisions"
+NEEDING = f"{PATH}/needing"
 REOPENINGS, CALENDAR = f"{PATH}/reopenings", f"{PATH}/calendar"
 
 SHOWN = timedelta(days=400)
@@ -122,6 +139,21 @@ class UndecidedAppointment(AbsenceHit):
     absence: UUID
     choice: Choice | None
     problem: str | None
+
+
+class NeedingAppointment(Shown):
+    """An appointment of others that needs the practitioner during an absence. `appointment` is null
+    if you may not know more of it."""
+
+    appointment: UUID | None
+    centre: CentreRef
+    service: ServiceRef | None
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class NeedingList(Listing[NeedingAppointment]):
+    """A page of appointments that need somebody else, sorted by start."""
 
 
 class UndecidedList(Listing[UndecidedAppointment]):
@@ -247,6 +279,28 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
     rows = keyset.sort_after(undecided, _sort_key, after)[: query.limit + 1]
     slots = {hit.appointment.id: hit for hit in rebooking.suggestions(bearer.work(), rows)}
     return page(UndecidedList, rows, query, lambda inside: _undecided(inside, slots), _sort_key)
+
+
+@service.operation(
+    "GET",
+    NEEDING,
+    scope="care:read",
+    rule=Rule.MANAGED,
+    query=UndecidedQuery,
+    answer=NeedingList,
+    may_fail=(404,),
+)
+def list_needing(query: UndecidedQuery) -> Listing[NeedingAppointment]:
+    """List the appointments of others that need the practitioner during an absence.
+
+    They stay until the centre moves them; a move to the time that they have chooses somebody else
+    who is free.
+    """
+    practitioner_id = _practitioner_id(query.practitioner)
+    after = read_cursor(query.after, instant, UUID)
+    found = needing(bearer.work(), practitioner_id)
+    rows = keyset.sort_after(found, _by_start, after)[: query.limit + 1]
+    return page(NeedingList, rows, query, _needing, _by_start)
 
 
 @service.operation(
@@ -466,6 +520,21 @@ def _entered(
 def _sort_key(inside: Inside) -> tuple[datetime, UUID, UUID]:
     appointment = inside.appointment
     return appointment.starts_at, appointment.id, inside.absence.id
+
+
+def _by_start(appointment: Appointment) -> tuple[datetime, UUID]:
+    return appointment.starts_at, appointment.id
+
+
+def _needing(appointment: Appointment) -> NeedingAppointment:
+    is_known = relation_to(bearer.actor(), appointment) is not None
+    return NeedingAppointment(
+        appointment=appointment.id if is_known else None,
+        centre=centre_ref(appointment.centre),
+        service=service_ref(appointment.booked_service, appointment.department),
+        start=appointment.starts_at.astimezone(appointment.zone),
+        end=appointment.ends_at.astimezone(appointment.zone),
+    )
 
 
 def _undecided(inside: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedAppointment:

@@ -1,5 +1,6 @@
 """Operations on the questions before an appointment, and their answers."""
 
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -79,7 +80,7 @@ def get_answers(appointment_id: UUID) -> Answers:
 )
 def change_answers(appointment_id: UUID, body: GivenAnswers) -> Answers:
     """Answer questions before an appointment. All answers are kept, or none."""
-    given = {one.question: one.answer for one in body.answers}
+    given = by_question(body.answers)
 
     def save(work: Work) -> Answers:
         commands.answer(work, appointment_id, given)
@@ -87,6 +88,11 @@ def change_answers(appointment_id: UUID, body: GivenAnswers) -> Answers:
         return _answers(work, appointment_id)
 
     return bearer.write(save)
+
+
+def by_question(answers: Iterable[GivenAnswer]) -> dict[int, str | None]:
+    """Return the answers that were sent by question."""
+    return {one.question: one.answer for one in answers}
 
 
 def question_shown(row: ServiceQuestion) -> Question:

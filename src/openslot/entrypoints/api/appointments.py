@@ -19,6 +19,7 @@ from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.core.work import Work
 from openslot.desk import commands as desk
 from openslot.entrypoints import bearer
+from openslot.entrypoints.api.answers import GivenAnswer, by_question
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -29,6 +30,7 @@ from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calenda
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
+from openslot.questions.commands import MOST_QUESTIONS, answer
 from openslot.usecases import booking as usecases
 
 service = Service("appointments", "Appointments", "Hold, book, move and cancel appointments.")
@@ -104,6 +106,13 @@ class NewAppointment(Given):
         UUID | None, Field(description="Defaults to a matching referral, if one is needed.")
     ] = None
     reason: OptionalText = None
+    answers: Annotated[
+        tuple[GivenAnswer, ...],
+        Field(
+            max_length=MOST_QUESTIONS,
+            description="To what the service asks, now or later until the appointment.",
+        ),
+    ] = ()
     priority: Priority = Priority.ROUTINE
     second_appointment: Annotated[
         bool, Field(description="Allow a second appointment with a practitioner on one day.")
@@ -239,7 +248,8 @@ def release_hold(hold_id: UUID) -> None:
 def create_appointment(body: NewAppointment) -> Answer:
     """Book an appointment.
 
-    If the time is taken, the answer is 409 `slot-taken` with the nearest free times.
+    If the time is taken, the answer is 409 `slot-taken` with the nearest free times. Answers are
+    kept with the appointment, or neither is.
     """
     booking_request = BookingRequest(
         schedule_id=body.schedule,
@@ -254,15 +264,20 @@ def create_appointment(body: NewAppointment) -> Answer:
         squeeze_in=body.squeeze_in,
     )
 
-    if body.status is not Made.BOOKED:
-        entered = bearer.write(
-            usecases.enter, booking_request, Status(body.status), referral_id=body.referral
-        )
-        return _answer(entered, status=201)
-    booked = bearer.write(
-        usecases.book, booking_request, hold_id=body.hold, referral_id=body.referral
-    )
-    return _answer(booked, status=201)
+    def save(work: Work) -> AppointmentRow:
+        if body.status is Made.BOOKED:
+            made = usecases.book(
+                work, booking_request, hold_id=body.hold, referral_id=body.referral
+            )
+        else:
+            status = Status(body.status)
+            made = usecases.enter(work, booking_request, status, referral_id=body.referral)
+        if body.answers:
+            work.session.flush()
+            answer(work, made.id, by_question(body.answers))
+        return made
+
+    return _answer(bearer.write(save), status=201)
 
 
 @service.operation(

@@ -118,7 +118,7 @@ def _shown(offer: OfferRow) -> Offer:
         schedule=hold.schedule_id,
         practitioner=practitioner_ref(hold.practitioner),
         centre=centre_ref(hold.centre),
-        service=service_ref(hold.service, hold.department),
+        service=service_ref(hold.booked_service, hold.department),
         start=hold.starts_at.astimezone(zone),
         end=hold.ends_at.astimezone(zone),
         answer_by=offer.expires_at.astimezone(zone),

@@ -24,7 +24,7 @@ from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands, queries
-from openslot.referrals.details import AnswerDetails, ReferralDetails
+from openslot.referrals.details import MOST_APPOINTMENTS, AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral as ReferralRow
 from openslot.referrals.models import State
 
@@ -34,6 +34,15 @@ PATH = "/api/v1/referrals"
 ONE = f"{PATH}/<uuid:referral_id>"
 
 ADDRESSEE = ("practitioner", "expertise")
+
+
+Most = Annotated[
+    Annotated[int, Field(ge=1, le=MOST_APPOINTMENTS)] | None,
+    Field(
+        description="How many appointments it is for, with follow-ups; null for as many as are "
+        "needed until it expires."
+    ),
+]
 
 
 class ReferralSummary(Shown):
@@ -46,6 +55,7 @@ class ReferralSummary(Shown):
         PractitionerRef | None, Field(description="The specialist, unless `expertise` is given.")
     ]
     expertise: str | None
+    most_appointments: Most
     status: State
     created: AwareDatetime
     sent: AwareDatetime | None
@@ -79,6 +89,7 @@ class NewReferral(Given):
     practitioner: Id | None = None
     expertise: OptionalLine = None
     letter: LongText
+    most_appointments: Most = None
     send: Annotated[bool, Field(description="Send it now, instead of saving a draft.")] = False
 
 
@@ -95,6 +106,7 @@ class ReferralChange(Given):
     practitioner: Id | None = None
     expertise: OptionalLine = None
     letter: LongText | None = None
+    most_appointments: Most = None
     status: NextState | None = None
     answer: LongText | None = None
 
@@ -146,7 +158,7 @@ def get_referral(referral_id: UUID) -> Referral:
 )
 def create_referral(body: NewReferral) -> Answer:
     """Write a referral as a GP, and optionally send it."""
-    details = _details(body.practitioner, body.expertise, body.letter)
+    details = _details(body.practitioner, body.expertise, body.letter, body.most_appointments)
 
     def save(work: Work) -> UUID:
         row = commands.write(work, body.patient, details)
@@ -185,12 +197,14 @@ def discard_referral(referral_id: UUID) -> None:
 
 def _change(work: Work, referral_id: UUID, body: ReferralChange) -> None:
     sent = body.model_fields_set
-    if sent & {*ADDRESSEE, "letter"}:
+    if sent & {*ADDRESSEE, "letter", "most_appointments"}:
         draft, _relation = commands.referral_for(work, referral_id)
         addressee = (draft.practitioner_id, draft.expertise)
         if sent & {*ADDRESSEE}:
             addressee = (body.practitioner, body.expertise)
-        details = _details(*addressee, body.letter or draft.letter)
+        is_counted = "most_appointments" in sent
+        most = body.most_appointments if is_counted else draft.most_appointments
+        details = _details(*addressee, body.letter or draft.letter, most)
         commands.change(work, referral_id, details)
         work.session.flush()
     if body.answer is not None:
@@ -206,9 +220,16 @@ def _send(work: Work, referral_id: UUID) -> None:
     commands.send(work, referral_id)
 
 
-def _details(practitioner: int | None, expertise: str | None, letter: str) -> ReferralDetails:
+def _details(
+    practitioner: int | None, expertise: str | None, letter: str, most_appointments: int | None
+) -> ReferralDetails:
     try:
-        return ReferralDetails(practitioner_id=practitioner, expertise=expertise, letter=letter)
+        return ReferralDetails(
+            practitioner_id=practitioner,
+            expertise=expertise,
+            letter=letter,
+            most_appointments=most_appointments,
+        )
     except ValidationError as error:
         # An error without a field is about the addressee.
         errors = [(name or "addressee", sentence) for name, sentence in problems(error)]
@@ -227,6 +248,7 @@ def _summary(row: ReferralRow) -> dict[str, Any]:
         "gp": practitioner_ref(row.gp),
         "practitioner": practitioner_ref(row.addressee),
         "expertise": row.expertise,
+        "most_appointments": row.most_appointments,
         "status": row.state_at(now()),
         "created": row.created_at,
         "sent": row.sent_at,

@@ -13,7 +13,7 @@ from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
-from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
+from openslot.entrypoints.api.shapes import Id, PatientRef, ServiceRef, patient_ref, service_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
@@ -39,6 +39,9 @@ class WaitingEntry(Shown):
     practitioner: int | None
     profession: str | None
     centres: list[int]
+    service: Annotated[
+        ServiceRef | None, Field(description="The service that is wanted; null for what is usual.")
+    ]
     minutes: int
     start: Annotated[AwareDatetime, Field(alias="from")]
     end: Annotated[AwareDatetime, Field(alias="to")]
@@ -70,6 +73,13 @@ class NewWaitingEntry(Given):
     centres: Annotated[
         tuple[Id, ...], Field(max_length=50, description="Only with `profession`; empty means any.")
     ] = ()
+    service: Annotated[
+        Id | None,
+        Field(
+            description="A service; its length there counts instead of `minutes`. Defaults to the "
+            "first that each schedule offers."
+        ),
+    ] = None
     minutes: Annotated[int, Field(ge=5, le=1440)] = 30
     from_: Annotated[Instant, Field(alias="from")]
     to: Instant
@@ -120,6 +130,7 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
         practitioner_id=body.practitioner,
         profession=body.profession,
         centre_ids=frozenset(body.centres),
+        service_id=body.service,
         minutes=body.minutes,
         starts_from=body.from_,
         starts_until=body.to,
@@ -149,6 +160,7 @@ def _shown(row: EntryRow, patient: PatientRef | None, centres: frozenset[int]) -
             "practitioner": row.practitioner_id,
             "profession": row.profession,
             "centres": sorted(centres),
+            "service": service_ref(row.service, None),
             "minutes": row.minutes,
             "from": row.starts_from,
             "to": row.starts_until,

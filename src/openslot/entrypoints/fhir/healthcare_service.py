@@ -1,5 +1,6 @@
 """HealthcareService: the services of departments, centres and the network."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from openslot.directory.models import Centre, Department, Service
@@ -22,13 +23,11 @@ class Row(NamedTuple):
 def show(row: Row, site: Site) -> Json:
     """Return the service as a FHIR resource."""
     service, department, centre = row
-    owners = [part for part in (department, centre) if part]
-    changed = max(part.changed_at for part in (service, *owners))
     return resource(
         "HealthcareService",
         service.id,
-        meta(changed),
-        active=service.active and all(owner.active for owner in owners),
+        meta(changed(row)),
+        active=is_active(row),
         providedBy=_owner(department, centre),
         category=[site.concept("service-category", service.category)],
         type=[site.concept("service-type", service.name)],
@@ -39,6 +38,16 @@ def show(row: Row, site: Site) -> Json:
         telecom=contacts(service.phone, service.email, "work"),
         appointmentRequired=True,
     )
+
+
+def changed(row: Row) -> datetime:
+    """Return when the service, or something that owns it, last changed."""
+    return max(part.changed_at for part in row if part)
+
+
+def is_active(row: Row) -> bool:
+    """Return whether the service and everything that it belongs to are active."""
+    return all(part.active for part in row if part)
 
 
 def _owner(department: Department | None, centre: Centre | None) -> Json | None:

@@ -32,6 +32,7 @@ from openslot.directory.models import (
     Profession,
     Service,
 )
+from openslot.questions.models import AppointmentAnswer, ServiceQuestion
 from openslot.records.models import Entry
 from openslot.referrals.models import Referral
 from openslot.schedules.models import OfferedService, Schedule
@@ -211,6 +212,32 @@ SERVICE_CHANGED = latest(
     func.coalesce(Department.changed_at, Service.changed_at),
     func.coalesce(Centre.changed_at, Service.changed_at),
 )
+
+ASKS = select(ServiceQuestion.id).where(ServiceQuestion.service_id == Service.id).exists()
+"""Services that ask questions."""
+
+ASKING = func.coalesce(Appointment.service_id, Schedule.service_id)
+"""The service whose questions are asked before an appointment."""
+
+_answered = AppointmentAnswer.appointment_id == Appointment.id
+ANSWERED = select(AppointmentAnswer.id).where(_answered).correlate(Appointment).exists()
+"""Appointments with answers."""
+
+_left = (
+    select(ServiceQuestion.id)
+    .outerjoin(
+        AppointmentAnswer, and_(AppointmentAnswer.question_id == ServiceQuestion.id, _answered)
+    )
+    .where(
+        ServiceQuestion.service_id == ASKING,
+        ServiceQuestion.required,
+        AppointmentAnswer.id.is_(None),
+    )
+    .correlate(Appointment, Schedule)
+)
+COMPLETE, INCOMPLETE = "complete", "incomplete"
+COMPLETENESS = case((_left.exists(), INCOMPLETE), else_=COMPLETE)
+"""Whether all required questions before an appointment are answered."""
 
 
 _booked = aliased(Appointment)

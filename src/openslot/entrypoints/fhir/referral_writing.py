@@ -25,6 +25,7 @@ ELEMENTS = {
     "letter": "ServiceRequest.note",
     "answer": "ServiceRequest.note",
     "expertise": "ServiceRequest.performerType",
+    "most_appointments": "ServiceRequest.quantityQuantity",
 }
 """Elements of the resource by the fields of a referral."""
 
@@ -33,6 +34,12 @@ class Note(Element):
     """An Annotation."""
 
     text: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Quantity(Element):
+    """How many appointments it is for."""
+
+    value: int
 
 
 class Received(BaseModel):
@@ -63,6 +70,7 @@ class Received(BaseModel):
     performerType: Concept | None = None
     note: Annotated[tuple[Note, ...], Field(strict=False)] = ()
     code: Concept | None = None
+    quantityQuantity: Quantity | None = None
     orderDetail: Any = None
     # Elements of FHIR that are not stored.
     meta: Any = None
@@ -78,7 +86,6 @@ class Received(BaseModel):
     requisition: Any = None
     category: Any = None
     priority: Any = None
-    quantityQuantity: Any = None
     quantityRatio: Any = None
     quantityRange: Any = None
     encounter: Any = None
@@ -197,9 +204,8 @@ def _check_unchanged(row: Referral, received: Received, base: str) -> None:
 def _rewrite(work: Work, row: Referral, received: Received, base: str) -> None:
     """Change the text or the addressee; without a note, as searches show it, the text stays."""
     text = received.note[0].text if received.note else row.letter
-    details = _details(received, text, base)
-    current = (row.practitioner_id, row.expertise, row.letter)
-    if (details.practitioner_id, details.expertise, details.letter) != current:
+    details = _details(received, text, base, most=row.most_appointments)
+    if details != ReferralDetails.model_validate(row, from_attributes=True):
         commands.change(work, row.id, details)
         work.session.flush()
 
@@ -230,7 +236,9 @@ def _send(work: Work, key: UUID) -> None:
     commands.send(work, key)
 
 
-def _details(received: Received, text: str, base: str) -> ReferralDetails:
+def _details(
+    received: Received, text: str, base: str, *, most: int | None = None
+) -> ReferralDetails:
     """Return the details of the referral; a named specialist takes priority over an area."""
     performers = [
         _id(performer, "Practitioner", "performer", base) for performer in received.performer
@@ -246,7 +254,12 @@ def _details(received: Received, text: str, base: str) -> ReferralDetails:
         raise UnprocessableResource("Practitioner not found.", field="ServiceRequest.performer")
     try:
         return ReferralDetails(
-            practitioner_id=specialist, expertise=None if performers else expertise, letter=text
+            practitioner_id=specialist,
+            expertise=None if performers else expertise,
+            letter=text,
+            most_appointments=received.quantityQuantity.value
+            if received.quantityQuantity
+            else most,
         )
     except ValidationError as error:
         raise _fields(error) from None

@@ -78,6 +78,9 @@ def _shown(row: Row, site: Site, **more: Any) -> Json:
         status=STATUS[state],
         intent="order",
         category=[{"coding": [REFERRAL], "text": "Referral"}],
+        quantityQuantity={"value": referral.most_appointments}
+        if referral.most_appointments
+        else None,
         subject=reference("Patient", patient.id, patient.name),
         occurrencePeriod=_validity(referral),
         authoredOn=instant(referral.sent_at or referral.created_at),

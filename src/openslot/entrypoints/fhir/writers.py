@@ -14,6 +14,7 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import (
     access,
+    answer_writing,
     appointment_writing,
     asking,
     received,
@@ -46,6 +47,9 @@ class Writer:
 
 WRITERS: Mapping[str, Writer] = {
     "Appointment": Writer(received.read, appointment_writing.create, appointment_writing.update),
+    "QuestionnaireResponse": Writer(
+        answer_writing.read, answer_writing.create, answer_writing.update
+    ),
     "ServiceRequest": Writer(
         referral_writing.read, referral_writing.create, referral_writing.update
     ),

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from openslot.booking import queries as booking
+from openslot.booking.diaries import parts_of
 from openslot.booking.queries import appointments_for, count_for
 from openslot.booking.rules import cutoff_of
 from openslot.core import outbox
@@ -68,6 +69,7 @@ def practitioner_page(practitioner_id: int) -> str:
     return render_template(
         "dashboard/practitioner.html",
         today=today,
+        parts=parts_of(context.work(), starts, ends),
         zone=zone,
         current=current_appointment(today, now),
         coming=appointments_for(

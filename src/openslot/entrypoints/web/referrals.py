@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
-from wtforms import RadioField, StringField, TextAreaField
+from wtforms import IntegerField, RadioField, StringField, TextAreaField
+from wtforms.validators import Optional
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.work import Work
@@ -51,6 +52,7 @@ class ReferralForm(Form):
 
     q = StringField(_l("Name or area of expertise"))
     addressee = RadioField(_l("Refer to"))
+    most_appointments = IntegerField(_l("Number of appointments"), [Optional()])
     letter = TextAreaField(_l("Referral"))
 
 
@@ -143,7 +145,11 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
     referral = _referral_or_page(referral_id, Action.CHANGE)
     if not isinstance(referral, Referral):
         return referral
-    form = ReferralForm(letter=referral.letter, addressee=_value_of(referral))
+    form = ReferralForm(
+        letter=referral.letter,
+        addressee=_value_of(referral),
+        most_appointments=referral.most_appointments,
+    )
     if request.method == "GET" or _only_searches():
         return _form_page(form, SHOWN, referral.patient, referral)
     details = _details(form)
@@ -274,15 +280,16 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
     referral, relation = commands.referral_for(context.work(), referral_id)
     if relation is Relation.SPECIALIST:
         context.write(commands.note_read, referral_id)
+    covers_follow_ups = queries.covers_follow_ups(context.work(), referral_id)
     return render_template(
         "referrals/show.html",
         referral=referral,
         state=referral.state_at(now),
-        covers_follow_ups=referral.covers_follow_ups(now),
+        covers_follow_ups=covers_follow_ups,
         relation=relation,
         actions=actions_now(referral, relation, by=actor.practitioner_id, now=now),
         author=_author(referral),
-        places=_places(referral) if relation is Relation.PATIENT else [],
+        places=_places(referral, covers_follow_ups) if relation is Relation.PATIENT else [],
         form=form,
         zone=own_zone(),
     )
@@ -296,14 +303,13 @@ def _author(referral: Referral) -> Practitioner | None:
     return directory.practitioner(context.reader(), author_id, inactive=True)
 
 
-def _places(referral: Referral) -> list[Schedule]:
+def _places(referral: Referral, covers_follow_ups: bool) -> list[Schedule]:
     """Return the schedules on which the patient can book the named specialist, or the one who has
     seen them."""
-    now = context.now()
-    if referral.covers_follow_ups(now):
+    if covers_follow_ups:
         whom = referral.seen_by
     else:
-        whom = referral.addressee if referral.state_at(now) is State.SENT else None
+        whom = referral.addressee if referral.state_at(context.now()) is State.SENT else None
     if whom is None:
         return []
     own = Schedule.practitioner_id == whom.id

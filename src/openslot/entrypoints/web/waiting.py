@@ -1,5 +1,6 @@
 """The waiting list, and the form to join it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment, Priority
+from openslot.booking.rules import offered_to
 from openslot.booking.slots import Slot
 from openslot.core.actor import Role
 from openslot.core.errors import DomainError, Invalid, NotFound
@@ -48,13 +50,24 @@ class Option(NamedTuple):
     label: str
 
 
+class Wanted(NamedTuple):
+    """A service to wait for, with its length if that is the same everywhere."""
+
+    service_id: int
+    name: str
+    minutes: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """Choices of the form; ``zone`` is the zone of the days, ``lengths`` are in minutes."""
+    """Choices of the form; ``zone`` is the zone of the days, ``lengths`` are in minutes. A service
+    has a length of its own; where schedules ``only`` have services, one of them is chosen."""
 
     options: Sequence[Option]
     zone: ZoneInfo
     lengths: Sequence[int]
+    services: Sequence[Wanted]
+    only_services: bool
     appointment: Appointment | None = None
     centres: Sequence[Option] = ()
 
@@ -174,7 +187,13 @@ def _bookable(free_slots: Sequence[Slot]) -> list[Slot]:
     if not ids:
         return []
     places = schedules.places(context.reader(), Schedule.id.in_(ids))
-    return [slot for slot in free_slots if booker.barrier(places[slot.schedule_id]) is None]
+    service_id = reading.number("service", 0) or None
+    return [
+        slot
+        for slot in free_slots
+        if (place := places[slot.schedule_id].offering(service_id))
+        and booker.barrier(place) is None
+    ]
 
 
 def _details() -> WaitingDetails:
@@ -202,6 +221,7 @@ def _details() -> WaitingDetails:
                 "appointment_id": offering.appointment.id if offering.appointment else None,
                 scopes[kind]: name,
                 "centre_ids": centres if kind == "profession" else [],
+                "service_id": None if offering.appointment else _service_id(offering),
                 "minutes": reading.number("minutes", _usual_minutes(offering)),
                 "starts_from": _midnight(starts, offering.zone),
                 "starts_until": _midnight(ends + timedelta(days=1), offering.zone),
@@ -210,6 +230,13 @@ def _details() -> WaitingDetails:
         )
     except ValidationError as error:
         raise first_problem(error) from None
+
+
+def _service_id(offering: Offering) -> int | None:
+    """Return the chosen service, or the first if there are only services; None for what is
+    usual."""
+    first = offering.services[0].service_id if offering.only_services else 0
+    return reading.number("service", first) or None
 
 
 def _form(error: DomainError | None, free_slots: Sequence[Slot]) -> Response:
@@ -234,6 +261,7 @@ def _form(error: DomainError | None, free_slots: Sequence[Slot]) -> Response:
         today=today,
         last=last.astimezone(offering.zone).date(),
         usual=_usual_minutes(offering),
+        service_id=_service_id(offering),
         found=free_slots,
         subjects={schedule.id: schedule for schedule in subjects},
         typed=request.form,
@@ -292,7 +320,11 @@ def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> 
     if person is None:
         label = _("%(name)s at %(centre)s", name=subject.name, centre=centre.name)
         return Offering(
-            [Option(f"schedule:{schedule_id}", label)], zone, _lengths([subject]), appointment
+            [Option(f"schedule:{schedule_id}", label)],
+            zone,
+            _lengths([subject]),
+            *_services([subject]),
+            appointment,
         )
     everywhere = _subjects(Schedule.practitioner_id == person.id)
     options = [
@@ -312,7 +344,7 @@ def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> 
             centre=centre.name,
         )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
-    return Offering(options, zone, _lengths(everywhere), appointment)
+    return Offering(options, zone, _lengths(everywhere), *_services(everywhere), appointment)
 
 
 def _offering_of_profession() -> Offering:
@@ -328,6 +360,7 @@ def _offering_of_profession() -> Offering:
         ],
         _zone_at([centre.time_zone for centre in _chosen_centres(names) or names.values()]),
         _lengths(schedule_rows),
+        *_services(schedule_rows),
         centres=[
             Option(str(key), f"{schedule.name}, {schedule.suburb}")
             for key, schedule in names.items()
@@ -356,6 +389,24 @@ def _lengths(subjects: Collection[Schedule]) -> list[int]:
             for count in range(1, schedule.max_slots + 1)
         }
     )
+
+
+def _services(subjects: Collection[Schedule]) -> tuple[list[Wanted], bool]:
+    """Return the services of these schedules that the reader can wait for, each once, and whether
+    each schedule offers some."""
+    places = schedules.places(
+        context.reader(), Schedule.id.in_([schedule.id for schedule in subjects])
+    )
+    offered = [offered_to(context.actor(), place) for place in places.values()]
+    lengths: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for place in (place for own in offered for place in own):
+        if service := place.offered:
+            lengths[service.service_id, service.name].add(service.minutes)
+    services = [
+        Wanted(*service, minutes=next(iter(each)) if len(each) == 1 else None)
+        for service, each in lengths.items()
+    ]
+    return services, all(offered)
 
 
 def _usual_minutes(offering: Offering) -> int:
