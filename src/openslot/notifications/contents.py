@@ -30,6 +30,7 @@ from openslot.notifications.events import (
     RequestEvent,
     SessionMessage,
 )
+from openslot.notifications.events import Topic as Reminder
 from openslot.notifications.recipients import Recipient, Side
 from openslot.usecases.growing_up import WARNED_FOR, reaches
 from openslot.waiting_list.links import token_of
@@ -56,7 +57,17 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         "notice": _notice([appointment], to, event.work.settings),
         "questions": 0 if is_practice else event.questions_left,
         "page": ics.page_of(appointment, event.work.settings.public_url),
+        "asks": _asks(event),
     }
+
+
+def _asks(event: AppointmentEvent) -> bool:
+    """Return whether the reader of a reminder by SMS is asked to confirm or cancel: while both
+    can still be done."""
+    appointment, settings = event.appointment, event.work.settings
+    latest = appointment.starts_at - cutoff_of(appointment.booked_service, settings)
+    is_asked = event.topic == Reminder.REMINDER_BY_SMS and settings.reads_replies
+    return is_asked and appointment.confirmed_at is None and event.work.now < latest
 
 
 def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
@@ -161,7 +172,9 @@ def offer(event: OfferEvent, to: Recipient) -> Values:
         **_with_and_where(appointment, to, event.work.settings),
         "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
         "expires": _start(to.language, event.offer.expires_at, appointment),
+        "expires_short": _short(to.language, event.offer.expires_at, appointment),
         "must_sign_in": to.is_new,
+        "asks": event.work.settings.reads_replies,
         "page": page(event.work.settings, link),
     }
 
@@ -219,6 +232,7 @@ def for_every_mail(name: str, settings: Settings) -> Values:
         "name": "" if LINK_LIKE.search(name) else name,
         "network_name": settings.network_name,
         "emergency_number": settings.emergency_number,
+        "replies": settings.reads_replies,
         "facts": (),
         "clock_note": None,
         "dependent": None,
@@ -240,10 +254,16 @@ def _when(appointment: Appointment, to: Recipient) -> Values:
     reader_zone = to.zone or appointment.zone
     return {
         "when": formats.day_time(to.language, start, appointment.zone, year=True),
+        "short": _short(to.language, start, appointment),
         "start": _start(to.language, start, appointment),
         "length": formats.duration(to.language, appointment.minutes),
         "clock_note": formats.zone_difference(to.language, reader_zone, appointment.zone, start),
     }
+
+
+def _short(language: Language, start: datetime, appointment: Appointment) -> str:
+    """Return day and time on the centre's clock in little room, such as "Mon 23 Nov, 10:30 am"."""
+    return formats.day_time(language, start, appointment.zone, year=False, short=True)
 
 
 def _start(language: Language, start: datetime, appointment: Appointment) -> str:
@@ -283,6 +303,7 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
         "instructions": booked.instructions if booked and not is_practice else None,
         "with_whom": None if appointment.service or is_practice else appointment.with_whom,
         "place": ics.place_of(appointment.centre),
+        "centre": appointment.centre.name,
         "phone": formats.phone(phone, settings.country) if phone else None,
     }
 

@@ -32,14 +32,23 @@ from openslot.waiting_list.models import Offer
 Payload = Mapping[str, Any]
 
 
-class Topic(StrEnum):
-    """REMINDER: an appointment is coming up.
+class Channel(StrEnum):
+    """How a message reaches somebody."""
 
-    The name must stay: reminders wait in the outbox for months, and of two for one time the
-    second is dropped by an id that is made of it.
+    MAIL = "mail"
+    SMS = "sms"
+
+
+class Topic(StrEnum):
+    """REMINDER: an appointment is coming up, and who has email is told. REMINDER_BY_SMS: the same
+    for those who have text messages.
+
+    The names must stay: reminders wait in the outbox for months, and of two for one time the
+    second is dropped by an id that is made of them.
     """
 
     REMINDER = "appointment.reminder"
+    REMINDER_BY_SMS = "appointment.reminder-by-sms"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +63,12 @@ class Event:
     def is_told_with_others(self) -> bool:
         """Return whether another event tells people of this one."""
         return False
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Return how people are told of it: a reminder has one channel, as it has a time."""
+        alone = {Topic.REMINDER: Channel.MAIL, Topic.REMINDER_BY_SMS: Channel.SMS}
+        return frozenset({alone[Topic(self.topic)]} if self.topic in alone else Channel)
 
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})

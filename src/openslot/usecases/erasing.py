@@ -225,7 +225,7 @@ def _forms(word: str) -> set[str]:
 
 def _messages(work: Work, names: frozenset[str]) -> Iterable[Callable[[], None]]:
     """Yield what removes each message, delivery and stored answer that is about the people."""
-    for topic in (outbox.MAIL, contacts.Topic.CHANGED):
+    for topic in (outbox.MAIL, outbox.SMS, contacts.Topic.CHANGED):
         for message in outbox.all_messages(work.session, topic):
             if _tells(message.payload, names):
                 yield partial(outbox.drop, work.session, message)

@@ -1,0 +1,133 @@
+"""Text messages, and how their provider takes them: a template of address, headers and body."""
+
+import json
+import tomllib
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from openslot.core.config import Settings
+
+SHIPPED = Path(__file__).with_name("providers")
+
+TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class SmsMessage:
+    """A text message to one number, in the form of E.164. ``key`` is unique to it and the same on
+    every try."""
+
+    to: str
+    text: str
+    key: str
+
+    def packed(self) -> dict[str, Any]:
+        """Return the message as the outbox keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> "SmsMessage":
+        """Return the message that the outbox kept, with what it is about or without."""
+        return cls(packed["to"], packed["text"], packed["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class SmsRequest:
+    """A message as the provider takes it over HTTP."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Replies(_Part):
+    """How the provider passes on a reply: its signature, and the names of the fields."""
+
+    signature: Literal["twilio", "sha256"]
+    header: str
+    sender: str = Field(alias="from")
+    text: str
+    id: str
+
+
+class Provider(_Part):
+    """The template of a provider: ``$name`` stands for a value, in the address, the headers and
+    the body. A body of JSON can be nested."""
+
+    url: str = ""
+    encoding: Literal["form", "json"]
+    headers: dict[str, str] = {}
+    body: dict[str, Any]
+    replies: Replies | None = None
+
+
+class BadProvider(ValueError):
+    """The provider of the settings cannot be used; its text is the reason."""
+
+
+def provider_of(settings: Settings) -> Provider:
+    """Return the template of the provider, ready to use. Raises BadProvider."""
+    provider = _read(settings.sms_provider)
+    if not (settings.sms_url or provider.url):
+        raise BadProvider("OPENSLOT_SMS_URL is missing.")
+    if settings.reads_replies and not (provider.replies and settings.public_url):
+        raise BadProvider("Replies need [replies] in the template, and OPENSLOT_PUBLIC_URL.")
+    return provider
+
+
+@lru_cache
+def _read(name: str) -> Provider:
+    file = Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml"
+    try:
+        provider = Provider.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        values = dict.fromkeys(("user", "password", "basic", "from", "to", "text", "key"), "")
+        _filled([provider.url, provider.headers, provider.body], values)
+    except (OSError, ValueError, KeyError) as error:
+        where = (
+            [".".join(map(str, one["loc"])) for one in error.errors()]
+            if isinstance(error, ValidationError)
+            else [str(error)]
+        )
+        raise BadProvider(f"{file} cannot be used: {', '.join(where)}") from None
+    return provider
+
+
+def request_of(message: SmsMessage, settings: Settings) -> SmsRequest:
+    """Return what to send to the provider for a message."""
+    provider = provider_of(settings)
+    user, password = settings.sms_user, settings.sms_password.get_secret_value()
+    values = {
+        "user": user,
+        "password": password,
+        "basic": b64encode(f"{user}:{password}".encode()).decode(),
+        "from": settings.sms_from,
+        **message.packed(),
+    }
+    body = _filled(provider.body, values)
+    written = urlencode(body) if provider.encoding == "form" else json.dumps(body)
+    return SmsRequest(
+        _filled(settings.sms_url or provider.url, {k: quote(v, "") for k, v in values.items()}),
+        {"Content-Type": TYPES[provider.encoding], **_filled(provider.headers, values)},
+        written.encode(),
+    )
+
+
+def _filled(template: Any, values: Mapping[str, str]) -> Any:
+    """Return a template with the values in their places, however deep."""
+    if isinstance(template, dict):
+        return {name: _filled(one, values) for name, one in template.items()}
+    if isinstance(template, list):
+        return [_filled(one, values) for one in template]
+    return Template(template).substitute(values) if isinstance(template, str) else template
