@@ -199,6 +199,11 @@ class Appointment(Base):
         return minutes_between(self.starts_at, self.ends_at)
 
     @property
+    def is_confirmed(self) -> bool:
+        """Return whether the patient is expected, and said that they will come."""
+        return self.status is Status.BOOKED and self.confirmed_at is not None
+
+    @property
     def centre(self) -> Centre:
         """Return the centre where the appointment takes place."""
         return self.schedule.centre

@@ -415,16 +415,16 @@ class DirectoryChange(Base):
 class SmsNumber(Base):
     """A mobile number (E.164) that text messages were sent to, and since when it wants no more.
 
-    ``asked_id`` is what the last message with a question was about, of the kind ``asked_about``: an
-    appointment or an offer. ``helped_at`` is when a reply that we could not read was answered.
+    ``asked_id`` is the appointment or offer that the last question was about, which was to start at
+    ``asked_start``. ``helped_at`` is when a reply that we could not read was answered.
     """
 
     __tablename__ = "sms_number"
 
     number: Mapped[str] = mapped_column(String(16), primary_key=True)
     stopped_at: Mapped[datetime | None] = mapped_column(Instant)
-    asked_about: Mapped[str | None] = mapped_column(String(20))
     asked_id: Mapped[UUID | None] = mapped_column(Uuid)
+    asked_start: Mapped[datetime | None] = mapped_column(Instant)
     helped_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

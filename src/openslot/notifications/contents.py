@@ -7,6 +7,7 @@ referral, a request or a health record says. The words around the values are in 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from openslot.booking.events import Together, Topic
@@ -32,6 +33,7 @@ from openslot.notifications.events import (
 )
 from openslot.notifications.events import Topic as Reminder
 from openslot.notifications.recipients import Recipient, Side
+from openslot.notifications.sms import Question
 from openslot.usecases.growing_up import WARNED_FOR, reaches
 from openslot.waiting_list.links import token_of
 
@@ -61,13 +63,18 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
     }
 
 
-def _asks(event: AppointmentEvent) -> bool:
-    """Return whether the reader of a reminder by SMS is asked to confirm or cancel: while both
-    can still be done."""
+def _asks(event: AppointmentEvent) -> Question | None:
+    """Return the question of a reminder by SMS, to confirm or cancel, while both can be done."""
     appointment, settings = event.appointment, event.work.settings
     latest = appointment.starts_at - cutoff_of(appointment.booked_service, settings)
     is_asked = event.topic == Reminder.REMINDER_BY_SMS and settings.reads_replies
-    return is_asked and appointment.confirmed_at is None and event.work.now < latest
+    if not is_asked or appointment.confirmed_at is not None or event.work.now >= latest:
+        return None
+    return _question(appointment.id, appointment)
+
+
+def _question(about: UUID, appointment: Appointment) -> Question:
+    return Question(str(about), appointment.starts_at.isoformat())
 
 
 def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
@@ -161,21 +168,26 @@ def referral(event: ReferralEvent, to: Recipient) -> Values:
     }
 
 
+def answered(appointment: Appointment, to: Recipient, settings: Settings) -> Values:
+    """Return what the answer to a reply about an appointment says of it."""
+    return {**_when(appointment, to), **_with_and_where(appointment, to, settings)}
+
+
 def offer(event: OfferEvent, to: Recipient) -> Values:
     """Return what is said of a time that is held for the reader, with the link that answers."""
-    appointment, replaced = event.appointment, event.replaced
+    appointment, replaced, settings = event.appointment, event.replaced, event.work.settings
     # Who has the link answers without signing in: not for an address that others just entered.
-    token = token_of(event.work.settings.signing_keys(), event.offer.id)
+    token = token_of(settings.signing_keys(), event.offer.id)
     link = "offers" if to.is_new else f"offers/{token}"
     return {
         **_when(appointment, to),
-        **_with_and_where(appointment, to, event.work.settings),
+        **_with_and_where(appointment, to, settings),
         "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
         "expires": _start(to.language, event.offer.expires_at, appointment),
         "expires_short": _short(to.language, event.offer.expires_at, appointment),
         "must_sign_in": to.is_new,
-        "asks": event.work.settings.reads_replies,
-        "page": page(event.work.settings, link),
+        "asks": _question(event.offer.id, appointment) if settings.reads_replies else None,
+        "page": page(settings, link),
     }
 
 

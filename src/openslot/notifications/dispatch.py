@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from openslot.booking.models import Appointment
 from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.ids import new_id
@@ -31,7 +32,7 @@ from openslot.notifications.mails import MAILS, AccountMail, Mail
 from openslot.notifications.preferences import stop_link, wants
 from openslot.notifications.recipients import Recipient
 from openslot.notifications.rendering import render, render_short
-from openslot.notifications.sms import SmsMessage
+from openslot.notifications.sms import Question, SmsMessage
 
 MAIL, SMS = outbox.MAIL, outbox.SMS
 """The topics of mails and text messages in the outbox."""
@@ -100,8 +101,10 @@ def sms_message(
 ) -> SmsMessage:
     """Return what a template says in short, to a mobile number."""
     values = {**contents.for_every_mail(to.name, settings), **content, "dependent": to.dependent}
-    text = render_short(template, to.language, values)
-    return SmsMessage(to.address, text, f"{key}.{template}.{to.key}")
+    text = render_short(f"mail/{template}", to.language, values)
+    asks = content.get("asks")
+    question = asks if isinstance(asks, Question) else None
+    return SmsMessage(to.address, text, f"{key}.{template}.{to.key}", question)
 
 
 def queue_sms(
@@ -111,8 +114,17 @@ def queue_sms(
     about: Mapping[str, Any] | None = None,
     due: datetime | None = None,
 ) -> UUID:
-    """Have the worker send a text message; see :func:`queue_mail`."""
-    return outbox.send(work, SMS, {**message.packed(), "about": about}, due=due)
+    """Have the worker send a text message, once for its key; see :func:`queue_mail`."""
+    return outbox.send(work, SMS, {**message.packed(), "about": about}, due=due, once=message.key)
+
+
+def tell_at_once(work: Work, topic: str, appointment: Appointment, to: Recipient) -> None:
+    """Tell by text message of a change that the reader has just made by one. The event of the
+    change tells them nothing more by SMS, whether they chose that or not."""
+    event = AppointmentEvent.of(work, topic, appointment)
+    mail = next(one for one in MAILS[topic].mails if one.sms)
+    content = MAILS[topic].about.content(event, to)
+    queue_sms(work, sms_message(mail.template, event.key, to, content, work.settings))
 
 
 def account_mail(

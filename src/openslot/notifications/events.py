@@ -87,7 +87,25 @@ class AppointmentEvent(Event):
         change = AppointmentChanged(**payload)
         appointment = booking.appointment(work.session, UUID(change.appointment))
         key = f"{change.appointment}.{change.version}"
+        if topic in tuple(Topic):
+            key += f".{work.now:%Y%m%d%H%M}"  # of one version there may be several reminders
         return cls(work, topic, key, change, appointment) if appointment else None
+
+    @classmethod
+    def of(cls, work: Work, topic: str, appointment: Appointment) -> "AppointmentEvent":
+        """Return the event that the work itself has just made."""
+        start, end = appointment.starts_at.isoformat(), appointment.ends_at.isoformat()
+        change = AppointmentChanged(
+            str(appointment.id),
+            appointment.version,
+            appointment.schedule_id,
+            start,
+            end,
+            None,
+            str(work.actor.account_id) if work.actor.account_id else None,
+        )
+        key = f"{change.appointment}.{change.version}"
+        return cls(work, topic, key, change, appointment)
 
     @property
     def is_told_with_others(self) -> bool:

@@ -1,15 +1,16 @@
 """Text messages, and how their provider takes them: a template of address, headers and body."""
 
+import hmac
 import json
 import tomllib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,13 +22,22 @@ TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """The appointment or offer that a message asks about, and its start as it was then."""
+
+    id: str
+    start: str
+
+
+@dataclass(frozen=True, slots=True)
 class SmsMessage:
     """A text message to one number, in the form of E.164. ``key`` is unique to it and the same on
-    every try."""
+    every try; ``asks`` is what it wants a reply about."""
 
     to: str
     text: str
     key: str
+    asks: Question | None = None
 
     def packed(self) -> dict[str, Any]:
         """Return the message as the outbox keeps it."""
@@ -36,7 +46,21 @@ class SmsMessage:
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> "SmsMessage":
         """Return the message that the outbox kept, with what it is about or without."""
-        return cls(packed["to"], packed["text"], packed["key"])
+        asks = Question(**packed["asks"]) if packed["asks"] else None
+        return cls(packed["to"], packed["text"], packed["key"], asks)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as the provider passed it on; ``id`` is its own name for it."""
+
+    sender: str
+    text: str
+    id: str
+
+
+class NotGenuine(Exception):
+    """A reply that the provider did not sign, or that has not what its template names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +137,9 @@ def request_of(message: SmsMessage, settings: Settings) -> SmsRequest:
         "password": password,
         "basic": b64encode(f"{user}:{password}".encode()).decode(),
         "from": settings.sms_from,
-        **message.packed(),
+        "to": message.to,
+        "text": message.text,
+        "key": message.key,
     }
     body = _filled(provider.body, values)
     written = urlencode(body) if provider.encoding == "form" else json.dumps(body)
@@ -131,3 +157,45 @@ def _filled(template: Any, values: Mapping[str, str]) -> Any:
     if isinstance(template, list):
         return [_filled(one, values) for one in template]
     return Template(template).substitute(values) if isinstance(template, str) else template
+
+
+def reply_of(
+    url: str, header: Callable[[str], str | None], body: bytes, settings: Settings
+) -> Reply:
+    """Return the reply that the provider passes on to ``url``. Raises NotGenuine."""
+    names = provider_of(settings).replies
+    if names is None:
+        raise NotGenuine
+    try:
+        text = body.decode()
+        key = settings.sms_reply_secret.get_secret_value().encode()
+        expected = _SIGNED[names.signature](key, url, text)
+        given = (header(names.header) or "").removeprefix("sha256=")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise NotGenuine
+        fields = json.loads(text) if names.signature == "sha256" else dict(_pairs(text))
+        sender, said, its_id = (fields[name] for name in (names.sender, names.text, names.id))
+    except (ValueError, KeyError, TypeError):
+        raise NotGenuine from None
+    if not all(isinstance(one, str) for one in (sender, said, its_id)) or not its_id:
+        raise NotGenuine
+    return Reply("+" + "".join(filter(str.isdecimal, sender)), said, its_id)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True)
+
+
+def _twilio(key: bytes, url: str, text: str) -> str:
+    """Return the signature of https://www.twilio.com/docs/usage/security: HMAC-SHA1 of the address
+    with the names and values of the form behind it, in order."""
+    written = url + "".join(name + value for name, value in sorted(set(_pairs(text))))
+    return b64encode(hmac.digest(key, written.encode(), "sha1")).decode()
+
+
+def _sha256(key: bytes, _url: str, text: str) -> str:
+    """Return HMAC-SHA256 of the body, in hexadecimal."""
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+_SIGNED: Mapping[str, Callable[[bytes, str, str], str]] = {"twilio": _twilio, "sha256": _sha256}

@@ -1,7 +1,7 @@
 """The worker: handles the messages of the outbox, and does regular duties in between.
 
-Mails, text messages, webhooks and calendars have threads of their own, since they wait for other servers. All else
-is done one by one in the main thread.
+Mails, text messages, webhooks and calendars have threads of their own, since they wait for other
+servers. All else is done one by one in the main thread.
 
 Every message is handled at least once: it is leased, handled, and only then marked as done. An
 event handler queues mails and marks the event in one transaction, which is rolled back if another

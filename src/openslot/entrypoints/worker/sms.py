@@ -7,7 +7,7 @@ import structlog
 
 from openslot.core.outbox import State
 from openslot.entrypoints.worker.webhooks import Task
-from openslot.notifications import dispatch, sms
+from openslot.notifications import dispatch, replies, sms
 from openslot.notifications.delivery import Refused, Unreachable
 from openslot.notifications.sms import SmsMessage
 from openslot.webhooks import sending
@@ -50,10 +50,14 @@ def deliver(job: Job) -> None:
         job.finish(State.KEPT)
         return
     packed = job.message.payload
+    message = SmsMessage.unpack(packed)
     if job.database.read(lambda session: dispatch.is_outdated(job.work(session), packed)):
         log.info("sms.outdated", message=str(job.message.id))
+    # Noted before it is sent: the reply may be faster than we.
+    elif job.database.run(lambda session: replies.may_send(job.work(session), message)):
+        _send(message, job)
     else:
-        _send(SmsMessage.unpack(packed), job)
+        log.info("sms.stopped", message=str(job.message.id))
     job.finish(State.DONE, left={"to": packed["to"]})
 
 

@@ -11,12 +11,6 @@ depends_on = None
 
 INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _KINDS = ("sms_appointments", "sms_reminders", "sms_offers")
-_TABLE = {
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_nopad_bin",
-}
 
 
 def upgrade() -> None:
@@ -32,11 +26,14 @@ def upgrade() -> None:
         "sms_number",
         sa.Column("number", sa.String(16), nullable=False),
         sa.Column("stopped_at", INSTANT, nullable=True),
-        sa.Column("asked_about", sa.String(20), nullable=True),
         sa.Column("asked_id", sa.Uuid(), nullable=True),
+        sa.Column("asked_start", INSTANT, nullable=True),
         sa.Column("helped_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_sms_number")),
-        **_TABLE,
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_nopad_bin",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_nopad_bin",
     )
     op.create_table(
         "sms_reply",
@@ -50,7 +47,10 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sms_reply")),
-        **_TABLE,
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_nopad_bin",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_nopad_bin",
     )
     op.create_index(op.f("ix_sms_reply_number"), "sms_reply", ["number"])
 
