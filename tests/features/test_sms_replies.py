@@ -5,24 +5,33 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from clinic import START, Clinic, book, move
+import factories
+from clinic import NOW, START, Clinic, book, move
 from factories import change
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
-from openslot.core.actor import Actor
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.directory.models import Patient, SmsReply
+from openslot.core.events import publish
+from openslot.core.ids import new_id
+from openslot.core.outbox import OutboxMessage
+from openslot.directory.models import Patient, SmsNumber, SmsReply
 from openslot.notifications import replies
 from openslot.notifications.preferences import Kind
 from openslot.notifications.sms import Reply
+from openslot.usecases.erasing import erase
+from openslot.waiting_list.events import Topic as OfferTopic
+from openslot.waiting_list.models import Offer, OfferStatus
 from postoffice import PostOffice, run_worker
 from receiver import Receiver, receiver
 from texting import BOOKED, PLACE, REMINDER, TO, sms_settings, texts, wants_sms
 from working import work
 
+DAY, LATER = timedelta(days=1), START + timedelta(days=7)
 DAY_BEFORE = START - timedelta(hours=24)
 ASKED = f"{REMINDER} Reply 1 to confirm, 2 to cancel."
 
@@ -251,3 +260,86 @@ def test_it_is_not_asked_what_can_no_longer_be_done(
     run_worker(sqlite_database, settings)
     run_worker(sqlite_database, settings, at=START - timedelta(hours=2))
     assert newest(provider) == REMINDER
+
+
+# Offers
+
+
+def offer(database: Database, clinic: Clinic, *, instead_of: Appointment | None = None) -> Offer:
+    """A time that is held for Ann a week later, until the day before it."""
+
+    def act(session: Session) -> Offer:
+        length = LATER - DAY - NOW
+        kept = factories.hold(
+            session, clinic.schedule, LATER, clinic.patient, length=length, now=NOW
+        )
+        made = Offer(
+            id=new_id(),
+            hold_id=kept.id,
+            status=OfferStatus.OPEN,
+            made_at=NOW,
+            expires_at=NOW + length,
+            appointment_id=instead_of.id if instead_of else None,
+        )
+        kept.offered = True
+        session.add(made)
+        session.flush()
+        publish(work(session, now=NOW), OfferTopic.MADE, offer=made.id)
+        return made
+
+    return database.run(act)
+
+
+def test_1_takes_an_offered_time_and_2_leaves_it_to_others(
+    database: Database, clinic: Clinic, settings: Settings, provider: Receiver
+) -> None:
+    wants_sms(database, clinic, Kind.OFFERS)
+    old = book(database, clinic)
+    offer(database, clinic, instead_of=old)
+    run_worker(database, settings)
+    question = (
+        f"An earlier appointment at {PLACE} is available: Mon 30 Nov, 10:30 am."
+        " Reply 1 to accept, 2 to decline, by Sun 29 Nov, 10:30 am."
+    )
+    assert texts(provider) == [(TO, question)]
+    assert len(question) <= 160
+    reply(database, settings, "2", at=NOW)
+    assert newest(provider) == "Thank you. We will offer this time to others."
+    offer(database, clinic, instead_of=old)
+    run_worker(database, settings)
+    reply(database, settings, "1", at=NOW, id="other")
+    assert again(database, old).starts_at == LATER
+    assert newest(provider) == f"Your appointment at {PLACE} has moved to Mon 30 Nov, 10:30 am."
+
+
+def test_an_offer_that_has_expired_is_not_taken(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, provider: Receiver
+) -> None:
+    wants_sms(sqlite_database, clinic, Kind.OFFERS)
+    offer(sqlite_database, clinic)
+    run_worker(sqlite_database, settings)
+    reply(sqlite_database, settings, "1", at=LATER - DAY)
+    assert "can no longer be done" in newest(provider)
+
+
+def test_without_replies_the_message_says_where_to_answer(
+    sqlite_database: Database, clinic: Clinic, post: PostOffice, provider: Receiver
+) -> None:
+    wants_sms(sqlite_database, clinic, Kind.OFFERS)
+    offer(sqlite_database, clinic)
+    run_worker(sqlite_database, sms_settings(post, provider))
+    assert " Answer by Sun 29 Nov, 10:30 am: https://book.example.org/offers/" in newest(provider)
+
+
+def test_an_erased_person_leaves_no_number(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, asked: Appointment
+) -> None:
+    reply(sqlite_database, settings, "1")
+    sqlite_database.run(
+        lambda session: erase(work(session, SYSTEM, DAY_BEFORE, settings=settings), clinic.patient)
+    )
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(SmsNumber)).all() == []
+        assert session.scalars(select(SmsReply)).all() == []
+        left = session.scalars(select(OutboxMessage)).all()
+    assert not [one for one in left if "412345678" in str(one.payload)]

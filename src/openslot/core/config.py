@@ -472,6 +472,11 @@ class Settings(BaseSettings):
         return bool(self.sms_provider)
 
     @property
+    def texted_countries(self) -> tuple[str, ...]:
+        """Return the countries to whose mobile numbers text messages go."""
+        return self.sms_countries or (self.country,)
+
+    @property
     def reads_replies(self) -> bool:
         """Return whether people can answer text messages."""
         return self.sends_sms and bool(self.sms_reply_secret.get_secret_value())

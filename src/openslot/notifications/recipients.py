@@ -6,13 +6,12 @@ from enum import StrEnum
 from uuid import UUID
 
 from openslot.core.config import Settings
-from openslot.core.folding import mobile
 from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.department_requests.events import Topic as RequestTopic
 from openslot.department_requests.models import Kept
 from openslot.directory import queries as directory
-from openslot.directory.contacts import is_new
+from openslot.directory.contacts import is_new, mobile_of
 from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
@@ -307,7 +306,7 @@ def _person(
     if account is not None and account.confirmed_at is None:
         return None  # the address may be somebody else's
     if channel is Channel.SMS:
-        address = mobile_of(person, work.settings)
+        address = mobile_of(person.phone, work.settings)
     else:
         address = person.email or (account.email if account else None)
     if not address:
@@ -323,9 +322,3 @@ def _person(
         is_new=isinstance(person, Patient) and bool(person.email) and is_new(person, work.now),
         channel=channel,
     )
-
-
-def mobile_of(person: Patient | Practitioner, settings: Settings) -> str | None:
-    """Return the number that text messages to somebody go to; None if they have none."""
-    countries = settings.sms_countries or (settings.country,)
-    return mobile(person.phone, settings.country, countries) if person.phone else None

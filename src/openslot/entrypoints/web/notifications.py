@@ -14,6 +14,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.contacts import mobile_of
 from openslot.entrypoints.request import write_by
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.account_mail import absolute
@@ -24,7 +25,6 @@ from openslot.entrypoints.web.zones import own_zone
 from openslot.notifications import feeds, preferences, replies, sms
 from openslot.notifications.events import Channel
 from openslot.notifications.preferences import BY_SMS, KINDS, Kind, column
-from openslot.notifications.recipients import mobile_of
 from openslot.notifications.sms import NotGenuine
 
 pages = Blueprint("notifications", __name__)
@@ -148,7 +148,7 @@ def _own_mobile() -> str | None:
     """Return the number that text messages to the reader go to."""
     patient_id = context.actor().patient_id
     patient = directory.patient(context.reader(), patient_id) if patient_id else None
-    return mobile_of(patient, context.settings()) if patient else None
+    return mobile_of(patient.phone, context.settings()) if patient else None
 
 
 def _columns(offered: Offered) -> Iterator[tuple[Channel, Kind, str]]:
