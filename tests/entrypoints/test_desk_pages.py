@@ -468,5 +468,5 @@ def test_who_has_confirmed_is_seen(desk: Desk) -> None:
     assert not [page for page in pages if "Confirmed" in client.get(page).text]
     desk.database.run(lambda session: confirm(work(session, SYSTEM, AT_TEN), appointment))
     assert [page for page in pages if "Confirmed" in client.get(page).text] == list(pages)
-    client.send("/desk/mark", arrived=appointment)
+    client.send("/desk/mark", page="/desk", arrived=appointment)
     assert "Confirmed" not in client.get("/desk/list").text, "she is here"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from sqlalchemy import select
@@ -75,7 +76,7 @@ def reply(
     at: datetime = DAY_BEFORE,
 ) -> None:
     """Pass on a reply as the page does, and send what is said to it."""
-    said = Reply(sender, text, id or f"{text} at {at}")
+    said = Reply(sender, text, uuid5(NAMESPACE_URL, id or f"{text} at {at}"))
     visitor = Actor(address="192.0.2.1")
     try:
         database.run(

@@ -66,11 +66,11 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
 def _asks(event: AppointmentEvent) -> Question | None:
     """Return the question of a reminder by SMS, to confirm or cancel, while both can be done."""
     appointment, settings = event.appointment, event.work.settings
-    latest = appointment.starts_at - cutoff_of(appointment.booked_service, settings)
-    is_asked = event.topic == Reminder.REMINDER_BY_SMS and settings.reads_replies
-    if not is_asked or appointment.confirmed_at is not None or event.work.now >= latest:
+    may_ask = event.topic == Reminder.REMINDER_BY_SMS and settings.reads_replies
+    if not may_ask or appointment.is_confirmed:
         return None
-    return _question(appointment.id, appointment)
+    latest = appointment.starts_at - cutoff_of(appointment.booked_service, settings)
+    return _question(appointment.id, appointment) if event.work.now < latest else None
 
 
 def _question(about: UUID, appointment: Appointment) -> Question:

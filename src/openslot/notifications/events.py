@@ -94,18 +94,9 @@ class AppointmentEvent(Event):
     @classmethod
     def of(cls, work: Work, topic: str, appointment: Appointment) -> "AppointmentEvent":
         """Return the event that the work itself has just made."""
-        start, end = appointment.starts_at.isoformat(), appointment.ends_at.isoformat()
-        change = AppointmentChanged(
-            str(appointment.id),
-            appointment.version,
-            appointment.schedule_id,
-            start,
-            end,
-            None,
-            str(work.actor.account_id) if work.actor.account_id else None,
-        )
-        key = f"{change.appointment}.{change.version}"
-        return cls(work, topic, key, change, appointment)
+        by = str(work.actor.account_id) if work.actor.account_id else None
+        change = _as_it_is(appointment, by)
+        return cls(work, topic, f"{change.appointment}.{change.version}", change, appointment)
 
     @property
     def is_told_with_others(self) -> bool:
@@ -174,12 +165,16 @@ class AppointmentsEvent(AppointmentEvent):
         if not told:
             return None
         first, last = told[0], max(one.version for one in told)
-        start, end = first.starts_at.isoformat(), first.ends_at.isoformat()
-        change = AppointmentChanged(
-            str(first.id), first.version, first.schedule_id, start, end, None, payload["by"]
-        )
+        change = _as_it_is(first, payload["by"])
         for_practice = bool(payload["for_practice"])
         return cls(work, topic, f"{first.id}.all.{last}", change, first, told, for_practice)
+
+
+def _as_it_is(appointment: Appointment, by: str | None) -> AppointmentChanged:
+    start, end = appointment.starts_at.isoformat(), appointment.ends_at.isoformat()
+    return AppointmentChanged(
+        str(appointment.id), appointment.version, appointment.schedule_id, start, end, None, by
+    )
 
 
 @dataclass(frozen=True, eq=False)

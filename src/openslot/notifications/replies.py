@@ -6,7 +6,7 @@ number still reaches.
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from openslot.booking import queries as booking
 from openslot.booking.events import Topic
@@ -33,9 +33,6 @@ STOP = frozenset({"stop", "stopall", "unsubscribe", "end", "quit"})
 
 START = frozenset({"start", "unstop"})
 YES, NO = "1", "2"
-
-_IDS = UUID("5f2f7a34-8d0b-5b1e-9d38-0c6d0a4f6f5e")
-"""Namespace (RFC 9562, 5.5) of the ids of replies, which are made of those of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +100,9 @@ def _number(work: Work, number: str) -> SmsNumber | None:
 def _first_from(work: Work, reply: Reply) -> SmsNumber | None:
     """Return the number of a reply, unless we never wrote to it or have the reply already."""
     number = _number(work, reply.sender)
-    reply_id = uuid5(_IDS, reply.id)
-    if number is None or work.session.get(SmsReply, reply_id) is not None:
+    if number is None or work.session.get(SmsReply, reply.id) is not None:
         return None
-    work.session.add(SmsReply(id=reply_id, number=number.number, received_at=work.now))
+    work.session.add(SmsReply(id=reply.id, number=number.number, received_at=work.now))
     return number
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode
+from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,11 +53,15 @@ class SmsMessage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply as the provider passed it on; ``id`` is its own name for it."""
+    """A reply as the provider passed it on; ``id`` is made of its own name for it."""
 
     sender: str
     text: str
-    id: str
+    id: UUID
+
+
+_IDS = UUID("5f2f7a34-8d0b-5b1e-9d38-0c6d0a4f6f5e")
+"""Namespace (RFC 9562, 5.5) of the ids of replies."""
 
 
 class NotGenuine(Exception):
@@ -175,11 +180,11 @@ def reply_of(
             raise NotGenuine
         fields = json.loads(text) if names.signature == "sha256" else dict(_pairs(text))
         sender, said, its_id = (fields[name] for name in (names.sender, names.text, names.id))
-    except (ValueError, KeyError, TypeError):
+        if not (its_id and isinstance(said, str)):
+            raise NotGenuine
+        return Reply("+" + "".join(filter(str.isdecimal, sender)), said, uuid5(_IDS, its_id))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NotGenuine from None
-    if not all(isinstance(one, str) for one in (sender, said, its_id)) or not its_id:
-        raise NotGenuine
-    return Reply("+" + "".join(filter(str.isdecimal, sender)), said, its_id)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
