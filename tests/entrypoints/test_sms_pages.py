@@ -63,7 +63,7 @@ def test_patients_choose_what_they_get_by_sms(
     assert "We need your mobile number" in client.get("/profile/notifications").text
     change(network, Patient, world.patients["owner"], phone=MOBILE)
     page = client.get("/profile/notifications").text
-    assert "We send text messages to 0412 345 678" in page
+    assert 'We send text messages to <bdi class="num">0412 345 678</bdi>' in page
     assert "Sent 48 hours and 2 hours before" in page
     client.send("/profile/notifications", appointments="y", sms_reminders="y")
     chosen = network.read(
