@@ -15,6 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from entrypoints.browsing import Client
+from entrypoints.programs import signed_in as program_of
 from entrypoints.world import PASSWORD as SIGNED_IN_WITH
 from entrypoints.world import World
 from factories import change
@@ -82,6 +83,16 @@ def test_nobody_else_is_asked(texting: Flask, world: World, person: str) -> None
 def test_where_there_is_no_provider_nobody_is_asked(app: Flask, world: World) -> None:
     page = signed_in(app, world, "patient-owner").get("/profile/notifications").text
     assert 'name="sms_' not in page
+
+
+def test_programs_choose_them_too(texting: Flask, network: Database, world: World) -> None:
+    program = program_of(texting, world, "patient-owner")
+    assert program.get("/api/v1/me/mail")["sms_offers"] is False
+    changed: Any = program.send("PATCH", "/api/v1/me/mail", {"sms_offers": True})
+    assert (changed.json["sms_offers"], changed.json["offers"]) == (True, True)
+    staff = program_of(texting, world, "staff-owner")
+    refused: Any = staff.send("PATCH", "/api/v1/me/mail", {"sms_offers": True})
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "sms_offers")
 
 
 # What administrators see

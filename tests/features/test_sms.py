@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 import factories
-from clinic import NOW, REASON, START, Clinic, book, cancel, move
+from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic
 from engines import Counted
 from factories import change
 from openslot.core.config import Settings
@@ -50,8 +50,9 @@ def settings(post: PostOffice, provider: Receiver) -> Settings:
 
 
 def test_who_chose_it_is_told_of_appointments_in_short(
-    database: Database, clinic: Clinic, settings: Settings, provider: Receiver, post: PostOffice
+    database: Database, settings: Settings, provider: Receiver, post: PostOffice
 ) -> None:
+    clinic = open_clinic(database)
     wants_sms(database, clinic, Kind.APPOINTMENTS)
     appointment = book(database, clinic)
     run_worker(database, settings)
@@ -141,8 +142,9 @@ def test_who_cares_for_a_child_is_written_to_without_its_name(
 
 
 def test_there_are_as_many_reminders_as_are_set_each_by_its_channel(
-    database: Database, clinic: Clinic, post: PostOffice, provider: Receiver
+    database: Database, post: PostOffice, provider: Receiver
 ) -> None:
+    clinic = open_clinic(database)
     settings = sms_settings(post, provider, reminder_hours="24", sms_reminder_hours="2 days, 3")
     wants_sms(database, clinic, Kind.REMINDERS)
     book(database, clinic)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import NOW, START, Clinic, book, move
+from clinic import NOW, START, Clinic, book, move, open_clinic
 from factories import change
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
@@ -292,8 +292,9 @@ def offer(database: Database, clinic: Clinic, *, instead_of: Appointment | None 
 
 
 def test_1_takes_an_offered_time_and_2_leaves_it_to_others(
-    database: Database, clinic: Clinic, settings: Settings, provider: Receiver
+    database: Database, settings: Settings, provider: Receiver
 ) -> None:
+    clinic = open_clinic(database)
     wants_sms(database, clinic, Kind.OFFERS)
     old = book(database, clinic)
     offer(database, clinic, instead_of=old)
