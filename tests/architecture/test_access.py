@@ -37,6 +37,7 @@ OPEN = frozenset(
         "hand_over.take_over",
         "privacy.show",
         "notifications.feed",
+        "notifications.reply",
         "notifications.stop",
         "offers.decline",
         "offers.show",

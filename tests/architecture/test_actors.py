@@ -87,7 +87,8 @@ BOUND = {
         identity.links.account_to_change identity.links.account_to_confirm
         identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email
         identity.queries.by_email notifications.feeds.read_feed
-        notifications.preferences.account_to_stop waiting_list.answers.by_link""",
+        notifications.preferences.account_to_stop waiting_list.answers.by_link
+        notifications.replies.refuse notifications.replies.take""",
     "written, not read; recorded with who did it": """
         directory.staff.record_link identity.commands.confirm_email
         directory.registration.check_place

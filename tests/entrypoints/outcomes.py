@@ -473,6 +473,7 @@ GET notifications.feed                        200 200 200 200 200 200 200 200
 GET notifications.kinds                       401 200 200 200 200 200 200 200
 POST notifications.kinds                      401 303 303 303 303 303 303   -
 POST notifications.make_calendar              401 200 200 200 200 200 403   -
+POST notifications.reply                      404 404 404 404 404 404 404 404
 GET notifications.stop                        200 200 200 200 200 200 200 200
 POST notifications.stop                         -   -   -   -   -   -   -   -
 POST offers.decline                             -   -   -   -   -   -   -   -

@@ -69,7 +69,9 @@ def test_only_patients_care_for_others(app: Flask, network: Database, world: Wor
 
 
 def test_one_chooses_which_mail_one_wants(app: Flask, world: World, patient: Program) -> None:
-    everything = {"appointments": True, "reminders": True, "offers": True, "referrals": True}
+    by_mail = {"appointments": True, "reminders": True, "offers": True, "referrals": True}
+    by_sms = dict.fromkeys(("sms_appointments", "sms_reminders", "sms_offers"))
+    everything = by_mail | by_sms
     assert patient.get(f"{ME}/mail") == everything | {"requests": None}
     changed = patient.send("PATCH", f"{ME}/mail", {"reminders": False})
     assert changed.json == everything | {"reminders": False, "requests": None}

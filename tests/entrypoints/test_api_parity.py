@@ -172,6 +172,7 @@ LEFT_OUT = {
     "Imports": ("admin_import.upload",),
     "Checking in at a kiosk": ("check_in.kiosk",),
     "Links in mails": ("notifications.stop",),
+    "Replies to text messages": ("notifications.reply",),
 }
 """What has no operation, by the words with which the page says why."""
 

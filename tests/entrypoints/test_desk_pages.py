@@ -26,6 +26,7 @@ from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
+from openslot.desk.commands import confirm
 from openslot.directory.models import Patient
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
@@ -454,3 +455,18 @@ def test_programs_read_the_queue_and_note_who_comes(desk: Desk) -> None:
     assert [(item["number"], item["appointment"]) for item in queue] == [(1, str(one))]
     assert queue[0]["called"] == "2026-11-23T10:07:00+11:00"
     assert program.get(f"/api/v1/centres/{desk.clinic}/queue")["items"] == []
+
+
+def test_who_has_confirmed_is_seen(desk: Desk) -> None:
+    client, appointment = desk.client("desk"), desk.book(AT_TEN.replace(minute=30))
+    pages = (
+        "/desk",
+        "/desk/list",
+        f"/desk/appointments/{appointment}",
+        f"/appointments/{appointment}",
+    )
+    assert not [page for page in pages if "Confirmed" in client.get(page).text]
+    desk.database.run(lambda session: confirm(work(session, SYSTEM, AT_TEN), appointment))
+    assert [page for page in pages if "Confirmed" in client.get(page).text] == list(pages)
+    client.send("/desk/mark", page="/desk", arrived=appointment)
+    assert "Confirmed" not in client.get("/desk/list").text, "she is here"

@@ -13,6 +13,7 @@ from entrypoints.test_walk import PEOPLE, values, ways
 from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
+from openslot.entrypoints.web import notifications, profile
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.records.models import Entry
 
@@ -49,10 +50,11 @@ def test_no_form_loses_its_text_for_a_stale_token(
     app: Flask, client_for: ClientFor, world: World, person: str | None
 ) -> None:
     client, role, lost = client_for(person), PEOPLE[person], []
+    without_token = (*notifications.WITHOUT_TOKEN, *profile.WITHOUT_TOKEN)
     fields = dict.fromkeys(FIELDS, TEXT) | {"password": SECRET, "current": SECRET}
     for way in ways(app, values(world, "owner")):
         view = app.view_functions[way.endpoint]
-        if "POST" not in way.methods or way.endpoint in ("notifications.stop", "profile.theme"):
+        if "POST" not in way.methods or way.endpoint in without_token:
             continue
         answer = client.http.post(way.path, data={**fields, "csrf_token": "stale"})
         may = role in (allowed_roles(view) or ())

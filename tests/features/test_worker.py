@@ -34,7 +34,7 @@ from openslot.entrypoints.worker.main import (
     run,
 )
 from openslot.notifications import events as notifications
-from openslot.notifications.dispatch import MAIL
+from openslot.notifications.dispatch import MAIL, SMS
 from openslot.records import events as records
 from openslot.referrals import events as referrals
 from openslot.usecases import growing_up
@@ -258,7 +258,7 @@ def test_every_topic_has_a_handler() -> None:
         growing_up.Topic,
         contacts.Topic,
     )
-    own = {MAIL, WEBHOOK, DAILY, elsewhere.TOPIC}
+    own = {MAIL, SMS, WEBHOOK, DAILY, elsewhere.TOPIC}
     assert set(HANDLERS) == own | {topic for known in topics for topic in known}
 
 

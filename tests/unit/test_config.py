@@ -148,3 +148,27 @@ def test_eight_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
         keys = race(8, lambda _number, at=folder: settings(data_dir=at).key())
         assert len(set(keys)) == 1
         assert [file.name for file in folder.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize(
+    ("written", "hours"),
+    [("24", (24,)), ("0", ()), ("2 hours, 2 days,1 day", (48, 24, 2)), ("48,48", (48,))],
+)
+def test_hours_of_reminders_are_a_list_with_the_longest_first(
+    written: str, hours: tuple[int, ...]
+) -> None:
+    assert Settings(_env_file=None, reminder_hours=written).reminder_hours == hours
+
+
+@pytest.mark.parametrize("written", ["3 weeks", "-1", "15 days", "1,2,3,4,5,6", "two"])
+def test_other_hours_of_reminders_are_refused(written: str) -> None:
+    with pytest.raises(ValidationError, match="sms_reminder_hours"):
+        Settings(_env_file=None, sms_reminder_hours=written)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sms_provider", "nobody"), ("sms_countries", "Australia")]
+)
+def test_a_wrong_provider_or_country_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings(_env_file=None, **{name: value})

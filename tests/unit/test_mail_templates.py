@@ -47,7 +47,8 @@ from openslot.notifications.recipients import (
     rebooked,
     waiting,
 )
-from openslot.notifications.rendering import TEMPLATES, Rendered, render
+from openslot.notifications.rendering import TEMPLATES, Rendered, render, render_short
+from openslot.notifications.sms import SHIPPED
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
 from openslot.schedules.models import Schedule
@@ -414,7 +415,59 @@ def test_each_sentence_about_an_account_is_translated_and_found_by_babel(
     assert recorded.asked <= extracted
 
 
+# Text messages
+
+
+BY_SMS = [case for case in EVERY_MAIL if case.values[1].sms]
+
+
+@pytest.mark.parametrize(("topic", "mail", "side"), BY_SMS)
+def test_each_text_message_is_short_and_names_nobody(topic: str, mail: Any, side: Side) -> None:
+    for asks in (None, object()):
+        values = values_of(topic, mail, reader(side)) | {"asks": asks, "replies": bool(asks)}
+        text = render_short(f"mail/{mail.template}", ENGLISH, values | {"page": None})
+        assert "Mon 23 Nov, 10:30 am" in text
+        assert text.isascii()
+        assert len(text) <= 160, text
+        assert not re.search("Ann|Toby|Kim|X-ray", text)
+
+
+@pytest.mark.parametrize(("topic", "mail", "side"), BY_SMS)
+def test_each_sentence_of_a_text_message_is_translated_and_found_by_babel(
+    topic: str, mail: Any, side: Side, extracted: set[str]
+) -> None:
+    values = values_of(topic, mail, reader(side)) | {"asks": object(), "replies": True}
+    check_short_is_translated(f"mail/{mail.template}", values, extracted)
+
+
+@pytest.mark.parametrize("answer", ["confirmed", "declined", "too-late", "unknown"])
+def test_each_answer_to_a_reply_is_translated_and_found_by_babel(
+    answer: str, extracted: set[str]
+) -> None:
+    for phone in (None, "1"):
+        values = {"centre": "1", "short": "1", "phone": phone, "answer": answer}
+        check_short_is_translated("reply", values, extracted)
+
+
+def check_short_is_translated(
+    template: str, values: dict[str, object], extracted: set[str]
+) -> None:
+    recorded = Recorded()
+    kept = {name: values[name] for name in ("answer",) if name in values}
+    spoken = Language(Locale("en", "AU"), recorded)
+    text = render_short(template, spoken, without_words(values) | kept)
+    assert recorded.asked <= extracted
+    assert not re.search("[A-Za-z]", re.sub("⟦[^⟦⟧]*⟧", "", text)), text
+    assert text.startswith("⟦")
+
+
 def test_the_templates_are_part_of_the_package() -> None:
     packaged = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert {file.suffix for file in TEMPLATES.rglob("*.*") if file.is_file()} <= {".txt", ".html"}
     assert '"**/*.html", "**/*.txt"' in packaged
+
+
+def test_the_providers_of_text_messages_are_part_of_the_package() -> None:
+    packaged = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert {file.suffix for file in SHIPPED.iterdir()} == {".toml"}
+    assert '"**/*.toml"' in packaged

@@ -633,7 +633,7 @@ def reschedule(
         setattr(appointment, name, value)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
     appointment.service_id = place.service_id
-    appointment.late_minutes = None
+    appointment.late_minutes = appointment.confirmed_at = None
     appointment.one_a_day = key
     appointment.changed_at = work.now
     work.session.flush()

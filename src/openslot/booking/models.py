@@ -110,7 +110,8 @@ class Appointment(Base):
     among those that the schedule offers. Appointments that were booked together share
     ``series_id``, if they are of a series, or ``itinerary_id``. ``came_at`` is when the patient
     arrived, who then has the centre's next ``day_number`` of that day, and ``called_at`` when they
-    went in; ``late_minutes`` is how late they expect to be.
+    went in; ``late_minutes`` is how late they expect to be. ``confirmed_at`` is when they said, of
+    the present time, that they will come.
 
     ``one_a_day`` combines patient, practitioner and local date. It is unique while the appointment
     is live, so that a patient has one appointment per day with a practitioner even in a race; it is
@@ -159,6 +160,7 @@ class Appointment(Base):
     came_at: Mapped[datetime | None] = mapped_column(Instant)
     called_at: Mapped[datetime | None] = mapped_column(Instant)
     late_minutes: Mapped[int | None] = mapped_column(Integer)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     day_number: Mapped[int | None] = mapped_column(Integer)
     offered: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
@@ -195,6 +197,11 @@ class Appointment(Base):
     def minutes(self) -> int:
         """Return the length in minutes."""
         return minutes_between(self.starts_at, self.ends_at)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Return whether the patient is expected, and said that they will come."""
+        return self.status is Status.BOOKED and self.confirmed_at is not None
 
     @property
     def centre(self) -> Centre:

@@ -43,6 +43,39 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text.lower() for text in origins)
 
 
+def _hours(value: object) -> object:
+    """Read a list such as "2 days, 2 hours", the longest first; a number alone counts hours."""
+    if not isinstance(value, str | int):
+        return value
+    written = [part.strip() for part in str(value).split(",") if part.strip()]
+    found = [_LENGTH.fullmatch(part) for part in written]
+    if None in found:
+        raise ValueError(f"{value!r} is not a list of lengths like 2 days, 2 hours")
+    hours = {int(one[1]) * (24 if one[2] == "day" else 1) for one in found if one}
+    return tuple(sorted(hours - {0}, reverse=True))
+
+
+def _ahead(hours: tuple[int, ...]) -> tuple[int, ...]:
+    if any(one > _FURTHEST_AHEAD for one in hours):
+        raise ValueError(f"a reminder is sent at most {_FURTHEST_AHEAD} hours before")
+    return hours
+
+
+_LENGTH = re.compile(r"(\d{1,4}) ?(?:(day|hour)s?)?", re.ASCII)
+_FURTHEST_AHEAD = 336
+
+Hours = Annotated[
+    tuple[int, ...], NoDecode, BeforeValidator(_hours), AfterValidator(_ahead), Field(max_length=5)
+]
+
+
+def _countries(codes: tuple[str, ...]) -> tuple[str, ...]:
+    bad = next((code for code in codes if not re.fullmatch("[A-Z]{2}", code)), None)
+    if bad is not None:
+        raise ValueError(f"{bad!r} is not a country such as AU")
+    return codes
+
+
 _ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
 
 
@@ -166,11 +199,13 @@ class Settings(BaseSettings):
         le=336,
         description="Hours that a patient has to answer a new time for an appointment.",
     )
-    reminder_hours: int = Field(
-        24,
-        ge=0,
-        le=336,
-        description="Hours before an appointment at which its reminder is sent. 0 means never.",
+    reminder_hours: Hours = Field(
+        (24,),
+        description="Hours before an appointment at which reminders are sent by email, separated "
+        "by commas. Days can be written too: `2 days, 2 hours`. 0 means never.",
+    )
+    sms_reminder_hours: Hours = Field(
+        (48, 2), description="The same for reminders by SMS, if there is a provider."
     )
     quiet_hours: str = Field(
         "21:00-07:00",
@@ -320,6 +355,37 @@ class Settings(BaseSettings):
         "OpenSlot <no-reply@openslot.example>", description="Sender of all mail."
     )
 
+    sms_provider: str = Field(
+        "",
+        pattern=r"^(|twilio|json|.+\.toml)$",
+        description="Who sends text messages: `twilio`, `json`, or the file of another provider "
+        "(docs/sms.md). If empty, none are sent.",
+    )
+    sms_url: str = Field(
+        "", description="Address of the SMS provider, if it is not that of its template."
+    )
+    sms_user: str = Field("", description="User at the SMS provider; at Twilio the account SID.")
+    sms_password: SecretStr = Field(
+        SecretStr(""), description="Password or token of that user; at Twilio the auth token."
+    )
+    sms_from: str = Field("", description="Number or name that text messages come from.")
+    sms_countries: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_countries)
+    ] = Field(
+        (),
+        description="Countries to whose mobile numbers text messages are sent, for example AU,NZ. "
+        "If empty, only the country above.",
+    )
+    sms_without_email: bool = Field(
+        False,
+        description="Send text messages to patients without an account whom no email reaches.",
+    )
+    sms_reply_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Key with which the SMS provider signs the replies that it passes on; at "
+        "Twilio the auth token. If empty, messages ask for no reply, and none is read.",
+    )
+
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)
     ] = Field(
@@ -399,6 +465,21 @@ class Settings(BaseSettings):
         """Return whether mail goes out, with links in it: only then do pages promise any. Without a
         server it is kept for administrators, and without a public address it has no links."""
         return bool(self.smtp_host and self.public_url)
+
+    @property
+    def sends_sms(self) -> bool:
+        """Return whether text messages go out."""
+        return bool(self.sms_provider)
+
+    @property
+    def texted_countries(self) -> tuple[str, ...]:
+        """Return the countries to whose mobile numbers text messages go."""
+        return self.sms_countries or (self.country,)
+
+    @property
+    def reads_replies(self) -> bool:
+        """Return whether people can answer text messages."""
+        return self.sends_sms and bool(self.sms_reply_secret.get_secret_value())
 
     @property
     def confirms_email(self) -> bool:

@@ -6,7 +6,7 @@ A model keeps a key beside its text: ``name_key: Mapped[str | None] = key_of("na
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import phonenumbers
@@ -84,6 +84,28 @@ def phone_key(number: str) -> str:
         except phonenumbers.NumberParseException:
             pass
     return "".join(filter(str.isdecimal, text)).lstrip("0")
+
+
+def mobile(number: str, region: str, countries: Collection[str]) -> str | None:
+    """Return a mobile number of one of the countries in the form of E.164, which every provider of
+    text messages takes; None for all others. ``region`` is where it is dialled without a code."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    is_mobile = phonenumbers.number_type(parsed) in _MOBILE and not parsed.extension
+    if not is_mobile or phonenumbers.region_code_for_number(parsed) not in countries:
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+_MOBILE = frozenset(
+    {
+        phonenumbers.PhoneNumberType.MOBILE,
+        # Of some countries, such as the United States, no number says which it is.
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    }
+)
 
 
 def is_number(text: str) -> bool:

@@ -40,8 +40,9 @@ ATTEMPTS = 12
 """Number of attempts, over about a day, after which a message has failed."""
 
 
-MAIL = "mail"
-"""The topic of mails, the only messages with names and texts in them; the others have ids."""
+MAIL, SMS = "mail", "sms"
+"""The topics of mails and text messages, the only ones with names and texts in them; the others
+have ids."""
 NOTHING = "nothing"
 """The topic of messages that only take the time of others."""
 

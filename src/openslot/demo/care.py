@@ -43,7 +43,7 @@ YEAR = timedelta(days=365)
 MEDICATED = 0.4
 """The share of GP appointments that end with a prescription."""
 ANSWERED = 0.7
-WAITED_FOR = (Profession.PHYSIOTHERAPIST, "Assessment")
+WAITED_FOR = ("Physiotherapist", "Assessment")
 
 
 class Care(BaseModel):

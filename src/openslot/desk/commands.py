@@ -6,6 +6,7 @@ from uuid import UUID
 
 from openslot.booking import commands as booking
 from openslot.booking.commands import appointment_for, check_version
+from openslot.booking.errors import InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CHECKS_IN_FROM, Relation, check_late, may_check_in
@@ -43,6 +44,14 @@ def run_late(
     check_version(appointment, version)
     check_late(relation, appointment, minutes or 5, work.now)
     return _note(work, appointment, "late", late_minutes=minutes or None)
+
+
+def confirm(work: Work, appointment_id: UUID) -> Appointment:
+    """Note that the patient will come. Raises InvalidTransition unless they are expected."""
+    appointment, _ = appointment_for(work, appointment_id)
+    if appointment.status is not Status.BOOKED or appointment.starts_at <= work.now:
+        raise InvalidTransition
+    return _note(work, appointment, "confirmed", confirmed_at=work.now)
 
 
 def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appointment | None:

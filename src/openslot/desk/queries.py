@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     came_at: datetime | None
     called_at: datetime | None
     late_minutes: int | None
+    confirmed_at: datetime | None
     day_number: int | None
     reason: str | None
     task: str | None
@@ -51,6 +52,11 @@ class Entry(NamedTuple):
     def standing(self) -> Standing:
         """Return how the patient stands."""
         return standing(self.status, self.called_at, self.late_minutes)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Return whether the patient is expected, and said that they will come."""
+        return self.standing is Standing.EXPECTED and self.confirmed_at is not None
 
 
 _OtherRoom = aliased(Room)
@@ -76,6 +82,7 @@ _ENTRIES = (
         Appointment.came_at,
         Appointment.called_at,
         Appointment.late_minutes,
+        Appointment.confirmed_at,
         Appointment.day_number,
         Appointment.reason,
         Appointment.task,

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from openslot.core.config import Settings
 from openslot.core.events import publish
-from openslot.core.folding import folded, phone_key
+from openslot.core.folding import folded, mobile, phone_key
 from openslot.core.work import Work
 from openslot.directory.editing import Editor, editor_of_patient
 from openslot.directory.models import Patient
+from openslot.directory.queries import remove_number
 
 NEW_FOR = timedelta(days=1)
 """Time for which an address is new that somebody else has entered."""
@@ -49,6 +51,8 @@ def note_change(work: Work, patient: Patient, old: Contact) -> None:
     is_their_own = editor_of_patient(work.actor, patient) in _THEIR_OWN
     if has_email:
         note_email(work, patient, is_their_own=is_their_own)
+    if has_phone and work.settings.sends_sms:
+        forget_number(work, old.phone)
     if (has_email or has_phone) and not is_their_own:
         publish(
             work,
@@ -59,6 +63,18 @@ def note_change(work: Work, patient: Patient, old: Contact) -> None:
             phone=has_phone,
             old_email=old.email if has_email else None,
         )
+
+
+def mobile_of(phone: str | None, settings: Settings) -> str | None:
+    """Return the number that text messages go to, in the form of E.164; None if it takes none."""
+    return mobile(phone, settings.country, settings.texted_countries) if phone else None
+
+
+def forget_number(work: Work, phone: str | None) -> None:
+    """Forget that text messages were sent to a number, unless it said STOP: that stays true."""
+    number = mobile_of(phone, work.settings)
+    if number is not None:
+        remove_number(work.session, number)
 
 
 def note_email(work: Work, patient: Patient, *, is_their_own: bool) -> None:

@@ -435,3 +435,31 @@ class DirectoryChange(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(20))
     row_id: Mapped[int] = mapped_column(Integer)
+
+
+class SmsNumber(Base):
+    """A mobile number (E.164) that text messages were sent to, and since when it wants no more.
+
+    ``asked_id`` is the appointment or offer that the last question was about, which was to start at
+    ``asked_start``. ``helped_at`` is when a reply that we could not read was answered.
+    """
+
+    __tablename__ = "sms_number"
+
+    number: Mapped[str] = mapped_column(String(16), primary_key=True)
+    stopped_at: Mapped[datetime | None] = mapped_column(Instant)
+    asked_id: Mapped[UUID | None] = mapped_column(Uuid)
+    asked_start: Mapped[datetime | None] = mapped_column(Instant)
+    helped_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SmsReply(Base):
+    """A reply that was read: the same one is never read again."""
+
+    __tablename__ = "sms_reply"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[str] = mapped_column(
+        ForeignKey("sms_number.number", ondelete="CASCADE"), index=True
+    )
+    received_at: Mapped[datetime] = mapped_column(Instant)

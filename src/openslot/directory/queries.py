@@ -30,6 +30,7 @@ from openslot.directory.models import (
     Practitioner,
     Profession,
     Service,
+    SmsNumber,
     StaffMember,
     StaffRequest,
 )
@@ -651,3 +652,10 @@ def departments_of_all(session: Session) -> list[tuple[Centre, Department | None
         .order_by(Centre.name, Department.name)
     )
     return [(centre, department) for centre, department in session.execute(query)]
+
+
+def remove_number(session: Session, number: str) -> None:
+    """Delete a number that text messages went to, with its replies, unless it wants no more."""
+    session.execute(
+        delete(SmsNumber).where(SmsNumber.number == number, SmsNumber.stopped_at.is_(None))
+    )

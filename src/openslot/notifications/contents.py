@@ -7,6 +7,7 @@ referral, a request or a health record says. The words around the values are in 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from openslot.booking.events import Together, Topic
@@ -30,7 +31,9 @@ from openslot.notifications.events import (
     RequestEvent,
     SessionMessage,
 )
+from openslot.notifications.events import Topic as Reminder
 from openslot.notifications.recipients import Recipient, Side
+from openslot.notifications.sms import Question
 from openslot.usecases.growing_up import WARNED_FOR, reaches
 from openslot.waiting_list.links import token_of
 
@@ -56,7 +59,22 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         "notice": _notice([appointment], to, event.work.settings),
         "questions": 0 if is_practice else event.questions_left,
         "page": ics.page_of(appointment, event.work.settings.public_url),
+        "asks": _asks(event),
     }
+
+
+def _asks(event: AppointmentEvent) -> Question | None:
+    """Return the question of a reminder by SMS, to confirm or cancel, while both can be done."""
+    appointment, settings = event.appointment, event.work.settings
+    may_ask = event.topic == Reminder.REMINDER_BY_SMS and settings.reads_replies
+    if not may_ask or appointment.is_confirmed:
+        return None
+    latest = appointment.starts_at - cutoff_of(appointment.booked_service, settings)
+    return _question(appointment.id, appointment) if event.work.now < latest else None
+
+
+def _question(about: UUID, appointment: Appointment) -> Question:
+    return Question(str(about), appointment.starts_at.isoformat())
 
 
 def appointments(event: AppointmentsEvent, to: Recipient) -> Values:
@@ -150,19 +168,26 @@ def referral(event: ReferralEvent, to: Recipient) -> Values:
     }
 
 
+def answered(appointment: Appointment, to: Recipient, settings: Settings) -> Values:
+    """Return what the answer to a reply about an appointment says of it."""
+    return {**_when(appointment, to), **_with_and_where(appointment, to, settings)}
+
+
 def offer(event: OfferEvent, to: Recipient) -> Values:
     """Return what is said of a time that is held for the reader, with the link that answers."""
-    appointment, replaced = event.appointment, event.replaced
+    appointment, replaced, settings = event.appointment, event.replaced, event.work.settings
     # Who has the link answers without signing in: not for an address that others just entered.
-    token = token_of(event.work.settings.signing_keys(), event.offer.id)
+    token = token_of(settings.signing_keys(), event.offer.id)
     link = "offers" if to.is_new else f"offers/{token}"
     return {
         **_when(appointment, to),
-        **_with_and_where(appointment, to, event.work.settings),
+        **_with_and_where(appointment, to, settings),
         "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
         "expires": _start(to.language, event.offer.expires_at, appointment),
+        "expires_short": _short(to.language, event.offer.expires_at, appointment),
         "must_sign_in": to.is_new,
-        "page": page(event.work.settings, link),
+        "asks": _question(event.offer.id, appointment) if settings.reads_replies else None,
+        "page": page(settings, link),
     }
 
 
@@ -219,6 +244,7 @@ def for_every_mail(name: str, settings: Settings) -> Values:
         "name": "" if LINK_LIKE.search(name) else name,
         "network_name": settings.network_name,
         "emergency_number": settings.emergency_number,
+        "replies": settings.reads_replies,
         "facts": (),
         "clock_note": None,
         "dependent": None,
@@ -240,10 +266,16 @@ def _when(appointment: Appointment, to: Recipient) -> Values:
     reader_zone = to.zone or appointment.zone
     return {
         "when": formats.day_time(to.language, start, appointment.zone, year=True),
+        "short": _short(to.language, start, appointment),
         "start": _start(to.language, start, appointment),
         "length": formats.duration(to.language, appointment.minutes),
         "clock_note": formats.zone_difference(to.language, reader_zone, appointment.zone, start),
     }
+
+
+def _short(language: Language, start: datetime, appointment: Appointment) -> str:
+    """Return day and time on the centre's clock in little room, such as "Mon 23 Nov, 10:30 am"."""
+    return formats.day_time(language, start, appointment.zone, year=False, short=True)
 
 
 def _start(language: Language, start: datetime, appointment: Appointment) -> str:
@@ -283,6 +315,7 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
         "instructions": booked.instructions if booked and not is_practice else None,
         "with_whom": None if appointment.service or is_practice else appointment.with_whom,
         "place": ics.place_of(appointment.centre),
+        "centre": appointment.centre.name,
         "phone": formats.phone(phone, settings.country) if phone else None,
     }
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from openslot.booking.models import Appointment
 from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.ids import new_id
@@ -19,44 +20,73 @@ from openslot.identity.models import Account
 from openslot.notifications import contents, ics, reminders
 from openslot.notifications.calendar_titles import title
 from openslot.notifications.delivery import MailMessage
-from openslot.notifications.events import AppointmentEvent, AppointmentsEvent, Payload
+from openslot.notifications.events import (
+    AppointmentEvent,
+    AppointmentsEvent,
+    Channel,
+    OfferEvent,
+    Payload,
+)
 from openslot.notifications.ics import Attendee, Method
 from openslot.notifications.mails import MAILS, AccountMail, Mail
 from openslot.notifications.preferences import stop_link, wants
 from openslot.notifications.recipients import Recipient
-from openslot.notifications.rendering import render
+from openslot.notifications.rendering import render, render_short
+from openslot.notifications.sms import Question, SmsMessage
 
-MAIL = outbox.MAIL
-"""The topic of mails in the outbox."""
+MAIL, SMS = outbox.MAIL, outbox.SMS
+"""The topics of mails and text messages in the outbox."""
 
 
 def notify(work: Work, topic: str, payload: Payload) -> None:
-    """Queue the mails about an event, unless it is stale, and reminders of an appointment.
+    """Queue the messages about an event, unless it is stale, and reminders of an appointment.
 
-    Nobody gets mail of a kind that they have switched off.
+    Nobody gets messages of a kind that they have switched off.
     """
     about = MAILS[topic].about
     event = about.load(work, topic, payload)
     if event is None or (about.is_stale and about.is_stale(event)):
         return
     for mail in MAILS[topic].mails:
-        content = mail.content or about.content
         for to in mail.to(event):
+            if to.channel is Channel.SMS and not mail.sms:
+                continue
             if mail.reminder:
                 reminders.schedule(event, to)
-            if event.is_told_with_others:
+            if event.is_told_with_others or to.channel not in event.channels:
                 continue
-            if mail.kind and not wants(work.session, to.account_id, mail.kind):
+            if mail.kind and not wants(work.session, to.account_id, mail.kind, to.channel):
                 continue
-            message = _message(mail, event.key, to, content(event, to), work.settings)
-            if mail.calendar:
-                message = _with_entry(message, event, to, mail.calendar)
-            due = reminders.awake(event, to) if mail.quiet else None
-            queue_mail(work, message, about={**payload, "topic": topic}, due=due)
+            _queue(work, mail, event, to, {**payload, "topic": topic})
+
+
+def _queue(
+    work: Work, mail: Mail[Any], event: Any, to: Recipient, told_of: Mapping[str, Any]
+) -> None:
+    """Queue one message of the table to one recipient, as their address takes it."""
+    content = (mail.content or MAILS[event.topic].about.content)(event, to)
+    if to.channel is Channel.SMS:
+        message = sms_message(mail.template, event.key, to, content, work.settings)
+        queue_sms(work, message, about=told_of, due=_waking(mail, event, to))
+        return
+    letter = _message(mail, event.key, to, content, work.settings)
+    if mail.calendar:
+        letter = _with_entry(letter, event, to, mail.calendar)
+    due = reminders.awake(event, to) if mail.quiet else None
+    queue_mail(work, letter, about=told_of, due=due)
+
+
+def _waking(
+    mail: Mail[Any], event: AppointmentEvent | OfferEvent, to: Recipient
+) -> datetime | None:
+    """Return until when a text message waits: no telephone rings at night, unless about what its
+    owner has just done."""
+    is_theirs = isinstance(event, AppointmentEvent) and event.by and event.by == to.account_id
+    return None if is_theirs and not mail.quiet else reminders.awake(event, to)
 
 
 def is_outdated(work: Work, packed: Mapping[str, Any]) -> bool:
-    """Return whether the event that a queued mail is about has become stale."""
+    """Return whether the event that a queued message is about has become stale."""
     payload = dict(packed.get("about") or {})
     topic = payload.pop("topic", None)
     about = MAILS[topic].about if topic in MAILS else None
@@ -64,6 +94,37 @@ def is_outdated(work: Work, packed: Mapping[str, Any]) -> bool:
         return False
     event = about.load(work, topic, payload)
     return event is None or about.is_stale(event)
+
+
+def sms_message(
+    template: str, key: str, to: Recipient, content: contents.Values, settings: Settings
+) -> SmsMessage:
+    """Return what a template says in short, to a mobile number."""
+    values = {**contents.for_every_mail(to.name, settings), **content, "dependent": to.dependent}
+    text = render_short(f"mail/{template}", to.language, values)
+    asks = content.get("asks")
+    question = asks if isinstance(asks, Question) else None
+    return SmsMessage(to.address, text, f"{key}.{template}.{to.key}", question)
+
+
+def queue_sms(
+    work: Work,
+    message: SmsMessage,
+    *,
+    about: Mapping[str, Any] | None = None,
+    due: datetime | None = None,
+) -> UUID:
+    """Have the worker send a text message, once for its key; see :func:`queue_mail`."""
+    return outbox.send(work, SMS, {**message.packed(), "about": about}, due=due, once=message.key)
+
+
+def tell_at_once(work: Work, topic: str, appointment: Appointment, to: Recipient) -> None:
+    """Tell by text message of a change that the reader has just made by one. The event of the
+    change tells them nothing more by SMS, whether they chose that or not."""
+    event = AppointmentEvent.of(work, topic, appointment)
+    mail = next(one for one in MAILS[topic].mails if one.sms)
+    content = MAILS[topic].about.content(event, to)
+    queue_sms(work, sms_message(mail.template, event.key, to, content, work.settings))
 
 
 def account_mail(
@@ -128,7 +189,7 @@ def _message(
     }
     rendered = render(mail.template, to.language, values)
     return MailMessage(
-        to=to.email,
+        to=to.address,
         name=to.name,
         subject=rendered.subject,
         text=rendered.text,
@@ -158,7 +219,7 @@ def _with_entry(
         public_url=event.work.settings.public_url,
         organizer=event.work.settings.mail_from,
         now=event.work.now,
-        attendee=Attendee(to.name, to.email),
+        attendee=Attendee(to.name, to.address),
         summary=title(event.appointment, to.side, to.language),
     )
     return replace(message, calendar=entry.decode(), method=method)

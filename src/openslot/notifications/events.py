@@ -32,14 +32,23 @@ from openslot.waiting_list.models import Offer
 Payload = Mapping[str, Any]
 
 
-class Topic(StrEnum):
-    """REMINDER: an appointment is coming up.
+class Channel(StrEnum):
+    """How a message reaches somebody."""
 
-    The name must stay: reminders wait in the outbox for months, and of two for one time the
-    second is dropped by an id that is made of it.
+    MAIL = "mail"
+    SMS = "sms"
+
+
+class Topic(StrEnum):
+    """REMINDER: an appointment is coming up, and who has email is told. REMINDER_BY_SMS: the same
+    for those who have text messages.
+
+    The names must stay: reminders wait in the outbox for months, and of two for one time the
+    second is dropped by an id that is made of them.
     """
 
     REMINDER = "appointment.reminder"
+    REMINDER_BY_SMS = "appointment.reminder-by-sms"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +63,12 @@ class Event:
     def is_told_with_others(self) -> bool:
         """Return whether another event tells people of this one."""
         return False
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Return how people are told of it: a reminder has one channel, as it has a time."""
+        alone = {Topic.REMINDER: Channel.MAIL, Topic.REMINDER_BY_SMS: Channel.SMS}
+        return frozenset({alone[Topic(self.topic)]} if self.topic in alone else Channel)
 
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
@@ -72,7 +87,16 @@ class AppointmentEvent(Event):
         change = AppointmentChanged(**payload)
         appointment = booking.appointment(work.session, UUID(change.appointment))
         key = f"{change.appointment}.{change.version}"
+        if topic in tuple(Topic):
+            key += f".{work.now:%Y%m%d%H%M}"  # of one version there may be several reminders
         return cls(work, topic, key, change, appointment) if appointment else None
+
+    @classmethod
+    def of(cls, work: Work, topic: str, appointment: Appointment) -> "AppointmentEvent":
+        """Return the event that the work itself has just made."""
+        by = str(work.actor.account_id) if work.actor.account_id else None
+        change = _as_it_is(appointment, by)
+        return cls(work, topic, f"{change.appointment}.{change.version}", change, appointment)
 
     @property
     def is_told_with_others(self) -> bool:
@@ -141,12 +165,16 @@ class AppointmentsEvent(AppointmentEvent):
         if not told:
             return None
         first, last = told[0], max(one.version for one in told)
-        start, end = first.starts_at.isoformat(), first.ends_at.isoformat()
-        change = AppointmentChanged(
-            str(first.id), first.version, first.schedule_id, start, end, None, payload["by"]
-        )
+        change = _as_it_is(first, payload["by"])
         for_practice = bool(payload["for_practice"])
         return cls(work, topic, f"{first.id}.all.{last}", change, first, told, for_practice)
+
+
+def _as_it_is(appointment: Appointment, by: str | None) -> AppointmentChanged:
+    start, end = appointment.starts_at.isoformat(), appointment.ends_at.isoformat()
+    return AppointmentChanged(
+        str(appointment.id), appointment.version, appointment.schedule_id, start, end, None, by
+    )
 
 
 @dataclass(frozen=True, eq=False)

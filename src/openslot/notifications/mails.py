@@ -1,6 +1,7 @@
 """Every mail in one table: about which event, to whom, from which template, and when it is stale.
 
-A template is ``templates/mail/<name>.txt``; docs/mail.md lists the values that it may use.
+A template is ``templates/mail/<name>.txt``; docs/mail.md lists the values that it may use. A text
+message is the same in short: the block ``sms`` of the template.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -80,6 +81,7 @@ class Mail(Generic[E]):
     ``calendar`` is the method of its calendar entry. With ``reminder`` its recipients are
     reminded of the appointment later; with ``quiet`` it waits for the end of quiet hours.
     ``content`` is for readers who may know something else than other readers of the event.
+    With ``sms`` recipients get it as a text message too, if they chose that for its kind.
     """
 
     template: str
@@ -89,6 +91,7 @@ class Mail(Generic[E]):
     reminder: bool = False
     quiet: bool = False
     content: Callable[[E, Recipient], Values] | None = None
+    sms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def _mails(about: About[E], *mails: Mail[E]) -> Mails[E]:
 def _of_all(name: str) -> Mails[AppointmentsEvent]:
     return _mails(
         APPOINTMENTS,
-        Mail(name, patient_of_all, Kind.APPOINTMENTS, calendar="PUBLISH"),
+        Mail(name, patient_of_all, Kind.APPOINTMENTS, calendar="PUBLISH", sms=True),
         Mail(f"{name}_practice", practice_of_all, Kind.APPOINTMENTS, calendar="PUBLISH"),
     )
 
@@ -128,12 +131,26 @@ MAILS: Mapping[str, Mails[Any]] = {
     Together.CANCELLED: _of_all("appointments_cancelled"),
     Appointment.BOOKED: _mails(
         APPOINTMENT,
-        Mail("appointment_booked", patient, Kind.APPOINTMENTS, calendar="REQUEST", reminder=True),
+        Mail(
+            "appointment_booked",
+            patient,
+            Kind.APPOINTMENTS,
+            calendar="REQUEST",
+            reminder=True,
+            sms=True,
+        ),
         Mail("appointment_booked_practice", practice, Kind.APPOINTMENTS, calendar="REQUEST"),
     ),
     Appointment.MOVED: _mails(
         APPOINTMENT,
-        Mail("appointment_moved", patient, Kind.APPOINTMENTS, calendar="REQUEST", reminder=True),
+        Mail(
+            "appointment_moved",
+            patient,
+            Kind.APPOINTMENTS,
+            calendar="REQUEST",
+            reminder=True,
+            sms=True,
+        ),
         Mail("appointment_moved_practice", practice, Kind.APPOINTMENTS, calendar="REQUEST"),
         Mail(
             "request_appointment_moved",
@@ -144,7 +161,7 @@ MAILS: Mapping[str, Mails[Any]] = {
     ),
     Appointment.CANCELLED: _mails(
         APPOINTMENT,
-        Mail("appointment_cancelled", patient, Kind.APPOINTMENTS, calendar="CANCEL"),
+        Mail("appointment_cancelled", patient, Kind.APPOINTMENTS, calendar="CANCEL", sms=True),
         Mail("appointment_cancelled_practice", practice, Kind.APPOINTMENTS, calendar="CANCEL"),
         Mail(
             "request_appointment_cancelled",
@@ -153,9 +170,13 @@ MAILS: Mapping[str, Mails[Any]] = {
             content=contents.requested_appointment,
         ),
     ),
-    Reminder.REMINDER: _mails(
-        APPOINTMENT, Mail("appointment_reminder", patient, Kind.REMINDERS, quiet=True)
-    ),
+    **{
+        topic: _mails(
+            APPOINTMENT,
+            Mail("appointment_reminder", patient, Kind.REMINDERS, quiet=True, sms=True),
+        )
+        for topic in Reminder
+    },
     Referral.SENT: _mails(
         REFERRAL,
         Mail("referral_sent", patient, Kind.REFERRALS),
@@ -177,8 +198,8 @@ MAILS: Mapping[str, Mails[Any]] = {
     Request.COMPLETED: _mails(REQUEST, Mail("request_completed", other_department, Kind.REQUESTS)),
     Offer.MADE: _mails(
         OFFER,
-        Mail("offer_waiting_list", waiting, Kind.OFFERS),
-        Mail("offer_new_time", rebooked, Kind.APPOINTMENTS),
+        Mail("offer_waiting_list", waiting, Kind.OFFERS, sms=True),
+        Mail("offer_new_time", rebooked, Kind.APPOINTMENTS, sms=True),
     ),
     Record.EMERGENCY: _mails(
         EMERGENCY,

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey
+from sqlalchemy import Boolean, ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base
@@ -12,7 +12,8 @@ __all__ = ["CalendarFeed", "Preference"]
 
 
 class Preference(Base):
-    """The kinds of mail that an account has switched on or off; without a row, all are on.
+    """The kinds of mail that an account has switched on or off, and those that it wants by SMS too;
+    without a row, all mail is on and no SMS.
 
     Mails about the account itself, and about emergency access to a health record, are always sent.
     """
@@ -27,3 +28,6 @@ class Preference(Base):
     offers: Mapped[bool] = mapped_column(Boolean, default=True)
     referrals: Mapped[bool] = mapped_column(Boolean, default=True)
     requests: Mapped[bool] = mapped_column(Boolean, default=True)
+    sms_appointments: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    sms_reminders: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    sms_offers: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

@@ -1,4 +1,4 @@
-"""The kinds of mail that an account wants, and the links that stop one."""
+"""The kinds of mail and text messages that an account wants, and the links that stop mail."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,11 +16,13 @@ from openslot.core.work import Work
 from openslot.identity import queries as accounts
 from openslot.identity.commands import subject_of
 from openslot.identity.models import Account
+from openslot.notifications.events import Channel
 from openslot.notifications.models import Preference
 
 
 class Kind(StrEnum):
-    """A kind of mail that can be switched off; the names of Preference's columns."""
+    """A kind of mail that can be switched off; the names of Preference's columns. Those of text
+    messages have ``sms_`` before them."""
 
     APPOINTMENTS = "appointments"
     REMINDERS = "reminders"
@@ -39,6 +41,11 @@ KINDS: Mapping[Role, tuple[Kind, ...]] = {
 """The kinds that each role gets. Nobody can stop mail about the account itself or about emergency
 access."""
 
+BY_SMS: Mapping[Role, tuple[Kind, ...]] = {
+    Role.PATIENT: (Kind.APPOINTMENTS, Kind.REMINDERS, Kind.OFFERS)
+}
+"""The kinds that each role can also have by SMS."""
+
 STOP_WITHIN = timedelta(days=365)
 """Time for which the link in a mail stops a kind of mail; later, the account's page does."""
 
@@ -46,30 +53,48 @@ _PURPOSE = "stop mail"
 """Prevents links for other purposes, signed with the same key, from stopping mail."""
 
 
-def preferences(session: Session, account_id: UUID) -> dict[Kind, bool]:
-    """Return which kinds the account wants; one statement."""
+def preferences(
+    session: Session, account_id: UUID, channel: Channel = Channel.MAIL
+) -> dict[Kind, bool]:
+    """Return which kinds the account wants by a channel; one statement."""
     row = session.get(Preference, account_id)
-    return {kind: row is None or bool(getattr(row, kind)) for kind in Kind}
+    if channel is Channel.MAIL:
+        return {kind: row is None or bool(getattr(row, kind)) for kind in Kind}
+    offered = BY_SMS[Role.PATIENT]
+    return {kind: row is not None and bool(getattr(row, column(kind, channel))) for kind in offered}
 
 
-def wants(session: Session, account_id: UUID | None, kind: Kind) -> bool:
-    """Return whether mail of a kind may be sent; without an account nothing is switched off."""
-    return account_id is None or preferences(session, account_id)[kind]
+def column(kind: Kind, channel: Channel) -> str:
+    """Return the name of the column of Preference, and of the field where it is chosen."""
+    return f"sms_{kind}" if channel is Channel.SMS else str(kind)
 
 
-def choose(work: Work, account_id: UUID, choices: Mapping[Kind, bool]) -> None:
-    """Switch kinds on or off; those that are not named stay as they are."""
-    before = preferences(work.session, account_id)
-    changed = {kind: on for kind, on in choices.items() if before[kind] is not on}
+def wants(
+    session: Session, account_id: UUID | None, kind: Kind, channel: Channel = Channel.MAIL
+) -> bool:
+    """Return whether a message of a kind may be sent; without an account nothing is switched
+    off."""
+    return account_id is None or preferences(session, account_id, channel).get(kind, False)
+
+
+def choose(
+    work: Work,
+    account_id: UUID,
+    choices: Mapping[Kind, bool],
+    channel: Channel = Channel.MAIL,
+) -> None:
+    """Switch kinds on or off for a channel; those that are not named stay as they are."""
+    before = preferences(work.session, account_id, channel)
+    changed = {column(kind, channel): on for kind, on in choices.items() if before[kind] is not on}
     if not changed:
         return
     row = work.session.get(Preference, account_id)
     if row is None:
         row = Preference(account_id=account_id, **{kind.value: True for kind in Kind})
         work.session.add(row)
-    for kind, on in changed.items():
-        setattr(row, kind, on)
-    fields = [f"{kind}: {'on' if on else 'off'}" for kind, on in changed.items()]
+    for name, on in changed.items():
+        setattr(row, name, on)
+    fields = [f"{name}: {'on' if on else 'off'}" for name, on in changed.items()]
     audit.record(work, "account.mail-chosen", subject_of(account_id), fields=fields)
 
 

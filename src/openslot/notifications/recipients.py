@@ -11,7 +11,7 @@ from openslot.core.work import Work
 from openslot.department_requests.events import Topic as RequestTopic
 from openslot.department_requests.models import Kept
 from openslot.directory import queries as directory
-from openslot.directory.contacts import is_new
+from openslot.directory.contacts import is_new, mobile_of
 from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
@@ -19,6 +19,7 @@ from openslot.notifications import queries
 from openslot.notifications.events import (
     AppointmentEvent,
     AppointmentsEvent,
+    Channel,
     ContactEvent,
     DependentEvent,
     EmergencyEvent,
@@ -45,7 +46,8 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address, with the language and, if known, the time zone of its reader.
+    """One address, with the language and, if known, the time zone of its reader: of mail, or the
+    number of a mobile phone.
 
     ``is_new`` says that somebody else than the reader has entered the address a short time ago, and
     ``copy`` tells several addresses of one reader apart.
@@ -56,7 +58,7 @@ class Recipient:
 
     side: Side
     name: str
-    email: str
+    address: str
     language: Language
     zone: str | None = None
     account_id: UUID | None = None
@@ -64,6 +66,7 @@ class Recipient:
     department_id: int | None = None
     is_new: bool = False
     copy: str = ""
+    channel: Channel = Channel.MAIL
 
     @property
     def key(self) -> str:
@@ -79,10 +82,13 @@ class Recipient:
 
 
 def patient(event: PatientEvent) -> list[Recipient]:
-    """Return the patient, or their carer."""
+    """Return the patient, or their carer, by mail, and by SMS if the network sends any."""
     if event.patient is None:
         return []
-    return _only(patient_or_carer(event.work, event.patient))
+    found = _only(patient_or_carer(event.work, event.patient))
+    if event.work.settings.sends_sms:
+        found += _only(by_sms(event.work, event.patient))
+    return found
 
 
 def practice(event: AppointmentEvent) -> list[Recipient]:
@@ -202,24 +208,36 @@ def contact_changed(event: ContactEvent) -> list[Recipient]:
         ),
         _person(work, Side.CARER, carer, None, dependent=patient.name) if carer else None,
     ]
-    unique = {one.email.casefold(): one for one in reversed(found) if one}
+    unique = {one.address.casefold(): one for one in reversed(found) if one}
     return list(unique.values())
 
 
 # Addresses
 
 
-def patient_or_carer(work: Work, patient: Patient) -> Recipient | None:
+def by_sms(work: Work, patient: Patient) -> Recipient | None:
+    """Return the mobile number of the patient, or of their carer. Without an account nobody could
+    choose it, and the network decides whether to write to those whom no mail reaches."""
+    to = patient_or_carer(work, patient, Channel.SMS)
+    if to is None or to.account_id is not None:
+        return to
+    is_only_way = work.settings.sms_without_email and patient_or_carer(work, patient) is None
+    return to if is_only_way else None
+
+
+def patient_or_carer(
+    work: Work, patient: Patient, channel: Channel = Channel.MAIL
+) -> Recipient | None:
     """Return the patient or, if they have no address, their carer; None if neither has one.
 
     The patient's own address comes before that of the account.
     """
-    recipient = _person(work, Side.PATIENT, patient, patient.time_zone)
+    recipient = _person(work, Side.PATIENT, patient, patient.time_zone, channel=channel)
     carer = None if recipient else directory.carer_of(work.session, patient.id)
     if carer is None:
         return recipient
     zone = patient.time_zone or carer.time_zone
-    return _person(work, Side.CARER, carer, zone, dependent=patient.name)
+    return _person(work, Side.CARER, carer, zone, dependent=patient.name, channel=channel)
 
 
 def _only(recipient: Recipient | None) -> list[Recipient]:
@@ -282,20 +300,25 @@ def _person(
     zone: str | None,
     *,
     dependent: str | None = None,
+    channel: Channel = Channel.MAIL,
 ) -> Recipient | None:
     account = accounts.by_id(work.session, person.account_id) if person.account_id else None
     if account is not None and account.confirmed_at is None:
         return None  # the address may be somebody else's
-    email = person.email or (account.email if account else None)
-    if not email:
+    if channel is Channel.SMS:
+        address = mobile_of(person.phone, work.settings)
+    else:
+        address = person.email or (account.email if account else None)
+    if not address:
         return None
     return Recipient(
         side,
         person.name,
-        email,
+        address,
         language(account.locale if account else None, work.settings.locale),
         zone or (account.time_zone if account else None),
         account.id if account else None,
         dependent,
         is_new=isinstance(person, Patient) and bool(person.email) and is_new(person, work.now),
+        channel=channel,
     )

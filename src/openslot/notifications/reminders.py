@@ -6,13 +6,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from openslot.core import outbox
-from openslot.notifications.events import AppointmentEvent, Topic
+from openslot.notifications.events import AppointmentEvent, Channel, OfferEvent, Topic
 from openslot.notifications.recipients import Recipient
 
 MINUTE = timedelta(minutes=1)
 
 USEFUL = timedelta(hours=2)
-"""A reminder nearer to the appointment than this comes too late to be of use."""
+"""A reminder nearer to the appointment than this, or than half of its hours, comes too late to be
+of use."""
 
 
 class Quiet(NamedTuple):
@@ -31,25 +32,34 @@ class Quiet(NamedTuple):
 
 
 def schedule(event: AppointmentEvent, to: Recipient) -> None:
-    """Have the worker remind of an appointment at its present time, once for each time.
+    """Have the worker remind of an appointment at its present time, once for each time and each of
+    the hours before it.
 
-    One that is moved away and back again has one reminder, not two.
+    One that is moved away and back again is reminded of as if it had stayed.
     """
     work, change = event.work, event.change
-    due = reminder_due(
-        event.appointment.starts_at,
-        hours=work.settings.reminder_hours,
-        quiet=quiet_hours(work.settings.quiet_hours),
-        zone=_reader_zone(event, to),
-        now=work.now,
-    )
-    if due:
-        once = f"{change.appointment} {change.schedule} {change.start}"
-        alone = asdict(change) | {"together": False}
-        outbox.send(work, Topic.REMINDER, alone, due=due, once=once)
+    topic, hours_before = {
+        Channel.MAIL: (Topic.REMINDER, work.settings.reminder_hours),
+        Channel.SMS: (Topic.REMINDER_BY_SMS, work.settings.sms_reminder_hours),
+    }[to.channel]
+    once = f"{change.appointment} {change.schedule} {change.start}"
+    taken = set[datetime | None]({None})
+    for number, hours in enumerate(hours_before):
+        due = reminder_due(
+            event.appointment.starts_at,
+            hours=hours,
+            quiet=quiet_hours(work.settings.quiet_hours),
+            zone=_reader_zone(event, to),
+            now=work.now,
+        )
+        if due not in taken:  # the night may bring two to one time
+            taken.add(due)
+            alone = asdict(change) | {"together": False}
+            # Those that wait since there was only one have no number.
+            outbox.send(work, topic, alone, due=due, once=f"{once} {number}" if number else once)
 
 
-def awake(event: AppointmentEvent, to: Recipient) -> datetime:
+def awake(event: AppointmentEvent | OfferEvent, to: Recipient) -> datetime:
     """Return when the reader can be written to: now, or at the end of their quiet hours."""
     quiet = quiet_hours(event.work.settings.quiet_hours)
     return after_quiet_hours(event.work.now, quiet=quiet, zone=_reader_zone(event, to))
@@ -66,20 +76,20 @@ def quiet_hours(written: str) -> Quiet | None:
 def reminder_due(
     start: datetime, *, hours: int, quiet: Quiet | None, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
-    """Return when to remind of an appointment at ``start``; None if that is over, or ``hours``
-    is 0.
+    """Return when to remind of an appointment at ``start``; None if that is over.
 
     That is ``hours`` before the start, unless it falls in the quiet hours: then when they end,
     if that is still useful, else in the last minute before they began.
     """
     # In UTC, since hours are counted and not what a clock shows.
     due = start.astimezone(UTC) - timedelta(hours=hours)
-    if not hours or due <= now:
+    if due <= now:
         return None
     if quiet is None or not quiet.includes(due, zone):
         return due
     later = after_quiet_hours(due, quiet=quiet, zone=zone)
-    chosen = later if later <= start - USEFUL else _before(due, quiet, zone)
+    useful = min(USEFUL, timedelta(hours=hours) / 2)
+    chosen = later if later <= start - useful else _before(due, quiet, zone)
     return chosen if chosen > now else None
 
 
@@ -90,7 +100,7 @@ def after_quiet_hours(moment: datetime, *, quiet: Quiet | None, zone: ZoneInfo) 
     return moment
 
 
-def _reader_zone(event: AppointmentEvent, to: Recipient) -> ZoneInfo:
+def _reader_zone(event: AppointmentEvent | OfferEvent, to: Recipient) -> ZoneInfo:
     return ZoneInfo(to.zone) if to.zone else event.appointment.zone
 
 

@@ -49,6 +49,20 @@ def render(template: str, language: Language, values: Mapping[str, object]) -> R
     )
 
 
+def render_short(template: str, language: Language, values: Mapping[str, object]) -> str:
+    """Return what a template says as a text message: its block ``sms``, on one line.
+
+    Typographic quotes become plain ones: a message of ASCII has room for 160 characters, one with
+    any other sign for 70 (GSM 03.38).
+    """
+    lines = {name: _on_one_line(value) for name, value in values.items()}
+    short = _environment(language, "layout_sms.txt").get_template(f"{template}.txt")
+    return " ".join(_plain(short.render(lines)).translate(_QUOTES).split())
+
+
+_QUOTES = str.maketrans("‘’“”–", "''\"\"-")
+
+
 @lru_cache
 def _environment(language: Language, layout: str) -> Environment:
     is_html = layout.endswith(".html")

@@ -54,7 +54,7 @@ def has_changed(
     if is_off or appointment.ends_at <= now:
         return True
     has_begun = appointment.status != Status.BOOKED or appointment.starts_at <= now
-    if topic == ReminderTopic.REMINDER and has_begun:
+    if topic in tuple(ReminderTopic) and has_begun:
         return True
     if appointment.version == change.version:
         return False

@@ -180,6 +180,7 @@ def _make_nameless(work: Work, patient: Patient) -> None:
     link = queries.dependent(work.session, patient.id)
     if link is not None:
         queries.remove_dependent(work.session, link)
+    contacts.forget_number(work, patient.phone)
     account_id, patient.account_id = patient.account_id, None
     patient.name = NAMELESS
     patient.born = BirthDate(patient.born[:4]) if patient.born else None
@@ -202,7 +203,8 @@ def _names(work: Work, people: Iterable[Patient]) -> frozenset[str]:
     words: set[str] = set()
     ids: set[UUID] = set()
     for person in people:
-        details = (person.name, person.email, person.phone, person.medicare_number)
+        number = contacts.mobile_of(person.phone, work.settings)
+        details = (person.name, person.email, person.phone, number, person.medicare_number)
         words.update(filter(None, details))
         account = identities.by_id(work.session, person.account_id) if person.account_id else None
         if account is not None:
@@ -225,7 +227,7 @@ def _forms(word: str) -> set[str]:
 
 def _messages(work: Work, names: frozenset[str]) -> Iterable[Callable[[], None]]:
     """Yield what removes each message, delivery and stored answer that is about the people."""
-    for topic in (outbox.MAIL, contacts.Topic.CHANGED):
+    for topic in (outbox.MAIL, outbox.SMS, contacts.Topic.CHANGED):
         for message in outbox.all_messages(work.session, topic):
             if _tells(message.payload, names):
                 yield partial(outbox.drop, work.session, message)

@@ -83,20 +83,31 @@ def send(
     parcel: Parcel, networks: Sequence[str], *, now: datetime, within: float = ANSWERS_WITHIN
 ) -> Answer:
     """Send a delivery and return the result. Nothing that the receiver does raises an error."""
-    try:
-        target = find(parcel.url, networks)
-    except (BadAddress, PrivateAddress, NotSecure) as error:
-        return Answer(None, str(error))
-    if not target.leads_to:
-        return Answer(None, "The host name was not found.")
     body = json.dumps(parcel.payload, separators=(",", ":"))
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "OpenSlot-Webhooks",
-        "Connection": "close",
         **signed(parcel, body, now=now),
     }
-    return _post_to_target(target, body.encode(), headers, within)
+    return post(parcel.url, body.encode(), headers, networks, within=within)
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    networks: Sequence[str],
+    *,
+    within: float = ANSWERS_WITHIN,
+) -> Answer:
+    """Post to an address and return the result. Nothing that the receiver does raises an error."""
+    try:
+        target = find(url, networks)
+    except (BadAddress, PrivateAddress, NotSecure) as error:
+        return Answer(None, str(error))
+    if not target.leads_to:
+        return Answer(None, "The host name was not found.")
+    return _post_to_target(target, body, {**headers, "Connection": "close"}, within)
 
 
 def signed(parcel: Parcel, body: str, *, now: datetime) -> dict[str, str]:

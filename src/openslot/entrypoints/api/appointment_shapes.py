@@ -78,6 +78,9 @@ class Appointment(Shown):
     came: Annotated[AwareDatetime | None, Field(description="When the patient arrived.")]
     called: Annotated[AwareDatetime | None, Field(description="When the patient went in.")]
     late: Annotated[int | None, Field(description="Minutes that the patient will be late.")]
+    confirmed: Annotated[
+        AwareDatetime | None, Field(description="When the patient confirmed that they will come.")
+    ]
     number: Annotated[
         int | None, Field(description="The patient's number in the waiting room that day.")
     ]
@@ -113,6 +116,7 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         came=_local(appointment, appointment.came_at),
         called=_local(appointment, appointment.called_at),
         late=appointment.late_minutes,
+        confirmed=_local(appointment, appointment.confirmed_at),
         number=appointment.day_number,
         referral=appointment.referral_id
         if may_follow(bearer.actor(), appointment, now())

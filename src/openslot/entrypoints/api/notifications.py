@@ -6,14 +6,15 @@ from uuid import UUID
 from flask import url_for
 from pydantic import AwareDatetime, Field
 
-from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Invalid, NotFound
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.request import reader, root
+from openslot.entrypoints.request import reader, root, settings
 from openslot.entrypoints.rules import Rule
 from openslot.notifications import feeds, preferences
-from openslot.notifications.preferences import KINDS, Kind
+from openslot.notifications.events import Channel
+from openslot.notifications.preferences import BY_SMS, KINDS, Kind, column
 
 service = Service(
     "notifications", "Mail and calendar", "Mail preferences and calendar subscription."
@@ -23,13 +24,17 @@ MAIL, CALENDAR = "/api/v1/me/mail", "/api/v1/me/calendar"
 
 
 class MailChoice(Shown):
-    """Your mail preferences; null for kinds that your role never receives."""
+    """Your mail preferences; null for kinds that your role never receives. Those with ``sms`` are
+    text messages, where the network sends any."""
 
     appointments: bool | None
     reminders: bool | None
     offers: bool | None
     referrals: bool | None
     requests: bool | None
+    sms_appointments: bool | None
+    sms_reminders: bool | None
+    sms_offers: bool | None
 
 
 class MailChange(Given):
@@ -40,6 +45,9 @@ class MailChange(Given):
     offers: bool | None = None
     referrals: bool | None = None
     requests: bool | None = None
+    sms_appointments: bool | None = None
+    sms_reminders: bool | None = None
+    sms_offers: bool | None = None
 
 
 class Calendar(Shown):
@@ -66,11 +74,17 @@ def get_mail() -> MailChoice:
 def change_mail(body: MailChange) -> MailChoice:
     """Change your mail preferences. Mail about the account itself is always sent."""
     account_id, chosen = _account_id(), body.model_dump(exclude_none=True)
+    kinds = {column(kind, channel): (channel, kind) for channel, kind in _kinds()}
     for name in chosen:
-        if Kind(name) not in _kinds():
+        if name not in kinds:
             raise Invalid("Your role does not receive this kind of mail.", field=name)
-    choices = {Kind(name): on for name, on in chosen.items()}
-    bearer.write(preferences.choose, account_id, choices)
+
+    def choose(work: Work) -> None:
+        for name, on in chosen.items():
+            channel, kind = kinds[name]
+            preferences.choose(work, account_id, {kind: on}, channel)
+
+    bearer.write(choose)
     return _choice()
 
 
@@ -124,11 +138,18 @@ def _owner_id() -> UUID:
     return account_id
 
 
-def _kinds() -> tuple[Kind, ...]:
+def _kinds() -> list[tuple[Channel, Kind]]:
+    """Return the kinds that the actor's role receives, by channel."""
     role = bearer.actor().role
-    return KINDS[Role(role)] if role else ()
+    if role is None:
+        return []
+    by_sms = BY_SMS.get(role, ()) if settings().sends_sms else ()
+    return [(Channel.MAIL, kind) for kind in KINDS[role]] + [(Channel.SMS, kind) for kind in by_sms]
 
 
 def _choice() -> MailChoice:
-    chosen, kinds = preferences.preferences(reader(), _account_id()), _kinds()
-    return MailChoice(**{kind.value: chosen[kind] if kind in kinds else None for kind in Kind})
+    chosen = {
+        channel: preferences.preferences(reader(), _account_id(), channel) for channel in Channel
+    }
+    shown = {column(kind, channel): chosen[channel][kind] for channel, kind in _kinds()}
+    return MailChoice(**dict.fromkeys(MailChoice.model_fields) | shown)

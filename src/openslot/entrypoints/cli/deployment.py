@@ -17,6 +17,7 @@ from openslot.core.files import close_files, open_files
 from openslot.core.work import Work, doing
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
+from openslot.notifications.sms import BadProvider, provider_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +30,14 @@ class Deployment:
     def settings(self) -> Settings:
         """Return the settings, or raise ClickException with a line for each wrong one."""
         try:
-            return Settings()
+            settings = Settings()
+            if settings.sends_sms:
+                provider_of(settings)
+            return settings
         except ValidationError as error:
             raise click.ClickException("\n".join(_wrong_settings(error))) from None
+        except BadProvider as error:
+            raise click.ClickException(f"OPENSLOT_SMS_PROVIDER: {error}") from None
 
     @cached_property
     def database(self) -> Database:

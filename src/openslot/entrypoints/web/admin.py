@@ -26,7 +26,7 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import Done, save, see_other
 from openslot.entrypoints.web.zones import own_zone, zone_names
-from openslot.notifications.dispatch import MAIL
+from openslot.notifications.dispatch import MAIL, SMS
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.usecases.deactivation import deactivate_centre
@@ -160,10 +160,11 @@ def own_department() -> ResponseReturnValue:
 @pages.get("/admin/outbox")
 @access.allow(access.NETWORK_ADMINS)
 def outbox() -> str:
-    """List the mails, newest first."""
-    number = reading.page_number()
+    """List the mails, or the text messages, newest first."""
+    number, settings = reading.page_number(), context.settings()
+    topic = SMS if reading.text("kind") == SMS else MAIL
     mails = messages.messages(
-        context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
+        context.reader(), topic, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
     )
     return render_template(
         "admin/outbox.html",
@@ -171,20 +172,22 @@ def outbox() -> str:
         number=number,
         is_last=len(mails) <= MAILS_SHOWN,
         zone=own_zone(),
-        has_server=bool(context.settings().smtp_host),
+        is_sms=topic == SMS,
+        sends_sms=settings.sends_sms,
+        has_server=bool(settings.smtp_host) or topic == SMS,
     )
 
 
 @pages.get("/admin/outbox/<uuid:message_id>")
 @access.allow(access.NETWORK_ADMINS)
 def mail(message_id: UUID) -> str:
-    """Show a mail.
+    """Show a mail or a text message.
 
     Its text is shown only if it was kept here for want of a mail server. Each reading is audited,
     because the text may contain a link to an account.
     """
     message = context.reader().get(OutboxMessage, message_id)
-    if message is None or message.topic != MAIL:
+    if message is None or message.topic not in (MAIL, SMS):
         raise NotFound
     is_kept = message.state == State.KEPT
     if is_kept:

@@ -66,6 +66,7 @@ TITLES: Mapping[str, str] = {
     "appointment.no-show": _l("Marked an appointment as a no-show"),
     "appointment.called": _l("Called a patient in"),
     "appointment.called-back": _l("Noted that a patient still waits"),
+    "appointment.confirmed": _l("Confirmed an appointment"),
     "appointment.late": _l("Noted whether a patient is late"),
     "appointment.entered-in-error": _l("Marked an appointment as entered in error"),
     "appointment.entered": _l("Entered an appointment without booking"),

@@ -26,6 +26,7 @@ LOOKS = {
     "missed": Look("missed", icon="person-x", words=_l("Missed")),
     "entered-in-error": Look("cancelled", icon="slash-circle", words=_l("Entered in error")),
     "expected": Look("booked", icon="calendar-check", words=_l("Booked")),
+    "confirmed": Look("done", icon="calendar-check", words=_l("Confirmed")),
     "late": Look("held", icon="clock-history", words=_l("Late")),
     "waiting": Look("arrived", icon="person-check", words=_l("Waiting")),
     "in-room": Look("in-room", icon="door-open", words=_l("In the room")),

@@ -1,6 +1,6 @@
 """Notification settings, unsubscribe links and calendar subscriptions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -11,35 +11,47 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import BooleanField
 
 from openslot.core.actor import Actor, Role
+from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.work import Work
+from openslot.directory import queries as directory
+from openslot.directory.contacts import mobile_of
+from openslot.entrypoints.request import write_by
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.account_mail import absolute
-from openslot.entrypoints.web.formats import duration
+from openslot.entrypoints.web.formats import duration, listing
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.zones import own_zone
-from openslot.notifications import feeds, preferences
-from openslot.notifications.preferences import KINDS, Kind
+from openslot.notifications import feeds, preferences, replies, sms
+from openslot.notifications.events import Channel
+from openslot.notifications.preferences import BY_SMS, KINDS, Kind, column
+from openslot.notifications.sms import NotGenuine
 
 pages = Blueprint("notifications", __name__)
 
-WITHOUT_TOKEN = ("notifications.stop",)
-"""Views without a CSRF token, because mail programs post to them (RFC 8058); the signed address
-authorises them."""
+WITHOUT_TOKEN = ("notifications.stop", "notifications.reply")
+"""Views without a CSRF token, because programs post to them: those of mail (RFC 8058), which a
+signed address authorises, and the provider of text messages, which signs what it sends."""
 
 OWNERS = feeds.ROLES
+
+Offered = Mapping[Channel, Sequence[Kind]]
+"""The kinds that a reader can choose among, by channel."""
 
 T = TypeVar("T")
 
 
 class KindsForm(Form):
-    """Kinds of mail; the ones that a role never gets are removed."""
+    """Kinds of mail and text messages; the ones that a role never gets are removed."""
 
     appointments = BooleanField()
     reminders = BooleanField()
     offers = BooleanField()
     referrals = BooleanField()
     requests = BooleanField()
+    sms_appointments = BooleanField()
+    sms_reminders = BooleanField()
+    sms_offers = BooleanField()
 
 
 class Words(NamedTuple):
@@ -86,12 +98,23 @@ def words_of(role: Role) -> dict[Kind, Words]:
     }
 
 
-def _reminder_hint() -> str:
-    hours = context.settings().reminder_hours
+def _reminder_hint(channel: Channel = Channel.MAIL) -> str:
+    settings = context.settings()
+    is_sms = channel is Channel.SMS
+    hours = settings.sms_reminder_hours if is_sms else settings.reminder_hours
     if not hours:
         return str(_("This network does not send reminders."))
-    length = duration(hours * 60)
-    return str(_("Sent %(length)s before, but not at night.", length=length))
+    lengths = listing([duration(one * 60) for one in hours])
+    return str(_("Sent %(length)s before, but not at night.", length=lengths))
+
+
+def sms_words() -> dict[Kind, Words]:
+    """Return the labels and hints of the kinds of text messages."""
+    return {
+        Kind.APPOINTMENTS: Words(_("Your appointments: booked, moved, cancelled")),
+        Kind.REMINDERS: Words(_("Reminders before each appointment"), _reminder_hint(Channel.SMS)),
+        Kind.OFFERS: Words(_("Times that come free"), _("While you are on the waiting list.")),
+    }
 
 
 @pages.route("/profile/notifications", methods=["GET", "POST"])
@@ -100,24 +123,61 @@ def kinds() -> ResponseReturnValue:
     """Change the notification settings."""
     account = context.account()
     role = Role(account.role)
-    now_on = preferences.preferences(context.reader(), account.id)
-    form = KindsForm(data={kind.value: on for kind, on in now_on.items()})
-    for kind in Kind:
-        if kind not in KINDS[role]:
-            del form[kind]
+    offered = {Channel.MAIL: KINDS[role], Channel.SMS: _by_sms(role)}
+    form = _kinds_form(account.id, offered)
     if request.method == "POST":
-        return _choose({kind: bool(form[kind].data) for kind in KINDS[role]})
-    words = words_of(role)
-    for kind in KINDS[role]:
-        form[kind].label.text, form[kind].description = words[kind]
+        return _choose(account.id, form, offered)
+    words = {Channel.MAIL: words_of(role), Channel.SMS: sms_words()}
+    for channel, kind, name in _columns(offered):
+        form[name].label.text, form[name].description = words[channel][kind]
     return render_template(
-        "notifications/kinds.html", form=form, kinds=KINDS[role], email=account.email
+        "notifications/kinds.html",
+        form=form,
+        kinds=offered[Channel.MAIL],
+        sms_kinds=[column(kind, Channel.SMS) for kind in offered[Channel.SMS]],
+        mobile=_own_mobile() if offered[Channel.SMS] else None,
+        email=account.email,
     )
 
 
-def _choose(choices: dict[Kind, bool]) -> BaseResponse:
-    account_id = context.account().id
-    context.write(preferences.choose, account_id, choices)
+def _by_sms(role: Role) -> tuple[Kind, ...]:
+    return BY_SMS.get(role, ()) if context.settings().sends_sms else ()
+
+
+def _own_mobile() -> str | None:
+    """Return the number that text messages to the reader go to."""
+    patient_id = context.actor().patient_id
+    patient = directory.patient(context.reader(), patient_id) if patient_id else None
+    return mobile_of(patient.phone, context.settings()) if patient else None
+
+
+def _columns(offered: Offered) -> Iterator[tuple[Channel, Kind, str]]:
+    for channel, kinds in offered.items():
+        for kind in kinds:
+            yield channel, kind, column(kind, channel)
+
+
+def _kinds_form(account_id: UUID, offered: Offered) -> KindsForm:
+    """Return the form with the kinds that are offered, as they are chosen now."""
+    now_on = {
+        channel: preferences.preferences(context.reader(), account_id, channel)
+        for channel in offered
+    }
+    data = {name: now_on[channel][kind] for channel, kind, name in _columns(offered)}
+    form = KindsForm(data=data)
+    for field in list(form):
+        if field.name not in data:
+            del form[field.name]
+    return form
+
+
+def _choose(account_id: UUID, form: KindsForm, offered: Offered) -> BaseResponse:
+    def choose(work: Work) -> None:
+        for channel, kinds in offered.items():
+            chosen = {kind: bool(form[column(kind, channel)].data) for kind in kinds}
+            preferences.choose(work, account_id, chosen, channel)
+
+    context.write(choose)
     return see_other(url_for("notifications.kinds"), _("Your notification settings are saved."))
 
 
@@ -141,6 +201,25 @@ def stop(token: str) -> ResponseReturnValue:
         is_on=is_on,
         is_done=request.method == "POST",
     )
+
+
+@pages.post("/sms/replies")
+@access.allow(access.ANYONE)
+def reply() -> ResponseReturnValue:
+    """Take a reply to a text message, as the provider passes it on."""
+    if not context.settings().reads_replies:
+        raise NotFound
+    url = absolute("notifications.reply")
+    try:
+        said = sms.reply_of(url, request.headers.get, request.get_data(), context.settings())
+    except NotGenuine:
+        raise Forbidden from None
+    visitor = Actor(address=request.remote_addr)
+    try:
+        write_by(visitor, replies.take, said)
+    except DomainError:
+        write_by(visitor, replies.refuse, said)
+    return Response(status=204)
 
 
 @pages.get("/profile/calendar")

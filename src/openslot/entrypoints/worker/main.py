@@ -1,7 +1,7 @@
 """The worker: handles the messages of the outbox, and does regular duties in between.
 
-Mails, webhooks and calendars have threads of their own, since they wait for other servers. All else
-is done one by one in the main thread.
+Mails, text messages, webhooks and calendars have threads of their own, since they wait for other
+servers. All else is done one by one in the main thread.
 
 Every message is handled at least once: it is leased, handled, and only then marked as done. An
 event handler queues mails and marks the event in one transaction, which is rolled back if another
@@ -33,13 +33,13 @@ from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.core.work import Work, doing
-from openslot.entrypoints.worker import calendars, webhooks
+from openslot.entrypoints.worker import calendars, sms, webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT
 from openslot.notifications import alarms, delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
-from openslot.notifications.dispatch import MAIL
+from openslot.notifications.dispatch import MAIL, SMS
 from openslot.notifications.mails import MAILS
 from openslot.usecases import growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
@@ -61,6 +61,7 @@ AT_ONCE = 100
 
 EVENTS_LEASED = 20
 MAILS_AT_ONCE, MAILS_LEASED = 4, 12
+SMS_AT_ONCE = 4
 WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
 """Of the webhooks under way, those to one receiver: another one that hangs leaves threads free."""
@@ -193,6 +194,7 @@ HANDLERS: Mapping[str, Handler] = {
     Topic.FREED: programs_told_and_offered,
     offers.Topic.DECIDED: decided,
     MAIL: deliver,
+    SMS: sms.deliver,
     WEBHOOK: webhooks.deliver,
     elsewhere.TOPIC: calendars.read_calendar,
     DAILY: lambda job: do_daily(job),
@@ -217,6 +219,7 @@ def run(
             ahead=WEBHOOKS_AT_ONCE,
             each=WEBHOOKS_TO_ONE_AT_ONCE,
         ),
+        Lane(SMS, threads=SMS_AT_ONCE, ahead=SMS_AT_ONCE, each=SMS_AT_ONCE),
         Lane(elsewhere.TOPIC, threads=CALENDARS_AT_ONCE, ahead=CALENDARS_AT_ONCE, each=1),
     )
     try:
