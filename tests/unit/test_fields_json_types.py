@@ -99,6 +99,8 @@ def test_each_refusal_says_what_to_enter(field: str, value: object) -> None:
             "A spreadsheet shortened this number and lost digits. Format the "
             "cell as text and enter the whole number.",
         ),
+        ("number", "#####", "Enter a number: this has none, or a spreadsheet lost it."),
+        ("number", "#N/A", "Enter a number: this has none, or a spreadsheet lost it."),
     ],
 )
 def test_what_a_refusal_says(field: str, value: object, sentence: str) -> None:

@@ -30,7 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openslot.core.births import UNREADABLE, BirthDate
 from openslot.core.errors import Invalid
-from openslot.core.folding import western
+from openslot.core.folding import compact, western
 
 
 class Details(BaseModel):
@@ -186,6 +186,9 @@ class Prose:
 
 _ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d{1,3}|\d[.,]\d+e\d{1,3}", re.IGNORECASE)
 
+SPREADSHEET_ERROR = re.compile(r"#(N/A|NAME\?|(REF|VALUE|NUM|NULL|SPILL|CALC|DIV/0)!)|Err:\d{3}")
+"""What spreadsheets write in place of a value that they could not work out."""
+
 
 def _check_digits(text: str) -> str:
     """Return a number that identifies something, or refuse one that a spreadsheet shortened."""
@@ -204,6 +207,8 @@ class Number(Prose):
     def check(self, value: str | None) -> str | None:
         """Return the text as it is stored, or raise the problem."""
         text = super().check(value)
+        if text and (SPREADSHEET_ERROR.fullmatch(text) or not compact(text)):
+            raise refuse("Enter a number: this has none, or a spreadsheet lost it.")
         return text and _check_digits(text)
 
 

@@ -41,7 +41,7 @@ ATTEMPTS = 12
 
 
 MAIL = "mail"
-"""The topic of mails, the only messages with names and texts in them; the others have ids."""
+"""The topic of mails, which have names and texts in them."""
 NOTHING = "nothing"
 """The topic of messages that only take the time of others."""
 
