@@ -1,7 +1,7 @@
 """Pages of series: looking at their times, booking, and changing what is still to come."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,9 +25,7 @@ from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.formats import day_short
 from openslot.schedules import queries as schedules
-from openslot.schedules.errors import BadHours
 from openslot.schedules.recurrence import MOST_INTERVAL, WEEKDAYS
-from openslot.schedules.rules import read_clock
 from openslot.usecases import series as usecases
 from openslot.usecases.series import Preview
 
@@ -205,11 +203,7 @@ def _typed_start(first: Appointment) -> datetime | None:
     day = reading.optional_day("day")
     if day is None:
         return None
-    try:
-        minutes = read_clock(reading.text("clock"))
-    except BadHours:
-        raise Invalid("Write a time such as 11:00.", field="clock") from None
-    return datetime.combine(day, time(minutes // 60 % 24, minutes % 60), first.zone)
+    return form.clock_on(day, reading.text("clock"), first.zone)
 
 
 def _plan_page(
