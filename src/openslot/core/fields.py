@@ -26,7 +26,7 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from openslot.core.births import UNREADABLE, BirthDate
 from openslot.core.errors import Invalid
@@ -53,7 +53,7 @@ def first_problem(error: ValidationError) -> Invalid:
 def problems(error: ValidationError) -> list[tuple[str, str]]:
     """Return (field, sentence) for each problem."""
     return [
-        (".".join(str(part) for part in item["loc"]), _sentence(item["type"], item["msg"]))
+        (".".join(str(part) for part in item["loc"]), _sentence(item))
         for item in error.errors()
     ]
 
@@ -69,7 +69,11 @@ _SENTENCES = {
     "tuple_type": "Enter a list, in square brackets.",
     "set_type": "Enter a list, in square brackets.",
     "frozen_set_type": "Enter a list, in square brackets.",
-    "too_short": "Enter at least one.",
+    "too_short": "Enter at least {min_length}.",
+    "too_long": "Enter at most {max_length}.",
+    "string_too_long": "Shorten this to {max_length} characters.",
+    "string_pattern_mismatch": "Enter text that matches {pattern}.",
+    "multiple_of": "Enter a multiple of {multiple_of}.",
     "mapping_type": "Enter fields with their values, in braces.",
     "dict_type": "Enter fields with their values, in braces.",
     "model_type": "Enter fields with their values, in braces.",
@@ -97,8 +101,11 @@ _SENTENCES = {
 }
 
 
-def _sentence(kind: str, message: str) -> str:
-    return message if kind == "refused" else _SENTENCES.get(kind, "Check this field.")
+def _sentence(problem: ErrorDetails) -> str:
+    if problem["type"] == "refused":
+        return problem["msg"]
+    sentence = _SENTENCES.get(problem["type"], "Check this field.")
+    return sentence.format(**problem.get("ctx", {}))
 
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
@@ -208,7 +215,7 @@ class Number(Prose):
         """Return the text as it is stored, or raise the problem."""
         text = super().check(value)
         if text and (SPREADSHEET_ERROR.fullmatch(text) or not compact(text)):
-            raise refuse("Enter a number: this has none, or a spreadsheet lost it.")
+            raise refuse("There is no number here. A spreadsheet may have lost it.")
         return text and _check_digits(text)
 
 
