@@ -33,6 +33,21 @@ def typed(name: str) -> str:
     return request.values.get(name, "").replace("\x00", "").replace("\r\n", "\n").strip()
 
 
+def again(name: str, stored: object = "", *, of: str | None = None) -> str:
+    """Return what was typed into a form that is shown again, else what is stored. ``of`` names the
+    view that the form is sent to, if the page has another form with such a field."""
+    return typed(name) if _is_shown_again(of) and name in request.form else str(stored)
+
+
+def ticked(name: str, value: object, stored: bool = False, *, of: str | None = None) -> bool:
+    """Return whether a box was ticked in a form that is shown again, else whether it is stored."""
+    return str(value) in request.form.getlist(name) if _is_shown_again(of) else stored
+
+
+def _is_shown_again(view: str | None) -> bool:
+    return request.method == "POST" and view in (None, request.endpoint)
+
+
 def long_text(name: str, longest: int) -> str | None:
     """Return the trimmed text, or None if empty; raise Invalid if it is too long, because a text
     that is cut off is lost."""

@@ -74,7 +74,9 @@ def book(schedule_id: int) -> BaseResponse:
             referral_id=reading.optional_id("referral"),
         )
     except DomainError as error:
-        return _plan_page(schedule_id, starts, error)
+        # With fewer than two times there is no list to mend.
+        shown = starts if len(starts) > 1 else reading.instants_of(_wanted(), "wanted")
+        return _plan_page(schedule_id, shown, error)
     return redirect(url_for("series.show", series_id=booked[0].series_id, booked=1), 303)
 
 
@@ -261,10 +263,15 @@ def _rule() -> str:
     return ";".join(parts)
 
 
+def _wanted() -> list[str]:
+    """Return the times that were looked at, also those that are left out."""
+    return request.form.getlist("wanted")
+
+
 def _mended() -> tuple[list[datetime], bool]:
     """Return the times that were chosen, with the first ones where nothing was chosen instead, and
     whether something was chosen for all."""
-    sent = zip(request.form.getlist("date"), request.form.getlist("wanted"), strict=False)
+    sent = zip(request.form.getlist("date"), _wanted(), strict=False)
     kept = [(chosen, wanted) for chosen, wanted in sent if chosen != LEFT_OUT]
     starts = reading.instants_of([chosen or wanted for chosen, wanted in kept], "date")
     return sorted(starts), all(chosen for chosen, _wanted in kept)
