@@ -203,9 +203,7 @@ def test_a_letter_and_a_date_of_birth_check_in_who_is_expected(sqlite_database: 
 
 
 @pytest.mark.parametrize("typed", ["’Akamu", "ʻA", "(Ana)", " a"])
-def test_signs_before_the_first_letter_do_not_matter(
-    sqlite_database: Database, typed: str
-) -> None:
+def test_signs_before_the_first_letter_do_not_matter(sqlite_database: Database, typed: str) -> None:
     town = build_town(sqlite_database)
     one = expect(sqlite_database, town, 0, "ʻAkamu Keoni", BORN)
     checked_in = do(

@@ -8,9 +8,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from flask import request
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 
 from openslot.core.errors import Invalid, Malformed
+from openslot.core.fields import Prose
 from openslot.entrypoints.web import ways
 from openslot.search.nearby import Spot
 
@@ -49,12 +51,12 @@ def _is_shown_again(view: str | None) -> bool:
 
 
 def long_text(name: str, longest: int) -> str | None:
-    """Return the trimmed text, or None if empty; raise Invalid if it is too long, because a text
-    that is cut off is lost."""
-    value = typed(name)
-    if len(value) > longest:
-        raise Invalid("Shorten this to {count} characters.", field=name, count=longest)
-    return value or None
+    """Return the text as it is stored, or None if empty; raise Invalid for characters that cannot
+    be seen, and if it is too long, because a text that is cut off is lost."""
+    try:
+        return Prose(longest, lines=True, optional=True).check(typed(name))
+    except PydanticCustomError as refused:
+        raise Invalid(refused.message(), field=name) from None
 
 
 def number(name: str, default: int) -> int:
