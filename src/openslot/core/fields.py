@@ -190,6 +190,18 @@ class Prose:
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
+@dataclass(frozen=True)
+class Visible(Prose):
+    """A line of which something can be seen: not only marks, or characters of a private font."""
+
+    def check(self, value: str | None) -> str | None:
+        """Return the text as it is stored, or raise the problem."""
+        text = super().check(value)
+        if text and not any(unicodedata.category(character)[0] in "LNPS" for character in text):
+            raise refuse("Enter a name that can be read.")
+        return text
+
+
 _ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d{1,3}|\d[.,]\d+e\d{1,3}", re.IGNORECASE)
 
 SPREADSHEET_ERROR = re.compile(r"#(N/A|NAME\?|(REF|VALUE|NUM|NULL|SPILL|CALC|DIV/0)!)|Err:\d{3}")
@@ -371,7 +383,7 @@ InstantOrDay = Annotated[
 
 _PHONE_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _PHONE_LENGTH, "pattern": _PHONE})
 
-Name = Annotated[str, Prose(200)]
+Name = Annotated[str, Visible(200)]
 Line = Annotated[str, Prose(100)]
 ShortLine = Annotated[str, Prose(40)]
 Text = Annotated[str, Prose(2000, lines=True)]
@@ -388,7 +400,7 @@ WebAddress = Annotated[
     WithJsonSchema({"type": "string", "format": "uri", "maxLength": 500}),
 ]
 ZoneName = Annotated[str, AfterValidator(_zone)]
-OptionalName = Annotated[str | None, Prose(200, optional=True)]
+OptionalName = Annotated[str | None, Visible(200, optional=True)]
 OptionalLine = Annotated[str | None, Prose(100, optional=True)]
 OptionalShortLine = Annotated[str | None, Prose(40, optional=True)]
 OptionalNumber = Annotated[str | None, Number(40, optional=True)]
