@@ -275,6 +275,7 @@ CENTRES = b"centre_type,name,suburb\nHospital,North,Naas\nHospital,South,Naas\n"
         ("c.csv", gzip.compress(CENTRES)[:-9]),
         ("c.csv", gzip.compress(CENTRES)[:-8] + bytes(8)),
     ],
+    ids=["a dump", "without its end", "with a wrong sum"],
 )
 def test_a_packed_file_that_is_cut_off(
     sqlite_database: Database, folder: Path, name: str, data: bytes
