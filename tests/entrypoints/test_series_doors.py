@@ -166,6 +166,10 @@ def test_a_patient_mends_the_times_books_and_changes_them_later(
     assert unmended.status_code == 422
     assert "leave it out" in unmended.text
     assert re.findall(r'name="wanted" value="([^"]*)"', unmended.text) == firsts
+    single = patient.send(path, **sent, date=[dates[0], "none", "none"], reason="Knee")
+    assert single.status_code == 422
+    assert re.findall(r'name="wanted" value="([^"]*)"', single.text) == firsts
+    assert ">Knee</textarea>" in single.text
     booked = patient.send(path, **sent, date=[dates[0], "none", dates[2]], reason="Knee")
     assert booked.status_code == 303, booked.text
     shown = patient.get(booked.location)

@@ -13,7 +13,8 @@ from entrypoints.test_walk import PEOPLE, values, ways
 from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
-from openslot.entrypoints.web import notifications, profile
+from openslot.core.errors import Invalid
+from openslot.entrypoints.web import notifications, profile, reading
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.records.models import Entry
 
@@ -236,3 +237,18 @@ def test_the_second_press_of_a_booking_form_leads_to_the_appointment(
     assert first.location == second.location
     other = client.post(f"/book/{schedule}", **{**fields, "minutes": 60})
     assert other.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("Jose\u0301\u200b\r\nno", "José\nno"), ("\u200b", None), ("x\u202e", "x")]
+)
+def test_texts_are_kept_without_what_cannot_be_seen(
+    app: Flask, sent: str, kept: str | None
+) -> None:
+    with app.test_request_context(method="POST", data={"why": sent}):
+        assert reading.long_text("why", 10) == kept
+
+
+def test_a_text_with_controls_is_refused(app: Flask) -> None:
+    with app.test_request_context(method="POST", data={"why": "a\x07b"}), pytest.raises(Invalid):
+        reading.long_text("why", 10)

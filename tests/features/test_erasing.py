@@ -10,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import factories
+from classes import offer_classes
 from factories import MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.errors import HasDependents
 from openslot.booking.models import Appointment, Status
+from openslot.booking.sessions import commands as sessions
 from openslot.core import idempotency, outbox, sealing
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.births import BirthDate
@@ -29,6 +31,7 @@ from openslot.records import commands as records
 from openslot.records.details import EmergencyDetails, NoteDetails
 from openslot.records.models import Entry
 from openslot.referrals import commands as referrals
+from openslot.usecases import booking as usecases
 from openslot.usecases import erasing, merging
 from referring import Dentists
 from town import Town, build_town
@@ -232,6 +235,38 @@ def test_others_keep_their_mail_and_texts(database: Database, town: Town) -> Non
     after = dump(database)
     assert "bob@home.example" in after
     assert "Knee" in after
+
+
+def test_no_word_is_left_of_what_was_written_to_a_session(sqlite_database: Database) -> None:
+    classes = offer_classes(sqlite_database)
+
+    def write(session: Session) -> None:
+        booked = [
+            usecases.book(work(session, SYSTEM, NOW), classes.request(patient))
+            for patient in range(2)
+        ]
+        told = sessions.Message(message=f"{NAME} brings cake, {GLASS}.")
+        sessions.write_to_all(work(session, SYSTEM, NOW), booked[0].session_id, told)
+        session.get_one(Patient, booked[0].patient_id).name = NAME
+
+    sqlite_database.run(write)
+    erase(sqlite_database, classes.town.patients[0])
+    assert words_in(dump(sqlite_database), (*PLANTED, GLASS)) == set()
+
+
+def test_what_was_written_to_a_session_is_only_in_the_mails(sqlite_database: Database) -> None:
+    classes = offer_classes(sqlite_database)
+
+    def write(session: Session) -> None:
+        booked = usecases.book(work(session, SYSTEM, NOW), classes.request())
+        told = sessions.Message(message=WHY)
+        sessions.write_to_all(work(session, SYSTEM, NOW), booked.session_id, told)
+
+    sqlite_database.run(write)
+    while handle_next(sqlite_database, SETTINGS, now=lambda: NOW, but=[outbox.MAIL]):
+        pass
+    told = sqlite_database.read(lambda s: list(outbox.all_messages(s, "session.message")))
+    assert [WHY in str(message.payload) for message in told] == [False]
 
 
 def test_who_cares_for_others_is_not_erased(database: Database, town: Town) -> None:

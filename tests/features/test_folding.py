@@ -69,6 +69,7 @@ def test_names_are_compared_by_their_words(one: str, other: str, same: bool, wit
         "+61491570156",
         "+61 (0)491 570 156",
         "0061 491 570 156",
+        "00 61 491 570 156",
         "0491 570 156 ext 5",
         "0491 570 156 x5",
         "٠٤٩١٥٧٠١٥٦",

@@ -202,6 +202,16 @@ def test_a_letter_and_a_date_of_birth_check_in_who_is_expected(sqlite_database: 
     assert do(sqlite_database, Actor(), *here) is None
 
 
+@pytest.mark.parametrize("typed", ["’Akamu", "ʻA", "(Ana)", " a"])
+def test_signs_before_the_first_letter_do_not_matter(sqlite_database: Database, typed: str) -> None:
+    town = build_town(sqlite_database)
+    one = expect(sqlite_database, town, 0, "ʻAkamu Keoni", BORN)
+    checked_in = do(
+        sqlite_database, Actor(), commands.check_in, town.hospital, typed, BirthDate(BORN)
+    )
+    assert checked_in.id == one
+
+
 def test_of_two_who_could_be_meant_nobody_is_checked_in(sqlite_database: Database) -> None:
     town = build_town(sqlite_database)
     both = [

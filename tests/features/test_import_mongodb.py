@@ -265,10 +265,29 @@ def test_a_damaged_dump_is_one_problem(
     assert "damaged" in problem
 
 
-def test_a_packed_file_that_is_cut_off(sqlite_database: Database, folder: Path) -> None:
-    write(folder, {"f.bson.gz": gzip.compress(dump([facility()] * 99))[:60]})
+CENTRES = b"centre_type,name,suburb\nHospital,North,Naas\nHospital,South,Naas\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("f.bson.gz", gzip.compress(dump([facility()] * 99))[:60]),
+        ("c.csv", gzip.compress(CENTRES)[:-9]),
+        ("c.csv", gzip.compress(CENTRES)[:-8] + bytes(8)),
+    ],
+    ids=["a dump", "without its end", "with a wrong sum"],
+)
+def test_a_packed_file_that_is_cut_off(
+    sqlite_database: Database, folder: Path, name: str, data: bytes
+) -> None:
+    write(folder, {name: data})
     (problem,) = problems_of(sqlite_database, folder)
     assert "damaged" in problem
+
+
+def test_all_parts_of_a_packed_file_are_read(sqlite_database: Database, folder: Path) -> None:
+    write(folder, {"c.csv": gzip.compress(CENTRES[:60]) + gzip.compress(CENTRES[60:])})
+    assert bring_in(sqlite_database, folder).counts["centres"][Effect.CREATED] == 2
 
 
 def test_a_file_that_unpacks_to_more_than_is_allowed(

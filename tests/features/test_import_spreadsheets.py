@@ -321,7 +321,7 @@ def test_times_as_spreadsheets_write_them(
 
 @pytest.mark.parametrize(
     "time",
-    ["1", "0.37", "1.5", "9:00:30", "13:00 AM", "99", "9:60", "45000.375", "-0.375", "#REF!"],
+    ["1", "0.37", "1.5", "9:00:30", "13:00 AM", "99", "9:60", "45000.375", "-0.375"],
 )
 def test_what_is_no_clear_time(sqlite_database: Database, folder: Path, time: str) -> None:
     write(folder, {"p.csv": f"{PROVIDERS}gil@example.com,x,GP,{time},17:00\n"})
@@ -579,6 +579,17 @@ def test_a_business_number_does_not_turn_a_centre_into_another(
 )
 def test_when_names_are_alike(one: str, other: str, alike: bool) -> None:
     assert is_similar(one, other) is is_similar(other, one) is alike
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#NAME?", "Err:502"])
+def test_what_a_spreadsheet_could_not_work_out_is_no_value(
+    sqlite_database: Database, folder: Path, cell: str
+) -> None:
+    write(folder, {"c.csv": f"centre_type,name,suburb\nHospital,{cell},Naas\n"})
+    assert problems_of(sqlite_database, folder) == [
+        "c.csv, line 2, column name: A spreadsheet wrote an error here in place of a value. Enter "
+        "the value."
+    ]
 
 
 # Time zones

@@ -140,6 +140,11 @@ def test_patients_answer_until_the_appointment_and_the_care_team_while_it_goes_o
         at_the_start(booked.town.doctor)
 
 
+def test_an_answer_that_nobody_can_see_is_none(database: Database, booked: Booked) -> None:
+    answer(database, booked, booked.town.patient(), "\u200b")
+    assert left(database, booked) == 2
+
+
 def test_answers_keep_the_words_that_were_asked(database: Database, booked: Booked) -> None:
     patient = booked.town.patient()
     answer(database, booked, patient, "no", "Left")
@@ -180,14 +185,20 @@ def test_the_document_of_an_account_has_the_answers(database: Database, booked: 
     [
         (Kind.NUMBER, " 82,5 ", "82.5"),
         (Kind.NUMBER, "heavy", None),
+        (Kind.NUMBER, "0,125", "0.125"),
+        (Kind.NUMBER, "1,000", None),
+        (Kind.NUMBER, "８２", "82"),
         (Kind.DATE, "2026-02-28", "2026-02-28"),
         (Kind.DATE, "2026-02-30", None),
+        (Kind.DATE, "0202-02-28", None),
         (Kind.YES_NO, "perhaps", None),
         (Kind.CONSENT, "no", None),
         (Kind.CHOICE, "Right", "Right"),
         (Kind.CHOICE, "Both", None),
         (Kind.TEXT, "x" * 2000, "x" * 2000),
         (Kind.TEXT, "x" * 2001, None),
+        (Kind.TEXT, "Jose\u0301\u200b\r\nno", "José\nno"),
+        (Kind.TEXT, "a\x07b", None),
     ],
 )
 def test_answers_are_checked_by_kind(kind: Kind, typed: str, kept: str | None) -> None:

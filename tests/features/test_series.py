@@ -19,7 +19,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.work import Work
 from openslot.schedules.availability import Window
-from openslot.schedules.commands import ScheduleDetails, change_schedule
+from openslot.schedules.commands import ScheduleDetails, change_schedule, set_hours
 from openslot.schedules.errors import BadRule
 from openslot.schedules.rules import Place
 from openslot.usecases import series as usecases
@@ -427,3 +427,54 @@ def test_a_series_takes_a_place_in_each_session(sqlite_database: Database, town:
             )
         )
     assert len(stored(sqlite_database)) == 6
+
+
+# When the clock changes
+
+
+def town_by_night(database: Database) -> Town:
+    town = build_town(database)
+    database.run(
+        lambda session: set_hours(
+            work(session, SYSTEM, NOW), town.physio_at_hospital, factories.ALL_DAY
+        )
+    )
+    return town
+
+
+SPRING = datetime(2027, 9, 26, 2, 30, tzinfo=SYDNEY)
+"""A week before the clock skips 2:30."""
+AUTUMN = datetime(2027, 3, 28, 2, 30, tzinfo=SYDNEY)
+"""A week before the clock shows 2:30 twice."""
+
+
+def night_work(session: Session, at: datetime) -> Work:
+    return work(session, SYSTEM, at - WEEK)
+
+
+def test_a_time_that_the_clock_skips_is_shown_as_it_is_booked(sqlite_database: Database) -> None:
+    town = town_by_night(sqlite_database)
+    wanted = town.booking_request(schedule=town.physio_at_hospital)
+    starts = series.starts_by("FREQ=WEEKLY;COUNT=3", SPRING, SYDNEY)
+    shown = sqlite_database.read(
+        lambda session: usecases.preview(night_work(session, SPRING), wanted, starts).times
+    )
+    assert [f"{one.start:%H:%M}" for one in shown] == ["02:30", "03:30", "02:30"]
+    booked = sqlite_database.run(
+        lambda session: usecases.book(night_work(session, SPRING), wanted, starts)
+    )
+    assert [one.starts_at.astimezone(SYDNEY) for one in booked] == [one.start for one in shown]
+
+
+def test_a_series_moves_to_the_very_time_that_is_named(sqlite_database: Database) -> None:
+    town = town_by_night(sqlite_database)
+    wanted = town.booking_request(schedule=town.physio_at_hospital)
+    second = (AUTUMN + WEEK).replace(fold=1)
+    starts = [second + HALF_HOUR * 4, second + WEEK]
+    booked = sqlite_database.run(
+        lambda session: usecases.book(night_work(session, AUTUMN), wanted, starts)
+    )
+    moved = sqlite_database.run(
+        lambda session: series.move(night_work(session, AUTUMN), booked[0].series_id, second)
+    )
+    assert moved[0].starts_at.timestamp() == second.timestamp()

@@ -16,6 +16,7 @@ from openslot.core.fields import (
     Day,
     Instant,
     InstantOrDay,
+    Name,
     OptionalPhone,
     Phone,
     Prose,
@@ -109,3 +110,11 @@ def test_blanks_stand_for_nothing_and_the_schema_says_so(blank: str) -> None:
     assert TypeAdapter(kind).validate_python(blank) is None
     assert documented(kind, blank)
     assert not documented(kind, "x")
+
+
+@pytest.mark.parametrize(
+    "name", ["\U000e0041", "\U000f0000\U0010fffd", "\U0001d173", "\u0301", "\ufe0f"]
+)
+def test_a_name_that_nobody_can_see_is_refused(name: str) -> None:
+    assert not accepts(Name, name)
+    assert accepts(Name, f"{name}A")

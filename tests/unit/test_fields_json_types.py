@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from openslot.core.fields import (
     Birth,
@@ -50,7 +50,9 @@ class _Everything(BaseModel):
     key: UUID
     part: _Part
     parts: list[_Part]
-    pair: Annotated[tuple[int, ...], Field(min_length=1)]
+    pair: Annotated[tuple[int, ...], Field(min_length=1, max_length=2)]
+    minutes: Annotated[int, Field(multiple_of=5)]
+    code: Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]+$")]
     several: frozenset[str]
     other: Mapping[str, int]
 
@@ -92,13 +94,19 @@ def test_each_refusal_says_what_to_enter(field: str, value: object) -> None:
         ("count", 1.5, "Enter a whole number."),
         ("parts", "x", "Enter a list, in square brackets."),
         ("part", "x", "Enter fields with their values, in braces."),
-        ("pair", [], "Enter at least one."),
+        ("pair", [], "Enter at least 1."),
+        ("pair", [1, 2, 3], "Enter at most 2."),
+        ("minutes", 7, "Enter a multiple of 5."),
+        ("code", "a b", "Enter text that matches ^[a-z]+$."),
+        ("code", "abcd", "Shorten this to 3 characters."),
         (
             "number",
             "5.10045E+10",
             "A spreadsheet shortened this number and lost digits. Format the "
             "cell as text and enter the whole number.",
         ),
+        ("number", "#####", "There is no number here. A spreadsheet may have lost it."),
+        ("number", "#N/A", "There is no number here. A spreadsheet may have lost it."),
     ],
 )
 def test_what_a_refusal_says(field: str, value: object, sentence: str) -> None:

@@ -17,6 +17,7 @@ from openslot.schedules.errors import (
     HoursOverlap,
     NeedsFirstDay,
     NeverOpen,
+    SkippedTime,
 )
 from openslot.schedules.models import StartsFrom
 from openslot.schedules.preview import preview
@@ -26,6 +27,7 @@ from openslot.schedules.rules import (
     check_hours,
     check_slot_minutes,
     check_step_minutes,
+    on_clock,
     read_clock,
     times_of,
 )
@@ -365,3 +367,24 @@ def test_the_preview_shows_days_without_end_one_by_one() -> None:
 def test_the_preview_of_a_night_over_the_end_of_summer_time() -> None:
     night = place([Weekly(5, 1320, 360)], BERLIN, slot_minutes=60)
     assert shown(night, date(2026, 10, 24), 2) == {"Sat 24 Oct": [("22:00-06:00", 9, 0)]}
+
+
+# The clock of a zone
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "instant"),
+    [
+        (date(2026, 11, 23), 24 * 60, "2026-11-24T00:00:00+11:00"),
+        (date(2026, 11, 23), 9 * 60, "2026-11-23T09:00:00+11:00"),
+        (date(2026, 4, 5), 150, "2026-04-05T02:30:00+11:00"),
+        (date(2026, 10, 4), 3 * 60, "2026-10-04T03:00:00+11:00"),
+    ],
+)
+def test_when_a_clock_shows_a_time(day: date, minutes: int, instant: str) -> None:
+    assert on_clock(day, minutes, SYDNEY).isoformat() == instant
+
+
+def test_a_time_that_a_clock_never_shows_is_refused() -> None:
+    with pytest.raises(SkippedTime):
+        on_clock(date(2026, 10, 4), 150, SYDNEY)

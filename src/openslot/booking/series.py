@@ -37,6 +37,7 @@ from openslot.schedules import recurrence
 from openslot.schedules.availability import (
     Span,
     Window,
+    as_shown,
     bits,
     instant_of,
     is_whole_tick,
@@ -87,7 +88,7 @@ def starts_by(rule: str, start: datetime, zone: ZoneInfo) -> list[datetime]:
         days = recurrence.dates(rule, first.date(), most=MOST)
     except BadRule as error:
         raise BadRule(error.message, field="rule", **error.params) from None
-    starts = [first.replace(year=day.year, month=day.month, day=day.day) for day in days]
+    starts = [as_shown(first.replace(year=day.year, month=day.month, day=day.day)) for day in days]
     check_starts(starts, field="rule")
     return starts
 
@@ -95,7 +96,7 @@ def starts_by(rule: str, start: datetime, zone: ZoneInfo) -> list[datetime]:
 def next_week_from(start: datetime, now: datetime) -> datetime:
     """Return the first time after ``now`` that is whole weeks after ``start``, by its clock."""
     weeks = max(1, (now - start) // WEEK + 1)
-    return start + weeks * WEEK
+    return as_shown(start + weeks * WEEK)
 
 
 def check_starts(starts: Sequence[datetime], *, field: str = "starts") -> None:
@@ -282,5 +283,6 @@ def _shifted(appointments: Sequence[Appointment], start: datetime) -> list[datet
     """Return new starts: each moves as the first does, by the wall clock of its centre."""
     zone = appointments[0].zone
     local = [one.starts_at.astimezone(zone).replace(tzinfo=None) for one in appointments]
-    shift = start.astimezone(zone).replace(tzinfo=None) - local[0]
-    return [(one + shift).replace(tzinfo=zone) for one in local]
+    to = start.astimezone(zone)
+    shift = to.replace(tzinfo=None) - local[0]
+    return [as_shown((one + shift).replace(tzinfo=zone, fold=to.fold)) for one in local]

@@ -26,11 +26,11 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from openslot.core.births import UNREADABLE, BirthDate
 from openslot.core.errors import Invalid
-from openslot.core.folding import western
+from openslot.core.folding import compact, western
 
 
 class Details(BaseModel):
@@ -53,8 +53,7 @@ def first_problem(error: ValidationError) -> Invalid:
 def problems(error: ValidationError) -> list[tuple[str, str]]:
     """Return (field, sentence) for each problem."""
     return [
-        (".".join(str(part) for part in item["loc"]), _sentence(item["type"], item["msg"]))
-        for item in error.errors()
+        (".".join(str(part) for part in item["loc"]), _sentence(item)) for item in error.errors()
     ]
 
 
@@ -69,7 +68,11 @@ _SENTENCES = {
     "tuple_type": "Enter a list, in square brackets.",
     "set_type": "Enter a list, in square brackets.",
     "frozen_set_type": "Enter a list, in square brackets.",
-    "too_short": "Enter at least one.",
+    "too_short": "Enter at least {min_length}.",
+    "too_long": "Enter at most {max_length}.",
+    "string_too_long": "Shorten this to {max_length} characters.",
+    "string_pattern_mismatch": "Enter text that matches {pattern}.",
+    "multiple_of": "Enter a multiple of {multiple_of}.",
     "mapping_type": "Enter fields with their values, in braces.",
     "dict_type": "Enter fields with their values, in braces.",
     "model_type": "Enter fields with their values, in braces.",
@@ -97,8 +100,11 @@ _SENTENCES = {
 }
 
 
-def _sentence(kind: str, message: str) -> str:
-    return message if kind == "refused" else _SENTENCES.get(kind, "Check this field.")
+def _sentence(problem: ErrorDetails) -> str:
+    if problem["type"] == "refused":
+        return problem["msg"]
+    sentence = _SENTENCES.get(problem["type"], "Check this field.")
+    return sentence.format(**problem.get("ctx", {}))
 
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
@@ -184,7 +190,22 @@ class Prose:
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
+@dataclass(frozen=True)
+class Visible(Prose):
+    """A line of which something can be seen: not only marks, or characters of a private font."""
+
+    def check(self, value: str | None) -> str | None:
+        """Return the text as it is stored, or raise the problem."""
+        text = super().check(value)
+        if text and not any(unicodedata.category(character)[0] in "LNPS" for character in text):
+            raise refuse("Enter a name that can be read.")
+        return text
+
+
 _ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d{1,3}|\d[.,]\d+e\d{1,3}", re.IGNORECASE)
+
+SPREADSHEET_ERROR = re.compile(r"#(N/A|NAME\?|(REF|VALUE|NUM|NULL|SPILL|CALC|DIV/0)!)|Err:\d{3}")
+"""What spreadsheets write in place of a value that they could not work out."""
 
 
 def _check_digits(text: str) -> str:
@@ -204,6 +225,8 @@ class Number(Prose):
     def check(self, value: str | None) -> str | None:
         """Return the text as it is stored, or raise the problem."""
         text = super().check(value)
+        if text and (SPREADSHEET_ERROR.fullmatch(text) or not compact(text)):
+            raise refuse("There is no number here. A spreadsheet may have lost it.")
         return text and _check_digits(text)
 
 
@@ -360,7 +383,7 @@ InstantOrDay = Annotated[
 
 _PHONE_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _PHONE_LENGTH, "pattern": _PHONE})
 
-Name = Annotated[str, Prose(200)]
+Name = Annotated[str, Visible(200)]
 Line = Annotated[str, Prose(100)]
 ShortLine = Annotated[str, Prose(40)]
 Text = Annotated[str, Prose(2000, lines=True)]
@@ -377,7 +400,7 @@ WebAddress = Annotated[
     WithJsonSchema({"type": "string", "format": "uri", "maxLength": 500}),
 ]
 ZoneName = Annotated[str, AfterValidator(_zone)]
-OptionalName = Annotated[str | None, Prose(200, optional=True)]
+OptionalName = Annotated[str | None, Visible(200, optional=True)]
 OptionalLine = Annotated[str | None, Prose(100, optional=True)]
 OptionalShortLine = Annotated[str | None, Prose(40, optional=True)]
 OptionalNumber = Annotated[str | None, Number(40, optional=True)]

@@ -77,7 +77,7 @@ def phone_key(number: str) -> str:
     """Return the digits of a telephone number without the prefixes of country and trunk, so that
     it is the same however it was written for callers at home or abroad."""
     text, *_extension = re.split(r"(?i)\s*(?:ext|x)", western(number))
-    text = re.sub(r"^\s*00(?=[1-9])", "+", text)
+    text = re.sub(r"^\s*00[\s.-]*(?=[1-9])", "+", text)
     if text.lstrip().startswith("+"):
         try:
             return str(phonenumbers.parse(text).national_number)

@@ -41,8 +41,7 @@ ATTEMPTS = 12
 
 
 MAIL, SMS = "mail", "sms"
-"""The topics of mails and text messages, the only ones with names and texts in them; the others
-have ids."""
+"""The topics of mails and text messages, which have names and texts in them."""
 NOTHING = "nothing"
 """The topic of messages that only take the time of others."""
 

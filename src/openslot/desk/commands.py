@@ -17,7 +17,7 @@ from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.desk import queries
 from openslot.desk.errors import NotHere
-from openslot.desk.rules import begins
+from openslot.desk.rules import begins, first_letter
 
 
 def call(work: Work, appointment_id: UUID, *, version: int | None = None) -> Appointment:
@@ -60,12 +60,13 @@ def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appoi
     told."""
     since = work.now - timedelta(days=1)
     expected = queries.expected(work.session, centre_id, since, work.now + CHECKS_IN_FROM)
+    letter = first_letter(initial)
     matches = [
         appointment
         for appointment in expected
         if appointment.patient is not None
         and appointment.patient.born == born
-        and begins(appointment.patient.name, initial[:1])
+        and begins(appointment.patient.name, letter)
         and may_check_in(appointment, work.now)
     ]
     if len({appointment.patient_id for appointment in matches}) != 1:

@@ -63,6 +63,11 @@ def sees_reasons(actor: Actor, department_id: int | None) -> bool:
     return actor.is_a(Role.STAFF) and cares_for_department(actor, department_id)
 
 
+def first_letter(text: str) -> str:
+    """Return the first letter of a text, whatever signs are before it; empty without one."""
+    return next(filter(folded, text), "")
+
+
 def begins(name: str, text: str) -> bool:
     """Return whether one of the names of somebody begins so, or all of them together."""
     sought, whole = folded(text), folded(name)

@@ -1,5 +1,6 @@
 """Where the data to import are: files, folders and databases; and what is in them."""
 
+import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,12 +119,13 @@ def _data(name: str, path: Path, problems: Problems, *, may_be_packed: bool) -> 
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
         if may_be_packed and data.startswith(b"\x1f\x8b"):
-            data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES + 1)
+            with gzip.open(path) as packed:
+                data = packed.read(MOST_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        problems.add(Source(name), None, "This file is damaged and can't be unpacked.")
+        return None
     except OSError as error:
         problems.add(Source(name), None, f"This file can't be read: {error.strerror}.")
-        return None
-    except zlib.error:
-        problems.add(Source(name), None, "This file is damaged and can't be unpacked.")
         return None
     if len(data) > MOST_BYTES:
         problems.add(Source(name), None, "This file is larger than 1 GB. Import it in parts.")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from openslot.core.fields import SPREADSHEET_ERROR
 from openslot.importers import columns
 from openslot.importers.decoding import NOT_UTF8, decoded, is_broken
 from openslot.importers.problems import Problems, Source
@@ -142,6 +143,9 @@ def _row(
             continue
         if is_broken(text):
             problems.add(source, column or None, NOT_UTF8)
+        if SPREADSHEET_ERROR.fullmatch(text):
+            sentence = "A spreadsheet wrote an error here in place of a value. Enter the value."
+            problems.add(source, column or None, sentence)
         if not column:
             separators = _DELIMITERS.get(table.delimiter, f"“{table.delimiter}”")
             sentence = "This line has more columns than the first. Put text with {} in quotes."

@@ -30,7 +30,8 @@ from openslot.importers.writing import (
 )
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
-from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.availability import as_shown
+from openslot.schedules.errors import DiaryTaken, SkippedTime
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
@@ -244,11 +245,10 @@ def _request(
 
 def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant of a time on the centre's clock; the first one if it occurs twice."""
-    instant = wall_clock.replace(tzinfo=zone).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) != wall_clock:
-        sentence = "This time does not exist: the clocks go forward on this day."
-        raise Invalid(sentence, field="date_time")
-    return instant
+    local = wall_clock.replace(tzinfo=zone)
+    if as_shown(local) != local:
+        raise SkippedTime(field="date_time")
+    return local.astimezone(UTC)
 
 
 def _place(writing: Writing, service: Service) -> Place:

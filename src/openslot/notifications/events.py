@@ -197,6 +197,11 @@ class SessionMessage(AppointmentEvent):
 _ITS_OWN = frozenset({"message", "words"})
 
 
+def without_words(payload: Payload) -> dict[str, Any]:
+    """Return a payload without what a person wrote, once the mails have it."""
+    return {name: value for name, value in payload.items() if name != "words"}
+
+
 @dataclass(frozen=True, eq=False)
 class ReferralEvent(Event):
     """A referral was sent, withdrawn or answered."""

@@ -12,7 +12,7 @@ from openslot.booking.rules import may_see_reason
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import Forbidden, NotFound
-from openslot.core.fields import Details, Prose, refuse
+from openslot.core.fields import Details, Prose, pasted, refuse
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import editor_of_service
@@ -87,7 +87,7 @@ def answer(work: Work, appointment_id: UUID, given: Mapping[int, str | None]) ->
     there = {one.question_id: one for one in queries.answers(work, [appointment])[appointment_id]}
     for question_id, typed in given.items():
         question, row = asked[question_id], there.get(question_id)
-        if not (typed or "").strip():
+        if not pasted(typed or "").strip():
             if row is not None:
                 remove(work.session, row)
             continue

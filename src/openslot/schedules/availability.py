@@ -162,6 +162,11 @@ def opening(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
     return _opening(tuple(hours), zone.key, window)
 
 
+def as_shown(local: datetime) -> datetime:
+    """Return a local time as the clock shows it: one that the clock skips is as much later."""
+    return local.astimezone(UTC).astimezone(local.tzinfo)
+
+
 def wall_clock(period: Weekly, window: Window) -> int:
     """Return the wall-clock ticks inside a period, as if the window were local days."""
     return _placed(period, _LocalAxis(EPOCH + timedelta(days=window.first), window.days))

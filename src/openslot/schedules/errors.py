@@ -20,6 +20,10 @@ class BadHours(Invalid):
     """Enter hours such as 09:00 to 17:00, in steps of 5 minutes."""
 
 
+class SkippedTime(Invalid):
+    """This time does not exist: the clocks go forward on this day."""
+
+
 class LongNight(Invalid):
     """These hours would go on over midnight, for more than {hours} hours. Enter the start first,
     then the end."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -19,6 +19,7 @@ from openslot.schedules.availability import (
     Times,
     Weekly,
     Window,
+    as_shown,
     beside,
     bits,
     from_midnight,
@@ -40,6 +41,7 @@ from openslot.schedules.errors import (
     HoursNameOthers,
     HoursOverlap,
     LongNight,
+    SkippedTime,
 )
 from openslot.schedules.models import StartsFrom
 from openslot.schedules.needs import Member, Need, served
@@ -385,6 +387,16 @@ def read_clock(text: str) -> int:
             raise BadHours
         hour = hour % 12 + (12 if half == "p" else 0)
     return parse_clock(f"{hour:02}:{minutes}")
+
+
+def on_clock(day: date, minutes: int, zone: ZoneInfo, *, field: str | None = None) -> datetime:
+    """Return when the clock of a zone shows a time, in minutes after midnight; the first of the two
+    if it shows it twice. Raises SkippedTime if it never does."""
+    whole_days, rest = divmod(minutes, 24 * 60)
+    local = datetime.combine(day + timedelta(days=whole_days), time(*divmod(rest, 60)), zone)
+    if as_shown(local) != local:
+        raise SkippedTime(field=field)
+    return local
 
 
 def clock_text(minutes: int) -> str:

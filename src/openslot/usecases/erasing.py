@@ -1,8 +1,8 @@
 """Erasing a person: what names them goes for good, what the law has kept stays without a name.
 
 The name, contacts, numbers and account go, the date of birth shrinks to its year, and so do the
-reasons of appointments and the mails about them; other messages, webhooks for example, have only
-ids. The health record stays with the nameless
+reasons of appointments, and the mails and messages to sessions about them; other messages, webhooks
+for example, have only ids. The health record stays with the nameless
 patient until its time is over (usecases/retention.py), or goes at once. The audit log has ids only
 and is not touched, so that its seals stay whole.
 
@@ -22,6 +22,7 @@ from openslot.booking import claims, reassigning
 from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
 from openslot.booking.errors import HasDependents
+from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, idempotency, outbox
 from openslot.core.births import BirthDate
@@ -227,7 +228,7 @@ def _forms(word: str) -> set[str]:
 
 def _messages(work: Work, names: frozenset[str]) -> Iterable[Callable[[], None]]:
     """Yield what removes each message, delivery and stored answer that is about the people."""
-    for topic in (outbox.MAIL, outbox.SMS, contacts.Topic.CHANGED):
+    for topic in (outbox.MAIL, outbox.SMS, contacts.Topic.CHANGED, Topic.MESSAGE):
         for message in outbox.all_messages(work.session, topic):
             if _tells(message.payload, names):
                 yield partial(outbox.drop, work.session, message)

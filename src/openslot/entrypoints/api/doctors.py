@@ -25,7 +25,7 @@ from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import Weekly
-from openslot.schedules.rules import clock_text, parse_clock
+from openslot.schedules.rules import clock_text, on_clock, parse_clock
 from openslot.usecases import booking as usecases
 from openslot.usecases import doctors
 from openslot.usecases.deactivation import deactivate_practitioner
@@ -298,11 +298,9 @@ def _appointment_at(work: Work, body: AppointmentNamed) -> Appointment:
 def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
     """Return the instant of a local time; the first one if the clocks go back over it."""
     minutes = parse_clock(clock)
-    local = datetime.combine(day, dt.time(minutes // 60 % 24, minutes % 60))
-    instant = local.replace(tzinfo=zone).astimezone(UTC)
-    if minutes == END_OF_DAY or instant.astimezone(zone).replace(tzinfo=None) != local:
+    if minutes == END_OF_DAY:
         raise Invalid("This time does not exist on that day.", field="time")
-    return instant
+    return on_clock(day, minutes, zone, field="time")
 
 
 def _appointment(appointment: Appointment) -> DoctorAppointment:

@@ -1,7 +1,7 @@
 """Values of the booking form, from the body or from the address."""
 
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from openslot.entrypoints.web.week import lengths
 from openslot.schedules import known
 from openslot.schedules.availability import instant_of, tick_at
 from openslot.schedules.errors import BadHours
-from openslot.schedules.rules import Place, read_clock
+from openslot.schedules.rules import Place, on_clock, read_clock
 
 LONGEST_REASON = 2000
 
@@ -60,13 +60,17 @@ def typed_start(zone: ZoneInfo) -> datetime | None:
     Raises Invalid for a time that cannot be read."""
     day = reading.optional_day("day") or context.now().astimezone(zone).date()
     typed_clock = reading.text("clock")
-    if not typed_clock:
-        return None
+    return clock_on(day, typed_clock, zone) if typed_clock else None
+
+
+def clock_on(day: date, typed_clock: str, zone: ZoneInfo) -> datetime:
+    """Return a day and a typed time by the clock of a zone. Raises Invalid for a time that cannot
+    be read, and SkippedTime."""
     try:
         minutes = read_clock(typed_clock)
     except BadHours:
         raise Invalid("Write a time such as 11:00.", field="clock") from None
-    return datetime.combine(day, time(minutes // 60 % 24, minutes % 60), zone)
+    return on_clock(day, minutes, zone, field="clock")
 
 
 def may_enter(place: Place) -> bool:

@@ -19,7 +19,7 @@ from openslot.entrypoints.web import context
 from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.hours_words import by_weekday, on_other_days, period_text
 from openslot.entrypoints.web.looks import look
-from openslot.entrypoints.web.reading import instant_text
+from openslot.entrypoints.web.reading import again, instant_text, ticked
 from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
 from openslot.search.queries import Entry
 
@@ -45,6 +45,8 @@ def install(app: Flask, settings: Settings) -> None:
         appointments_by_day=appointments_by_day,
     )
     app.jinja_env.globals.update(
+        again=again,
+        ticked=ticked,
         entry_url=entry_url,
         more_url=more_url,
         sees_reason=sees_reason,

@@ -8,9 +8,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from flask import request
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 
 from openslot.core.errors import Invalid, Malformed
+from openslot.core.fields import Prose
 from openslot.entrypoints.web import ways
 from openslot.search.nearby import Spot
 
@@ -33,13 +35,28 @@ def typed(name: str) -> str:
     return request.values.get(name, "").replace("\x00", "").replace("\r\n", "\n").strip()
 
 
+def again(name: str, stored: object = "", *, of: str | None = None) -> str:
+    """Return what was typed into a form that is shown again, else what is stored. ``of`` names the
+    view that the form is sent to, if the page has another form with such a field."""
+    return typed(name) if _is_shown_again(of) and name in request.form else str(stored)
+
+
+def ticked(name: str, value: object, stored: bool = False, *, of: str | None = None) -> bool:
+    """Return whether a box was ticked in a form that is shown again, else whether it is stored."""
+    return str(value) in request.form.getlist(name) if _is_shown_again(of) else stored
+
+
+def _is_shown_again(view: str | None) -> bool:
+    return request.method == "POST" and view in (None, request.endpoint)
+
+
 def long_text(name: str, longest: int) -> str | None:
-    """Return the trimmed text, or None if empty; raise Invalid if it is too long, because a text
-    that is cut off is lost."""
-    value = typed(name)
-    if len(value) > longest:
-        raise Invalid("Shorten this to {count} characters.", field=name, count=longest)
-    return value or None
+    """Return the text as it is stored, or None if empty; raise Invalid for characters that cannot
+    be seen, and if it is too long, because a text that is cut off is lost."""
+    try:
+        return Prose(longest, lines=True, optional=True).check(typed(name))
+    except PydanticCustomError as refused:
+        raise Invalid(refused.message(), field=name) from None
 
 
 def number(name: str, default: int) -> int:

@@ -1,7 +1,7 @@
 """Pages of series: looking at their times, booking, and changing what is still to come."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,9 +25,7 @@ from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.formats import day_short
 from openslot.schedules import queries as schedules
-from openslot.schedules.errors import BadHours
 from openslot.schedules.recurrence import MOST_INTERVAL, WEEKDAYS
-from openslot.schedules.rules import read_clock
 from openslot.usecases import series as usecases
 from openslot.usecases.series import Preview
 
@@ -76,7 +74,9 @@ def book(schedule_id: int) -> BaseResponse:
             referral_id=reading.optional_id("referral"),
         )
     except DomainError as error:
-        return _plan_page(schedule_id, starts, error)
+        # With fewer than two times there is no list to mend.
+        shown = starts if len(starts) > 1 else reading.instants_of(_wanted(), "wanted")
+        return _plan_page(schedule_id, shown, error)
     return redirect(url_for("series.show", series_id=booked[0].series_id, booked=1), 303)
 
 
@@ -205,11 +205,7 @@ def _typed_start(first: Appointment) -> datetime | None:
     day = reading.optional_day("day")
     if day is None:
         return None
-    try:
-        minutes = read_clock(reading.text("clock"))
-    except BadHours:
-        raise Invalid("Write a time such as 11:00.", field="clock") from None
-    return datetime.combine(day, time(minutes // 60 % 24, minutes % 60), first.zone)
+    return form.clock_on(day, reading.text("clock"), first.zone)
 
 
 def _plan_page(
@@ -267,10 +263,15 @@ def _rule() -> str:
     return ";".join(parts)
 
 
+def _wanted() -> list[str]:
+    """Return the times that were looked at, also those that are left out."""
+    return request.form.getlist("wanted")
+
+
 def _mended() -> tuple[list[datetime], bool]:
     """Return the times that were chosen, with the first ones where nothing was chosen instead, and
     whether something was chosen for all."""
-    sent = zip(request.form.getlist("date"), request.form.getlist("wanted"), strict=False)
+    sent = zip(request.form.getlist("date"), _wanted(), strict=False)
     kept = [(chosen, wanted) for chosen, wanted in sent if chosen != LEFT_OUT]
     starts = reading.instants_of([chosen or wanted for chosen, wanted in kept], "date")
     return sorted(starts), all(chosen for chosen, _wanted in kept)

@@ -173,25 +173,31 @@ def write(session_id: UUID) -> BaseResponse:
 
 @pages.get("/<uuid:session_id>/cancel")
 @access.allow(access.CARE_TEAM)
-def ask_cancel(session_id: UUID) -> str:
+def ask_cancel(session_id: UUID) -> Response:
     """Ask for confirmation before cancelling everybody's appointment."""
-    group = commands.session_for(context.work(), session_id)
-    return render_template("sessions/cancel.html", group=group, zone=group.schedule.zone)
+    return _cancel_page(session_id, 200)
 
 
 @pages.post("/<uuid:session_id>/cancel")
 @access.allow(access.CARE_TEAM)
 def cancel(session_id: UUID) -> BaseResponse:
     """Cancel the session and everybody's appointment in it."""
-    why = reading.long_text("why", LONGEST_WHY)
     try:
+        why = reading.long_text("why", LONGEST_WHY)
         context.write(commands.cancel_session, session_id, why=why)
     except NotFound:
         raise
     except DomainError as error:
-        return _page(session_id, status_of(error), sentence_of(error))
+        return _cancel_page(session_id, status_of(error), sentence_of(error))
     flash(_("The session and all its appointments are cancelled."), "good")
     return redirect(url_for("sessions.listing"), 303)
+
+
+def _cancel_page(session_id: UUID, status: int, problem: str | None = None) -> Response:
+    group = commands.session_for(context.work(), session_id)
+    zone = group.schedule.zone
+    page = render_template("sessions/cancel.html", group=group, zone=zone, problem=problem)
+    return Response(page, status)
 
 
 def _do(session_id: UUID, change: Callable[[Work], str]) -> BaseResponse:
@@ -222,7 +228,6 @@ def _page(session_id: UUID, status: int, problem: str | None = None) -> Response
         cancelled=[one for one in there if one.status is Status.CANCELLED],
         moves=_moves,
         problem=problem,
-        message=reading.typed("message") if problem else "",
     )
     return Response(page, status)
 

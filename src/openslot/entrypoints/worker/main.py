@@ -40,6 +40,7 @@ from openslot.identity.commands import FAILURES_COUNT
 from openslot.notifications import alarms, delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL, SMS
+from openslot.notifications.events import without_words
 from openslot.notifications.mails import MAILS
 from openslot.usecases import growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
@@ -132,7 +133,7 @@ def notify(job: Job) -> None:
         work = job.work(session)
         dispatch.notify(work, job.message.topic, job.message.payload)
         webhooks.tell_programs(work, job)
-        job.mark(session, State.DONE)
+        job.mark(session, State.DONE, left=without_words(job.message.payload))
 
     job.database.run(queue)
 
