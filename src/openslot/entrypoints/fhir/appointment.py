@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from sqlalchemy import false
 from sqlalchemy.orm import Session
 
 from openslot.booking import identifiers, queries, search
@@ -169,13 +170,12 @@ def _identified(system: str | None, value: str) -> Condition | None:
         return (
             Appointment.id.is_not(None) if system == URN else search.identifier_begins(f"{system}|")
         )
-    if system == URN or value.startswith("urn:uuid:"):
-        key = read_uuid(value.removeprefix("urn:uuid:"))
-        return None if key is None or system not in (None, URN) else Appointment.id == key
+    key = read_uuid(value.removeprefix("urn:uuid:")) if system in (None, URN) else None
+    own = Appointment.id == key if key else false()
     if system is not None:
-        return search.identifier_is(f"{system}|{value}" if system else value)
+        return own | search.identifier_is(f"{system}|{value}" if system else value)
     any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
-    return any_system | search.identifier_is(value)
+    return own | any_system | search.identifier_is(value)
 
 
 class BySlot(Reference):
