@@ -25,8 +25,10 @@ from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Role
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import Patient
+from openslot.records.finding import NOT_FOUND
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from serving import app_on
@@ -349,6 +351,10 @@ def test_a_likely_twin_is_shown_and_recognised(desk: Desk) -> None:
     assert f'name="recognise" value="{desk.stranger}"' in asked.text
     wrong = press(client, desk, start, recognise=str(desk.stranger), **{**ann, "born": "30 3 1980"})
     assert wrong.status_code == 404
+    misses = desk.database.read(
+        lambda session: session.query(AuditEvent).filter_by(action=NOT_FOUND).count()
+    )
+    assert misses == 1
     chosen = press(client, desk, start, recognise=str(desk.stranger), **ann)
     assert 'value="book"' in chosen.text
     booked = press(client, desk, start, patient=str(desk.stranger), do="book")

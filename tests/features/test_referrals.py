@@ -240,6 +240,15 @@ def test_a_letter_that_does_not_fit_opens_nothing(dentists: Dentists, kind: str)
             dentists.book(referral=asked)
 
 
+@pytest.mark.parametrize("kind", ["draft", "revoked"])
+def test_a_letter_that_does_not_fit_makes_nobody_known(dentists: Dentists, kind: str) -> None:
+    letter = dentists.draft() if kind == "draft" else dentists.sent()
+    if kind == "revoked":
+        do(dentists, referrals.revoke, dentists.town.doctor, letter)
+    with pytest.raises(NotFound):
+        dentists.book(dentists.booking_request(second=True), by=dentists.actor(dentists.second))
+
+
 def test_a_used_letter_opens_nothing_more(dentists: Dentists) -> None:
     sent = dentists.sent()
     dentists.book()
