@@ -28,7 +28,7 @@ from openslot.core.actor import SYSTEM, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import Patient
-from openslot.records.finding import NOT_FOUND
+from openslot.records.finding import NOT_FOUND, SEARCHED
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from serving import app_on
@@ -387,6 +387,12 @@ def test_the_figures_of_the_day_lead_to_their_lists(desk: Desk) -> None:
     assert "0400 222 333" in calls
     labels = client.get("/desk/list?paper=labels").text
     assert "born 31 March 1980" in labels
+    noted = desk.database.read(
+        lambda session: [
+            one.details for one in session.query(AuditEvent).filter_by(action=SEARCHED)
+        ]
+    )
+    assert noted == [{"found": 1}, {"found": 2}, {"found": 2}]
     week = client.get(f"/desk/week/{desk.gp}").text
     assert ("Jack Black" in week, "Samuel Jackson" in week) == (True, True)
     assert "Samuel Jackson" not in client.get(f"/desk?only={desk.nurse}").text

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -245,8 +246,9 @@ def test_a_letter_that_does_not_fit_makes_nobody_known(dentists: Dentists, kind:
     letter = dentists.draft() if kind == "draft" else dentists.sent()
     if kind == "revoked":
         do(dentists, referrals.revoke, dentists.town.doctor, letter)
+    other = replace(dentists.actor(dentists.second), account_id=uuid4())
     with pytest.raises(NotFound):
-        dentists.book(dentists.booking_request(second=True), by=dentists.actor(dentists.second))
+        dentists.book(dentists.booking_request(second=True), by=other)
 
 
 def test_a_used_letter_opens_nothing_more(dentists: Dentists) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import false
 from sqlalchemy.orm import Session
 
 from openslot.booking import identifiers, queries, search
@@ -171,11 +170,10 @@ def _identified(system: str | None, value: str) -> Condition | None:
             Appointment.id.is_not(None) if system == URN else search.identifier_begins(f"{system}|")
         )
     key = read_uuid(value.removeprefix("urn:uuid:")) if system in (None, URN) else None
-    own = Appointment.id == key if key else false()
-    if system is not None:
-        return own | search.identifier_is(f"{system}|{value}" if system else value)
-    any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
-    return own | any_system | search.identifier_is(value)
+    found = search.identifier_is(f"{system}|{value}" if system else value)
+    if system is None:
+        found |= Appointment.external_id.endswith(f"|{value}", autoescape=True)
+    return found if key is None else found | (Appointment.id == key)
 
 
 class BySlot(Reference):
