@@ -28,7 +28,7 @@ from openslot.schedules.rules import Place, check_hours
 from openslot.usecases.deactivation import deactivate_schedule
 
 MINUTES = 15
-"""Length of an appointment with a doctor of this service."""
+"""Length of an appointment with a doctor of this service, and the least with any other."""
 
 
 class DoctorDetails(Details):
@@ -121,6 +121,11 @@ def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place
         if place.centre_id == centre_id:
             return place
     raise NotFound("This doctor does not work there.", field="location_id")
+
+
+def minutes_at(place: Place) -> int:
+    """Return the length of an appointment: the shortest of the schedule, from MINUTES on."""
+    return -(-MINUTES // place.slot_minutes) * place.slot_minutes
 
 
 def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
