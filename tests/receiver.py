@@ -162,7 +162,7 @@ def certified(folder: Path, name: str) -> ssl.SSLContext:
 
 def settings() -> Settings:
     """Settings under which the loopback interface may be told of events."""
-    return Settings(_env_file=None, webhook_networks=LOOPBACK)
+    return Settings(_env_file=None, webhook_networks=LOOPBACK, calendar_networks=LOOPBACK)
 
 
 def tell(database: Database, url: str, *events: Event, at: datetime = NOW) -> Endpoint:

@@ -258,7 +258,7 @@ def test_an_administrator_names_whose_time_it_is(client_for: ClientFor) -> None:
 def test_a_calendar_elsewhere_is_added_shown_and_removed(
     client_for: ClientFor, network: Database, settings: Settings, there: Receiver
 ) -> None:
-    settings.webhook_networks = LOOPBACK
+    settings.calendar_networks = LOOPBACK
     start = (datetime.now(UTC) + timedelta(days=20)).replace(hour=1, minute=0)
     there.status, there.answer = (
         200,

@@ -233,8 +233,11 @@ def test_an_appointment_outside_is_not_decided_about(world: World, away_from: Pr
 def test_a_calendar_elsewhere_is_set_read_and_deleted(
     away_from: Program, network: Database, settings: Settings, there: Receiver
 ) -> None:
-    settings.webhook_networks = LOOPBACK
     calendar, there.status = f"{PATH}/calendar", 404
+    settings.webhook_networks = LOOPBACK  # which administrators enter
+    refused = away_from.send("PUT", calendar, {"url": there.url})
+    assert refused.json["code"] == "private-address"
+    settings.calendar_networks = LOOPBACK
     assert away_from.send("PUT", calendar, {"url": "http://10.0.0.1/"}).json["code"] == (
         "private-address"
     )

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.app import create_app as made
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.directory.queries import mark_changed
+from openslot.schedules.models import Schedule
 
 WEEK = {day: [["09:00", "17:00"]] for day in ("monday", "tuesday", "wednesday")}
 GIVEN = {"name": "Dr Ann Lee", "locations": ["12 High St", "3 Sea Road, Coogee"], "schedule": WEEK}
@@ -88,6 +91,20 @@ def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any)
         ("11:00", doctor["location_ids"][0]),
         ("11:15", doctor["location_ids"][1]),
     ]
+
+
+@pytest.mark.parametrize(("slot", "minutes"), [(5, 15), (20, 20), (30, 30)])
+def test_who_gives_longer_appointments_is_booked_for_the_shortest(
+    program: Program, network: Database, doctor: Any, slot: int, minutes: int
+) -> None:
+    def act(session: Session) -> None:
+        for schedule in session.query(Schedule).filter_by(practitioner_id=doctor["id"]):
+            schedule.slot_minutes = slot
+            mark_changed(session, "schedule", schedule.id)
+
+    network.run(act)
+    booked = program.send("POST", "/appointment", appointment(doctor, "11:00"))
+    assert (booked.status_code, booked.json["minutes"]) == (201, minutes), booked.text
 
 
 def test_a_cancelled_appointment_frees_its_time(program: Program, doctor: Any) -> None:

@@ -25,9 +25,11 @@ from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Role
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.desk.commands import confirm
 from openslot.directory.models import Patient
+from openslot.records.finding import NOT_FOUND, SEARCHED
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from serving import app_on
@@ -350,6 +352,10 @@ def test_a_likely_twin_is_shown_and_recognised(desk: Desk) -> None:
     assert f'name="recognise" value="{desk.stranger}"' in asked.text
     wrong = press(client, desk, start, recognise=str(desk.stranger), **{**ann, "born": "30 3 1980"})
     assert wrong.status_code == 404
+    misses = desk.database.read(
+        lambda session: session.query(AuditEvent).filter_by(action=NOT_FOUND).count()
+    )
+    assert misses == 1
     chosen = press(client, desk, start, recognise=str(desk.stranger), **ann)
     assert 'value="book"' in chosen.text
     booked = press(client, desk, start, patient=str(desk.stranger), do="book")
@@ -382,6 +388,12 @@ def test_the_figures_of_the_day_lead_to_their_lists(desk: Desk) -> None:
     assert "0400 222 333" in calls
     labels = client.get("/desk/list?paper=labels").text
     assert "born 31 March 1980" in labels
+    noted = desk.database.read(
+        lambda session: [
+            one.details for one in session.query(AuditEvent).filter_by(action=SEARCHED)
+        ]
+    )
+    assert noted == [{"found": 1}, {"found": 2}, {"found": 2}]
     week = client.get(f"/desk/week/{desk.gp}").text
     assert ("Jack Black" in week, "Samuel Jackson" in week) == (True, True)
     assert "Samuel Jackson" not in client.get(f"/desk?only={desk.nurse}").text

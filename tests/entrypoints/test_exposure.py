@@ -86,12 +86,14 @@ def test_signing_out_clears_what_the_browser_kept(client_for: ClientFor) -> None
 )
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_another_site_changes_nothing(
-    client_for: ClientFor, method: str, headers: dict[str, str]
+    client_for: ClientFor, network: Database, method: str, headers: dict[str, str]
 ) -> None:
     http = client_for("patient-owner").http
     sent = {"phone": "0400 111 222"}
     foreign = http.open("/dashboard", method=method, json=sent, headers=headers)
     assert foreign.status_code == 403
+    noted = network.read(lambda session: {one.action for one in session.query(AuditEvent)})
+    assert "access.forbidden" in noted
     own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert http.put("/dashboard", json=sent, headers=own).status_code == 200
 

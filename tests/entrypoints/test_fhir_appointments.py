@@ -216,6 +216,27 @@ def test_a_conditional_create_makes_one(program: Program, world: World) -> None:
         assert create(program, body, If_None_Exist=bad).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["urn:uuid:5f0c9e52-8a57-4b7e-9a53-5f1c1c3a2b10", "urn:oid:1.2.36.1", "https://a.example/7"],
+)
+def test_an_identifier_that_is_a_uri_is_kept_like_any_other(
+    program: Program, world: World, value: str
+) -> None:
+    given = {"system": "urn:ietf:rfc:3986", "value": value}
+    body = wanted_appointment(world, identifier=[given])
+    condition = {"If_None_Exist": f"identifier={value}"}
+    first, again = (create(program, body, **condition) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200), again.text
+    made: Any = first.json
+    own = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{made['id']}"}
+    assert made["identifier"] == [own, given]
+    for query in (value, f"{own['system']}|{value}", own["value"], f"{own['system']}|{made['id']}"):
+        assert program.get(f"/fhir/Appointment?identifier={query}")["total"] == 1
+    sent_back = program.send("PUT", f"/fhir/Appointment/{made['id']}", made)
+    assert sent_back.status_code == 200, sent_back.text
+
+
 def test_a_taken_slot_is_a_conflict_that_names_others(program: Program, world: World) -> None:
     assert create(program, wanted_appointment(world)).status_code == 201
     doctor = wanted_appointment(world)["participant"][1]

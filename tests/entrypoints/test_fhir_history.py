@@ -37,6 +37,7 @@ from openslot.identity.models import Account
 from openslot.records import commands
 from openslot.records.access import Access, may_read
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
+from openslot.records.finding import DETAILS_READ, SEARCHED
 from openslot.records.models import EmergencyAccess
 from serving import app_on
 from working import work
@@ -361,6 +362,25 @@ def test_each_request_is_written_down_once_for_each_patient(app: Flask, care: Ca
         program.get(f"/fhir/{query}")
         assert len(care.acts()) - before == patients, query
     assert set(care.acts()) == {"record.read care"}
+
+
+@pytest.mark.parametrize("person", ["key", "administrator", "patient"])
+def test_reading_the_details_of_others_is_written_down(
+    app: Flask, network: Database, world: World, person: str
+) -> None:
+    program = {
+        "key": lambda: with_key(app, network, "system/*.rs"),
+        "administrator": lambda: signed_in(app, world, "centre-admin-owner"),
+        "patient": lambda: signed_in(app, world, "patient-owner"),
+    }[person]()
+    patient = world.patients["owner"]
+    for query in (f"/{patient}", f"?_id={patient}", "?name=nobody"):
+        program.get(f"/fhir/Patient{query}")
+    program.get(f"/fhir/Appointment?patient={patient}&_include=Appointment:patient")
+    with network.reading() as session:
+        events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    found = [one.action for one in events if one.action in (DETAILS_READ, SEARCHED)]
+    assert found == ([] if person == "patient" else [DETAILS_READ, SEARCHED, SEARCHED])
 
 
 def test_the_patient_sees_who_read_through_fhir(

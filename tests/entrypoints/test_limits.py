@@ -15,6 +15,7 @@ from sqlalchemy import event
 from entrypoints.browsing import ClientFor, mails
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import PASSWORD, World
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import RateLimited
@@ -161,6 +162,32 @@ def test_pages_say_so_too(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
     assert refused.status_code == 429
     assert "Try again in" in refused.text
     assert 0 < int(refused.headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize("door", ["page", "desk", "api"])
+def test_births_are_not_guessed_by_registering(
+    app: Flask,
+    client_for: ClientFor,
+    network: Database,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    door: str,
+) -> None:
+    """Neither where something else is then in the way, so that nobody is registered."""
+    monkeypatch.setattr(limits, "REGISTRATIONS", Limit(2, 3600))
+    client, program = client_for("staff-owner"), signed_in(app, world, "staff-owner")
+    desk = f"/desk/book/{world.schedules['owner-service']}?start=2026-01-01T00:00:00Z"
+
+    def attempt(born: str) -> int:
+        if door == "api":
+            body = {"name": "Aroha Owner", "born": born}
+            return program.send("POST", "/api/v1/patients", body).status_code
+        path = desk if door == "desk" else "/patients/new"
+        return client.send(path, name="Aroha Owner", born=born, do="register").status_code
+
+    assert [attempt(born) for born in ("1980", "1979", "1980")][::2] == [409, 429]
+    events = network.read(lambda session: session.query(AuditEvent).all())
+    assert [one.details for one in events if one.action == "patient.searched"] == [{"found": 1}]
 
 
 def test_a_key_is_limited_by_itself(

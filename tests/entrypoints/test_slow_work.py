@@ -294,7 +294,7 @@ def test_addresses_of_webhooks(
 def test_addresses_of_calendars_and_what_is_in_them(
     client_for: ClientFor, network: Database, settings: Settings, watch: Watch, there: Receiver
 ) -> None:
-    settings.webhook_networks = ("127.0.0.0/8", "::1/128")
+    settings.calendar_networks = ("127.0.0.0/8", "::1/128")
     client = client_for("practitioner-owner")
     made = client.send("/calendar/absences/calendar", page="/calendar/absences", url=there.url)
     assert made.status_code == 303

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -239,6 +240,16 @@ def test_a_letter_that_does_not_fit_opens_nothing(dentists: Dentists, kind: str)
     for asked in (None, named):
         with pytest.raises(refusal):
             dentists.book(referral=asked)
+
+
+@pytest.mark.parametrize("kind", ["draft", "revoked"])
+def test_a_letter_that_does_not_fit_makes_nobody_known(dentists: Dentists, kind: str) -> None:
+    letter = dentists.draft() if kind == "draft" else dentists.sent()
+    if kind == "revoked":
+        do(dentists, referrals.revoke, dentists.town.doctor, letter)
+    other = replace(dentists.actor(dentists.second), account_id=uuid4())
+    with pytest.raises(NotFound):
+        dentists.book(dentists.booking_request(second=True), by=other)
 
 
 def test_a_used_letter_opens_nothing_more(dentists: Dentists) -> None:

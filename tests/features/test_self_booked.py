@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
+from openslot.core.ids import new_id
 from openslot.directory.models import Patient
 from openslot.records.access import Access, may_read, open_to, subject_of
 from openslot.records.finding import FOUND, search
@@ -122,6 +124,11 @@ def checked_in_by_the_gp(story: Story) -> None:
     story.mark(story.book(story.gp), story.gp, Status.ARRIVED, now=EVENING)
 
 
+def checked_in_without_an_account(story: Story) -> None:
+    kiosk = replace(SYSTEM, address="192.0.2.1")
+    story.mark(story.book(story.gp), kiosk, Status.ARRIVED, now=MONDAY_9)
+
+
 def completed_by_the_gp(story: Story) -> None:
     appointment = story.book(story.gp)
     story.mark(appointment, story.gp, Status.ARRIVED, Status.FULFILLED, now=EVENING)
@@ -129,6 +136,16 @@ def completed_by_the_gp(story: Story) -> None:
 
 def cancelled_by_the_gp(story: Story) -> None:
     story.mark(story.book(story.gp), story.gp, Status.CANCELLED, now=MONDAY)
+
+
+def cancelled_by_the_patient_and_taken_back_by_the_gp(story: Story) -> None:
+    appointment = story.book(story.patient)
+    story.mark(appointment, replace(story.patient, account_id=new_id()), Status.CANCELLED)
+    story.mark(appointment, story.gp, Status.BOOKED)
+
+
+def cancelled_and_taken_back_by_the_gp(story: Story) -> None:
+    story.mark(story.book(story.patient), story.gp, Status.CANCELLED, Status.BOOKED)
 
 
 def missed_and_taken_back_by_the_gp(story: Story) -> None:
@@ -179,8 +196,11 @@ STORIES: list[tuple[Callable[[Story], None], tuple[Access | None, ...]]] = [
     (left_behind_and_moved_by_the_gp, TUESDAY_ONLY),
     (checked_in_by_the_desk, ALWAYS),
     (checked_in_by_the_gp, (None, None, *(SELF_BOOKED,) * 4)),
+    (checked_in_without_an_account, (None, None, *(SELF_BOOKED,) * 4)),
     (completed_by_the_gp, (None, None, SELF_BOOKED, SELF_BOOKED, CARE, CARE)),
     (cancelled_by_the_gp, (None,) * 6),
+    (cancelled_by_the_patient_and_taken_back_by_the_gp, MONDAY_ONLY),
+    (cancelled_and_taken_back_by_the_gp, ALWAYS),
     (missed_and_taken_back_by_the_gp, MONDAY_ONLY),
     (missed_and_taken_back_by_the_desk, ALWAYS),
     (offered_and_taken_by_the_gp, MONDAY_ONLY),

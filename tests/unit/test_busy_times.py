@@ -141,11 +141,18 @@ def test_a_rule_since_long_ago_gives_what_it_gives_now() -> None:
     assert times(old) == times(recent)
 
 
-def test_a_calendar_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_one_entry", [True, False])
+def test_a_calendar_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, is_one_entry: bool
+) -> None:
     monkeypatch.setattr(elsewhere, "SECONDS", 0.1)
-    never = "DTSTART:20200101T000000Z DURATION:PT1H RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"
+    start, never = (
+        "DTSTART:20200101T000000Z DURATION:PT1H",
+        "RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+    )
+    entries = [" ".join([start, *[never] * 1000])] if is_one_entry else [f"{start} {never}"] * 1000
     with pytest.raises(Unreadable, match="too long"):
-        read(calendar(*[never] * 1000), SYDNEY, AUTUMN)
+        read(calendar(*entries), SYDNEY, AUTUMN)
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"<html></html>", b"\xff\xfe\x00", b"BEGIN:VEVENT\r\n"])

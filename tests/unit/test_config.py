@@ -71,7 +71,7 @@ def test_a_wrong_setting_is_refused_by_name_with_a_sentence(
     assert sentence in error["msg"]
 
 
-@pytest.mark.parametrize("name", ["doctor_networks", "webhook_networks"])
+@pytest.mark.parametrize("name", ["doctor_networks", "webhook_networks", "calendar_networks"])
 def test_networks_are_checked_at_the_start(name: str) -> None:
     found = settings(**{name: "10.0.0.0/8, 192.168.1.7"})
     assert getattr(found, name) == ("10.0.0.0/8", "192.168.1.7/32")

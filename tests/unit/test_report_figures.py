@@ -377,7 +377,7 @@ def test_nothing_can_be_drawn_too(bars: list[Bar]) -> None:
     assert upright(bars, str).dashed == lying(bars).dashed == []
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " ="])
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n＝＋－＠", " =", "\u3000="])
 def test_no_cell_of_a_file_begins_a_formula(start: str) -> None:
     assert harmless(f"{start}1+1") == f"'{start}1+1"
 

@@ -283,7 +283,8 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
 
     What the practice has cancelled, its patient does not bring back.
     """
-    if relation is Relation.PATIENT and not has_cancelled(work, appointment.id):
+    by_actor = has_cancelled(work, appointment.id)
+    if relation is Relation.PATIENT and not by_actor:
         raise InvalidTransition
     place = place_to_move(work.session, appointment, appointment.schedule_id)
     if appointment.squeezed_in:
@@ -296,6 +297,9 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
         _, place = claims.take(work, place, span, appointment.patient, holds)
     for name, value in claims.claimed(place, appointment.patient).items():
         setattr(appointment, name, value)
+    appointment.opens_record_at = opening.when_undone(
+        work.actor, place, appointment, by_actor=by_actor
+    )
     appointment.one_a_day, appointment.referral_use = key, appointment.referral_id
     appointment.status, appointment.status_reason = Status.BOOKED, None
     appointment.changed_at = work.now

@@ -4,13 +4,14 @@ Access is immediate, unless practitioners book with themselves: then it begins w
 appointment at the centre, or when someone else checks the patient in. See records/access.py.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import ReferralAuthorisation
-from openslot.core.actor import Actor
+from openslot.core.actor import SYSTEM, Actor
 from openslot.schedules.rules import Place
 
 
@@ -50,6 +51,19 @@ def when_moved(
     return None if stays_open else _day_start(start, place.zone)
 
 
+def when_undone(
+    actor: Actor, place: Place, before: Appointment, *, by_actor: bool
+) -> datetime | None:
+    """Return the start of access for a cancelled appointment that the actor books again.
+
+    If practitioners bring back their own that somebody else cancelled, it counts as newly booked:
+    the patient did not want it. A cancellation of their own (``by_actor``) is only undone.
+    """
+    if by_actor or not _practises(actor, place.practitioner_id):
+        return before.opens_record_at
+    return _day_start(before.starts_at, place.zone)
+
+
 RECORDED_WITHIN = timedelta(days=2)
 """After the end of an appointment; later its practitioner alone cannot say that someone came."""
 
@@ -59,13 +73,14 @@ def when_marked(
 ) -> datetime | None:
     """Return the start of access for an appointment whose status changes to ``to``.
 
-    If someone other than the practitioner checks the patient in, access is immediate. If the
-    practitioner reopens a no-show, it begins with the day of the appointment. Raise
-    TooLateToRecord if only the practitioner says that the patient came, more than RECORDED_WITHIN
-    after the end.
+    If someone other than the practitioner checks the patient in, access is immediate. The check-in
+    without an account tells of nobody: it could be the practitioner. If the practitioner reopens a
+    no-show, access begins with the day of the appointment. Raise TooLateToRecord if only the
+    practitioner says that the patient came, more than RECORDED_WITHIN after the end.
     """
     is_own = _practises(actor, appointment.schedule.practitioner_id)
-    if to is Status.ARRIVED and not is_own:
+    is_unknown = replace(actor, address=None) == SYSTEM
+    if to is Status.ARRIVED and not (is_own or is_unknown):
         return None
     reopens = appointment.status is Status.NO_SHOW and to is Status.BOOKED
     came = to is Status.ARRIVED and appointment.opens_record_at is not None

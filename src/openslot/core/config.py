@@ -407,8 +407,16 @@ class Settings(BaseSettings):
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.1.0.0/16, that "
-        "webhooks can be sent to, and calendars read from, also over plain HTTP, separated by "
-        "commas.",
+        "webhooks can be sent to, also over plain HTTP, separated by commas.",
+    )
+
+    calendar_networks: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+    ] = Field(
+        (),
+        description="Address ranges inside your own network, for example 10.2.3.0/24, that "
+        "calendars of practitioners can be read from, also over plain HTTP, separated by commas. "
+        "Every practitioner can have any address there read.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

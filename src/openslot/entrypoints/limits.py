@@ -27,6 +27,10 @@ BY_PROGRAM = Limit(6000, MINUTE)
 SEARCHES = Limit(600, MINUTE)
 """Searches of one account, or of one address without an account."""
 
+REGISTRATIONS = Limit(60, HOUR)
+"""Attempts of one account to register a patient. Each says whether somebody like them is there, so
+without a limit dates of birth could be guessed."""
+
 SIGN_INS = Limit(60, HOUR)
 """Sign-ins of one account; each creates a session or tokens."""
 
@@ -88,6 +92,12 @@ def search(actor: Actor) -> None:
     """Count a search of the account or the address, or raise RateLimited; programs are exempt."""
     if actor.program is None:
         _take(f"search {actor.account_id or network_of(request.remote_addr)}", SEARCHES)
+
+
+def registration(actor: Actor) -> None:
+    """Count an attempt to register a patient, or raise RateLimited; programs are exempt."""
+    if actor.program is None:
+        _take(f"registration {actor.account_id}", REGISTRATIONS)
 
 
 def check_in(centre_id: int) -> None:

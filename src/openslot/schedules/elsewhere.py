@@ -159,6 +159,7 @@ class _Reader:
         wall_clock = {first}
         if not _changes_one(entry):
             for rule in _each(entry.get("RRULE")):
+                self.check_time()
                 wall_clock.update(self._by_rule(rule, first, zone, length))
         for local in wall_clock:
             self.check_time()

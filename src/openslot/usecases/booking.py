@@ -117,10 +117,10 @@ def _lock_follow_ups(work: Work, patient_id: UUID | None) -> None:
 
 
 def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
-    """Raise NotFound for a patient whom the actor does not know, by a referral at least: an id is
-    no reason to book."""
-    patient_id = booking_request.patient_id
-    if patient_id is None or referral.authorisation is not None:
+    """Raise NotFound for a patient whom the actor does not know, by a referral that can still be
+    used at least: an id is no reason to book."""
+    patient_id, authorisation = booking_request.patient_id, referral.authorisation
+    if patient_id is None or (authorisation is not None and authorisation.is_usable):
         return
     if works_with_patients(work.actor):
         finding.check_may_book_for(work, patient_id)

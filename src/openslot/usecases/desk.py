@@ -6,7 +6,6 @@ from uuid import UUID
 from openslot.booking import commands
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
-from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
@@ -40,16 +39,13 @@ def take_for_new(
     return take(work, replace(booking_request, patient_id=patient.id), is_here=is_here)
 
 
-def recognise(work: Work, details: PatientDetails, patient_id: UUID) -> Patient:
-    """Return a registered patient who is who was about to be registered: the actor knows their full
-    name and a second detail. Raises NotFound."""
+def recognise(work: Work, details: PatientDetails, patient_id: UUID) -> Patient | None:
+    """Return a registered patient who is who was about to be registered, if the actor knows their
+    full name and a second detail. If not, that counts as a look-up that found nobody."""
     if finding.may_book_for(work, patient_id):
         return finding.patient_for(work, patient_id)
     found = list(finding.look_up(work, details.name, born=details.born)) if details.born else []
     for identifier in (details.medicare_number, details.phone, details.email):
         if identifier and not found:
             found.extend(finding.look_up(work, details.name, identifier=identifier))
-    for patient in found:
-        if patient.id == patient_id:
-            return patient
-    raise NotFound("Find them by their full name and date of birth first.", field="patient")
+    return next((patient for patient in found if patient.id == patient_id), None)

@@ -28,8 +28,8 @@ from openslot.schedules.rules import Place, check_hours
 from openslot.usecases.deactivation import deactivate_schedule
 
 MINUTES = 15
+"""Length of an appointment with a doctor of this service, and the least with any other."""
 PROFESSION = "GP"
-"""Length of an appointment with a doctor of this service."""
 
 
 class DoctorDetails(Details):
@@ -122,6 +122,11 @@ def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place
         if place.centre_id == centre_id:
             return place
     raise NotFound("This doctor does not work there.", field="location_id")
+
+
+def minutes_at(place: Place) -> int:
+    """Return the length of an appointment: the shortest of the schedule, from MINUTES on."""
+    return -(-MINUTES // place.slot_minutes) * place.slot_minutes
 
 
 def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:

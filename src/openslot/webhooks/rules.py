@@ -38,6 +38,10 @@ LONGEST_REST = timedelta(hours=1)
 OLD_SECRET_LASTS = timedelta(hours=24)
 """The time during which the previous secret signs as well."""
 
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16")))
+"""Addresses that some versions of the standard library take for public. In clouds, two of them
+answer as the machine's own environment."""
+
 _PORTS = {"http": 80, "https": 443}
 _UNFIT = frozenset(' \\"<>^`{|}#')
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
@@ -74,11 +78,12 @@ def read_address(text: str) -> Address:
 
 
 def _is_host(text: str) -> bool:
-    """Return True for an IP address or a possible host name."""
+    """Return True for a possible host name or an IP address, without a zone: that is a name for an
+    interface of one machine."""
     if ":" not in text:
         return _NAME.fullmatch(text) is not None
     try:
-        return bool(ipaddress.ip_address(text))
+        return "%" not in text and bool(ipaddress.ip_address(text))
     except ValueError:
         return False
 
@@ -104,6 +109,7 @@ def is_public(text: str) -> bool:
     """
     address = _unwrapped(text)
     special = address.is_multicast or address.is_reserved or not address.is_global
+    special = special or any(address in network for network in _SPECIAL)
     if isinstance(address, IPv4Address):
         return not special
     translated = address.sixtofour is not None or address.teredo is not None

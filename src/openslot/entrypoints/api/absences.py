@@ -439,7 +439,7 @@ def set_calendar(body: NewCalendar) -> ElsewhereCalendar:
     practitioner_id = _practitioner_id(body.practitioner)
     may_block(bearer.work(), practitioner_id)
     close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
-    url = calendar_addresses.checked(body.url, settings().webhook_networks)
+    url = calendar_addresses.checked(body.url, settings().calendar_networks)
     return _calendar(bearer.write(elsewhere.set_address, practitioner_id, url))
 
 

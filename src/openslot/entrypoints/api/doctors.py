@@ -29,7 +29,7 @@ from openslot.schedules.rules import clock_text, on_clock, parse_clock
 from openslot.usecases import booking as usecases
 from openslot.usecases import doctors
 from openslot.usecases.deactivation import deactivate_practitioner
-from openslot.usecases.doctors import MINUTES, DoctorDetails
+from openslot.usecases.doctors import DoctorDetails
 
 service = Service(
     "doctors", "Doctors", "The doctor-schedule service, which shares the diaries of this API."
@@ -222,12 +222,14 @@ def remove_doctor(doctor_id: int) -> None:
     may_fail=(404,),
 )
 def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
-    """Book 15 minutes with a doctor; the patient is optional."""
+    """Book 15 minutes with a doctor, or the shortest length where appointments are longer; the
+    patient is optional."""
 
     def save(work: Work) -> Appointment:
         schedule = doctors.schedule_at(work.session, body.doctor_id, body.location_id)
         start = _instant(body.date, body.time, schedule.zone)
-        booking_request = BookingRequest(schedule.schedule_id, start, MINUTES, body.patient_id)
+        minutes = doctors.minutes_at(schedule)
+        booking_request = BookingRequest(schedule.schedule_id, start, minutes, body.patient_id)
         return usecases.book(work, booking_request)
 
     return _appointment(bearer.write(save))

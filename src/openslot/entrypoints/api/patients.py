@@ -15,7 +15,7 @@ from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.editing import Editor, check_changes
 from openslot.directory.models import Patient as PatientRow
 from openslot.directory.rules import may_see_patient
-from openslot.entrypoints import bearer
+from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.history import refuse
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -25,6 +25,7 @@ from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.records import finding
+from openslot.records.errors import PatientKnown
 
 service = Service("patients", "Patients", "People who receive care.")
 
@@ -195,7 +196,12 @@ def create_patient(body: NewPatient) -> Answer:
     `too-few-details`. Send `anyway` if it is a different person, or if no more is known.
     """
     details = PatientDetails(**body.model_dump(exclude={"anyway"}))
-    patient = bearer.write(finding.register, details, anyway=body.anyway)
+    limits.registration(bearer.actor())
+    try:
+        patient = bearer.write(finding.register, details, anyway=body.anyway)
+    except PatientKnown as known:
+        bearer.write(finding.note_search, len(known.alike))
+        raise
     return Answer(_patient(patient), headers={"Location": f"{PATH}/{patient.id}"})
 
 

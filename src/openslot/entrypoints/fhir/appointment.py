@@ -169,13 +169,11 @@ def _identified(system: str | None, value: str) -> Condition | None:
         return (
             Appointment.id.is_not(None) if system == URN else search.identifier_begins(f"{system}|")
         )
-    if system == URN or value.startswith("urn:uuid:"):
-        key = read_uuid(value.removeprefix("urn:uuid:"))
-        return None if key is None or system not in (None, URN) else Appointment.id == key
-    if system is not None:
-        return search.identifier_is(f"{system}|{value}" if system else value)
-    any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
-    return any_system | search.identifier_is(value)
+    key = read_uuid(value.removeprefix("urn:uuid:")) if system in (None, URN) else None
+    found = search.identifier_is(f"{system}|{value}" if system else value)
+    if system is None:
+        found |= Appointment.external_id.endswith(f"|{value}", autoescape=True)
+    return found if key is None else found | (Appointment.id == key)
 
 
 class BySlot(Reference):

@@ -272,8 +272,10 @@ def _priority(received: Received) -> Priority:
 
 
 def _external_id(received: Received) -> str | None:
-    """Return the identifier of another system, in the form in which it is stored."""
-    others = [identifier for identifier in received.identifier if identifier.system != URN]
+    """Return the identifier of another system, in the form in which it is stored. That of the
+    appointment itself, which is its id as a URI, is only sent back."""
+    own = (URN, f"urn:uuid:{received.id}")
+    others = [one for one in received.identifier if (one.system, one.value) != own]
     if len(others) > 1:
         raise UnprocessableResource(
             "Send only one identifier of your own.", field="Appointment.identifier"

@@ -20,7 +20,7 @@ from openslot.entrypoints.fhir.parameters import Code, Reference, split
 from openslot.entrypoints.fhir.resource import Asked, Key, Kind, Parameter, Resource
 from openslot.entrypoints.fhir.search import Query, Resources
 from openslot.entrypoints.request import reader, settings
-from openslot.records import access
+from openslot.records import access, finding
 
 
 def seen_by(patient: Any) -> Callable[[Actor, datetime], Condition]:
@@ -50,7 +50,8 @@ class Always(Parameter):
 def note_search(
     resource: Kind, query: Query, bundle: Json, resources: Resources, asked: Asked
 ) -> None:
-    """Audit, once per patient, the health records that a search showed or refused.
+    """Audit, once per patient, the health records that a search showed or refused, and that it
+    found patients.
 
     A search for the number of results only counts as a read of all matching records.
     """
@@ -59,6 +60,9 @@ def note_search(
         for entry in bundle.get("entry", ())
         if entry["search"]["mode"] != "outcome"
     ]
+    others = sum(_is_another(entry) for entry in shown)
+    if others:
+        bearer.write(finding.note_search, others)
     patients = told_of(shown, resources)
     if not isinstance(resource, Resource) or resource.whose is None:
         note(patients)
@@ -68,6 +72,11 @@ def note_search(
     note(patients, _requested_patients(resource, query))
     shown_keys = {resource.read_id(entry["id"]) for entry in shown}
     note_missed(resource, _ids(resource, query) - shown_keys)
+
+
+def _is_another(shown: Json) -> bool:
+    """Return whether a resource is a patient for whom the caller does not act."""
+    return shown["resourceType"] == "Patient" and not bearer.actor().acts_for(UUID(shown["id"]))
 
 
 def told_of(shown: Iterable[Json], resources: Resources) -> set[UUID]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition, patients_seen_by
 from openslot.core.actor import Actor
+from openslot.core.work import Work
 from openslot.directory import queries
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import histories, numbers
@@ -36,8 +37,9 @@ from openslot.entrypoints.fhir.parameters import (
     flag,
 )
 from openslot.entrypoints.fhir.queries import merged_into
-from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.entrypoints.rules import Rule
+from openslot.records import finding
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -111,6 +113,10 @@ def _seen(actor: Actor, now: datetime) -> Condition:
     return either
 
 
+def _opened(work: Work, row: WithDuplicates, _asked: Asked) -> None:
+    finding.note_details_read(work, row.patient.id)
+
+
 RESOURCE = Resource(
     name="Patient",
     rule=Rule.RELATED,
@@ -123,6 +129,7 @@ RESOURCE = Resource(
     changed=Patient.changed_at,
     complete=_complete,
     show=show,
+    opened=_opened,
     seen=_seen,
     parameters={
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),

@@ -15,7 +15,7 @@ _KEPT: Mapping[str, frozenset[str]] = {
 """Elements that are kept in another form, are kept and not shown to everybody, or are refused if
 they cannot be."""
 
-_SERVERS = frozenset({"resourceType", "id", "meta", "status", "identifier", "created"})
+_SERVERS = frozenset({"resourceType", "id", "meta", "status", "created"})
 """Elements that the server sets or refuses."""
 
 

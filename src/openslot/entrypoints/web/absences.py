@@ -163,7 +163,7 @@ def set_calendar() -> BaseResponse:
     try:
         may_block(context.work(), practitioner_id)
         context.close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
-        url = calendar_addresses.checked(reading.text("url"), context.settings().webhook_networks)
+        url = calendar_addresses.checked(reading.text("url"), context.settings().calendar_networks)
         context.write(elsewhere.set_address, practitioner_id, url)
     except DomainError as error:
         return _absences_page(error)

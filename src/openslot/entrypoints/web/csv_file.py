@@ -4,6 +4,7 @@ spreadsheets separate cells by semicolons."""
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -68,8 +69,10 @@ def line(cells: Sequence[str], style: Style = COMMA) -> str:
 
 
 def harmless(cell: str) -> str:
-    """Return the cell, prefixed with an apostrophe if it starts like a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+    """Return the cell, prefixed with an apostrophe if it starts like a formula, also in the wide
+    characters of East Asian keyboards."""
+    start = unicodedata.normalize("NFKC", cell.lstrip(" \u00a0\u3000")[:1])
+    return f"'{cell}" if start in FORMULA else cell
 
 
 def _number(cell: str, style: Style) -> str:

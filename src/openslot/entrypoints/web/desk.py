@@ -30,6 +30,7 @@ from openslot.entrypoints.request import root
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web import desk_links as links
 from openslot.entrypoints.web.board import Board, By, board_of
+from openslot.records import finding
 
 pages = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -254,6 +255,7 @@ def listing() -> str:
         for entry in queries.entries(work, shown.centre.id, starts, ends, detailed=True)
         if entry.standing in LISTS[kind] and (not shown.only or entry.schedule_id in shown.only)
     ]
+    context.write(finding.note_search, len(entries))
     return render_template(
         "desk/labels.html" if paper == "labels" else "desk/list.html",
         view=shown,

@@ -26,6 +26,7 @@ from openslot.core.work import Work
 from openslot.desk.rules import begins, check_desk, is_at_desk
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, asked, context, reading
 from openslot.entrypoints.web.births import example, read_day
@@ -140,10 +141,14 @@ def _recognised(bookable: Bookable) -> Step | Appointment:
     if details is None or patient_id is None:
         return _registered(bookable, is_sent=True)
     try:
-        return Step(patient=context.write(desk.recognise, details, patient_id))
+        limits.registration(context.actor())
+        patient = context.write(desk.recognise, details, patient_id)
+        if patient is None:
+            raise NotFound("Find them by their full name and date of birth first.", field="patient")
     except DomainError as error:
         form.refuse(error)
         return Step(form=form, error=error, status=status_of(error))
+    return Step(patient=patient)
 
 
 def _found() -> Step:
@@ -173,6 +178,7 @@ def _registered(bookable: Bookable, *, is_sent: bool) -> Step | Appointment:
     if details is None:
         return Step(form=form, status=NOT_UNDERSTOOD)
     try:
+        limits.registration(context.actor())
         return context.write(
             desk.take_for_new,
             details,
@@ -181,6 +187,7 @@ def _registered(bookable: Bookable, *, is_sent: bool) -> Step | Appointment:
             is_here=_is_here(),
         )
     except PatientKnown as known_already:
+        context.write(finding.note_search, len(known_already.alike))
         return Step(form=form, alike=known_already.alike, status=CONFLICT)
     except DomainError as error:
         form.refuse(error)

@@ -18,7 +18,7 @@ from flask_babel import gettext as _
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for
 from openslot.core.births import BirthDate
-from openslot.core.errors import NotFound
+from openslot.core.errors import NotFound, RateLimited
 from openslot.core.folding import same_name
 from openslot.core.language import settled
 from openslot.core.work import Work
@@ -26,6 +26,8 @@ from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
+from openslot.entrypoints import limits
+from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.timeline import Kind, timeline
 from openslot.entrypoints.web import access, asked, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
@@ -144,6 +146,11 @@ def new() -> ResponseReturnValue:
     details = checked(form, PatientDetails)
     if details is None:
         return _form_page("patients/new.html", form, NOT_UNDERSTOOD)
+    try:
+        limits.registration(context.actor())
+    except RateLimited as error:
+        form.refuse(error)
+        return _form_page("patients/new.html", form, status_of(error))
     done = do(form, _registered, details)
     if not isinstance(done, Done):
         return _form_page("patients/new.html", form, done)
@@ -167,6 +174,8 @@ def _registered(work: Work, details: PatientDetails) -> Patient | PatientKnown |
     try:
         return finding.register(work, details, anyway=anyway)
     except (PatientKnown, TooFewDetails) as refused:
+        if isinstance(refused, PatientKnown):
+            finding.note_search(work, len(refused.alike))
         return refused
 
 

@@ -48,7 +48,7 @@ def _news(reading: Reading, settings: Settings) -> News | None:
     """Return what the calendar has, or None if it is unchanged."""
     document = fetch_newer(
         reading.url,
-        settings.webhook_networks,
+        settings.calendar_networks,
         accept="text/calendar",
         etag=reading.etag,
         modified=reading.modified,
