@@ -304,3 +304,55 @@ def test_services_are_found_with_the_centre_and_the_practitioner_who_offer_them(
             (town.gp_at_hospital, vaccination)
         }
     assert search(sqlite_database, Search(text="peer review")).total == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "professions"),
+    [
+        ("headache", ["GP"]),
+        ("a doctor who speaks Spanish", ["GP"]),
+        ("broken arm", ["GP"]),
+        ("my ear", ["Audiologist", "GP"]),
+        ("kids", ["GP"]),
+        ("dr", ["GP"]),
+        ("anxiety", ["Psychologist"]),
+        ("mental health", ["Psychologist"]),
+        ("back pain", ["Physiotherapist"]),
+        ("toothache", ["Dentist"]),
+        ("eye test", ["Optometrist"]),
+        ("pregnant", ["Midwife"]),
+        ("skin check", ["GP"]),
+        ("I need a blood test", ["Pathologist"]),
+    ],
+)
+def test_what_patients_say_leads_to_who_can_help(
+    sqlite_database: Database, said: str, professions: list[str]
+) -> None:
+    def found_town(session: Session) -> None:
+        centre = factories.centre(session, "Health Centre").id
+        for number, profession in enumerate(WHO_HELPS):
+            spoken = "English, Spanish" if profession == "GP" else "English"
+            person = factories.practitioner(
+                session, f"Person {number}", profession, languages=spoken
+            )
+            factories.schedule(session, centre, practitioner_id=person.id)
+
+    sqlite_database.run(found_town)
+    found = search(sqlite_database, Search(text=said, kinds=frozenset({"practitioner"})))
+    assert sorted({result.entry.subtitle for result in found.items}) == professions
+    assert found.corrected is None
+    assert not found.wider
+    assert all(result.slots for result in found.items), "with times, since nothing was guessed"
+
+
+WHO_HELPS = (
+    "GP",
+    "Audiologist",
+    "Psychologist",
+    "Physiotherapist",
+    "Dentist",
+    "Optometrist",
+    "Midwife",
+    "Pathologist",
+    "Pharmacist",
+)

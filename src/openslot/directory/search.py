@@ -19,34 +19,40 @@ EXACT, PREFIX, PART, TYPO = 1.0, 0.85, 0.6, 0.5
 SHORTEST_PART = 5
 """Shortest part of a word that counts as a sure match: "ent" is in "dentist" by chance."""
 
-LINKING_WORDS = frozenset({"a", "an", "and", "at", "for", "in", "near", "of", "the", "with", "dr"})
+LINKING_WORDS = frozenset(
+    folded(
+        "a an and at can do dr find for get have i in is me my near need of on or see some someone "
+        "speak speaking speaks that the there to want who with"
+    ).split()
+)
 """Words of a query to ignore."""
 
 LAY_WORDS: Mapping[str, str] = {
-    "cardi": "heart cardiologist",
+    "cardi": "heart chest palpitations cardiologist",
     "dent": "dentist teeth tooth",
-    "derma": "skin dermatologist",
+    "derma": "skin mole rash acne eczema dermatologist",
     "endocrin": "hormones thyroid endocrinologist",
-    "gastro": "stomach bowel gastroenterologist",
-    "gynaeco": "gynaecologist gynecologist women",
+    "gastro": "stomach bowel gut gastroenterologist",
+    "gynaeco": "gynaecologist gynecologist women period",
     "haemato": "blood haematologist hematologist",
-    "immuno": "allergy immunologist",
+    "immuno": "allergy allergies hay fever immunologist",
     "nephro": "kidney nephrologist",
-    "neuro": "brain nerves neurologist",
-    "obstet": "pregnancy birth obstetrician",
+    "neuro": "brain nerves migraine headache neurologist",
+    "obstet": "pregnancy pregnant birth baby obstetrician",
     "onco": "cancer oncologist",
     "ophthalm": "eye eyes ophthalmologist",
-    "orthopaed": "bones joints orthopaedist orthopedic",
-    "paediatr": "child children paediatrician pediatrician",
+    "orthopaed": "bones joints knee hip broken fracture orthopaedist orthopedic",
+    "paediatr": "child children kids baby paediatrician pediatrician",
     "patholog": "blood test pathologist",
-    "psychiatr": "mental health psychiatrist",
-    "respirat": "lungs breathing",
+    "psychiatr": "mental health depression anxiety psychiatrist",
+    "respirat": "lungs breathing asthma",
     "rheumat": "joints arthritis rheumatologist",
     "urolog": "bladder urologist",
     "ct ": "scan",
     "mri ": "scan",
     "ultrasound": "scan",
-    "x ray": "scan xray",
+    "vaccinat": "vaccine shot jab immunisation immunization needle",
+    "x ray": "scan xray broken fracture",
     "imaging": "scan",
     "radiol": "scan radiologist",
 }

@@ -151,6 +151,7 @@ def _own(place: Where) -> Iterable[Text]:
         Text("name", place.name),
         Text("service", place.about, said=said_of(place.about, place.said)),
         Text("expertise", place.expertise, said=said_of(place.expertise)),
+        Text("language", place.languages),
         *map(_words_of, place.services),
     ]
 

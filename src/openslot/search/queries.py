@@ -52,6 +52,7 @@ class Where:
     about: str
     said: str = ""
     expertise: str = ""
+    languages: str = ""
     practitioner_id: int | None = None
     services: tuple[Offer, ...] = ()
 
@@ -144,6 +145,7 @@ def entries(session: Session) -> Iterator[Entry]:
             about=practitioner.profession_name if practitioner else department.name,
             said=practitioner.profession_row.said if practitioner else "",
             expertise=(practitioner.expertise if practitioner else None) or "",
+            languages=practitioner.languages if practitioner else "",
             practitioner_id=schedule.practitioner_id,
             services=tuple(offered[schedule.id]),
         )

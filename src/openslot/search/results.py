@@ -338,6 +338,7 @@ def _texts(entry: Entry) -> Iterator[Text]:
     elif entry.kind == "centre":
         yield Text("type", entry.subtitle, 0.8)
     yield Text("expertise", entry.expertise, said=said_of(entry.expertise))
+    yield Text("language", entry.languages, 0.7)
     yield Text("suburb", entry.suburb)
     for offer in entry.offers:
         yield Text("service", offer.name, 0.6, said=said_of(*offer))

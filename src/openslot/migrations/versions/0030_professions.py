@@ -16,7 +16,10 @@ BY_REFERRAL, REFERRING = "Specialist", "GP"
 BUILT_IN = {
     "GP": (
         "general practitioner, family doctor, family physician, family practitioner",
-        "doctor general practitioner physician family",
+        "doctor dr general practitioner physician family headache migraine fever cough cold flu "
+        "sore throat sick unwell infection rash skin mole stomach pain tired dizzy blood pressure "
+        "checkup check certificate script prescription referral travel ear ears ache urgent injury "
+        "broken arm leg child children kids baby contraception pill",
         ("124", "General Practice"),
         ("394814009", "General practice"),
     ),
@@ -28,68 +31,75 @@ BUILT_IN = {
     ),
     "Physiotherapist": (
         "physio, physical therapist",
-        "physiotherapy physical therapist",
+        "physiotherapy physical therapist back neck shoulder knee ankle hip muscle pain sprain "
+        "sports injury massage rehabilitation",
         ("65", "Physiotherapy"),
         ("722138006", "Physiotherapy"),
     ),
     "Pathologist": (
         None,
-        "pathology blood test",
+        "pathology blood urine test",
         ("159", "Pathology - General"),
         ("394915009", "General pathology"),
     ),
     "Pharmacist": (
         "chemist, community pharmacist, clinical pharmacist",
-        "chemist pharmacy",
+        "chemist pharmacy medicine medication tablets script",
         ("64", "Pharmacy"),
         None,
     ),
     "Radiographer": (
         "radiologic technologist, diagnostic radiographer, sonographer",
-        "radiography imaging x-ray scan",
+        "radiography imaging x-ray xray scan broken fracture bone",
         ("209", "Diag. Radiology /Xray /CT /Fluoroscopy"),
         ("394914008", "Radiology"),
     ),
     "Nurse": (
         "registered nurse, enrolled nurse, nurse practitioner, practice nurse, rn",
-        "nursing",
+        "nursing wound dressing stitches injection blood pressure",
         ("59", "Nursing"),
         None,
     ),
     "Dentist": (
         "dental surgeon, dental practitioner",
-        "dental teeth tooth",
+        "dental teeth tooth toothache filling gums mouth",
         ("88", "General Dental"),
         ("408444009", "General dental practice"),
     ),
     "Psychologist": (
         "clinical psychologist",
-        "psychology counselling mental health",
+        "psychology counselling mental health anxiety depression stress sleep panic trauma "
+        "therapy therapist",
         ("142", "Psychology"),
         None,
     ),
     "Dietitian": (
         "dietician, registered dietitian",
-        "nutrition diet",
+        "nutrition diet food eating weight",
         ("53", "Dietetics"),
         None,
     ),
-    "Audiologist": ("clinical audiologist", "audiology hearing ears", ("50", "Audiology"), None),
+    "Audiologist": (
+        "clinical audiologist",
+        "audiology hearing ear ears test",
+        ("50", "Audiology"),
+        None,
+    ),
     "Chiropractor": (
         "doctor of chiropractic",
-        "chiropractic back spine",
+        "chiropractic back neck spine pain",
         ("52", "Chiropractic"),
         None,
     ),
     "Counsellor": (
         "counselor",
-        "counselling counselor",
+        "counselling counselor mental health anxiety depression stress grief",
         ("74", "Generalist Counselling"),
         None,
     ),
     "Diabetes educator": (
         "credentialled diabetes educator",
-        "diabetes education",
+        "diabetes education sugar insulin",
         ("488", "Diabetes Educator"),
         None,
     ),
@@ -99,7 +109,7 @@ BUILT_IN = {
         ("491", "Exercise Physiology"),
         None,
     ),
-    "Midwife": ("registered midwife", "midwifery pregnancy birth", None, None),
+    "Midwife": ("registered midwife", "midwifery pregnancy pregnant birth baby", None, None),
     "Occupational therapist": (
         "ot, occupational therapy practitioner",
         "occupational therapy",
@@ -108,12 +118,17 @@ BUILT_IN = {
     ),
     "Optometrist": (
         "doctor of optometry",
-        "optometry optician eyes eye glasses",
+        "optometry optician eyes eye test vision glasses contact lenses",
         ("62", "Optometry"),
         None,
     ),
     "Osteopath": ("osteopathic practitioner", "osteopathy", ("63", "Osteopathy"), None),
-    "Podiatrist": ("chiropodist", "podiatry chiropodist feet foot", ("66", "Podiatry"), None),
+    "Podiatrist": (
+        "chiropodist",
+        "podiatry chiropodist feet foot heel toe nail",
+        ("66", "Podiatry"),
+        None,
+    ),
     "Social worker": (
         "mental health social worker, clinical social worker",
         "social work",
@@ -122,7 +137,7 @@ BUILT_IN = {
     ),
     "Speech pathologist": (
         "speech therapist, speech language pathologist, speech and language therapist",
-        "speech pathology therapy therapist",
+        "speech pathology therapy therapist stutter swallowing",
         ("68", "Speech Pathology/Therapy"),
         None,
     ),
