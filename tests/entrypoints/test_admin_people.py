@@ -42,7 +42,7 @@ def test_a_practitioner_is_added_with_the_first_centre(
     [
         ({"expertise": ""}, "area of expertise"),
         ({"centre_id": "999"}, "Choose the centre."),
-        ({"profession": "Wizard"}, "Choose an option from the list."),
+        ({"profession": "Wizard"}, "There is no profession Wizard"),
         ({"slot_minutes": "7"}, "Enter a slot length"),
         ({"hours-0-0-ends": "never"}, "Monday: Enter hours"),
     ],

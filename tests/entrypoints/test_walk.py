@@ -59,6 +59,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "closure_id": 1,
         "room_id": 1,
         "resource_id": 1,
+        "profession_id": 1,
         "group_id": 1,
         "period_id": uuid4(),
         "key_id": uuid4(),
