@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -12,9 +13,15 @@ from factories import MONDAY_9, NOW
 from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
 from openslot.booking.models import Status
+from openslot.booking.rules import may_see_reason
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
+from openslot.entrypoints.fhir import search
+from openslot.entrypoints.fhir.elements import Site
+from openslot.entrypoints.fhir.questionnaire_response import RESOURCE
+from openslot.entrypoints.fhir.resource import Asked
+from openslot.entrypoints.fhir.search import Query, Term
 from openslot.exports import account
 from openslot.identity.models import Account
 from openslot.questions import commands, queries
@@ -114,6 +121,35 @@ def test_the_patient_and_who_gives_the_care_see_answers(database: Database, book
         answer(database, booked, Actor(role=Role.NETWORK_ADMIN), "yes")
     with pytest.raises(NotFound):
         answer(database, booked, town.patient(1), "yes")
+
+
+def test_sql_says_who_sees_the_reason_as_the_rule_does_on_every_engine(
+    database: Database, booked: Booked
+) -> None:
+    town = booked.town
+    own = town.patient()
+
+    def compare(session: Session) -> None:
+        for actor in (
+            own,
+            town.patient(1),
+            town.doctor,
+            town.clerk,
+            Actor(role=Role.STAFF, centre_id=town.hospital),
+            Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital),
+            Actor(role=Role.NETWORK_ADMIN),
+            Actor(role=Role.NETWORK_ADMIN, program="key"),
+        ):
+            asked = Asked(Site("https://x/fhir", NOW), ZoneInfo("UTC"), actor)
+            matching = {"status": "in-progress", "questionnaire": str(booked.service)}
+            terms = tuple(Term(name, name, "", "", (text,)) for name, text in matching.items())
+            found = search.run(session, RESOURCE, Query(terms=terms), {}, asked)
+            appointment = booking.appointment(session, booked.appointment)
+            assert appointment is not None
+            assert bool(found.rows) == may_see_reason(actor, appointment), actor
+
+    answer(database, booked, own, None, "Left")
+    database.read(compare)
 
 
 def test_patients_answer_until_the_appointment_and_the_care_team_while_it_goes_on(
