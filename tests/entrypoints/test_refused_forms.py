@@ -114,7 +114,7 @@ def test_what_was_typed_comes_back(
             tried.add(key)
             action = form.action.split("#")[0] or path
             answer = client.http.post(action, data=MultiDict(form.fields))
-            if answer.status_code >= 400 and unescape(answer.text).count(TYPED) < len(form.texts):
+            if answer.status_code >= 400 and TYPED not in unescape(answer.text):
                 lost.append((path, form.action, answer.status_code, form.texts))
     assert len(tried) > 5
     assert lost == []
