@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Integer, insert, select
 from sqlalchemy.orm import Session
 
+import factories
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import day_key
-from openslot.core.actor import SYSTEM
+from openslot.core.actor import SYSTEM, Role
 from openslot.core.config import Settings
 from openslot.core.db import Base, Database
 from openslot.core.ids import new_id
@@ -33,12 +34,13 @@ from openslot.directory.models import (
     Practitioner,
 )
 from openslot.identity.keys import create_key
+from openslot.notifications.feeds import make_feed
 from openslot.schedules.availability import span_between, tick_at
 from openslot.schedules.diaries import pages_of
 from openslot.schedules.models import DiaryPage, OpeningHours, Schedule
 
 ZONE = ZoneInfo("Australia/Sydney")
-OPENS, CLOSES, MINUTES = 9 * 60, 15 * 60, 30
+OPENS, CLOSES, MINUTES, SHORT = 9 * 60, 15 * 60, 30, 15
 NEARLY_FULL = 100
 """Appointments of each practitioner in the 120 times of the next two weeks."""
 
@@ -56,6 +58,8 @@ class Network:
     practitioners: int
     patients: list[UUID]
     key: str
+    feed: str = ""
+    """The secret part of the address of the first practitioner's calendar."""
     appointments: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     used: set[tuple[UUID | int, int]] = field(default_factory=set)
@@ -87,13 +91,15 @@ def found(
     _write(database, Schedule, (_schedule(network, one) for one in people))
     _write(database, OpeningHours, (_hours(one, day) for one in people for day in range(5)))
 
-    def finish(session: Session) -> str:
+    def finish(session: Session) -> tuple[str, str]:
         if session.get(DirectoryVersion, 1) is None:
             session.add(DirectoryVersion(id=1, number=1))
         work = Work(session, SYSTEM, now, settings)
-        return create_key(work, "measurements", ["*"], [])[1]
+        reader = factories.account(session, "first@bench.example", Role.PRACTITIONER, now=now)
+        session.get_one(Practitioner, 1).account_id = reader.id
+        return create_key(work, "measurements", ["*"], [])[1], make_feed(work, reader.id)
 
-    network.key = database.run(finish)
+    network.key, network.feed = database.run(finish)
     return network
 
 
@@ -132,6 +138,11 @@ def free_times(network: Network) -> Iterator[tuple[int, datetime, UUID]]:
         ):
             network.used.add((practitioner, tick))
             yield practitioner, start, patient
+
+
+def has_short_slots(practitioner: int) -> bool:
+    """Return whether the slots are those of the doctor-schedule service, as of every tenth."""
+    return practitioner % 10 == 0
 
 
 def _today() -> date:
@@ -207,7 +218,7 @@ def _schedule(network: Network, practitioner: int) -> dict[str, Any]:
         "id": practitioner,
         "centre_id": practitioner % network.centres + 1,
         "practitioner_id": practitioner,
-        "slot_minutes": MINUTES,
+        "slot_minutes": SHORT if has_short_slots(practitioner) else MINUTES,
         "max_slots": 4,
         "notice_minutes": 0,
         "horizon_days": 180,

@@ -20,6 +20,7 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Self
 from urllib.parse import urlencode
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import create_engine, delete, select, text
@@ -28,14 +29,25 @@ from sqlalchemy.orm import Session
 import engines
 from bench import load, servers
 from bench.load import Call
-from bench.network import ZONE, Network, book_until, found, free_times
+from bench.network import (
+    MINUTES,
+    SHORT,
+    ZONE,
+    Network,
+    book_until,
+    found,
+    free_times,
+    has_short_slots,
+)
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage, State
 from openslot.directory.models import Practitioner
+from openslot.entrypoints.fhir.slot import write_id
 from openslot.migrations import run as migrations
+from openslot.schedules.availability import tick_at
 from postoffice import post_office
 
 Calls = Callable[[int], Sequence[Call]]
@@ -218,6 +230,31 @@ class Bench:
         return [
             self.call("PATCH", f"/api/v1/appointments/{one.id}", {"status": "cancelled"})
             for one in self._some(Status.BOOKED, count)
+        ]
+
+    def fhir_bookings(self, count: int) -> list[Call]:
+        """Return bookings of free times by $book."""
+        return [
+            self.call("POST", "/fhir/Appointment/$book", _proposal(*found))
+            for found in islice(free_times(self.network), count)
+        ]
+
+    def doctor_bookings(self, count: int) -> list[Call]:
+        """Return bookings by the doctor-schedule service."""
+        doctors = (one for one in free_times(self.network) if has_short_slots(one[0]))
+        return [
+            self.call(
+                "POST",
+                "/appointment",
+                {
+                    "doctor_id": doctor,
+                    "location_id": doctor % self.network.centres + 1,
+                    "date": start.date().isoformat(),
+                    "time": f"{start:%H:%M}",
+                    "patient_id": str(patient),
+                },
+            )
+            for doctor, start, patient in islice(doctors, count)
         ]
 
     def searches(self, count: int) -> list[Call]:
@@ -414,6 +451,20 @@ SLOTS = "/fhir/Slot?schedule=Schedule/1"
 FIND = "/fhir/Appointment/$find?practitioner=Practitioner/1"
 
 
+def _proposal(schedule: int, start: datetime, patient: UUID) -> dict[str, object]:
+    """Return the parameters of $book for a free slot."""
+    minutes = SHORT if has_short_slots(schedule) else MINUTES
+    slot = write_id((tick_at(start), schedule, minutes, 0))
+    named = {
+        "appointment-reference": f"Appointment/{slot}",
+        "patient-reference": f"Patient/{patient}",
+    }
+    parameters = [
+        {"name": name, "valueReference": {"reference": value}} for name, value in named.items()
+    ]
+    return {"resourceType": "Parameters", "parameter": parameters}
+
+
 def _week() -> str:
     """Return the week that begins tomorrow, as a FHIR search writes it."""
     first = datetime.now(ZONE).date() + timedelta(days=1)
@@ -443,6 +494,9 @@ def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterat
         ("earliest of all", bench.same("GET", "/api/v1/slots?earliest=true&limit=1"), 1, None),
         ("search box, a letter too many", bench.searches, 1, None),
         ("FHIR Slot of a schedule", bench.same("GET", f"{SLOTS}&{_week()}"), 8, None),
+        ("FHIR $book", bench.fhir_bookings, 8, None),
+        ("doctor-schedule POST", bench.doctor_bookings, 8, None),
+        ("calendar feed", bench.same("GET", f"/calendars/{bench.network.feed}.ics"), 8, None),
         ("FHIR $find", bench.same("GET", f"{FIND}&{_period()}"), 8, None),
         ("page: start", bench.same("GET", "/"), 8, None),
         ("page: times of a practitioner", bench.same("GET", "/book/1"), 8, None),

@@ -57,7 +57,11 @@ def figures() -> Iterator[str]:
     """Each figure as a line."""
     with TemporaryDirectory() as folder:
         settings = Settings(
-            _env_file=None, data_dir=Path(folder), rate_limits=False, password_iterations=1
+            _env_file=None,
+            data_dir=Path(folder),
+            rate_limits=False,
+            password_iterations=1,
+            log_level="error",
         )
         app = create_app(settings)
         database: Database = app.extensions["openslot"].database

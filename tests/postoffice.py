@@ -218,10 +218,10 @@ def queue(database: Database, mail: MailMessage | None = None, *, at: datetime =
     return database.run(lambda session: queue_mail(work(session, now=at), mail or a_mail()))
 
 
-def run_worker(database: Database, settings: Settings, *, at: datetime = NOW) -> int:
-    """Do all that is due at ``at``; how many messages that was."""
+def run_worker(database: Database, settings: Settings, *, at: datetime = NOW, most: int = 1) -> int:
+    """Do all that is due at ``at``, up to ``most`` messages together; how many times."""
     done = 0
-    while handle_next(database, settings, now=lambda: at):
+    while handle_next(database, settings, now=lambda: at, most=most):
         done += 1
     return done
 

@@ -54,7 +54,7 @@ BOUND = {
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
-        booking.diaries.load_others booking.queries.appointment desk.queries.machines
+        booking.queries.appointment desk.queries.machines
         directory.queries.carer_of directory.queries.dependent directory.queries.merged_into
         directory.queries.patient usecases.growing_up.ends_on
         exports.history.looks exports.history.whole notifications.recipients.patient_or_carer

@@ -140,7 +140,7 @@ def test_a_finished_message_is_never_leased_again(database: Database, state: Sta
     sent = send(database)
     message = lease(database)
     assert message is not None
-    database.run(lambda session: outbox.finish(session, message, state, now=NOW))
+    database.run(lambda session: outbox.finish(session, [message], state, now=NOW))
     after = stored(database, sent)
     assert (after.state, after.finished_at, after.leased_until) == (state, NOW, None)
     assert lease(database, at=NOW + timedelta(days=1)) is None
@@ -156,7 +156,7 @@ def test_a_worker_whose_lease_ran_out_leaves_its_successors_message_alone(
     assert successor is not None
     put_back(database, slow, NOW + timedelta(hours=1))
     assert stored(database, sent).error is None
-    database.run(lambda session: outbox.finish(session, successor, State.DONE, now=NOW))
+    database.run(lambda session: outbox.finish(session, [successor], State.DONE, now=NOW))
     put_back(database, slow, NOW + timedelta(hours=2))
     assert stored(database, sent).state == State.DONE
 

@@ -1,4 +1,5 @@
-"""Schedules in memory: as current as the reader, and read again where they changed."""
+"""Schedules in memory: as current as the reader, and read again where they changed; and
+appointments that a session has read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+import clinic as clinics
 import factories
+from clinic import Clinic
+from openslot.booking import queries as booking
 from openslot.booking.commands import BookingRequest, place_of
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
@@ -177,3 +181,25 @@ def test_a_new_department_comes_with_its_services(database: Database) -> None:
         )
     )
     assert set(database.read(known.bookable)) == {town.gp_at_clinic}
+
+
+def test_an_appointment_is_read_once_a_session_and_again_when_a_part_of_it_changed(
+    sqlite_database: Database, clinic: Clinic, statements: Any
+) -> None:
+    key = clinics.book(sqlite_database, clinic).id
+
+    def look(session: Session) -> list[int]:
+        counts = []
+        for _ in range(2):
+            with statements(sqlite_database) as counted:
+                first = booking.appointment(session, key)
+                assert booking.appointment(session, key) is first
+            counts.append(counted.count)
+            assert first is not None
+            session.expire(first, ["schedule"])
+        assert booking.appointment(session, key).schedule.centre.name
+        session.expunge(first)
+        assert booking.appointment(session, key) is not first
+        return counts
+
+    assert sqlite_database.read(look) == [1, 1]

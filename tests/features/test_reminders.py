@@ -18,7 +18,7 @@ from openslot.core.db import Database
 from openslot.core.outbox import LEASE, State
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
-from openslot.notifications.dispatch import MAIL, is_outdated
+from openslot.notifications.dispatch import MAIL, outdated
 from openslot.notifications.events import Topic
 from postoffice import PostOffice, row, rows, run_worker, settings_for
 from working import work
@@ -137,13 +137,13 @@ def test_a_reminder_that_is_stuck_until_the_appointment_begins_is_not_sent(
     run_worker(sqlite_database, nobody_there, at=DAY_BEFORE)
     (stuck,) = [one for one in rows(sqlite_database, MAIL) if one.state == State.WAITING]
 
-    def outdated(seconds: int) -> bool:
+    def is_outdated(seconds: int) -> bool:
         at = START + timedelta(seconds=seconds)
         packed = row(sqlite_database, stuck.id).payload
-        return sqlite_database.read(lambda session: is_outdated(work(session, now=at), packed))
+        return sqlite_database.read(lambda session: outdated(work(session, now=at), [packed]))[0]
 
-    assert not outdated(-1)
-    assert outdated(0)
+    assert not is_outdated(-1)
+    assert is_outdated(0)
     run_worker(sqlite_database, settings, at=START)
     assert reminded(post) == []
 

@@ -47,7 +47,7 @@ def test_an_event_of_an_appointment_that_is_gone_tells_nobody(
     mails.new()
     gone = {**_event(appointment), "appointment": str(UUID(int=1))}
     sqlite_database.run(
-        lambda session: notify(work(session, now=NOW, settings=settings), Topic.BOOKED, gone)
+        lambda session: notify(work(session, now=NOW, settings=settings), [(Topic.BOOKED, gone)])
     )
     assert mails.new() == {}
 

@@ -23,7 +23,7 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
-from openslot.core.outbox import LEASE, State
+from openslot.core.outbox import LEASE, OutboxMessage, State
 from openslot.entrypoints.worker.main import handle_next
 from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
@@ -219,15 +219,20 @@ def test_deliveries_stand_or_fall_with_the_mark_on_their_event(
     assert len(there.taken) == 1
 
 
-def test_queueing_costs_the_same_for_one_event_and_many_rows(
+def test_queueing_costs_the_same_for_many_events_and_rows(
     sqlite_database: Database, clinic: Clinic, there: Receiver, statements: Any
 ) -> None:
     for _ in range(3):
         tell(sqlite_database, there.url)
-    payload = {"referral": str(uuid4())}
+    sent = [
+        OutboxMessage(
+            topic=referrals.Topic.SENT, payload={"referral": str(uuid4())}, created_at=NOW
+        )
+        for _ in range(3)
+    ]
 
     def queue(session: Any) -> None:
-        outgoing.queue(work(session, now=NOW), referrals.Topic.SENT, payload, happened=NOW)
+        outgoing.queue(work(session, now=NOW), sent)
 
     with statements(sqlite_database) as counted:
         sqlite_database.run(queue)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 import factories
@@ -21,7 +22,7 @@ from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
-from openslot.core.outbox import ATTEMPTS, LEASE, State
+from openslot.core.outbox import ATTEMPTS, LEASE, OutboxMessage, State
 from openslot.department_requests import events as requests
 from openslot.directory import contacts
 from openslot.entrypoints.worker import main as worker
@@ -30,11 +31,13 @@ from openslot.entrypoints.worker.main import (
     HANDLERS,
     Job,
     expire_holds,
+    handle_next,
     purge_outbox,
     run,
 )
+from openslot.notifications import delivery
 from openslot.notifications import events as notifications
-from openslot.notifications.dispatch import MAIL, SMS
+from openslot.notifications.dispatch import MAIL, SMS, queue_mail
 from openslot.records import events as records
 from openslot.referrals import events as referrals
 from openslot.usecases import growing_up
@@ -243,6 +246,82 @@ def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
     assert post.taken == []
 
 
+# Several together
+
+
+def test_events_are_told_together_in_few_statements(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, statements: Any
+) -> None:
+    def tell(*weeks: int) -> int:
+        for number in weeks:
+            book(sqlite_database, clinic, at=START + timedelta(weeks=number))
+        with statements(sqlite_database) as counted:
+            assert handle_next(sqlite_database, settings, now=lambda: NOW, but=[MAIL], most=9)
+        return counted.count
+
+    assert tell(0) == tell(1, 2, 3, 4)
+    assert len(rows(sqlite_database, MAIL)) == 10
+
+
+def test_an_event_that_fails_does_not_hold_up_those_it_is_told_with(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
+) -> None:
+    book(sqlite_database, clinic)
+    broken = sqlite_database.run(
+        lambda session: outbox.send(
+            work(session, now=NOW), Topic.BOOKED, {"appointment": "no id", "by": None}
+        )
+    )
+    book(sqlite_database, clinic, at=START + timedelta(days=7))
+    run_worker(sqlite_database, settings, most=9)
+    assert sorted(post.recipients) == ["ann@example.org"] * 2 + ["toby@example.org"] * 2
+    assert row(sqlite_database, broken).state == State.WAITING
+
+
+def test_a_mail_that_fails_does_not_hold_up_those_it_is_sent_with(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    mails = [queue(sqlite_database, a_mail(to=to)) for to in ("ann@x.example", "?", "bo@x.example")]
+    run_worker(sqlite_database, settings, most=9)
+    assert post.recipients == ["ann@x.example", "bo@x.example"]
+    states = [row(sqlite_database, one).state for one in mails]
+    assert states == [State.DONE, State.FAILED, State.DONE]
+
+
+def test_a_mail_about_what_cannot_be_read_does_not_hold_up_those_it_is_sent_with(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    about = {"topic": Topic.BOOKED, "appointment": "no id"}
+    broken = sqlite_database.run(
+        lambda session: queue_mail(work(session, now=NOW), a_mail(), about=about)
+    )
+    queue(sqlite_database, a_mail(to="bo@x.example"))
+    run_worker(sqlite_database, settings, most=9)
+    assert post.recipients == ["bo@x.example"]
+    assert row(sqlite_database, broken).state == State.WAITING
+
+
+def test_a_mail_that_another_worker_took_meanwhile_leaves_the_marks_of_the_others(
+    sqlite_database: Database, settings: Settings, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = [queue(sqlite_database, a_mail(key=f"key-{number}")) for number in range(3)]
+    send = delivery.send
+
+    def send_slowly(*args: Any) -> None:
+        send(*args)
+        if len(post.taken) == 3:  # the lease of one has run out
+            sqlite_database.run(
+                lambda session: session.execute(
+                    update(OutboxMessage).where(OutboxMessage.id == mails[1]).values(attempts=2)
+                )
+            )
+
+    monkeypatch.setattr(delivery, "send", send_slowly)
+    handle_next(sqlite_database, settings, now=lambda: NOW, most=9)
+    states = [row(sqlite_database, one).state for one in mails]
+    assert states == [State.DONE, State.WAITING, State.DONE]
+
+
 # Handlers and the loop
 
 
@@ -400,7 +479,7 @@ def test_what_was_finished_long_ago_is_deleted_and_nothing_else(
 
         def act(session: Session) -> None:
             [message] = outbox.lease(session, now=at)
-            outbox.finish(session, message, state, now=at)
+            outbox.finish(session, [message], state, now=at)
 
         database.run(act)
         return queued
@@ -422,8 +501,8 @@ def test_an_event_whose_lease_ran_out_is_told_once_by_the_successor(
     [slow] = sqlite_database.run(lambda session: outbox.lease(session, now=NOW))
     run_worker(sqlite_database, settings, at=NOW + LEASE)
     assert len(post.taken) == 2
-    with pytest.raises(outbox.LeaseLost):  # it wakes up, and does what it had begun
-        HANDLERS[slow.topic](Job(sqlite_database, settings, slow, lambda: NOW + 2 * LEASE))
+    # It wakes up, and does what it had begun.
+    HANDLERS[slow.topic]([Job(sqlite_database, settings, slow, lambda: NOW)])
     run_worker(sqlite_database, settings, at=NOW + 2 * LEASE)
     assert len(post.taken) == 2
     assert len(rows(sqlite_database, MAIL)) == 2

@@ -1,6 +1,6 @@
 """Queries of the diaries that appointments claim time in, besides those in queries.py."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -46,24 +46,24 @@ def resource_of(member: Member) -> AppointmentResource:
     return resource
 
 
-def load_others(session: Session, appointments: Sequence[Appointment]) -> None:
+def load_others(reader: Callable[[], Session], appointments: Sequence[Appointment]) -> None:
     """Load who and what takes part in the appointments besides the schedule, where it is not known
-    yet: in one statement, two if some have rooms."""
-    _load_rooms(session, [one for one in appointments if "room" in inspect(one).unloaded])
+    yet: in one statement, two if some have rooms. The reader is opened if something is to read."""
+    _load_rooms(reader, [one for one in appointments if "room" in inspect(one).unloaded])
     wanted = [one for one in appointments if "resources" in inspect(one).unloaded]
     if not wanted:
         return
     by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in wanted}
     query = select(AppointmentResource).where(AppointmentResource.appointment_id.in_(by_id))
-    for resource in session.scalars(query.order_by(AppointmentResource.diary_id)):
+    for resource in reader().scalars(query.order_by(AppointmentResource.diary_id)):
         by_id[resource.appointment_id].append(resource)
     for appointment in wanted:
         set_committed_value(appointment, "resources", by_id[appointment.id])
 
 
-def _load_rooms(session: Session, appointments: Sequence[Appointment]) -> None:
+def _load_rooms(reader: Callable[[], Session], appointments: Sequence[Appointment]) -> None:
     ids = {one.room_diary_id for one in appointments} - {None}
-    rows = session.scalars(select(Room).where(Room.diary_id.in_(ids))) if ids else ()
+    rows = reader().scalars(select(Room).where(Room.diary_id.in_(ids))) if ids else ()
     rooms = {room.diary_id: room for room in rows}
     for appointment in appointments:
         room = rooms.get(appointment.room_diary_id) if appointment.room_diary_id else None

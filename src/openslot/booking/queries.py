@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    inspect,
     literal,
     not_,
     null,
@@ -78,8 +79,39 @@ def _appointments() -> Select[Appointment]:
 
 
 def appointment(session: Session, appointment_id: UUID) -> Appointment | None:
-    """Return an appointment, or None, in one statement."""
-    return session.scalar(_appointments().where(Appointment.id == appointment_id))
+    """Return an appointment, or None, in one statement; in none if the session has it whole."""
+    known = _read_whole(session).get(appointment_id)
+    if known is not None and _is_whole(session, known):
+        return known
+    found = read_ahead(session, [appointment_id])
+    return found[0] if found else None
+
+
+def read_ahead(session: Session, ids: Collection[UUID]) -> list[Appointment]:
+    """Return those of the appointments that there are, in one statement, and have the session keep
+    them for :func:`appointment`."""
+    found = list(session.scalars(_BY_IDS, {"ids": list(ids)})) if ids else []
+    _read_whole(session).update((one.id, one) for one in found)
+    return found
+
+
+def _read_whole(session: Session) -> dict[UUID, Appointment]:
+    """Return the appointments that the session keeps; by itself it forgets what nobody holds."""
+    whole: dict[UUID, Appointment] = session.info.setdefault(Appointment, {})
+    return whole
+
+
+def _is_whole(session: Session, appointment: Appointment) -> bool:
+    """Return whether the session has an appointment still, and all that LOADED loads of it."""
+    return (
+        appointment in session
+        and not inspect(appointment).unloaded.intersection(("schedule", "patient"))
+        and not inspect(appointment.schedule).unloaded.intersection(_OF_SCHEDULE)
+    )
+
+
+_OF_SCHEDULE = ("centre", "practitioner", "service")
+_BY_IDS = _appointments().where(Appointment.id.in_(bindparam("ids", expanding=True)))
 
 
 def appointments(

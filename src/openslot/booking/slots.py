@@ -41,7 +41,6 @@ from openslot.schedules.availability import (
     Span,
     Window,
     bits,
-    instant_of,
     mask_of,
     ones,
     starts_of_runs,
@@ -461,12 +460,10 @@ def slot_at(
     tick: int, place: Place, minutes: int | None = None, places_left: int | None = None
 ) -> Slot:
     """Return the slot that starts with ``tick``, of ``minutes`` or the place's slot length."""
-    start = instant_of(tick)
-    end = start + timedelta(minutes=minutes or place.slot_minutes)
-    zone = place.zone
+    zone, seconds = place.zone, tick * 300
     return Slot(
-        start.astimezone(zone),
-        end.astimezone(zone),
+        datetime.fromtimestamp(seconds, zone),
+        datetime.fromtimestamp(seconds + (minutes or place.slot_minutes) * 60, zone),
         place.schedule_id,
         place.service_id,
         places_left,

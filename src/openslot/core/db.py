@@ -7,8 +7,10 @@ Commands take a session and never commit, so that they compose. An entry point c
 import random
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -33,6 +35,7 @@ from sqlalchemy import (
     insert,
     inspect,
     make_url,
+    select,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext
@@ -154,10 +157,27 @@ class _Writing(Session):
         rows = self.info.pop(_ROWS, {})
         # Always in one order, so that nobody tells from it what a command did first.
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
-            self.connection().execute(_insert(kind), rows[kind])
+            if new := rows[kind].new(kind, _connection(self)):
+                _connection(self).execute(_insert(kind), new)
 
 
 _ROWS = "rows"
+
+
+@dataclass
+class _Rows:
+    """Rows of one table that are to be added: ``always``, or ``once`` by their ids."""
+
+    always: list[dict[str, Any]] = field(default_factory=list)
+    once: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+    def new(self, kind: type[Base], connection: Connection) -> list[dict[str, Any]]:
+        """Return the rows without those ``once`` that are there already."""
+        if not self.once:
+            return self.always
+        key = inspect(kind).primary_key[0]
+        there = set(connection.scalars(select(key).where(key.in_(self.once))))
+        return [*self.always, *(row for id_, row in self.once.items() if id_ not in there)]
 
 
 @lru_cache
@@ -165,10 +185,15 @@ def _insert(kind: type[Base]) -> Insert:
     return insert(kind)
 
 
-def add_row(session: Session, kind: type[Base], **values: Any) -> None:
+def add_row(session: Session, kind: type[Base], *, once: bool = False, **values: Any) -> None:
     """Have :meth:`Database.run` add a row that the command itself does not look at again: a third
-    of the work of adding an object. All of a table are written together."""
-    session.info.setdefault(_ROWS, {}).setdefault(kind, []).append(values)
+    of the work of adding an object. All of a table are written together. With ``once``, nothing is
+    added if there is a row with this id."""
+    rows = session.info.setdefault(_ROWS, defaultdict(_Rows))[kind]
+    if once:
+        rows.once.setdefault(values["id"], values)
+    else:
+        rows.always.append(values)
 
 
 class Database:
@@ -326,7 +351,15 @@ def fetch(
 ) -> CursorResult[*tuple[Any, ...]]:
     """Execute a statement that returns columns, no entities, and needs nothing that the session has
     yet to write: half the work of ``session.execute``."""
-    return session.connection().execute(statement, values)
+    return _connection(session).execute(statement, values)
+
+
+def _connection(session: Session) -> Connection:
+    """Return the connection of a session, which takes a while to tell it."""
+    known: Connection | None = session.info.get(Connection)
+    if known is None or known.closed:
+        known = session.info[Connection] = session.connection()
+    return known
 
 
 def changed(session: Session, statement: Update | Delete) -> int:

@@ -4,7 +4,7 @@ The worker leases a message, does the work and then marks it as done: at least o
 The message's id is the idempotency key for the receiver.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    bindparam,
     delete,
     func,
     not_,
@@ -47,6 +48,10 @@ NOTHING = "nothing"
 
 ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
 """Namespace (RFC 9562, 5.5) of the ids of messages that are sent only once."""
+
+
+Left = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Returns what stays of a payload."""
 
 
 class LeaseLost(Exception):
@@ -93,13 +98,10 @@ def send(
     Of all messages of a topic with the same ``once``, only the first is stored. Returns the id.
     """
     message_id = uuid5(ONCE, f"{topic} {once}") if once else new_id()
-    if once:
-        work.session.flush()
-        if work.session.get(OutboxMessage, message_id):
-            return message_id
     add_row(
         work.session,
         OutboxMessage,
+        once=once is not None,
         id=message_id,
         topic=topic,
         payload=payload,
@@ -175,22 +177,34 @@ def _is_of(name: str) -> ColumnElement[bool]:
 
 def finish(
     session: Session,
-    message: OutboxMessage,
+    messages: Sequence[OutboxMessage],
     state: State,
     *,
     now: datetime,
-    left: dict[str, Any] | None = None,
+    left: Left | None = None,
 ) -> None:
-    """Mark a message as finished, in the transaction of the work. ``left`` replaces its payload,
-    which is no longer needed.
+    """Mark messages as finished, in the transaction of the work, in one statement. ``left`` returns
+    what stays of a payload that is no longer needed whole.
 
-    Raises LeaseLost if the lease expired and another worker took the message. That rolls back
-    the work, so that it is not done twice.
+    Raises LeaseLost if a lease expired and another worker took the message. That rolls back the
+    work, so that it is not done twice.
     """
-    values: dict[str, Any] = {} if left is None else {"payload": left}
+    rows: list[dict[str, Any]] = [
+        {"message": message.id, "attempt": message.attempts} for message in messages
+    ]
+    if left is not None:
+        for row, message in zip(rows, messages, strict=True):
+            row["left"] = left(message.payload)
+    values: dict[str, Any] = {} if left is None else {"payload": bindparam("left")}
     values |= {"state": state, "finished_at": now, "error": None, "leased_until": None}
-    if not _mark(session, message, **values):
+    session.flush()
+    if session.connection().execute(_FINISH.values(values), rows).rowcount != len(messages):
         raise LeaseLost
+
+
+_FINISH = update(OutboxMessage).where(
+    OutboxMessage.id == bindparam("message"), OutboxMessage.attempts == bindparam("attempt")
+)
 
 
 def put_aside(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:

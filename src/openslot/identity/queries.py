@@ -1,6 +1,6 @@
 """Queries and row-level writes of accounts, sessions, failed sign-ins, keys and tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -49,6 +49,12 @@ def by_email(session: Session, email: str) -> Account | None:
 def by_id(session: Session, account_id: UUID) -> Account | None:
     """Return the account with this id, or None."""
     return session.get(Account, account_id)
+
+
+def read_ahead(session: Session, account_ids: Collection[UUID]) -> None:
+    """Read accounts in one statement, and have the session keep them for :func:`by_id`."""
+    if account_ids:
+        session.info.setdefault(Account, {}).update(by_ids(session, account_ids))
 
 
 def by_ids(session: Session, account_ids: Iterable[UUID]) -> dict[UUID, Account]:

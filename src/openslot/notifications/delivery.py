@@ -1,24 +1,29 @@
 """A mail as a message (RFC 5322), and its delivery to the mail server."""
 
+import base64
 import re
+import secrets
 import smtplib
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
 
 from openslot.core.config import Settings
 from openslot.notifications.ics import Method
+
+P = TypeVar("P", bound=MIMEPart)
 
 FILE_NAME = "appointment.ics"
 
@@ -89,11 +94,12 @@ def to_message(mail: MailMessage, settings: Settings, *, now: datetime) -> Email
     message = EmailMessage(policy=POLICY if is_ascii else INTERNATIONAL)
     for name, value in _headers(mail, settings, now).items():
         message[name] = value
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    if mail.calendar is not None:
-        _add_calendar(message, mail.calendar, mail.method)
-    return message
+    parts = [_text(mail.text, "plain"), _text(mail.html, "html")]
+    if mail.calendar is None:
+        return _filled(message, "alternative", parts)
+    parts.append(_invitation(mail.calendar, mail.method))
+    together = _filled(MIMEPart(POLICY), "alternative", parts)
+    return _filled(message, "mixed", [together, _file(mail.calendar)])
 
 
 def send(message: EmailMessage, settings: Settings) -> None:
@@ -127,6 +133,7 @@ def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, 
         "Date": format_datetime(now),
         "Message-ID": f"<{mail.key}@{sender.domain}>",
         "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
         **_stop_headers(mail.stop),
     }
 
@@ -158,14 +165,46 @@ def _recipient(mail: MailMessage) -> Address:
         raise Refused("the address is no e-mail address") from error
 
 
-def _add_calendar(message: EmailMessage, calendar: str, method: Method | None) -> None:
+def _filled(message: P, kind: str, parts: Sequence[MIMEPart]) -> P:
+    """Make a message one of several parts. Its boundary cannot be guessed, and so not be in a text;
+    looking for one that is not takes as long as writing the message."""
+    message["Content-Type"] = f'multipart/{kind}; boundary="{secrets.token_hex(12)}"'
+    message.set_payload([*parts])
+    return message
+
+
+def _text(text: str, kind: str) -> MIMEPart:
+    part = MIMEPart(POLICY)
+    part.set_content(text, subtype=kind)
+    return part
+
+
+def _invitation(calendar: str, method: Method | None) -> MIMEPart:
     """RFC 6047: text/calendar, with the same method in the type as in the body."""
-    message.add_alternative(
-        calendar, subtype="calendar", cte="base64", params={"method": str(method)}
+    return _in_base64(calendar, f'text/calendar; charset="utf-8"; method={method}')
+
+
+def _file(calendar: str) -> MIMEPart:
+    part = _in_base64(calendar, "application/ics")
+    part["Content-Disposition"] = _header(
+        "Content-Disposition", f'attachment; filename="{FILE_NAME}"'
     )
-    message.add_attachment(
-        calendar.encode(), maintype="application", subtype="ics", filename=FILE_NAME
-    )
+    return part
+
+
+def _in_base64(text: str, kind: str) -> MIMEPart:
+    part = MIMEPart(POLICY)
+    part["Content-Type"] = _header("Content-Type", kind)
+    part["Content-Transfer-Encoding"] = _header("Content-Transfer-Encoding", "base64")
+    part.set_payload(base64.encodebytes(text.encode()).decode("ascii"))
+    return part
+
+
+@cache
+def _header(name: str, value: str) -> Any:
+    """Return a header of which there are few; to read one takes as long as to write it ten
+    times."""
+    return POLICY.header_factory(name, value)
 
 
 class _Waiting(NamedTuple):

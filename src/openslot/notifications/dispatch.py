@@ -4,10 +4,10 @@ Mails are queued in the transaction that marks their event as done. A mail about
 it, and is looked at again right before it is sent: what is stale by then is not sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from openslot.booking.models import Appointment
@@ -17,19 +17,20 @@ from openslot.core.ids import new_id
 from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.identity.models import Account
-from openslot.notifications import contents, ics, reminders
+from openslot.notifications import contents, events, ics, reminders
 from openslot.notifications.calendar_titles import title
 from openslot.notifications.delivery import MailMessage
 from openslot.notifications.events import (
     AppointmentEvent,
     AppointmentsEvent,
     Channel,
+    Event,
     OfferEvent,
     Payload,
 )
 from openslot.notifications.ics import Attendee, Method
 from openslot.notifications.mails import MAILS, AccountMail, Mail
-from openslot.notifications.preferences import stop_link, wants
+from openslot.notifications.preferences import choices, stop_link
 from openslot.notifications.recipients import Recipient
 from openslot.notifications.rendering import render, render_short
 from openslot.notifications.sms import Question, SmsMessage
@@ -38,26 +39,48 @@ MAIL, SMS = outbox.MAIL, outbox.SMS
 """The topics of mails and text messages in the outbox."""
 
 
-def notify(work: Work, topic: str, payload: Payload) -> None:
-    """Queue the messages about an event, unless it is stale, and reminders of an appointment.
+class Letter(NamedTuple):
+    """A message about an event to one reader."""
+
+    mail: Mail[Any]
+    event: Any
+    payload: Payload
+    to: Recipient
+
+
+def notify(work: Work, happened: Sequence[tuple[str, Payload]]) -> None:
+    """Queue the messages about events, unless they are stale, and reminders of appointments. What
+    most events need is read together.
 
     Nobody gets messages of a kind that they have switched off.
     """
+    events.read_ahead(work.session, [payload for _, payload in happened])
+    letters = [letter for topic, payload in happened for letter in _letters(work, topic, payload)]
+    readers = (letter.to.account_id for letter in letters)
+    chosen = choices(work.session, {reader for reader in readers if reader})
+    for mail, event, payload, to in letters:
+        if mail.reminder:
+            reminders.schedule(event, to)
+        if event.is_told_with_others or to.channel not in event.channels:
+            continue
+        if mail.kind is None or chosen.wants(to.account_id, mail.kind, to.channel):
+            _queue(work, mail, event, to, {**payload, "topic": event.topic})
+
+
+def _letters(work: Work, topic: str, payload: Payload) -> Iterator[Letter]:
+    event = None if topic not in MAILS else _current(work, topic, payload)
+    if event is not None:
+        for mail in MAILS[topic].mails:
+            for to in mail.to(event):
+                if to.channel is Channel.MAIL or mail.sms:
+                    yield Letter(mail, event, payload, to)
+
+
+def _current(work: Work, topic: str, payload: Payload) -> Event | None:
+    """Return the event, or None if it is stale."""
     about = MAILS[topic].about
     event = about.load(work, topic, payload)
-    if event is None or (about.is_stale and about.is_stale(event)):
-        return
-    for mail in MAILS[topic].mails:
-        for to in mail.to(event):
-            if to.channel is Channel.SMS and not mail.sms:
-                continue
-            if mail.reminder:
-                reminders.schedule(event, to)
-            if event.is_told_with_others or to.channel not in event.channels:
-                continue
-            if mail.kind and not wants(work.session, to.account_id, mail.kind, to.channel):
-                continue
-            _queue(work, mail, event, to, {**payload, "topic": topic})
+    return None if event is None or (about.is_stale and about.is_stale(event)) else event
 
 
 def _queue(
@@ -85,15 +108,17 @@ def _waking(
     return None if is_theirs and not mail.quiet else reminders.awake(event, to)
 
 
-def is_outdated(work: Work, packed: Mapping[str, Any]) -> bool:
-    """Return whether the event that a queued message is about has become stale."""
-    payload = dict(packed.get("about") or {})
-    topic = payload.pop("topic", None)
-    about = MAILS[topic].about if topic in MAILS else None
-    if about is None or about.is_stale is None:
-        return False
-    event = about.load(work, topic, payload)
-    return event is None or about.is_stale(event)
+def outdated(work: Work, messages: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Return of each queued message whether the event that it is about has become stale."""
+    payloads = [dict(packed.get("about") or {}) for packed in messages]
+    topics = [payload.pop("topic", None) for payload in payloads]
+    events.read_ahead(work.session, payloads)
+    return [
+        topic in MAILS
+        and MAILS[topic].about.is_stale is not None
+        and _current(work, topic, payload) is None
+        for topic, payload in zip(topics, payloads, strict=True)
+    ]
 
 
 def sms_message(

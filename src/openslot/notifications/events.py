@@ -3,7 +3,7 @@
 A payload may be older than the code that reads it: what was added to it later is optional.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -69,6 +69,19 @@ class Event:
         """Return how people are told of it: a reminder has one channel, as it has a time."""
         alone = {Topic.REMINDER: Channel.MAIL, Topic.REMINDER_BY_SMS: Channel.SMS}
         return frozenset({alone[Topic(self.topic)]} if self.topic in alone else Channel)
+
+
+def read_ahead(session: Session, payloads: Sequence[Payload]) -> None:
+    """Read together what most events need: appointments, and the accounts of their people."""
+    acting = {UUID(payload["by"]) for payload in payloads if payload.get("by")}
+    ids = [UUID(payload["appointment"]) for payload in payloads if payload.get("appointment")]
+    told = {
+        person.account_id
+        for one in booking.read_ahead(session, ids)
+        for person in (one.patient, one.practitioner)
+        if person is not None and person.account_id is not None
+    }
+    accounts.read_ahead(session, acting | told)
 
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})

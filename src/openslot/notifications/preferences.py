@@ -1,8 +1,9 @@
 """The kinds of mail and text messages that an account wants, and the links that stop mail."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from openslot.core.work import Work
 from openslot.identity import queries as accounts
 from openslot.identity.commands import subject_of
 from openslot.identity.models import Account
+from openslot.notifications import queries
 from openslot.notifications.events import Channel
 from openslot.notifications.models import Preference
 
@@ -58,10 +60,8 @@ def preferences(
 ) -> dict[Kind, bool]:
     """Return which kinds the account wants by a channel; one statement."""
     row = session.get(Preference, account_id)
-    if channel is Channel.MAIL:
-        return {kind: row is None or bool(getattr(row, kind)) for kind in Kind}
-    offered = BY_SMS[Role.PATIENT]
-    return {kind: row is not None and bool(getattr(row, column(kind, channel))) for kind in offered}
+    offered = Kind if channel is Channel.MAIL else BY_SMS[Role.PATIENT]
+    return {kind: _is_on(row, kind, channel) for kind in offered}
 
 
 def column(kind: Kind, channel: Channel) -> str:
@@ -69,12 +69,35 @@ def column(kind: Kind, channel: Channel) -> str:
     return f"sms_{kind}" if channel is Channel.SMS else str(kind)
 
 
+def _is_on(row: Preference | None, kind: Kind, channel: Channel) -> bool:
+    if channel is Channel.MAIL:
+        return row is None or bool(getattr(row, kind))
+    is_offered = kind in BY_SMS[Role.PATIENT]
+    return is_offered and row is not None and bool(getattr(row, column(kind, channel)))
+
+
+class Choices(NamedTuple):
+    """What accounts have chosen, by their ids."""
+
+    by_account: Mapping[UUID, Preference]
+
+    def wants(self, account_id: UUID | None, kind: Kind, channel: Channel) -> bool:
+        """Return whether a message of a kind may be sent; without an account nothing is switched
+        off."""
+        return account_id is None or _is_on(self.by_account.get(account_id), kind, channel)
+
+
+def choices(session: Session, account_ids: Collection[UUID]) -> Choices:
+    """Return what the accounts have chosen, in one statement."""
+    return Choices(queries.preferences(session, account_ids) if account_ids else {})
+
+
 def wants(
     session: Session, account_id: UUID | None, kind: Kind, channel: Channel = Channel.MAIL
 ) -> bool:
     """Return whether a message of a kind may be sent; without an account nothing is switched
     off."""
-    return account_id is None or preferences(session, account_id, channel).get(kind, False)
+    return choices(session, [account_id] if account_id else []).wants(account_id, kind, channel)
 
 
 def choose(

@@ -1,8 +1,9 @@
 """Reading the accounts that mail goes to, and the appointments of a calendar."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import Practitioner, StaffMember
 from openslot.directory.queries import Standing
 from openslot.identity.models import Account, CalendarFeed
+from openslot.notifications.models import Preference
 from openslot.schedules.models import Schedule
 
 SHOWN = (Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW)
@@ -63,6 +65,12 @@ def administrators(session: Session, practitioner_id: int) -> Sequence[Account]:
         return found
     network = select(Account).where(Account.role == Role.NETWORK_ADMIN, Account.active.is_(True))
     return session.scalars(network.order_by(Account.email)).all()
+
+
+def preferences(session: Session, account_ids: Collection[UUID]) -> dict[UUID, Preference]:
+    """Return what the accounts have chosen, by their ids; those without a choice are missing."""
+    rows = session.scalars(select(Preference).where(Preference.account_id.in_(account_ids)))
+    return {row.account_id: row for row in rows}
 
 
 def owner_of(session: Session, token_hash: bytes) -> Owner | None:

@@ -71,6 +71,7 @@ def _environment(language: Language, layout: str) -> Environment:
         # The templates of mails are .txt in both: what decides is the layout.
         autoescape=select_autoescape(["txt", "html"] if is_html else []),
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

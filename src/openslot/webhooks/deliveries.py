@@ -4,7 +4,7 @@ An attempt is an outbox message with the number of the attempt, so a message tha
 another does nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from openslot.core import audit, outbox
 from openslot.core.actor import Actor
 from openslot.core.ids import new_id
+from openslot.core.outbox import OutboxMessage
 from openslot.core.work import Work
 from openslot.webhooks import queries
 from openslot.webhooks.events import TOPICS, WEBHOOK, Event, News, news_of
@@ -55,19 +56,20 @@ class Attempt:
         }
 
 
-def queue(work: Work, topic: str, payload: Mapping[str, Any], *, happened: datetime) -> None:
-    """Create the deliveries of an outbox message for every endpoint that subscribes to it.
+def queue(work: Work, messages: Sequence[OutboxMessage]) -> None:
+    """Create the deliveries of outbox messages for every endpoint that subscribes to them.
 
-    Call it in the transaction that marks the message as done, so that each is created once.
+    Call it in the transaction that marks the messages as done, so that each is created once.
     """
-    if topic not in TOPICS:
-        return
-    endpoints = queries.listening(work.session, frozenset({TOPICS[topic], Event.FREED}))
-    news = list(news_of(topic, payload, now=work.now)) if endpoints else []
-    for endpoint in endpoints:
-        for event_news in news:
-            if event_news.event in endpoint.events.split():
-                _create_delivery(work, endpoint, event_news, happened)
+    told = [message for message in messages if message.topic in TOPICS]
+    events = frozenset(TOPICS[message.topic] for message in told)
+    endpoints = queries.listening(work.session, events | {Event.FREED}) if told else []
+    for message in told if endpoints else ():
+        news = list(news_of(message.topic, message.payload, now=work.now))
+        for endpoint in endpoints:
+            for event_news in news:
+                if event_news.event in endpoint.events.split():
+                    _create_delivery(work, endpoint, event_news, message.created_at)
 
 
 def _create_delivery(work: Work, endpoint: Endpoint, news: News, happened: datetime) -> None:

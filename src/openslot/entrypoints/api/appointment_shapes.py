@@ -94,7 +94,7 @@ class Appointment(Shown):
 
 def appointment_shown(appointment: models.Appointment) -> Appointment:
     """Return the appointment in the API's shape; times are in the zone of its centre."""
-    load_others(reader(), [appointment])
+    load_others(reader, [appointment])
     return Appointment(
         id=appointment.id,
         schedule=appointment.schedule_id,

@@ -293,7 +293,7 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     rows = queries.appointments_for(bearer.work(), *where, after=after, limit=query.limit + 1)
-    load_others(reader(), rows)
+    load_others(reader, rows)
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 

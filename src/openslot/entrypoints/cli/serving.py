@@ -143,6 +143,8 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     if not Settings().public_url and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
+    # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     # Without the rest of the command line, which a web process would keep in memory.
     command = [sys.executable, "-m", "openslot.entrypoints.cli.serving", host, str(port)]
     attendants = [

@@ -138,7 +138,7 @@ def _participants(appointment: Appointment) -> list[Json]:
         (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
         (reference("Location", appointment.centre.id, appointment.centre.name), "accepted"),
     )
-    load_others(reader(), [appointment])
+    load_others(reader, [appointment])
     return [
         *(
             {"actor": actor, "required": "required", "status": status}

@@ -72,9 +72,8 @@ def show(appointment_id: UUID) -> str:
     appointment, relation = _appointment(appointment_id)
     recorded = at_appointment(appointment)
     referral = _referral(appointment, relation)
-    session = context.reader()
-    load_others(session, [appointment])
-    history = audit.events_of(session, subject_of(appointment.id))
+    load_others(context.reader, [appointment])
+    history = audit.events_of(context.reader(), subject_of(appointment.id))
     return render_template(
         "appointments/show.html",
         **_common(appointment, relation),

@@ -9,7 +9,7 @@ from openslot.core import outbox
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 
-Handle = Callable[[OutboxMessage], None]
+Handle = Callable[[Sequence[OutboxMessage]], None]
 
 
 class Lane:
@@ -18,8 +18,8 @@ class Lane:
 
     def __init__(self, kind: str, *, threads: int, ahead: int, each: int):
         self.kind = kind
-        self.running: dict[Future[None], OutboxMessage] = {}
-        self._ahead, self._each = ahead, each
+        self.running: dict[Future[None], Sequence[OutboxMessage]] = {}
+        self._threads, self._ahead, self._each = threads, ahead, each
         self._pool = ThreadPoolExecutor(threads, kind)
 
     def fill(self, database: Database, handle: Handle, *, now: datetime) -> bool:
@@ -28,25 +28,33 @@ class Lane:
         Raises what was raised by a thread that has ended since.
         """
         self._check_ended()
-        room = self._ahead - len(self.running)
-        if room == 0:
+        leased = [message for messages in self.running.values() for message in messages]
+        room = self._ahead - len(leased)
+        is_alike = self._each == self._ahead
+        if room == 0 or (is_alike and room < self._ahead // 2):  # few at a time cost as much
             return False
-        topics = Counter(message.topic for message in self.running.values())
-        full = [topic for topic, number in topics.items() if number >= self._each]
         # Where a topic has a limit of its own, the next one depends on which is full by then.
-        most = room if self._each == self._ahead else 1
-        leased = database.run(
+        most = room if is_alike else 1
+        topics = Counter(message.topic for message in leased)
+        full = [topic for topic, number in topics.items() if number >= self._each]
+        more = database.run(
             lambda session: outbox.lease(session, now=now, only=self.kind, but=full, most=most)
         )
-        for message in leased:
-            self.running[self._pool.submit(handle, message)] = message
-        return bool(leased)
+        for part in range(min(self._threads, len(more))):
+            messages = more[part :: self._threads]
+            self.running[self._pool.submit(handle, messages)] = messages
+        return bool(more)
 
     def close(self, database: Database) -> None:
         """Wait until the threads have finished what they do, and give back what they have not
         begun."""
         self._pool.shutdown(cancel_futures=True)
-        waiting = [message for future, message in self.running.items() if future.cancelled()]
+        waiting = [
+            message
+            for future, messages in self.running.items()
+            if future.cancelled()
+            for message in messages
+        ]
         if waiting:
             database.run(lambda session: outbox.give_back(session, waiting))
 

@@ -11,10 +11,12 @@ between, it is sent again with the same Message-ID.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +32,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
-from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, OutboxMessage, State
+from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, Left, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import calendars, sms, webhooks
@@ -45,8 +47,9 @@ from openslot.notifications.mails import MAILS
 from openslot.usecases import growing_up, merging, rebooking, retention
 from openslot.waiting_list import events as offers
 from openslot.waiting_list import waiting
+from openslot.webhooks import deliveries
 from openslot.webhooks import queries as webhook_rows
-from openslot.webhooks.events import WEBHOOK
+from openslot.webhooks.events import TOPICS, WEBHOOK
 
 IDLE = 1.0
 """Seconds between two checks of an empty outbox."""
@@ -60,8 +63,12 @@ SWEEP_EVERY = 60.0
 AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
 
-EVENTS_LEASED = 20
-MAILS_AT_ONCE, MAILS_LEASED = 4, 12
+EVENTS_LEASED = 50
+MAILS_AT_ONCE, MAILS_LEASED = 4, 80
+MARKED_WITHIN = 1.0
+"""Seconds after which mails that were sent are marked; if the worker dies before, they are sent
+again."""
+
 SMS_AT_ONCE = 4
 WEBHOOKS_AT_ONCE = 16
 WEBHOOKS_TO_ONE_AT_ONCE = 2
@@ -96,23 +103,34 @@ class Job:
         """Return the work of handling the message."""
         return Work(session, SYSTEM, self.now(), self.settings)
 
-    def finish(self, state: State, *, left: dict[str, Any] | None = None) -> None:
-        """Mark the message in its own transaction; ``left`` replaces its payload."""
+    @property
+    def named(self) -> dict[str, object]:
+        """Return what the log says of the message."""
+        message = self.message
+        return {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
+
+    def may_begin(self) -> bool:
+        """Return whether the lease lasts long enough. If the message waited for too long behind
+        others, give it back: another worker may take it soon."""
+        until = self.message.leased_until
+        if until is not None and until - self.now() >= LEASE / 2:
+            return True
+        self.database.run(lambda session: outbox.give_back(session, [self.message]))
+        return False
+
+    def finish(self, state: State, *, left: Left | None = None) -> None:
+        """Mark the message in its own transaction; ``left`` is what stays of its payload."""
         self.database.run(lambda session: self.mark(session, state, left=left))
 
-    def mark(self, session: Session, state: State, *, left: dict[str, Any] | None = None) -> None:
+    def mark(self, session: Session, state: State, *, left: Left | None = None) -> None:
         """Mark the message in the transaction that did its work."""
-        outbox.finish(session, self.message, state, now=self.now(), left=left)
+        outbox.finish(session, [self.message], state, now=self.now(), left=left)
 
     def put_back(self, reason: str) -> None:
         """Have the message tried again later."""
         self.database.run(
             lambda session: outbox.put_back(session, self.message, reason, now=self.now())
         )
-
-    def give_back(self) -> None:
-        """End the lease of the message, which was not begun."""
-        self.database.run(lambda session: outbox.give_back(session, [self.message]))
 
     def put_aside(self, reason: str) -> None:
         """Fail the message for good, without further attempts."""
@@ -121,28 +139,46 @@ class Job:
         )
 
 
-Handler = Callable[[Job], None]
+Handler = Callable[[Sequence[Job]], None]
+"""Handles messages of one kind, and settles each: done, to be tried again, or given up."""
+
 Duty = Callable[[Database, Settings, Callable[[], datetime]], None]
 """Work that is done every SWEEP_EVERY seconds."""
 
 
-def notify(job: Job) -> None:
-    """Queue the mails about an event and mark it as done: all or nothing."""
+def each(handle: Callable[[Job], None]) -> Handler:
+    """Return a handler that handles one message after the other."""
+
+    def handle_each(jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if job.may_begin() and _try(job, handle):
+                log.info("outbox.done", **job.named)
+
+    return handle_each
+
+
+def tell(jobs: Sequence[Job]) -> None:
+    """Queue the mails and webhook deliveries about events and mark these as done: all or nothing.
+    Then offer time that has become free to the waiting list."""
+    begun = [job for job in jobs if job.may_begin()]
+    if begun:
+        _together(begun, _queue_news)
+    for job in begun:
+        if job.message.topic in FREEING:
+            _do(offer_free_times, job.database, job.settings, job.now)
+            break
+
+
+def _queue_news(jobs: Sequence[Job]) -> None:
+    messages = [job.message for job in jobs]
 
     def queue(session: Session) -> None:
-        work = job.work(session)
-        dispatch.notify(work, job.message.topic, job.message.payload)
-        webhooks.tell_programs(work, job)
-        job.mark(session, State.DONE, left=without_words(job.message.payload))
+        work = jobs[0].work(session)
+        dispatch.notify(work, [(message.topic, message.payload) for message in messages])
+        deliveries.queue(work, messages)
+        outbox.finish(session, messages, State.DONE, now=work.now, left=without_words)
 
-    job.database.run(queue)
-
-
-def notify_and_offer(job: Job) -> None:
-    """Notify of an appointment whose time has become free, and offer it at once to the waiting
-    list."""
-    notify(job)
-    _do(offer_free_times, job.database, job.settings, job.now)
+    jobs[0].database.run(queue)
 
 
 def decided(job: Job) -> None:
@@ -152,53 +188,71 @@ def decided(job: Job) -> None:
     job.finish(State.DONE)
 
 
-def tell_programs(job: Job) -> None:
-    """Queue the webhook deliveries of an event that no mail is sent about."""
+def deliver(jobs: Sequence[Job]) -> None:
+    """Send mails, or keep them for an administrator if no mail server is configured.
 
-    def queue(session: Session) -> None:
-        webhooks.tell_programs(job.work(session), job)
-        job.mark(session, State.DONE)
-
-    job.database.run(queue)
-
-
-def programs_told_and_offered(job: Job) -> None:
-    """Queue webhook deliveries, and offer the freed time to the waiting list; sends no mail."""
-    tell_programs(job)
-    _do(offer_free_times, job.database, job.settings, job.now)
-
-
-def deliver(job: Job) -> None:
-    """Send a mail, or keep it for an administrator if no mail server is configured.
-
-    A mail about an appointment that has changed since is not sent: a newer mail replaces it.
+    A mail about an appointment that has changed since is not sent: a newer mail replaces it. Those
+    that were sent are marked together, after MARKED_WITHIN seconds at the latest.
     """
-    if not job.settings.smtp_host:
-        job.finish(State.KEPT)
+    if not jobs[0].settings.smtp_host:
+        _KEEP(jobs)
         return
-    packed = job.message.payload
-    if job.database.read(lambda session: dispatch.is_outdated(job.work(session), packed)):
-        log.info("mail.outdated", message=str(job.message.id))
-    else:
-        mail = MailMessage.unpack(packed)
-        delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
-    # Its text may have a link to an account, and its end is no reason to keep what it says.
-    job.finish(State.DONE, left={name: packed.get(name) for name in ("to", "subject")})
+    outdated: Mapping[UUID, bool] = {}
+    if len(jobs) > 1:
+        with suppress(Exception):  # then each is asked about on its own
+            outdated = _outdated(jobs)
 
+    def send(job: Job) -> None:
+        if (outdated or _outdated([job]))[job.message.id]:
+            log.info("mail.outdated", message=str(job.message.id))
+            return
+        mail = MailMessage.unpack(job.message.payload)
+        delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
+
+    sent, since = list[Job](), time.monotonic()
+    for job in jobs:
+        if job.may_begin() and _try(job, send):
+            sent.append(job)
+        if job is jobs[-1] or time.monotonic() - since > MARKED_WITHIN:
+            _together(sent, _mark_sent)
+            sent, since = [], time.monotonic()
+
+
+_KEEP = each(lambda job: job.finish(State.KEPT))
+
+
+def _outdated(jobs: Sequence[Job]) -> Mapping[UUID, bool]:
+    """Return by the ids of mails whether what they are about has become stale."""
+    packed = [job.message.payload for job in jobs]
+    found = jobs[0].database.read(lambda session: dispatch.outdated(jobs[0].work(session), packed))
+    return {job.message.id: is_stale for job, is_stale in zip(jobs, found, strict=True)}
+
+
+def _mark_sent(jobs: Sequence[Job]) -> None:
+    def mark(session: Session) -> None:
+        messages, now = [job.message for job in jobs], jobs[0].now()
+        outbox.finish(session, messages, State.DONE, now=now, left=_address)
+
+    jobs[0].database.run(mark)
+
+
+def _address(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stays of a mail: its text may have a link to an account, and its end is no reason
+    to keep what it says."""
+    return {name: payload.get(name) for name in ("to", "subject")}
+
+
+FREEING = frozenset({Topic.MOVED, Topic.CANCELLED, Topic.FREED})
+"""Events by which time becomes free."""
 
 HANDLERS: Mapping[str, Handler] = {
-    **dict.fromkeys(MAILS, notify),
-    Topic.MOVED: notify_and_offer,
-    Topic.CANCELLED: notify_and_offer,
-    Topic.FULFILLED: tell_programs,
-    Topic.NO_SHOW: tell_programs,
-    Topic.FREED: programs_told_and_offered,
-    offers.Topic.DECIDED: decided,
+    **dict.fromkeys([*MAILS, *TOPICS], tell),
+    offers.Topic.DECIDED: each(decided),
     MAIL: deliver,
-    SMS: sms.deliver,
-    WEBHOOK: webhooks.deliver,
-    elsewhere.TOPIC: calendars.read_calendar,
-    DAILY: lambda job: do_daily(job),
+    SMS: each(sms.deliver),
+    WEBHOOK: each(webhooks.deliver),
+    elsewhere.TOPIC: each(calendars.read_calendar),
+    DAILY: each(lambda job: do_daily(job)),
 }
 """Handlers by kind of message: the part of its topic before a colon."""
 
@@ -266,10 +320,10 @@ def _take_some(database: Database, settings: Settings, lanes: Sequence[Lane]) ->
     """Handle messages that need no other server, and give the lanes theirs; return False if there
     were none."""
 
-    def handle(message: OutboxMessage) -> None:
-        _handle(Job(database, settings, message, clock.now))
+    def handle_some(messages: Sequence[OutboxMessage]) -> None:
+        handle(Job(database, settings, message, clock.now) for message in messages)
 
-    given = [lane.fill(database, handle, now=clock.now()) for lane in lanes]
+    given = [lane.fill(database, handle_some, now=clock.now()) for lane in lanes]
     others = [lane.kind for lane in lanes]
     return handle_next(database, settings, but=others, most=EVENTS_LEASED) or any(given)
 
@@ -285,8 +339,7 @@ def handle_next(
     """Handle up to ``most`` messages that are due, of none of the kinds in ``but``, or put them
     back; return False if none is due."""
     leased = database.run(lambda session: outbox.lease(session, now=now(), but=but, most=most))
-    for message in leased:
-        _handle(Job(database, settings, message, now))
+    handle(Job(database, settings, message, now) for message in leased)
     return bool(leased)
 
 
@@ -428,32 +481,57 @@ DUTIES: tuple[Duty, ...] = (
 )
 
 
-def _handle(job: Job) -> None:
-    message = job.message
-    fields = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
-    if message.leased_until is None or message.leased_until - job.now() < LEASE / 2:
-        job.give_back()  # it waited for too long behind others; another worker may take it soon
-        return
+def handle(jobs: Iterable[Job]) -> None:
+    """Handle messages in their order, those together that follow each other and have one
+    handler."""
+    for handler, some in groupby(jobs, lambda job: _handler_of(job.message)):
+        handler(list(some))
+
+
+def _handler_of(message: OutboxMessage) -> Handler:
+    if message.attempts > ATTEMPTS:
+        return _DEADLY
+    return HANDLERS.get(outbox.kind_of(message.topic), _UNKNOWN)
+
+
+def _undone(reason: str) -> Handler:
+    def refuse(_job: Job) -> None:
+        raise Undone(reason)
+
+    return each(refuse)
+
+
+_DEADLY = _undone("the worker died while handling this message, too often")
+_UNKNOWN = _undone("this version has no handler for the topic")
+
+
+def _together(jobs: Sequence[Job], settle: Callable[[Sequence[Job]], None]) -> None:
+    """Settle messages in one transaction; if that fails, each on its own, which shows whose fault
+    it is."""
+    is_done = False
+    if len(jobs) > 1:
+        with suppress(Exception):
+            settle(jobs)
+            is_done = True
+    for job in jobs:
+        if is_done or _try(job, lambda one: settle([one])):
+            log.info("outbox.done", **job.named)
+
+
+def _try(job: Job, handle: Callable[[Job], None]) -> bool:
+    """Handle a message, or put it back or aside with the reason; return whether it was handled."""
     try:
-        _handler_of(message)(job)
+        handle(job)
     except LeaseLost:
-        log.warning("outbox.overtaken", **fields)
+        log.warning("outbox.overtaken", **job.named)
     except Refused as error:
-        log.warning("outbox.put-aside", error=str(error), **fields)
+        log.warning("outbox.put-aside", error=str(error), **job.named)
         job.put_aside(str(error))
     except Exception as error:
         # Only our own sentences: those of drivers and mail servers may quote personal data.
         reason = str(error) if isinstance(error, Unreachable | Undone) else place_of(error)
         job.put_back(reason)
-        log.warning("outbox.put-back", error=reason, **fields)
+        log.warning("outbox.put-back", error=reason, **job.named)
     else:
-        log.info("outbox.done", **fields)
-
-
-def _handler_of(message: OutboxMessage) -> Handler:
-    if message.attempts > ATTEMPTS:
-        raise Undone("the worker died while handling this message, too often")
-    kind = outbox.kind_of(message.topic)
-    if kind not in HANDLERS:
-        raise Undone("this version has no handler for the topic")
-    return HANDLERS[kind]
+        return True
+    return False

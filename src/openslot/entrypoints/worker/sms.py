@@ -1,11 +1,11 @@
 """Sends text messages, by the provider of the settings."""
 
 import re
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from openslot.core.outbox import State
+from openslot.core.outbox import Left, State
 from openslot.entrypoints.worker.webhooks import Task
 from openslot.notifications import dispatch, replies, sms
 from openslot.notifications.delivery import Refused, Unreachable
@@ -36,8 +36,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Job(Task, Protocol):
     """A leased message that can be marked apart from other work."""
 
-    def finish(self, state: State, *, left: dict[str, Any] | None = None) -> None:
-        """Mark the message in its own transaction; ``left`` replaces its payload."""
+    def finish(self, state: State, *, left: Left | None = None) -> None:
+        """Mark the message in its own transaction; ``left`` is what stays of its payload."""
 
 
 def deliver(job: Job) -> None:
@@ -51,14 +51,14 @@ def deliver(job: Job) -> None:
         return
     packed = job.message.payload
     message = SmsMessage.unpack(packed)
-    if job.database.read(lambda session: dispatch.is_outdated(job.work(session), packed)):
+    if job.database.read(lambda session: dispatch.outdated(job.work(session), [packed]))[0]:
         log.info("sms.outdated", message=str(job.message.id))
     # Noted before it is sent: the reply may be faster than we.
     elif job.database.run(lambda session: replies.may_send(job.work(session), message)):
         _send(message, job)
     else:
         log.info("sms.stopped", message=str(job.message.id))
-    job.finish(State.DONE, left={"to": packed["to"]})
+    job.finish(State.DONE, left=lambda packed: {"to": packed["to"]})
 
 
 def _send(message: SmsMessage, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Queues and sends webhook deliveries."""
+"""Sends webhook deliveries."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -41,12 +41,6 @@ class Task(Protocol):
 
     def mark(self, session: Session, state: State) -> None:
         """Mark the message in the transaction that did its work."""
-
-
-def tell_programs(work: Work, task: Task) -> None:
-    """Queue the webhook deliveries of an event, in the transaction that marks it as done."""
-    message = task.message
-    deliveries.queue(work, message.topic, message.payload, happened=message.created_at)
 
 
 def deliver(task: Task) -> None:
