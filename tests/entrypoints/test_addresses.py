@@ -28,7 +28,7 @@ FORM = re.compile(r"<form\b([^>]*(?:\{\{.*?\}\}[^>]*)*)>(.*?)</form>", re.DOTALL
 FIELD = re.compile(r"<(input|textarea)\b([^>]*(?:\{\{.*?\}\}[^>]*)*)>")
 NOT_TYPED = {"hidden", "checkbox", "radio", "submit", "button", "number"}
 ALLOWED = {
-    "search.results": {"q", "centre", "suburb", "service", "expertise", "name"},
+    "search.results": {"q", "where", "centre", "suburb", "service", "expertise", "name"},
     "requests.departments": {"q"},
     "reports.show": {"since", "until"},
     "desk.show": {"day"},
@@ -40,7 +40,7 @@ ALLOWED = {
 
 IN_TEMPLATES = {
     "search/results.html": {"{{ name }}"},
-    "search/_parts.html": {"q"},
+    "search/_parts.html": {"q", "where"},
     "requests/departments.html": {"q"},
     "reports/show.html": {"since", "until"},
     "series/book.html": {"until"},

@@ -1,0 +1,42 @@
+"""The day of a practitioner: each row has the button for what comes next."""
+
+from datetime import datetime, time, timedelta
+
+from entrypoints.browsing import ClientFor
+from entrypoints.world import World
+from factories import SYDNEY, appointment
+from openslot.booking.models import Appointment, Status
+from openslot.core import clock
+from openslot.core.db import Database
+
+
+def test_a_row_of_today_is_one_press_from_what_comes_next(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    start = datetime.combine(clock.now().astimezone(SYDNEY).date(), time(10), SYDNEY)
+    booked = network.run(
+        lambda session: appointment(
+            session,
+            world.schedules["owner"],
+            start,
+            world.patients["owner"],
+            now=start - timedelta(days=1),
+        )
+    ).id
+    client = client_for("practitioner-owner")
+    back = f"/dashboard#a{booked}"
+    for to, label, then in (
+        (Status.ARRIVED, "Arrived", Status.ARRIVED),
+        (Status.BOOKED, "Undo", Status.BOOKED),
+        (Status.ARRIVED, "Arrived", Status.ARRIVED),
+        (Status.FULFILLED, "Complete", Status.FULFILLED),
+    ):
+        page = client.get("/dashboard").text
+        assert f'{label}<span class="visually-hidden"> <bdi>' in page
+        assert f'name="back" value="{back}"' in page
+        path = f"/appointments/{booked}/status"
+        answer = client.send(path, page="/dashboard", to=to.value, back=back)
+        assert (answer.status_code, answer.location) == (303, back)
+        now = network.read(lambda session: session.get_one(Appointment, booked).status)
+        assert now is then
+    assert f'name="back" value="{back}"' not in client.get("/dashboard").text
