@@ -90,6 +90,11 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
     run_worker(live_server)
     page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Who has answered")
+    for words in ("New time offered", "Kept", "Cancelled"):
+        expect(page.locator(".os-answers").get_by_text(words)).to_have_count(1)
+    checked(page)
+    page.get_by_role("link", name="Blocked time").click()
     expect(page.get_by_text("1 patient has been offered another time.")).to_be_visible()
     checked(page)
     assert status(live_server.database, world, "owner") == Status.BOOKED

@@ -20,6 +20,7 @@ SAID_AS: Mapping[str, tuple[str, ...]] = {
     "patient_id": ("patient",),
     "practitioner_id": ("practitioner",),
     "schedule_id": ("schedule",),
+    "service_id": ("service",),
     "scope": ("schedule", "practitioner", "profession"),
     "start": ("date", "time"),
     "starts_at": ("start", "from"),
