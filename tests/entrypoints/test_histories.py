@@ -64,8 +64,10 @@ def events(network: Database, patient: UUID) -> list[str]:
 
 
 def seen(answer: TestResponse) -> str:
-    """A page without what differs each time: nonces and tokens, and the address asked for."""
-    text = re.sub(r'nonce="[^"]+"|name="csrf_token" value="[^"]+"', "", answer.text)
+    """A page without what differs each time: nonces, tokens and the seconds that the session still
+    lasts, and the address asked for."""
+    varies = r'nonce="[^"]+"|name="csrf_token" value="[^"]+"|data-left="\d+"'
+    text = re.sub(varies, "", answer.text)
     return text.replace(answer.request.path, "")
 
 
