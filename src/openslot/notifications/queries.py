@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.diaries import taking_part
+from openslot.booking.diaries import that_need
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Role
 from openslot.department_requests.models import ServiceRequest
@@ -101,7 +101,7 @@ def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[A
     own = select(Practitioner.diary_id).where(Practitioner.id == standing.practitioner_id)
     return booking.appointments(
         session,
-        taking_part(own.scalar_subquery()),
+        that_need(own.scalar_subquery()),
         Appointment.status.in_(SHOWN),
         Appointment.ends_at > since,
     )
