@@ -84,6 +84,12 @@ def in_absences_of(diary_id: int | InstrumentedAttribute[int]) -> ColumnElement[
     return overlapping.exists()
 
 
+def that_need_practitioner(practitioner_id: int | None) -> ColumnElement[bool]:
+    """Return the condition for appointments with others that need a practitioner."""
+    own = select(Practitioner.diary_id).where(Practitioner.id == practitioner_id)
+    return that_need(own.scalar_subquery())
+
+
 def that_need(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
     """Return the condition for appointments that need a practitioner, room or machine."""
     needing = select(AppointmentResource.appointment_id).where(
@@ -92,7 +98,7 @@ def that_need(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
     return Appointment.id.in_(needing)
 
 
-def taking_part(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
+def taking_part(diary_id: int) -> ColumnElement[bool]:
     """Return the condition for appointments that need a practitioner, room or machine, or take
     place in the room. To find what is needed only, :func:`that_need` reads few rows."""
     return or_(Appointment.room_diary_id == diary_id, that_need(diary_id))
@@ -110,10 +116,9 @@ class Part(NamedTuple):
 
 def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
     """Return the appointments in a period that need the actor, a practitioner, in order."""
-    own = select(Practitioner.diary_id).where(Practitioner.id == work.actor.practitioner_id)
     found = queries.appointments(
         work.session,
-        that_need(own.scalar_subquery()),
+        that_need_practitioner(work.actor.practitioner_id),
         queries.showing(work.now),
         queries.between(starts, ends),
     )

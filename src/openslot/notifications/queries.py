@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.diaries import that_need
+from openslot.booking.diaries import that_need_practitioner
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Role
 from openslot.department_requests.models import ServiceRequest
-from openslot.directory.models import Practitioner, StaffMember
+from openslot.directory.models import StaffMember
 from openslot.directory.queries import Standing
 from openslot.identity.models import Account, CalendarFeed
 from openslot.notifications.models import Preference
@@ -98,10 +98,9 @@ def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[A
     statement, none for others."""
     if standing.practitioner_id is None:
         return []
-    own = select(Practitioner.diary_id).where(Practitioner.id == standing.practitioner_id)
     return booking.appointments(
         session,
-        that_need(own.scalar_subquery()),
+        that_need_practitioner(standing.practitioner_id),
         Appointment.status.in_(SHOWN),
         Appointment.ends_at > since,
     )

@@ -1,11 +1,13 @@
 """Context of a page: the account and the actor, in addition to entrypoints/request.py."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from flask import g, request, session
+from werkzeug.wrappers import Response
 
 from openslot.core.actor import Actor
 from openslot.core.fields import known_zones
@@ -140,4 +142,21 @@ def reader_zone() -> ZoneInfo | None:
 
 
 def _zone_of_device() -> str:
-    return unquote(request.cookies.get(settings().cookie(ZONE), ""))
+    return unquote(cookie(ZONE))
+
+
+def cookie(name: str, default: str = "") -> str:
+    """Return the value of a cookie of this site."""
+    return request.cookies.get(settings().cookie(name), default)
+
+
+def keep_cookie(response: Response, name: str, value: str, *, lasts: timedelta) -> None:
+    """Have the browser keep a cookie for this site alone, out of reach of scripts."""
+    response.set_cookie(
+        settings().cookie(name),
+        value,
+        max_age=lasts,
+        samesite="Lax",
+        httponly=True,
+        secure=settings().hides_cookies,
+    )

@@ -209,7 +209,7 @@ def _page_context() -> dict[str, object]:
         "nav": [] if has_old_password else navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
-        "theme_choice": account.theme if account else _cookie(settings, profile.THEME, "auto"),
+        "theme_choice": account.theme if account else context.cookie(profile.THEME, "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "footer_links": privacy.footer_links(),
         "may_sign_up": settings.sign_up == "open",
@@ -225,10 +225,6 @@ def _page_context() -> dict[str, object]:
         "reader_zone": context.reader_zone(),
         "zone_cookie": settings.cookie(context.ZONE),
     }
-
-
-def _cookie(settings: Settings, name: str, default: str) -> str:
-    return request.cookies.get(settings.cookie(name), default)
 
 
 def _here() -> str | None:

@@ -41,14 +41,7 @@ def remember(email: str) -> None:
     text = signing.sign_dated(context.settings().signing_keys(), _PURPOSE, [device, remembered])
 
     def add(response: Response) -> Response:
-        response.set_cookie(
-            context.settings().cookie(COOKIE),
-            text,
-            max_age=LASTS,
-            secure=context.settings().hides_cookies,
-            httponly=True,
-            samesite="Lax",
-        )
+        context.keep_cookie(response, COOKIE, text, lasts=LASTS)
         return response
 
     after_this_request(add)
@@ -57,15 +50,11 @@ def remember(email: str) -> None:
 def _read() -> tuple[str, list[str]]:
     try:
         device, emails = signing.read_dated(
-            context.settings().signing_keys(), _PURPOSE, _cookie(), lasts=LASTS
+            context.settings().signing_keys(), _PURPOSE, context.cookie(COOKIE), lasts=LASTS
         )
     except NotSigned:
         return secrets.token_hex(12), []
     return device, emails
-
-
-def _cookie() -> str:
-    return request.cookies.get(context.settings().cookie(COOKIE), "")
 
 
 def _digest(email: str) -> str:

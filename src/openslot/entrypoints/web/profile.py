@@ -1,6 +1,7 @@
 """The reader's own account."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -37,7 +38,7 @@ THEMES = ("auto", "light", "dark")
 WITHOUT_TOKEN = ("profile.theme",)
 """Views without a CSRF token, because they are on every page, even without a session; a forged
 request can only change the reader's colours."""
-YEAR = 365 * 24 * 3600
+YEAR = timedelta(days=365)
 
 
 class PractitionerForm(Form):
@@ -181,14 +182,7 @@ def theme(choice: str) -> Response:
         account_id = account.id
         context.write(identity.change_account, account_id, theme=choice)
     response = redirect(_came_from(), 303)
-    response.set_cookie(
-        context.settings().cookie(THEME),
-        choice,
-        max_age=YEAR,
-        samesite="Lax",
-        httponly=True,
-        secure=context.settings().hides_cookies,
-    )
+    context.keep_cookie(response, THEME, choice, lasts=YEAR)
     return response
 
 

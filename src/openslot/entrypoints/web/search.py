@@ -1,5 +1,6 @@
 """Start page and search."""
 
+from datetime import timedelta
 from typing import Any, get_args
 from urllib.parse import quote, unquote
 
@@ -107,23 +108,16 @@ def _where() -> str:
 
 def _remembered() -> str:
     """Return the place that this browser searched near to before."""
-    return unquote(request.cookies.get(context.settings().cookie(PLACE), ""))[:100]
+    return unquote(context.cookie(PLACE))[:100]
 
 
 def _remembering(response: Response, matches: Results) -> Response:
     """Have the browser remember the place that was named, or forget it if none is; never where
     somebody stands."""
-    settings = context.settings()
     if "where" in request.args:
         name = matches.around.name if matches.around else ""
-        response.set_cookie(
-            settings.cookie(PLACE),
-            quote(name),
-            max_age=profile.YEAR if name else 0,
-            samesite="Lax",
-            httponly=True,
-            secure=settings.hides_cookies,
-        )
+        lasts = profile.YEAR if name else timedelta(0)
+        context.keep_cookie(response, PLACE, quote(name), lasts=lasts)
     return response
 
 
