@@ -8,10 +8,12 @@ import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
+from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.usecases import booking as usecases
+from openslot.usecases import rebooking
 from openslot.waiting_list import answers, waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.models import Offer, OfferStatus, WaitingEntry
@@ -98,6 +100,14 @@ def accept(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -
 
 def decline(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -> Offer:
     return database.run(lambda session: answers.decline(work(session, actor, now), offer))
+
+
+def work_off(database: Database, now: datetime = NOW) -> None:
+    """Do all that was decided, as the worker does."""
+    for message in database.read(
+        lambda session: outbox.messages(session, "absence.decided", limit=100, offset=0)
+    ):
+        rebooking.work_off(database, SETTINGS, UUID(message.payload["decision"]), now=now)
 
 
 def assert_clean(database: Database) -> None:

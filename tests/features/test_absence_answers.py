@@ -8,7 +8,6 @@ import pytest
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment
-from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
@@ -17,7 +16,7 @@ from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Answer, Decided
 from openslot.waiting_list.models import Choice
 from town import Town, build_town
-from waitroom import SETTINGS, accept, book, cancel, decline, expire_due, offers
+from waitroom import accept, book, cancel, decline, expire_due, offers, work_off
 from working import work
 
 DAY = timedelta(days=1)
@@ -50,13 +49,6 @@ def offer_another_day(database: Database, town: Town, booked: list[Appointment])
         one.id: Decided(Choice.MOVE, town.gp_at_hospital, one.starts_at + DAY) for one in booked
     }
     return block(database, town, moves)
-
-
-def work_off(database: Database) -> None:
-    for message in database.read(
-        lambda session: outbox.messages(session, "absence.decided", limit=100, offset=0)
-    ):
-        rebooking.work_off(database, SETTINGS, UUID(message.payload["decision"]), now=NOW)
 
 
 def answers(

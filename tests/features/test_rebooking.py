@@ -45,6 +45,7 @@ from waitroom import (
     expire_due,
     offers,
     wait,
+    work_off,
 )
 from working import work
 
@@ -95,14 +96,6 @@ def moved_by_a_day(database: Database, town: Town) -> Appointment:
 
 def decisions(database: Database) -> list[AbsenceDecision]:
     return database.read(lambda session: list(session.query(AbsenceDecision)))
-
-
-def work_off(database: Database, now: datetime = NOW) -> None:
-    """Do all that was decided, as the worker does."""
-    for message in database.read(
-        lambda session: outbox.messages(session, "absence.decided", limit=100, offset=0)
-    ):
-        rebooking.work_off(database, SETTINGS, UUID(message.payload["decision"]), now=now)
 
 
 def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
