@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -406,12 +407,9 @@ def test_an_act_without_a_title_is_shown_as_it_is(client_for: ClientFor, network
 def test_looking_is_an_event_of_its_own_and_changes_none(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    def events() -> list[tuple[str, str]]:
+    def events() -> Counter[tuple[str, str]]:
         return network.read(
-            lambda session: [
-                (one.action, one.subject)
-                for one in session.query(AuditEvent).order_by(AuditEvent.id)
-            ]
+            lambda session: Counter((one.action, one.subject) for one in session.query(AuditEvent))
         )
 
     client = client_for("network-admin")
@@ -420,4 +418,4 @@ def test_looking_is_an_event_of_its_own_and_changes_none(
     page = client.get(f"/admin/audit?subject={subject}").text
     assert "Read the audit log" not in page
     client.get("/admin/audit.csv")
-    assert events() == [*before, ("audit.read", "audit:all"), ("audit.read", "audit:all")]
+    assert events() - before == Counter({("audit.read", "audit:all"): 2})
