@@ -10,7 +10,7 @@ import email.policy
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +45,7 @@ class Mood(Enum):
     LATER = "451 to the recipient"
     HANGING_UP = "closes the connection in the middle"
     SLOW = "answers long after anybody would wait"
+    DRIPPING = "answers a letter at a time, without end"
     NO_FAREWELL = "takes the message, and never answers QUIT"
 
 
@@ -74,6 +75,8 @@ class PostOffice:
             server.transport.abort()
         if self.mood is Mood.SLOW:
             await self._dawdle()
+        if self.mood is Mood.DRIPPING:
+            await self._dawdle(lambda: server.transport.write(b"2"))
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -92,8 +95,9 @@ class PostOffice:
             await self._dawdle()
         return "221 Bye"
 
-    async def _dawdle(self) -> None:
+    async def _dawdle(self, drip: Callable[[], None] = lambda: None) -> None:
         while not self.slow_down.is_set():
+            drip()
             await asyncio.sleep(0.01)
 
     def close_connections(self) -> None:

@@ -14,7 +14,7 @@ from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
-from openslot.entrypoints.web import notifications, profile, reading
+from openslot.entrypoints.web import notifications, profile, reading, unsent
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.records.models import Entry
 
@@ -223,6 +223,16 @@ def test_a_text_that_is_too_long_comes_back_whole_with_the_limit(
     assert text in typed(answer)
     assert f"Shorten this to {most} characters." in typed(answer)
     assert not re.search(r"<textarea[^>]* maxlength", answer.text)
+
+
+def test_a_form_of_more_fields_than_any_page_has_does_not_come_back(
+    client_for: ClientFor,
+) -> None:
+    """Each of them would cost time and space in the answer."""
+    many = {f"a{number}": "x y" for number in range(unsent.MOST_FIELDS + 1)}
+    answer = client_for(None).http.post("/login", data=many)
+    assert answer.status_code == 400
+    assert "x y" not in typed(answer)
 
 
 def test_the_second_press_of_a_booking_form_leads_to_the_appointment(

@@ -19,6 +19,7 @@ from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
+from openslot.notifications import delivery
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable, send, to_message
 from postoffice import (
     Door,
@@ -243,6 +244,30 @@ def test_what_was_taken_is_not_sent_again_however_the_farewell_goes(
     run_worker(sqlite_database, impatient)
     assert row(sqlite_database, queued).state == State.DONE
     assert len(post.taken) == 1
+
+
+def test_an_answer_that_drips_without_end_is_broken_off(
+    sqlite_database: Database, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each letter is in time, and the mail would be leased to another worker meanwhile."""
+    monkeypatch.setattr(delivery, "TAKEN_WITHIN", 0.5)
+    post.mood = Mood.DRIPPING
+    queued, began = queue(sqlite_database), time.monotonic()
+    run_worker(sqlite_database, settings_for(post))
+    assert time.monotonic() - began < 5
+    assert row(sqlite_database, queued).attempts == 1
+
+
+def test_a_connection_whose_end_is_not_answered_is_waited_for_a_second(
+    sqlite_database: Database, post: PostOffice
+) -> None:
+    """The main thread of the worker ends the connections."""
+    post.mood = Mood.NO_FAREWELL
+    queue(sqlite_database)
+    run_worker(sqlite_database, settings_for(post))
+    began = time.monotonic()
+    delivery.hang_up()
+    assert time.monotonic() - began < 5
 
 
 def test_while_the_mail_server_is_down_the_waits_grow_and_at_last_it_is_given_up(

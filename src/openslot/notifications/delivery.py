@@ -4,11 +4,12 @@ import base64
 import re
 import secrets
 import smtplib
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from email_validator import EmailNotValidError, validate_email
 
 from openslot.core.config import Settings
+from openslot.core.deadline import ends_within
 from openslot.notifications.ics import Method
 
 P = TypeVar("P", bound=MIMEPart)
@@ -30,6 +32,13 @@ FILE_NAME = "appointment.ics"
 OK = 250
 WAITS_FOR = 5.0
 """Seconds that a connection to the mail server waits for another mail."""
+
+TAKEN_WITHIN = 55.0
+"""Seconds in which the mail server must have taken a mail, sign-in included: less than the half of
+a lease, after which another worker might send it too."""
+
+FAREWELL = 1.0
+"""Seconds for the end of a connection."""
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Line ends of RFC 5322, and bodies that pass servers without 8BITMIME."""
@@ -109,7 +118,7 @@ def send(message: EmailMessage, settings: Settings) -> None:
     for this recipient (5xx, RFC 5321, 4.2.1), Unreachable for everything that may pass.
     """
     try:
-        with _connected(settings) as server:
+        with _connected(settings, time.monotonic() + TAKEN_WITHIN) as server:
             _hand_over(message, server)
     except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
         raise Unreachable(_reason(error)) from error
@@ -207,11 +216,39 @@ def _header(name: str, value: str) -> Any:
     return POLICY.header_factory(name, value)
 
 
+class _Server(smtplib.SMTP):
+    """A connection to the mail server, which ends in time however slowly that answers."""
+
+    def __init__(self, settings: Settings, ends: float, **more: Any) -> None:
+        self._ends = ends
+        where, patience = (settings.smtp_host, settings.smtp_port), settings.smtp_timeout
+        super().__init__(*where, timeout=patience, **more)
+
+    def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
+        """Connect, and read the greeting."""
+        with self.ending(self._ends):
+            return super().connect(*where, **more)
+
+    def ending(self, at: float) -> AbstractContextManager[None]:
+        """Break the connection off if the block is not left by then, on the monotonic clock."""
+        return ends_within(at - time.monotonic(), self._break_off)
+
+    def _break_off(self) -> None:
+        if self.sock is not None:
+            with suppress(OSError):
+                # SSLSocket.shutdown would discard the TLS object that the other thread is using.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+class _SecureServer(_Server, smtplib.SMTP_SSL):
+    """One that is secured from the first byte."""
+
+
 class _Waiting(NamedTuple):
     """A connection that can take another mail, and since when it waits."""
 
     settings: Settings
-    server: smtplib.SMTP
+    server: _Server
     since: float
 
 
@@ -219,61 +256,64 @@ _waiting: deque[_Waiting] = deque()
 
 
 @contextmanager
-def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
-    """Yield a connection to the mail server, secured and signed in as the settings say."""
-    server = _one_that_waits(settings) or _signed_in(settings)
+def _connected(settings: Settings, ends: float) -> Iterator[_Server]:
+    """Yield a connection to the mail server, secured and signed in as the settings say. It is
+    broken off at ``ends``."""
+    server = _one_that_waits(settings, ends) or _signed_in(settings, ends)
     try:
-        yield server
+        with server.ending(ends):
+            yield server
     except BaseException:
         _end(server)
         raise
     _waiting.append(_Waiting(settings, server, time.monotonic()))
 
 
-def _one_that_waits(settings: Settings) -> smtplib.SMTP | None:
+def _one_that_waits(settings: Settings, ends: float) -> _Server | None:
     """Return a connection that the server has not given up."""
     with suppress(IndexError):
         while True:
             other = _waiting.pop()
             is_fresh = time.monotonic() - other.since < WAITS_FOR
-            if is_fresh and other.settings is settings and _answers(other.server):
+            if is_fresh and other.settings is settings and _answers(other.server, ends):
                 return other.server
             _end(other.server)
     return None
 
 
-def _answers(server: smtplib.SMTP) -> bool:
+def _answers(server: _Server, ends: float) -> bool:
     try:
-        return server.rset()[0] == OK
+        with server.ending(ends):
+            return server.rset()[0] == OK
     except (OSError, smtplib.SMTPException):
         return False
 
 
-def _signed_in(settings: Settings) -> smtplib.SMTP:
-    server = _connect(settings)
+def _signed_in(settings: Settings, ends: float) -> _Server:
+    server = _connect(settings, ends)
     try:
-        if settings.mail_security == "starttls":
-            server.starttls(context=ssl.create_default_context())
-        if settings.smtp_user:
-            server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        with server.ending(ends):
+            if settings.mail_security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if settings.smtp_user:
+                server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
     except BaseException:
         _end(server)
         raise
     return server
 
 
-def _end(server: smtplib.SMTP) -> None:
+def _connect(settings: Settings, ends: float) -> _Server:
+    if settings.mail_security == "tls":
+        return _SecureServer(settings, ends, context=ssl.create_default_context())
+    return _Server(settings, ends)
+
+
+def _end(server: _Server) -> None:
     # What the server has taken stays taken, whatever QUIT is answered.
-    with suppress(OSError, smtplib.SMTPException):
+    with suppress(OSError, smtplib.SMTPException), server.ending(time.monotonic() + FAREWELL):
         server.quit()
     server.close()
-
-
-def _connect(settings: Settings) -> smtplib.SMTP:
-    where, patience = (settings.smtp_host, settings.smtp_port), settings.smtp_timeout
-    if settings.mail_security == "tls":
-        return smtplib.SMTP_SSL(*where, timeout=patience, context=ssl.create_default_context())
-    return smtplib.SMTP(*where, timeout=patience)
 
 
 def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:

@@ -1,12 +1,12 @@
 """The download of documents from addresses that people entered, with the care of sending.py."""
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.parse import urljoin
 
+from openslot.core.deadline import ends_within
 from openslot.webhooks.errors import BadAddress, NotFetched
 from openslot.webhooks.sending import TOO_LATE, Line, find, reason
 
@@ -106,15 +106,12 @@ def _get(
     if not target.leads_to:
         raise NotFetched("The host name was not found.")
     line = Line(target.address, target.leads_to[0], within)
-    timer = threading.Timer(within, line.break_off)
-    timer.daemon = True
-    timer.start()
     try:
-        return _read(line, target.address.path, headers, size)
+        with ends_within(within, line.break_off):
+            return _read(line, target.address.path, headers, size)
     except (OSError, HTTPException) as error:
         raise NotFetched(reason(error, is_late=line.is_late)) from None
     finally:
-        timer.cancel()
         line.close()
 
 

@@ -8,7 +8,6 @@ not used, and redirects are not followed.
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
+from openslot.core.deadline import ends_within
 from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress
 from openslot.webhooks.rules import Address, check_reachable, read_address
 
@@ -172,19 +172,16 @@ def _post_to_target(
 
 
 def _post(line: Line, path: str, body: bytes, headers: Mapping[str, str], within: float) -> Answer:
-    timer = threading.Timer(within, line.break_off)
-    timer.daemon = True
-    timer.start()
     try:
-        line.request("POST", path, body, dict(headers))
-        with line.getresponse() as response:
-            if line.is_late:  # the headers may be cut short
-                return Answer(None, TOO_LATE)
-            return Answer(response.status, _summary(response))
+        with ends_within(within, line.break_off):
+            line.request("POST", path, body, dict(headers))
+            with line.getresponse() as response:
+                if line.is_late:  # the headers may be cut short
+                    return Answer(None, TOO_LATE)
+                return Answer(response.status, _summary(response))
     except (OSError, HTTPException) as error:
         return Answer(None, reason(error, is_late=line.is_late))
     finally:
-        timer.cancel()
         line.close()
 
 

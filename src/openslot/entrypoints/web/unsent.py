@@ -29,6 +29,10 @@ FIELD = "unsent"
 LARGEST_RETURNED = 8 * 1024 * 1024
 """Bytes of a form that are read only to return them, if it is too large to be accepted."""
 
+MOST_FIELDS = 1000
+"""Fields of a form that come back, as many as Werkzeug reads of a form with files; no page has
+nearly as many."""
+
 TOKEN = "csrf_token"  # noqa: S105 # nosec B105 - the name of a field
 LONG = 80
 """Characters from which a text gets a field of several lines."""
@@ -70,37 +74,37 @@ class Unsent:
     @property
     def typed(self) -> list[Typed]:
         """The texts that a person typed."""
-        return [self._as_typed(*field) for field in self.fields if self._is_typed(*field)]
+        known = self._known
+        return [
+            _as_typed(name, text, known[name])
+            for name, text in self.fields
+            if _is_typed(name, text, known[name])
+        ]
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
         """The other fields: choices, ids and buttons."""
-        return [field for field in self.fields if not self._is_typed(*field)]
+        known = self._known
+        return [
+            (name, text) for name, text in self.fields if not _is_typed(name, text, known[name])
+        ]
 
     @property
     def missing(self) -> list[Typed]:
         """The passwords, which are typed again."""
-        return [self._as_typed(name, "") for name in self.passwords]
+        known = self._known
+        return [_as_typed(name, "", known[name]) for name in self.passwords]
 
     def signed(self) -> str:
         """Return the form as a signed value for a hidden field."""
         values = [self.action, self.fields, self.passwords, self.has_files, self.maker]
         return signing.sign(context.settings().signing_keys(), _PURPOSE, values)
 
-    def _is_typed(self, name: str, text: str) -> bool:
-        known = _class_of(name, self._names)
-        if known is not None:
-            return bool(text) and _is_text(known)
-        return bool(text) and (name in _LABELS or " " in text.strip() or "\n" in text)
-
-    def _as_typed(self, name: str, text: str) -> Typed:
-        known = _class_of(name, self._names)
-        label = _label(known) if known is not None else _LABELS.get(name)
-        return Typed(name, label or _l("What you typed"), text)
-
     @property
-    def _names(self) -> frozenset[str]:
-        return frozenset({*(name for name, _text in self.fields), *self.passwords})
+    def _known(self) -> Mapping[str, UnboundField | None]:
+        """The fields of form classes, by name; made once for all, as a form can be long."""
+        names = frozenset({*(name for name, _text in self.fields), *self.passwords})
+        return {name: _class_of(name, names) for name in names}
 
 
 def sent() -> Unsent | None:
@@ -118,6 +122,8 @@ def sent() -> Unsent | None:
     if form is None or not (form or files):
         return None
     pairs = [(name, text) for name, text in form.items(multi=True) if name != TOKEN]
+    if len(pairs) > MOST_FIELDS:
+        return None
     fields = tuple(pair for pair in pairs if pair[0] not in _password_names())
     passwords = tuple({name: None for name, _text in pairs if name in _password_names()})
     return Unsent(action, fields, passwords, files, _maker(form.get(TOKEN, "")))
@@ -212,6 +218,17 @@ def _class_of(name: str, names: frozenset[str]) -> UnboundField | None:
     able = [fields for fields in _form_fields() if name in fields]
     best = max(able, key=lambda fields: 2 * len(names & fields.keys()) - len(fields), default=None)
     return best[name] if best else None
+
+
+def _is_typed(name: str, text: str, known: UnboundField | None) -> bool:
+    if known is not None:
+        return bool(text) and _is_text(known)
+    return bool(text) and (name in _LABELS or " " in text.strip() or "\n" in text)
+
+
+def _as_typed(name: str, text: str, known: UnboundField | None) -> Typed:
+    label = _label(known) if known is not None else _LABELS.get(name)
+    return Typed(name, label or _l("What you typed"), text)
 
 
 def _is_text(field: UnboundField) -> bool:
