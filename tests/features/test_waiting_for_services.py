@@ -25,6 +25,7 @@ from waitroom import (
     accept,
     appointment,
     assert_clean,
+    book,
     cancel,
     entry,
     expire_due,
@@ -49,7 +50,11 @@ class Offers(NamedTuple):
 @pytest.fixture
 def clinic(sqlite_database: Database) -> Iterator[Offers]:
     town = build_town(sqlite_database)
+    yield offer_services(sqlite_database, town)
+    assert_clean(sqlite_database)
 
+
+def offer_services(database: Database, town: Town) -> Offers:
     def set_up(session: Session) -> Offers:
         short = factories.offered_service(session, None, "Follow-up", minutes=30)
         new = factories.offered_service(
@@ -64,8 +69,7 @@ def clinic(sqlite_database: Database) -> Iterator[Offers]:
         )
         return Offers(town, short.id, new.id, review.id)
 
-    yield sqlite_database.run(set_up)
-    assert_clean(sqlite_database)
+    return database.run(set_up)
 
 
 def take(
@@ -128,6 +132,20 @@ def test_an_earlier_time_is_for_what_the_appointment_is_for(
     accept(database, town.patient(0), offer.id)
     moved = appointment(database, own.id)
     assert (moved.starts_at, moved.service_id, length(moved)) == (MONDAY_9, clinic.new, HOUR)
+
+
+def test_an_appointment_from_before_there_were_services_is_offered_an_earlier_time(
+    sqlite_database: Database,
+) -> None:
+    database, town = sqlite_database, build_town(sqlite_database)
+    own = book(database, town, 0, MONDAY_9 + 24 * HOUR)
+    offer_services(database, town)
+    waits = wait(database, town, 0, appointment_id=own.id)
+    assert expire_due(database) == 1
+    offer = open_offer(database, waits)
+    assert offer is not None
+    hold = appointment(database, offer.hold_id)
+    assert (hold.starts_at, hold.service_id) == (MONDAY_9, None)
 
 
 def test_who_may_wait_for_a_service(sqlite_database: Database, clinic: Offers) -> None:
