@@ -9,7 +9,7 @@ import itertools
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,6 +44,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.cursors: dict[int, tuple[str, list[Mapping[str, Any]]]] = {}
         self.numbers = itertools.count(1)
         self.commands: list[str] = []
+        self.before_more: Callable[[], object] = lambda: None
 
     def answer(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
         name, database = next(iter(command)), command.get("$db", "admin")
@@ -60,6 +61,7 @@ class _Server(socketserver.ThreadingTCPServer):
             documents = list(self.databases.get(database, {}).get(command["find"], ()))
             return self._batch(f"{database}.{command['find']}", documents, "firstBatch")
         if name == "getMore":
+            self.before_more()
             namespace, documents = self.cursors.pop(command["getMore"])
             return self._batch(namespace, documents, "nextBatch")
         return {"ok": 1.0}

@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import bson
 import pytest
 from bson import json_util
+from bson.raw_bson import RawBSONDocument
 from sqlalchemy import select
 from test_import_documents import appointment, department, facility, user
 
@@ -350,6 +352,25 @@ def test_an_address_that_nobody_answers(
     (problem,) = refusal(sqlite_database, f"mongodb://ann:secret@127.0.0.1:{port}/medical")
     assert problem.startswith(f"mongodb://127.0.0.1:{port}/medical: The database gave no answer")
     assert "secret" not in problem
+
+
+def test_a_database_that_stops_answering_half_way(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongodb, "PATIENCE_MS", 300)
+    asked_again = threading.Event()
+    with running({"medical": {"users": [{"_id": one} for one in range(5)]}}) as server:
+        server.before_more = lambda: asked_again.wait(20)
+        (problem,) = refusal(sqlite_database, address(server, "medical"))
+        asked_again.set()
+    assert "The database gave no answer" in problem
+
+
+def test_a_damaged_document_of_a_running_database(sqlite_database: Database) -> None:
+    damaged = RawBSONDocument(bson.encode({"name": "Ann"}).replace(b"Ann", b"\xff\xfe!"))
+    with running({"medical": {"users": [damaged]}}) as server:
+        (problem,) = refusal(sqlite_database, address(server, "medical"))
+    assert "A document of this database is damaged." in problem
 
 
 @pytest.mark.parametrize(

@@ -154,13 +154,14 @@ def of_database(address: str) -> Iterator[tuple[str, Sequence[Fields]]]:
             appname="openslot",
             serverSelectionTimeoutMS=PATIENCE_MS,
             connectTimeoutMS=PATIENCE_MS,
+            timeoutMS=PATIENCE_MS,
         ) as client:
             database = client.get_default_database()
             for name in sorted(database.list_collection_names(filter={"type": "collection"})):
                 if not name.startswith("system."):
                     found = database.get_collection(name, codec_options=_options()).find()
                     yield f"{database.name}.{name}", [_exported(document) for document in found]
-    except (PyMongoError, ValueError, TypeError) as error:
+    except (PyMongoError, bson.errors.BSONError, ValueError, TypeError) as error:
         raise CannotRead(_reason(error)) from None
 
 
@@ -169,6 +170,10 @@ def _reason(error: Exception) -> str:
     match error:
         case ConfigurationError() | ValueError() | TypeError():
             return "Enter the address with the database, such as mongodb://localhost/medical."
+        case bson.errors.BSONError():
+            return "A document of this database is damaged. Repair it, or use mongoexport."
+        case ConnectionFailure() if not error.timeout:
+            return "The connection to the database was lost. Try again."
         case ConnectionFailure():
             seconds = PATIENCE_MS // 1000
             return f"The database gave no answer within {seconds} seconds. Check the address."
