@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -391,6 +392,32 @@ def test_an_endpoint_that_gives_no_answer_rests_and_keeps_nobody_waiting(
     assert len(there.taken) == 3
     found = again(sqlite_database, endpoint)
     assert (found.misses, found.rests_until) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("600", 600),
+        (format_datetime(NOW + timedelta(minutes=10), usegmt=True), 600),
+        ((NOW + timedelta(minutes=10)).strftime("%a %b %d %H:%M:%S %Y"), 600),
+        ("9" * 12, 3600),
+        ("soon", 5),
+        ("-600", 5),
+    ],
+)
+def test_a_receiver_that_asks_for_a_pause_gets_nothing_before_it_ends(
+    sqlite_database: Database, clinic: Clinic, there: Receiver, asked: str, seconds: int
+) -> None:
+    tell(sqlite_database, there.url, Event.BOOKED)
+    there.status, there.headers = 429, {"Retry-After": asked}
+    book(sqlite_database, clinic)
+    run_worker(sqlite_database, settings())
+    assert len(there.taken) == 1
+    due = NOW + timedelta(seconds=seconds)
+    run_worker(sqlite_database, settings(), at=due - MOMENT)
+    assert len(there.taken) == 1
+    run_worker(sqlite_database, settings(), at=due)
+    assert len(there.taken) == 2
 
 
 def test_what_waits_for_a_dead_endpoint_is_given_up_after_three_days(

@@ -20,8 +20,8 @@ from openslot.core.work import Work
 from openslot.webhooks import queries
 from openslot.webhooks.events import TOPICS, WEBHOOK, Event, News, news_of
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
-from openslot.webhooks.rules import GIVES_UP, next_try, rest
-from openslot.webhooks.sending import GONE, Answer, Parcel
+from openslot.webhooks.rules import GIVES_UP, asked_rest, next_try, rest
+from openslot.webhooks.sending import BUSY, GONE, Answer, Parcel
 
 OFF = "The webhook was switched off."
 SILENT = "The server did not answer for three days."
@@ -165,9 +165,10 @@ def _postpone(work: Work, delivery: Delivery, endpoint: Endpoint, attempt: Attem
 
 
 def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
-    """Pause an endpoint that does not answer, which would delay all others."""
+    """Pause an endpoint that does not answer, which would delay all others, or asks for it."""
     if answer.status is not None:
-        endpoint.misses, endpoint.rests_until = 0, None
+        asked = asked_rest(answer.retry_after, now=now) if answer.status in BUSY else None
+        endpoint.misses, endpoint.rests_until = 0, now + asked if asked else None
     else:
         endpoint.misses += 1
         endpoint.rests_until = now + rest(endpoint.misses)

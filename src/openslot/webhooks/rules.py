@@ -4,7 +4,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
@@ -150,3 +151,20 @@ def next_try(step: int, until: datetime, *, now: datetime) -> datetime | None:
 def rest(misses: int) -> timedelta:
     """Return the pause for an endpoint that did not answer ``misses`` times in a row."""
     return min(WAITS[min(misses, len(WAITS)) - 1], LONGEST_REST)
+
+
+def asked_rest(retry_after: str | None, *, now: datetime) -> timedelta | None:
+    """Return the pause that a receiver asks for (RFC 9110, 10.2.3: seconds or a date), at most
+    LONGEST_REST; None for what is no pause."""
+    text = (retry_after or "").strip()
+    try:
+        if text.isascii() and text.isdecimal():
+            asked = timedelta(seconds=int(text))
+        else:
+            moment = parsedate_to_datetime(text)
+            asked = moment.replace(tzinfo=moment.tzinfo or UTC) - now
+    except (ValueError, TypeError):
+        return None
+    except OverflowError:
+        return LONGEST_REST
+    return min(asked, LONGEST_REST) if asked > timedelta(0) else None

@@ -34,6 +34,7 @@ READ_BYTES = 4096
 
 KEPT_LETTERS = 200
 GONE = 410
+BUSY = frozenset({429, 503})
 TOO_LATE = "The server did not answer in time."
 
 
@@ -57,10 +58,12 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of an attempt: the HTTP status, None without an answer, and a line of text."""
+    """The result of an attempt: the HTTP status, None without an answer, a line of text, and the
+    header Retry-After."""
 
     status: int | None
     words: str
+    retry_after: str | None = None
 
     @property
     def is_good(self) -> bool:
@@ -178,7 +181,8 @@ def _post(line: Line, path: str, body: bytes, headers: Mapping[str, str], within
             with line.getresponse() as response:
                 if line.is_late:  # the headers may be cut short
                     return Answer(None, TOO_LATE)
-                return Answer(response.status, _summary(response))
+                retry_after = response.getheader("Retry-After")
+                return Answer(response.status, _summary(response), retry_after)
     except (OSError, HTTPException) as error:
         return Answer(None, reason(error, is_late=line.is_late))
     finally:
