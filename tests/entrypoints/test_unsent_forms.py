@@ -250,7 +250,13 @@ def test_the_second_press_of_a_booking_form_leads_to_the_appointment(
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [("Jose\u0301\u200b\r\nno", "José\nno"), ("\u200b", None), ("x\u202e", "x")]
+    ("sent", "kept"),
+    [
+        ("Jose\u0301\u200b\r\nno", "José\nno"),
+        ("\u200b", None),
+        ("x\u202e", "x"),
+        ("a\u2028b\u2029c", "a\nb\nc"),
+    ],
 )
 def test_texts_are_kept_without_what_cannot_be_seen(
     app: Flask, sent: str, kept: str | None

@@ -29,6 +29,9 @@ RIGHT_TO_LEFT = {
 }
 """Texts whose first and last letters occur only once."""
 
+A4_WIDTH, MARGIN = 595, 50
+"""Points."""
+
 MISSING = "\U000e0041\U0001fa7b\U00013000"
 """A tag, which nobody sees, and two characters that no font here has."""
 
@@ -90,6 +93,22 @@ def test_arabic_and_hebrew_run_from_right_to_left(script: str) -> None:
     name = RIGHT_TO_LEFT[script]
     page = printed(name)
     assert page.left_of(name[0]) > page.left_of(name[-1])
+
+
+def test_numbers_within_arabic_stand_between_the_words_that_they_belong_to() -> None:
+    page = printed("Dose أعطه 59 ملغ الآن")
+    order = [page.left_of(letter) for letter in "ن59أ"]
+    assert order == sorted(order)
+
+
+def test_a_long_name_is_cut_on_the_edge_of_a_page_and_whole_in_its_head() -> None:
+    name = f"Ann {{nb}} {'Featherstonehaugh ' * 11}Jones"
+    page = printed(name)
+    text = " ".join(page.text.split())
+    assert name in text
+    assert "Featherst… Printed on" in text
+    assert text.endswith("Page 1 of 1")
+    assert max(right for _left, _bottom, right, _top in page.boxes) < A4_WIDTH - MARGIN
 
 
 def test_what_no_font_has_is_a_box_and_is_logged(bare: int) -> None:

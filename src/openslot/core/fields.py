@@ -154,7 +154,7 @@ class Prose:
             return None
         text = composed(re.sub("\r\n?", "\n", value))
         if self.lines:
-            text = text.replace("\t", " ")
+            text = re.sub("[\u2028\u2029]", "\n", text.replace("\t", " "))
             if _UNSEEN.search(text.replace("\n", "")):
                 raise refuse("Remove characters that cannot be seen.")
         elif _UNSEEN.search(text):

@@ -3,15 +3,20 @@ is a font. Each page says whose it is, of what day, and which of how many."""
 
 import logging
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from fpdf import FPDF
-from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
+from fpdf.bidi import BidiParagraph, auto_detect_base_direction
+from fpdf.enums import TableBordersLayout, TextDirection, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
+from fpdf.line_break import Fragment, TextLine
 
 from openslot.booking.models import Appointment, Status
 from openslot.core import formats
@@ -27,6 +32,8 @@ from openslot.referrals.models import Referral, State
 FONT = "DejaVu"
 BOX = "\N{WHITE SQUARE}"
 """Stands for a character that no font has."""
+PAGES = "\uffff"
+"""Stands for the number of pages until it is known; no text has this character."""
 MARGIN, LINE = 18.0, 5.2
 """Millimetres."""
 SMALL, NORMAL, HEADING, TITLE = 8.5, 10, 13, 18
@@ -49,6 +56,22 @@ def pdf(history: History, *, language: Language, zone: ZoneInfo, network: str) -
     return _Paper(history, language, zone, network).written()
 
 
+class _Line(TextLine):
+    """A line whose pieces are put in order as UAX 9 (L2) says."""
+
+    def get_ordered_fragments(self) -> list[Fragment]:
+        """Return the pieces from left to right: from the deepest level up, each run of pieces that
+        are at least so deep is turned round."""
+        levels = [(one.text_shaping_parameters or {})["level"] for one in self.fragments]
+        ordered = list(zip(levels, self.fragments, strict=True))
+        for level in range(max(levels, default=0), 0, -1):
+            runs = groupby(ordered, key=lambda piece: piece[0] >= level)
+            ordered = [
+                piece for is_deep, run in runs for piece in (list(run)[::-1] if is_deep else run)
+            ]
+        return [fragment for _level, fragment in ordered]
+
+
 class _Sheets(FPDF):
     """Pages with the same lines at the top and the bottom."""
 
@@ -62,26 +85,36 @@ class _Sheets(FPDF):
         self.add_font(FONT, "", typefaces.REGULAR)
         self.add_font(FONT, "B", typefaces.BOLD)
         self.set_text_shaping(True)
+        self.alias_nb_pages(PAGES)
 
     def header(self) -> None:
         """Write whose record it is, and of what day."""
-        self.set_y(10)
-        self.set_font(FONT, "B", SMALL)
-        self.set_text_color(*GREY)
-        half = self.epw / 2
-        self.cell(half, LINE, self.printable(self.whose), align="L")
-        self.set_font(FONT, "", SMALL)
-        self.cell(half, LINE, self.printable(self.of_day), align="R")
+        self._edge(10, self.whose, self.printable(self.of_day), emphasis="B")
         self.set_xy(self.l_margin, self.t_margin)
 
     def footer(self) -> None:
         """Write the network and the number of the page."""
-        self.set_y(-14)
-        self.set_font(FONT, size=SMALL)
+        number = self.say("Page %(number)s of %(total)s", number=self.page_no(), total=PAGES)
+        self._edge(-14, self.network, number)
+
+    def _edge(self, y: float, text: str, right: str, *, emphasis: str = "") -> None:
+        """Write a line of every page: ``right`` whole, and the text cut to the space beside it."""
+        self.set_y(y)
         self.set_text_color(*GREY)
-        self.cell(0, 8, self.printable(self.network), align="L", new_x=XPos.LMARGIN)
-        number = self.say("Page %(number)s of %(total)s", number=self.page_no(), total="{nb}")
-        self.cell(0, 8, number, align="R")
+        self.set_font(FONT, "", SMALL)
+        room = self.epw - self.get_string_width(right) - 2 * LINE
+        self.set_font(FONT, emphasis, SMALL)
+        self.cell(room, LINE, self._cut(self.printable(text), room), align="L")
+        self.set_font(FONT, "", SMALL)
+        self.cell(0, LINE, right, align="R")
+
+    def _cut(self, text: str, room: float) -> str:
+        if self.get_string_width(text) <= room:
+            return text
+        length = bisect(
+            range(len(text)), room, key=lambda end: self.get_string_width(f"{text[:end]}…")
+        )
+        return f"{text[: length - 1]}…"
 
     def printable(self, text: str) -> str:
         """Return the text as it can be printed, after adding the fonts that it needs."""
@@ -98,6 +131,23 @@ class _Sheets(FPDF):
             return ""
         self.missing.add(f"U+{ord(char):04X}")
         return BOX
+
+    def _preload_bidirectional_text(self, text: str, markdown: bool) -> Sequence[Fragment]:
+        """Split a text where its direction changes, for :class:`_Line`; fpdf2 does not keep how
+        deep a piece is embedded, without which numbers in Arabic cannot be put in their place."""
+        base = auto_detect_base_direction(text)
+        shaping = self.text_shaping or {}
+        shaping["paragraph_direction"] = base
+        fragments: list[Fragment] = []
+        characters = BidiParagraph(text, base, preserve_bn_chars=True).get_characters()
+        for level, run in groupby(characters, key=lambda one: one.embedding_level):
+            shaping["fragment_direction"] = TextDirection.RTL if level % 2 else TextDirection.LTR
+            shaping["level"] = level
+            fragments += self._preload_font_styles("".join(one.character for one in run), markdown)
+        return fragments
+
+    def _render_styled_text_line(self, text_line: TextLine, *more: Any, **others: Any) -> bool:
+        return super()._render_styled_text_line(_Line(*text_line), *more, **others)
 
     def _add(self, typeface: typefaces.Typeface) -> None:
         if typeface.family in self.fonts:
