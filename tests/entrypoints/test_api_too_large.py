@@ -1,11 +1,14 @@
 """Bodies larger than the server takes are refused as each kind of route refuses things."""
 
+import json
+
 import pytest
 from flask import Flask
 
 from entrypoints.programs import Program, with_key
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
+from openslot.entrypoints.failures import MOST_FIELDS
 
 LARGE = b"{" + b" " * LARGEST_REQUEST + b"}"
 PROBLEM, OUTCOME = "application/problem+json", "application/fhir+json"
@@ -56,3 +59,21 @@ def test_what_is_refused_before_the_body_is_read_is_named(program: Program) -> N
     answer = program.client.post(path, data=LARGE, content_type=kind)
     assert answer.status_code == 422
     assert [one["field"] for one in (answer.json or {})["errors"]] == ["more"]
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "named"),
+    [
+        ("/api/v1/tokens", "application/json", "errors"),
+        ("/fhir/Appointment", FHIR, "issue"),
+        ("/fhir/ServiceRequest", FHIR, "issue"),
+    ],
+)
+def test_an_answer_does_not_grow_with_the_mistakes(
+    program: Program, path: str, sent: str, named: str
+) -> None:
+    body = json.dumps({f"n{number}": number for number in range(2 * MOST_FIELDS)})
+    headers = {"Authorization": f"Bearer {program.token}"}
+    answer = program.client.post(path, data=body, content_type=sent, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert len((answer.json or {})[named]) <= MOST_FIELDS

@@ -53,7 +53,8 @@ def first_problem(error: ValidationError) -> Invalid:
 def problems(error: ValidationError) -> list[tuple[str, str]]:
     """Return (field, sentence) for each problem."""
     return [
-        (".".join(str(part) for part in item["loc"]), _sentence(item)) for item in error.errors()
+        (".".join(str(part) for part in item["loc"]), _sentence(item))
+        for item in error.errors(include_url=False, include_input=False)
     ]
 
 

@@ -25,17 +25,21 @@ log = structlog.get_logger(__name__)
 
 RENDERERS = "openslot-renderers"
 
+MOST_FIELDS = 100
+"""Fields that an answer names."""
+
 
 class InvalidFields(Invalid):
     """Check these fields.
 
-    ``fields`` has their names and a sentence for each.
+    ``fields`` has their names and a sentence for each of the first MOST_FIELDS: an answer should
+    not grow with what was sent.
     """
 
     code = Invalid.code
 
     def __init__(self, fields: Sequence[tuple[str, str]]):
-        self.fields = tuple(fields)
+        self.fields = tuple(fields[:MOST_FIELDS])
         super().__init__(field=self.fields[0][0] if self.fields else None)
 
 

@@ -41,9 +41,10 @@ def named(
     are returned, or all if none was. A field without an API name is left out: the problem still
     has its sentence.
     """
-    known = names_of(operation) | set(sent) | HEADERS
+    given = frozenset(sent)
+    known = names_of(operation) | given | HEADERS
     renamed = [
-        (name, sentence) for field, sentence in fields for name in _names(field, known, set(sent))
+        (name, sentence) for field, sentence in fields for name in _names(field, known, given)
     ]
     return list(dict.fromkeys(renamed))
 
