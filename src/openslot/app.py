@@ -8,7 +8,7 @@ from flask.sessions import SecureCookieSessionInterface
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import compression, cors, shields
+from openslot.entrypoints import compression, cors, shields, shown
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_api(app)
     install_fhir(app)
     cors.install(app)
+    shown.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
     app.wsgi_app = WithoutLastSlash(  # type: ignore[method-assign] # Flask's documented way
         app.wsgi_app

@@ -17,8 +17,8 @@ SCHEMES = ("http", "https")
 class BehindProxies:
     """Serve requests as if they came from the client of the outermost trusted proxy.
 
-    ``trusted`` are address ranges, or one number: so many proxies, whatever their addresses. Of
-    ``X-Forwarded-For`` the address is taken that the last trusted proxy wrote, going from the right.
+    ``trusted`` are address ranges, or one number: so many proxies, whatever their addresses. From
+    the right of ``X-Forwarded-For`` on, the first address that is not a trusted proxy's is taken.
     """
 
     def __init__(self, app: "WSGIApplication", trusted: Sequence[str]) -> None:

@@ -78,9 +78,10 @@ class Look:
 
     @property
     def name(self) -> str | None:
-        """The name of the reader; None if the account was deleted."""
+        """The name of the reader or program; None if the account was deleted."""
         reader = self.practitioner or self.account
-        return reader.name if reader else None
+        program: str | None = (self.event.details or {}).get("program")
+        return reader.name if reader else program
 
     @property
     def how(self) -> str | None:

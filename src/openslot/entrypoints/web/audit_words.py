@@ -193,6 +193,8 @@ TITLES: Mapping[str, str] = {
     "account.calendar-ended": _l("Removed the calendar address"),
     "patient.created": _l("Registered a patient"),
     "patient.changed": _l("Changed a patient’s details"),
+    "patient.shown": _l("Saw a patient’s details or appointment"),
+    "patient.listed": _l("Saw a list of patients"),
     "mail.read": _l("Read an email kept here"),
     "centre.created": _l("Added a centre"),
     "centre.changed": _l("Changed a centre"),
