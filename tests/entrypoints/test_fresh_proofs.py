@@ -23,6 +23,7 @@ DOORS = {
     "admin_accounts.sign_everybody_out": NO_DOOR,
     "admin_accounts.sign_out": NO_DOOR,
     "admin_audit.download": NO_DOOR,
+    "admin_emergencies.review": "api_emergencies.review_emergency",
     "admin_import.upload": NO_DOOR,
     "admin_keys.new": NO_DOOR,
     "admin_patients.merge": "api_merges.create_merge",

@@ -20,7 +20,7 @@ from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import Patient
 from openslot.entrypoints.web.access import allowed_roles
-from openslot.records.shown import LISTED, SHOWN, ShownPeople
+from openslot.records.shown import SHOWN, ShownPeople
 
 ACCESSES = ("audit.read", "data.exported", "mail.read", "patient.", "record.", "referral.")
 """How the actions begin that say that somebody's data were read."""

@@ -241,6 +241,13 @@ class Settings(BaseSettings):
     emergency_access_hours: int = Field(
         24, ge=1, le=168, description="Hours until emergency access to a health record ends."
     )
+    emergency_review_days: int = Field(
+        7,
+        ge=1,
+        le=90,
+        description="Days within which an administrator has to review an emergency access. Then "
+        "the network's administrators are reminded every day.",
+    )
 
     record_years: int = Field(
         0,

@@ -100,6 +100,7 @@ TITLES: Mapping[str, str] = {
     "record.read": _l("Read a health record"),
     "record.refused": _l("Was refused a health record"),
     "record.emergency-access": _l("Opened a health record in an emergency"),
+    "record.emergency-reviewed": _l("Reviewed an emergency access"),
     "record.noted": _l("Wrote a note"),
     "record.prescribed": _l("Wrote a prescription"),
     "record.corrected": _l("Corrected a health record entry"),
