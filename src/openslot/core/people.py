@@ -1,9 +1,13 @@
 """The patients whose rows a session reads, if whoever began it wants to know."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
+
+from openslot.core.db import Base
 
 _PEOPLE = "people"
 
@@ -18,3 +22,14 @@ def read_about(session: Session, patient_ids: Iterable[UUID | None]) -> None:
     people = session.info.get(_PEOPLE)
     if people is not None:
         people.update(one for one in patient_ids if one is not None)
+
+
+def watch(kind: type[Base], patient_of: Callable[[Mapping[str, Any]], UUID | None]) -> None:
+    """Note the patient of each row of the ``kind`` that is read. ``patient_of`` gets the columns
+    that were read, by name."""
+
+    def loaded(row: Base, context: Any) -> None:
+        if context is not None:
+            read_about(context.session, [patient_of(row.__dict__)])
+
+    event.listen(kind, "load", loaded)

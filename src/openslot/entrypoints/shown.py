@@ -4,16 +4,17 @@ It goes by the rows that were read for the answer, so that no page and no operat
 Queries of single columns in place of rows call ``read_about``.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from flask import Flask, Response, g, request
-from sqlalchemy import event
 
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
-from openslot.core.people import read_about
+from openslot.core.people import watch
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
@@ -67,23 +68,14 @@ def _write(reader: str, people: set[UUID]) -> None:
         note_apart(LISTED, subject, found=number, **place)
 
 
-def _patient_read(patient: Patient, context: Any) -> None:
-    if context is not None:
-        read_about(context.session, [patient.__dict__.get("id")])
+def _patient_of_event(row: Mapping[str, Any]) -> UUID | None:
+    kind, _colon, written = row.get("subject", "").partition(":")
+    with suppress(ValueError):
+        return UUID(written) if kind == "patient" else None
+    return None
 
 
-def _row_read(row: Any, context: Any) -> None:
-    if context is not None:
-        read_about(context.session, [row.__dict__.get("patient_id")])
-
-
-def _event_read(row: AuditEvent, context: Any) -> None:
-    kind, _colon, written = row.__dict__.get("subject", "").partition(":")
-    if context is not None and kind == "patient":
-        read_about(context.session, [UUID(written)])
-
-
-event.listen(Patient, "load", _patient_read)
-event.listen(AuditEvent, "load", _event_read)
+watch(Patient, lambda row: row.get("id"))
+watch(AuditEvent, _patient_of_event)
 for kind in ABOUT_PATIENTS:
-    event.listen(kind, "load", _row_read)
+    watch(kind, lambda row: row.get("patient_id"))
