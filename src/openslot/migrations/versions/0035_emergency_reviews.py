@@ -1,4 +1,4 @@
-"""Reviews of emergency accesses."""
+"""Reviews of emergency accesses, and until when a cancellation or completion can be undone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,9 @@ INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    """Add who reviewed an emergency access, when, and with which result."""
+    """Add who reviewed an emergency access, when, and with which result, and the time to undo."""
+    with op.batch_alter_table("appointment") as appointment:
+        appointment.add_column(sa.Column("undo_until", INSTANT, nullable=True))
     with op.batch_alter_table("emergency_access") as access:
         access.add_column(sa.Column("verdict", sa.String(20), nullable=True))
         access.add_column(sa.Column("remark", sa.Text(), nullable=True))
@@ -40,3 +42,5 @@ def downgrade() -> None:
         access.drop_index(op.f("ix_emergency_access_reviewed_at_starts_at"))
         for name in ("reviewed_at", "reviewed_by", "remark", "verdict"):
             access.drop_column(name)
+    with op.batch_alter_table("appointment") as appointment:
+        appointment.drop_column("undo_until")
