@@ -4,18 +4,18 @@ import hashlib
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import compression, cors, shields
+from openslot.entrypoints import compression, cors, shields, shown
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.probes import ProbesFromAnywhere
+from openslot.entrypoints.proxies import BehindProxies
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.slashes import WithoutLastSlash
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_api(app)
     install_fhir(app)
     cors.install(app)
+    shown.install(app)
     app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
     app.wsgi_app = WithoutLastSlash(  # type: ignore[method-assign] # Flask's documented way
         app.wsgi_app
@@ -64,10 +65,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProbesFromAnywhere(  # type: ignore[method-assign] # Flask's documented way
             app.wsgi_app, settings.hosts[0]
         )
-    hops = settings.trusted_proxies
-    if hops:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+    if settings.trusted_proxies:
+        app.wsgi_app = BehindProxies(  # type: ignore[method-assign] # Flask's documented way
+            app.wsgi_app, settings.trusted_proxies
         )
     return app
 

@@ -216,6 +216,7 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
         "entry_id": note.id,
         "pills_id": pills.id,
         "absence_id": absence.id,
+        "access_id": access.id,
     }
 
 

@@ -78,6 +78,9 @@ POST admin_departments.new                    401 403 403 403 403 403 403   -
 GET admin_departments.deactivate              401 403 403 403 403 403 403 200
 POST admin_departments.deactivate             401 403 403 403 403 403 403   -
 GET admin_departments.show                    401 403 403 403 403 403 403 200
+GET admin_emergencies.listing                 401 403 403 403 403 403 200 200
+GET admin_emergencies.review                  401 403 403 403 403 403 404 200
+POST admin_emergencies.review                 401 403 403 403 403 403 404   -
 GET admin_import.upload                       401 403 403 403 403 403 403 200
 POST admin_import.upload                      401 403 403 403 403 403 403   -
 GET admin_keys.end                            401 403 403 403 403 403 403 200
@@ -204,6 +207,8 @@ GET api_doctors.get_doctor                    401 403 403 403 403 403 403 403
 GET api_doctors.list_appointments             401 403 403 403 403 403 403 403
 GET api_doctors.list_doctors                  401 403 403 403 403 403 403 403
 DELETE api_doctors.remove_doctor              401 403 403 403 403 403 403   -
+GET api_emergencies.list_emergencies          401 403 403 403 403 403 200 200
+POST api_emergencies.review_emergency         401 403 403 403 403 403 404   -
 DELETE api_feedback.delete_favourite          401 204 204 204 204 204 204   -
 DELETE api_feedback.delete_rating             401 204 204 403 403 403 403   -
 GET api_feedback.get_favourite                401 200 200 200 200 200 200 404

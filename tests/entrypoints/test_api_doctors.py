@@ -162,7 +162,8 @@ def test_networks_are_a_bar_besides_the_key(
 def test_nobody_says_that_they_come_from_a_trusted_network(
     settings: Settings, world: World
 ) -> None:
-    app = made(settings.model_copy(update={"doctor_networks": ("10.0.0.0/8",)}))
+    networks = {"doctor_networks": ("10.0.0.0/8",), "trusted_proxies": ("10.9.0.0/16",)}
+    app = made(settings.model_copy(update=networks))
     for name in ("X_Forwarded_For", "X_Real_IP", "Forwarded"):
         answer = Program(app).send("GET", "/doctors", **{name: "10.1.2.3"})
         assert answer.status_code == 401

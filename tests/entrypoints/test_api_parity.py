@@ -57,6 +57,7 @@ SAME = {
     "admin_schedules.deactivate": "schedules.remove_schedule",
     "admin_services.edit": "departments.change_service",
     "admin_services.new": "departments.create_service",
+    "admin_emergencies.review": "emergencies.review_emergency",
     "admin_services.deactivate": "departments.remove_service",
     "admin_webhooks.delete": "webhooks.delete_webhook",
     "admin_webhooks.new": "webhooks.create_webhook",

@@ -223,6 +223,7 @@ def test_a_day_of_many_asks_as_much_as_one_of_few(desk: Desk, statements: Counti
         return counted.count
 
     desk.book(MONDAY_9 + timedelta(hours=2))
+    client.get("/desk")  # writes down who was shown, now and when there are twice as many
     few = count()
 
     def more(session: Session) -> None:

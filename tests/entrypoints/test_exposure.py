@@ -132,6 +132,9 @@ def test_check_lists_what_is_open(tmp_path: object) -> None:
         smtp_host="mail.example.org",
     )
     assert [line for line in left_open(shut) if "OPENSLOT_" in line] == []
+    by_number = shut.model_copy(update={"trusted_proxies": ("1",)})
+    (line,) = [line for line in left_open(by_number) if "OPENSLOT_" in line]
+    assert "TRUSTED_PROXIES" in line
 
 
 @pytest.mark.parametrize("sign_up", ["staff-only", "closed"])

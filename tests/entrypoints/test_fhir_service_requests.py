@@ -430,6 +430,7 @@ def test_statements_do_not_grow_with_the_answer(app: Flask, world: World, gp: Pr
     database = app.extensions["openslot"].database
     for _ in range(4):
         written(gp, world)
+    gp.get("/fhir/ServiceRequest")  # writes down whom it shows, once an hour
     for query in (
         "ServiceRequest?",
         "ServiceRequest?patient.name=a&_include=ServiceRequest:requester",

@@ -189,6 +189,7 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
             "born": "1990-01-01",
             "reason": "I have no idea",
         },
+        "api_emergencies.review_emergency": {"verdict": "appropriate", "remark": "Mine"},
         "api_referrals.create_referral": {
             "patient": patient,
             "expertise": "Dental",

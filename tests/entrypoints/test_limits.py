@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -21,10 +22,12 @@ from openslot.core.db import Database
 from openslot.core.errors import RateLimited
 from openslot.core.limits import Counts, Limit, LimitCount, network_of, purge
 from openslot.entrypoints import limits
+from openslot.entrypoints.web import desk_links
 from openslot.identity import passwords
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SMALL = Limit(3, 60)
+CENTRES = ("own", "other")
 
 
 @pytest.fixture
@@ -411,3 +414,35 @@ def test_a_password_of_lookalikes_is_scored_in_a_moment() -> None:
     assert len({sign for sign in told if sign in signs}) == 8
     assert len(told) == len(signs * 3 + "aaaa")
     assert passwords.check_new(signs * 3)
+
+
+def test_messages_to_sessions_are_limited_at_both_doors(
+    app: Flask, world: World, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MESSAGES", SMALL)
+    staff, message = signed_in(app, world, "staff-owner"), {"message": "We begin at ten."}
+    there = f"sessions/{uuid4()}/message"
+    with time_machine.travel(NOON, tick=False):
+        sent = [staff.send("POST", f"/api/v1/{there}s", message).status_code for _ in range(2)]
+        browser = client_for("staff-owner")
+        pages = [browser.post(f"/{there}", **message).status_code for _ in range(2)]
+    assert (sent, pages) == ([404, 404], [404, 429])
+
+
+def test_one_address_cannot_use_up_the_check_ins_of_a_centre(
+    app: Flask, world: World, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHECK_INS_OF_ADDRESS", Limit(2, 60))
+    monkeypatch.setattr(limits, "CHECK_INS", Limit(3, 60))
+    with app.test_request_context():
+        paths = {one: f"/check-in/{desk_links.check_in(world.centres[one])}" for one in CENTRES}
+    here, there = client_for(None), client_for(None)
+    there.http.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    with time_machine.travel(NOON, tick=False):
+
+        def tries(client: Any, centre: str, number: int) -> list[int]:
+            return [client.post(paths[centre]).status_code for _ in range(number)]
+
+        assert tries(here, "own", 3) == [422, 422, 429]
+        assert tries(here, "other", 1) == [422], "each centre counts by itself"
+        assert tries(there, "own", 2) == [422, 429]

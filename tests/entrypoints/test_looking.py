@@ -32,8 +32,10 @@ LOOKS = (
     "record.refused",
     "referral.read",
     "mail.read",
+    "patient.listed",
     "patient.read",
     "patient.searched",
+    "patient.shown",
     "patient.found",
     "patient.not-found",
 )

@@ -97,7 +97,8 @@ def test_slots_of_fhir_take_four_statements(busy: Busy, status: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(RESOURCES) - {"Slot"}))
 def test_many_results_take_as_many_statements_as_few(busy: Busy, name: str) -> None:
-    """Also with everything that may come along; AuditEvent grows by each reading."""
+    """Also with everything that may come along; AuditEvent grows by each reading, and only many
+    are about patients, which is noted."""
     along = "".join(
         f"&_include={name}:{key}"
         for key, parameter in RESOURCES[name].parameters.items()
@@ -106,7 +107,7 @@ def test_many_results_take_as_many_statements_as_few(busy: Busy, name: str) -> N
     for more, little in (("", 1), (along, 4)):  # four schedules have actors of every kind
         few, many = (busy.count(f"/fhir/{name}?_count={count}{more}") for count in (little, 200))
         assert many[1] >= few[1]
-        assert many[0] <= few[0], (name, more)
+        assert many[0] <= few[0] + (name == "AuditEvent"), (name, more)
 
 
 def test_booking_takes_as_many_statements_in_a_full_diary(busy: Busy) -> None:

@@ -52,6 +52,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "appointment_id": world.appointments[who],
         "hold_id": world.appointments[who],
         "absence_id": uuid4(),
+        "access_id": uuid4(),
         "entry_id": uuid4(),
         "merge_id": uuid4(),
         "message_id": uuid4(),

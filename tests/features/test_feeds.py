@@ -43,7 +43,9 @@ def address(database: Database, account_id: UUID) -> str:
 
 def written(database: Database, token: str, *, at: datetime = NOW) -> bytes:
     return database.read(
-        lambda session: read_feed(work(session, now=at, settings=SETTINGS), token, public_url=URL)
+        lambda session: (
+            read_feed(work(session, now=at, settings=SETTINGS), token, public_url=URL).text
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """Merging a duplicate: all of it moves or nothing, and undoing gives all of it back."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
-from openslot.booking.errors import BothBusy
+from openslot.booking.errors import BothBusy, InvalidTransition
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -47,9 +47,11 @@ def town(database: Database) -> Town:
     return build_town(database, patients=4)
 
 
-def merge(database: Database, into: UUID, duplicate: UUID, **more: Any) -> PatientMerge:
+def merge(
+    database: Database, into: UUID, duplicate: UUID, *, now: datetime = NOW, **more: Any
+) -> PatientMerge:
     return database.run(
-        lambda session: merging.merge(work(session, SYSTEM, NOW), into, duplicate, **more)
+        lambda session: merging.merge(work(session, SYSTEM, now), into, duplicate, **more)
     )
 
 
@@ -246,6 +248,20 @@ def test_what_was_cancelled_or_moved_since_goes_back_as_it_is(
     assert rows[first.id].status is Status.CANCELLED
     assert rows[second.id].patient_id == rows[first.id].patient_id == town.patients[1]
     assert check.faults(database) == []
+
+
+def test_a_merge_gives_no_more_time_to_undo_a_cancellation(database: Database, town: Town) -> None:
+    appointment = book(database, town, 1)
+
+    def change(to: Status, minutes: int) -> None:
+        at = NOW + timedelta(minutes=minutes)
+        database.run(lambda s: factories.change_status(s, appointment.id, to, now=at))
+
+    change(Status.CANCELLED, 0)
+    merge(database, town.patients[0], town.patients[1], now=NOW + timedelta(minutes=9))
+    with pytest.raises(InvalidTransition):
+        change(Status.BOOKED, 11)
+    change(Status.BOOKED, 10)
 
 
 def test_a_referral_used_since_goes_back_with_its_appointment(

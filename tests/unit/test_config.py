@@ -79,6 +79,14 @@ def test_networks_are_checked_at_the_start(name: str) -> None:
         settings(**{name: "10.0.0.0/8, the ward"})
 
 
+def test_proxies_are_addresses_or_one_number() -> None:
+    for written, read in (("0", ()), ("2", ("2",)), ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1/128"))):
+        assert settings(trusted_proxies=written).trusted_proxies == read
+    for written in ("6", "1, 2", "10.0.0.0/8, 1", "the proxy", "10.0.0.0/8, 0.0.0.0/0", "::/0"):
+        with pytest.raises(ValidationError, match="trusted_proxies"):
+            settings(trusted_proxies=written)
+
+
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     shown = repr(settings(secret_key="a-signing-key", smtp_password="a-password"))
     assert "a-signing-key" not in shown

@@ -65,6 +65,7 @@ SETTINGS = Settings(
 SUBJECTS = {
     "account_alarm": ["Unusual sign-ins or requests"],
     "account_many_read": ["Unusually many patients opened"],
+    "account_unreviewed": ["Emergency accesses wait for review"],
     "account_confirm": ["Confirm your email address"],
     "account_email_changed": ["Your email address has changed"],
     "account_hand_over": ["Manage your own appointments"],

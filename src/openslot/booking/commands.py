@@ -72,6 +72,7 @@ from openslot.booking.rules import (
     one_a_day_key,
     place_for,
     relation_to,
+    undo_until,
 )
 from openslot.booking.slots import check_offered
 from openslot.core import audit
@@ -267,6 +268,7 @@ def change_status(
     appointment.opens_record_at = opening.when_marked(work.actor, appointment, to, work.now)
     attendance.note(work, appointment, to)
     appointment.status = to
+    appointment.undo_until = undo_until(to, work.now)
     appointment.status_reason = why
     appointment.changed_at = work.now
     work.session.flush()

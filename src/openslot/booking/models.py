@@ -108,7 +108,8 @@ class Appointment(Base):
     diary only: it has a place of the session ``session_id``, which claims the others, or it was
     ``squeezed_in`` over time that is taken. ``service_id`` is the service that was chosen
     among those that the schedule offers. Appointments that were booked together share
-    ``series_id``, if they are of a series, or ``itinerary_id``. ``came_at`` is when the patient
+    ``series_id``, if they are of a series, or ``itinerary_id``. ``undo_until`` is until when a
+    cancellation or completion can be undone. ``came_at`` is when the patient
     arrived, who then has the centre's next ``day_number`` of that day, and ``called_at`` when they
     went in; ``late_minutes`` is how late they expect to be. ``confirmed_at`` is when they said, of
     the present time, that they will come.
@@ -172,6 +173,7 @@ class Appointment(Base):
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     by_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    undo_until: Mapped[datetime | None] = mapped_column(Instant)
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
     series_id: Mapped[UUID | None] = mapped_column(Uuid)
     itinerary_id: Mapped[UUID | None] = mapped_column(Uuid)

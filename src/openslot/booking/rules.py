@@ -183,7 +183,7 @@ def check_move(
 
 def _check_reopened(appointment: Appointment, now: datetime) -> None:
     """Raise InvalidTransition if an appointment was completed too long ago to undo it."""
-    if now > appointment.changed_at + UNDONE_WITHIN:
+    if not _can_be_undone(appointment, now):
         raise InvalidTransition
 
 
@@ -219,7 +219,16 @@ def check_late(relation: Relation, appointment: Appointment, minutes: int, now: 
 
 def may_undo(appointment: Appointment, now: datetime) -> bool:
     """Return whether it is early enough to undo the cancellation of an appointment."""
-    return now <= appointment.changed_at + UNDONE_WITHIN and now < appointment.starts_at
+    return _can_be_undone(appointment, now) and now < appointment.starts_at
+
+
+def undo_until(to: Status, now: datetime) -> datetime | None:
+    """Return until when a change to this status can be undone, or None."""
+    return now + UNDONE_WITHIN if to in (Status.CANCELLED, Status.FULFILLED) else None
+
+
+def _can_be_undone(appointment: Appointment, now: datetime) -> bool:
+    return appointment.undo_until is not None and now <= appointment.undo_until
 
 
 def check_may_enter(actor: Actor, place: Place) -> None:

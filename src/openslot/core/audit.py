@@ -26,6 +26,8 @@ from openslot.core.db import Base, Instant, add_row
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 
+_RECORDED = "recorded"
+
 
 class AuditSeal(Base):
     """A sealed batch of audit events. ``digest`` is a keyed SHA-256, in hexadecimal, of the events
@@ -68,6 +70,7 @@ class AuditEvent(Base):
 def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
     """Add an audit event by the actor to the transaction that it describes."""
     actor, event_id = work.actor, new_id()
+    work.session.info.setdefault(_RECORDED, set()).add(action)
     if security.is_security(action):
         security.log_when_committed(work.session, event_id, action, actor.account_id)
     add_row(
@@ -81,6 +84,12 @@ def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
         address=actor.address,
         details=details | ({"program": actor.program} if actor.program else {}),
     )
+
+
+def recorded(session: Session) -> set[str]:
+    """Return the actions of the events that this session has added."""
+    actions: set[str] = session.info.get(_RECORDED, set())
+    return actions
 
 
 def events_of(session: Session, subject: str) -> list[AuditEvent]:

@@ -36,6 +36,16 @@ def _networks(ranges: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(f"{error}; write address ranges like 10.0.0.0/8") from None
 
 
+def _proxies(named: tuple[str, ...]) -> tuple[str, ...]:
+    """Read address ranges, or one number of proxies from 1 to 5; 0 is none."""
+    if len(named) == 1 and re.fullmatch("[0-5]", named[0]):
+        return () if named == ("0",) else named
+    ranges = _networks(named)
+    if any(ip_network(text).prefixlen == 0 for text in ranges):
+        raise ValueError("a range of all addresses lets everybody choose their own")
+    return ranges
+
+
 def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     bad = next((text for text in origins if not _ORIGIN.fullmatch(text)), None)
     if bad is not None:
@@ -130,8 +140,13 @@ class Settings(BaseSettings):
         description="Host names that this server answers to, separated by commas. If empty, that "
         "of the public address; without one, any.",
     )
-    trusted_proxies: int = Field(
-        0, ge=0, le=5, description="Number of reverse proxies in front of this server to trust."
+    trusted_proxies: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_proxies)
+    ] = Field(
+        (),
+        description="Addresses of the reverse proxies whose `X-Forwarded-…` is believed, for "
+        "example 127.0.0.1 or 10.0.0.0/8, separated by commas. Where they are not known and only "
+        "the proxy can reach the port, the number of proxies, 1 to 5.",
     )
     body_seconds: float = Field(
         30.0,
@@ -225,6 +240,13 @@ class Settings(BaseSettings):
     )
     emergency_access_hours: int = Field(
         24, ge=1, le=168, description="Hours until emergency access to a health record ends."
+    )
+    emergency_review_days: int = Field(
+        7,
+        ge=1,
+        le=90,
+        description="Days within which an administrator has to review an emergency access. Then "
+        "the network's administrators are reminded every day.",
     )
 
     record_years: int = Field(
@@ -422,6 +444,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages to write to the log."
     )
+
+    @property
+    def counts_proxies(self) -> bool:
+        """Return whether proxies are trusted by their number, not by their addresses."""
+        return "".join(self.trusted_proxies).isdecimal()
 
     @property
     def hold_length(self) -> timedelta:

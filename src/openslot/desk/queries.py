@@ -12,6 +12,7 @@ from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, AppointmentResource, Priority, Status
 from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
+from openslot.core.people import read_about
 from openslot.core.work import Work
 from openslot.desk.rules import Standing, standing
 from openslot.directory.models import Patient, Practitioner, Room, RoomKind, Service
@@ -124,7 +125,9 @@ def entries(
     )
     if work.actor.department_id is not None:
         query = query.where(Service.department_id == work.actor.department_id)
-    return [Entry._make(row) for row in work.session.execute(query)]
+    found = [Entry._make(row) for row in work.session.execute(query)]
+    read_about(work.session, (entry.patient_id for entry in found))
+    return found
 
 
 def expected(

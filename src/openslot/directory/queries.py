@@ -15,6 +15,7 @@ from openslot.core.births import BirthDate
 from openslot.core.db import Base, LostRace, changed, fetch, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
+from openslot.core.people import read_about
 from openslot.core.work import Work
 from openslot.directory.errors import ProfessionUnknown
 from openslot.directory.models import (
@@ -172,7 +173,9 @@ def names(
 ) -> dict[int | UUID, str]:
     """Return the names of entities by id, also of inactive ones, in one statement."""
     rows = session.execute(select(kind.id, kind.name).where(kind.id.in_(ids)))
-    return {row[0]: row[1] for row in rows}
+    found: dict[int | UUID, str] = {row[0]: row[1] for row in rows}
+    read_about(session, (one for one in found if isinstance(one, UUID)))  # those of patients
+    return found
 
 
 def centre_by(session: Session, *where: ColumnElement[bool]) -> Centre | None:

@@ -23,8 +23,10 @@ from openslot.entrypoints.request import (
     visitor,
     write_by,
 )
+from openslot.identity.errors import ProofNeeded
 from openslot.identity.keys import BadToken, is_inside, note_use, prove
 from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope
+from openslot.identity.sessions import is_proved
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +39,7 @@ class Caller:
     """The caller of a request, with the scopes of the key or token.
 
     ``program_id`` is the id of a key or client; a key works only from its ``networks``, and until
-    ``ends_at``.
+    ``ends_at``. ``proved_at`` is when the person of a token gave the password.
     """
 
     actor: Actor
@@ -45,6 +47,7 @@ class Caller:
     program_id: UUID | None = None
     networks: tuple[str, ...] = ()
     ends_at: datetime | None = None
+    proved_at: datetime | None = None
 
 
 def caller() -> Caller:
@@ -80,6 +83,18 @@ def demand(scope: str) -> None:
     check_scope(caller().scopes, scope)
 
 
+def demand_proof() -> None:
+    """Raise ProofNeeded if the person's password was given too long ago, as pages do; a program
+    that acts for the network has none."""
+    account_id, proved_at = caller().actor.account_id, caller().proved_at
+    if account_id is not None and not is_proved(work(), proved_at):
+        raise ProofNeeded(
+            "Ask for the password again: this needs a token of POST /api/v1/tokens that is at most "
+            "{minutes} minutes old.",
+            minutes=settings().proof_minutes,
+        )
+
+
 def holds(scope: str) -> bool:
     """Return whether the key or token includes ``scope``."""
     return not {EVERYTHING, scope}.isdisjoint(caller().scopes)
@@ -107,7 +122,8 @@ def _caller() -> Caller:
     proof = prove(reading_by(visitor()), text.strip())
     if proof.account is not None:
         limits.by_account(proof.account.id)
-        return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
+        person = actor_of(reader(), proof.account, request.remote_addr)
+        return Caller(person, proof.scopes, proved_at=proof.proved_at)
     limits.by_program(proof.program_id)
     program = _program(proof.program or "program")
     if proof.is_new and proof.program_id is not None:

@@ -37,8 +37,12 @@ SIGN_INS = Limit(60, HOUR)
 MAILS = Limit(5, HOUR)
 """Mails about an account to one address, requested without signing in."""
 
-CHECK_INS = Limit(600, HOUR)
-"""Check-ins at one centre by those who have not signed in, from any address."""
+CHECK_INS, CHECK_INS_OF_ADDRESS = Limit(600, HOUR), Limit(400, HOUR)
+"""Check-ins at one centre by those who have not signed in: in all, and from one address, which may
+be that of the centre with all its kiosks. So a single stranger cannot use them all up."""
+
+MESSAGES = Limit(20, HOUR)
+"""Messages of one account or program to all patients of a session."""
 
 POSTS: Mapping[str, Limit] = {
     "accounts.sign_in": Limit(300, MINUTE),
@@ -49,7 +53,6 @@ POSTS: Mapping[str, Limit] = {
     "accounts.send_confirmation": Limit(10, HOUR),
     "api_tokens.create": Limit(300, MINUTE),
     "api_tokens.refresh": Limit(600, MINUTE),
-    "check_in.kiosk": Limit(200, HOUR),
     "dependents.offer": Limit(30, HOUR),
     "hand_over.take_over": Limit(60, HOUR),
     "profile_security.password": Limit(30, HOUR),
@@ -102,7 +105,14 @@ def registration(actor: Actor) -> None:
 
 def check_in(centre_id: int) -> None:
     """Count a check-in at the centre by somebody who has not signed in, or raise RateLimited."""
+    network = network_of(request.remote_addr)
+    _take(f"check-in {centre_id} {network}", CHECK_INS_OF_ADDRESS)
     _take(f"check-in {centre_id}", CHECK_INS)
+
+
+def message(actor: Actor) -> None:
+    """Count a message of the account or program to a whole session, or raise RateLimited."""
+    _take(f"message {actor.account_id or actor.program}", MESSAGES)
 
 
 def sign_in(account_id: object) -> None:

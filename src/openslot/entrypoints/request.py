@@ -15,8 +15,10 @@ from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.limits import Counts
+from openslot.core.people import gather
 from openslot.core.security import Counter, Seen
 from openslot.core.work import Work, doing
+from openslot.records.shown import ShownPeople
 from openslot.search.results import Directory
 
 P = ParamSpec("P")
@@ -36,10 +38,11 @@ class Services:
     network: Directory
     counts: Counts = field(init=False)
     security: Counter = field(init=False)
+    shown: ShownPeople = field(default_factory=ShownPeople)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", Counts(_write_apart))  # the class is frozen
-        object.__setattr__(self, "security", Counter(_note_apart))
+        object.__setattr__(self, "security", Counter(_note_seen))
 
 
 def services() -> Services:
@@ -72,6 +75,7 @@ def reader() -> Session:
     if "reader" not in g:
         g.reading = services().database.reading()
         g.reader = g.reading.__enter__()
+        gather(g.reader, g.setdefault("people", set()))
     return cast(Session, g.reader)
 
 
@@ -104,14 +108,18 @@ def _write_apart(work: Callable[[Session], int]) -> int:
     return database().run(work)
 
 
-def _note_apart(seen: Seen, details: Mapping[str, Any]) -> None:
-    work = doing(
-        reader_actor(), now(), settings(), audit.record, seen.action, seen.subject, **details
-    )
+def note_apart(action: str, subject: str, **details: Any) -> None:
+    """Write an audit event in its own transaction, which changes no answer, whatever fails."""
     try:
-        database().run(work)
-    except Exception:  # noting a refusal must not change the answer, whatever fails
-        log.exception("security.not-noted", action=seen.action)
+        database().run(
+            doing(reader_actor(), now(), settings(), audit.record, action, subject, **details)
+        )
+    except Exception:
+        log.exception("audit.not-noted", action=action)
+
+
+def _note_seen(seen: Seen, details: Mapping[str, Any]) -> None:
+    note_apart(seen.action, seen.subject, **details)
 
 
 def reader_actor() -> Actor:
@@ -138,6 +146,7 @@ def write_by(
 
     def do(session: Session) -> T:
         result = command(Work(session, actor, now(), settings()), *args, **kwargs)
+        g.setdefault("audited", set()).update(audit.recorded(session))
         if note is not None:
             note(session)
         return result

@@ -18,7 +18,9 @@ from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.records import queries
 from openslot.records.access import READ, subject_of
 from openslot.records.events import Topic
+from openslot.records.finding import DETAILS_READ
 from openslot.records.queries import Look, Opened, Record
+from openslot.records.shown import SHOWN
 from openslot.referrals import commands as referring
 from openslot.referrals import queries as referrals
 from openslot.referrals.models import Referral
@@ -32,9 +34,11 @@ MERGED = "patient.merged"
 
 
 class What(StrEnum):
-    """What somebody did with a health record or its referrals, in the words of documents."""
+    """What somebody did with a health record, its referrals, or the details and appointments of the
+    patient, in the words of documents."""
 
     HISTORY = "history"
+    DETAILS = "details"
     EMERGENCY = "emergency-access"
     REFERRAL = "referral"
     MERGE = "merge"
@@ -44,6 +48,8 @@ WHAT: Mapping[str, What] = {
     READ: What.HISTORY,
     Topic.EMERGENCY.value: What.EMERGENCY,
     REFERRAL_READ: What.REFERRAL,
+    DETAILS_READ: What.DETAILS,
+    SHOWN: What.DETAILS,
     MERGED: What.MERGE,
 }
 """The word for each audit action."""

@@ -22,7 +22,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.core import formats
 from openslot.core.language import Language
 from openslot.exports import typefaces
-from openslot.exports.history import REFERRAL_READ, History
+from openslot.exports.history import REFERRAL_READ, WHAT, History, What
 from openslot.records.access import Access
 from openslot.records.events import Topic
 from openslot.records.models import EntryKind
@@ -307,6 +307,8 @@ class _Paper:
     def _why(self, look: Look) -> str:
         if look.event.action == REFERRAL_READ:
             return self.say("Read a referral")
+        if WHAT[look.event.action] is What.DETAILS:
+            return self.say("Saw details or an appointment")
         if look.event.action == Topic.EMERGENCY:
             return self.say("Opened the record in an emergency")
         reasons = {

@@ -51,7 +51,7 @@ class Proof:
 
     ``program_id`` is the id of the key or client, since names are not unique. A key works from
     ``networks`` only, if there are any, and until ``ends_at``. A use ``is_new`` if it is to be
-    noted with :func:`note_use`.
+    noted with :func:`note_use`. ``proved_at`` is when the person gave the password for the token.
     """
 
     scopes: frozenset[str]
@@ -61,6 +61,7 @@ class Proof:
     networks: tuple[str, ...] = ()
     ends_at: datetime | None = None
     is_new: bool = False
+    proved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def prove(work: Work, text: str) -> Proof:
     if account is not None:
         if account.must_change_password:
             raise MustChangePassword
-        return Proof(for_person(scopes), account=account)
+        return Proof(for_person(scopes), account=account, proved_at=token.family_began_at)
     if client is None:
         raise BadToken
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)

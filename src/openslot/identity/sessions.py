@@ -68,10 +68,11 @@ def is_stale(row: AccountSession, *, now: datetime) -> bool:
     return now - row.seen_at > SEEN_EVERY
 
 
-def is_proved(work: Work, row: AccountSession) -> bool:
-    """Return whether the password was given in this browser a short time ago."""
+def is_proved(work: Work, proved_at: datetime | None) -> bool:
+    """Return whether a password that was last given at ``proved_at`` is fresh enough for an action
+    that could do great harm."""
     lasts = timedelta(minutes=work.settings.proof_minutes)
-    return row.proved_at is not None and work.now - row.proved_at <= lasts
+    return proved_at is not None and work.now - proved_at <= lasts
 
 
 def touch_session(work: Work, token: str) -> None:

@@ -10,11 +10,12 @@ from openslot.core.work import Work
 from openslot.identity import queries as identities
 from openslot.notifications.dispatch import queue_account_mail
 from openslot.notifications.mails import AccountMail
+from openslot.records import queries as records
 from openslot.records.access import READ
 from openslot.records.events import Topic
 from openslot.records.finding import DETAILS_READ
 
-LOOKS_BACK = timedelta(hours=1)
+LOOKS_BACK, DAY = timedelta(hours=1), timedelta(days=1)
 
 THRESHOLDS: Mapping[str, int] = {
     "sign-in.failed": 200,
@@ -34,6 +35,12 @@ OF_ONE_ACCOUNT: Mapping[str, int] = {
 }
 """Patients of an hour that make an alarm if one account opens them, by action."""
 
+IN_A_DAY: Mapping[str, int] = {Topic.EMERGENCY: 10}
+"""Patients of a day that make an alarm if one account opens them, by action."""
+
+UNSIGNED = "emergency.unsigned"
+"""The alarm of emergency accesses that nobody has reviewed in time."""
+
 MOST_READ = 5000
 
 
@@ -45,26 +52,41 @@ def raise_alarms(work: Work) -> list[str]:
     passed = [name for name, count in _counts(work).items() if count >= THRESHOLDS[name]]
     for name in passed:
         _tell(work, AccountMail.ALARM, "audit?group=security", once=name)
-    return [*passed, *_who_opened_many(work)]
+    return [
+        *passed,
+        *_who_opened_many(work, OF_ONE_ACCOUNT, LOOKS_BACK),
+        *_who_opened_many(work, IN_A_DAY, DAY),
+        *_what_is_unsigned(work),
+    ]
 
 
-def _who_opened_many(work: Work) -> list[str]:
+def _who_opened_many(work: Work, most: Mapping[str, int], period: timedelta) -> list[str]:
     """Write about each account that opened unusually many patients; return the actions."""
-    since = work.now - LOOKS_BACK
-    counts = audit.subjects_by_account(work.session, tuple(OF_ONE_ACCOUNT), since=since)
-    passed = [one for one in counts if one.subjects >= OF_ONE_ACCOUNT[one.action]]
+    counts = audit.subjects_by_account(work.session, tuple(most), since=work.now - period)
+    passed = [one for one in counts if one.subjects >= most[one.action]]
     for one in passed:
         once = f"{one.action} of {one.account_id}"
-        _tell(work, AccountMail.MANY_READ, f"accounts/{one.account_id}", once=once)
+        _tell(work, AccountMail.MANY_READ, f"accounts/{one.account_id}", once=once, every=period)
     return [one.action for one in passed]
 
 
-def _tell(work: Work, mail: AccountMail, page: str, *, once: str) -> None:
-    """Mail the network's administrators a link to a ``page`` of theirs, once an hour."""
+def _what_is_unsigned(work: Work) -> list[str]:
+    """Write once a day while an emergency access waits too long for its review."""
+    late = work.now - timedelta(days=work.settings.emergency_review_days)
+    if not records.count_unsigned(work.session, records.opened_before(late)):
+        return []
+    _tell(work, AccountMail.UNREVIEWED, "emergencies", once=UNSIGNED, every=DAY)
+    return [UNSIGNED]
+
+
+def _tell(
+    work: Work, mail: AccountMail, page: str, *, once: str, every: timedelta = LOOKS_BACK
+) -> None:
+    """Mail the network's administrators a link to a ``page`` of theirs, once in each period."""
     link = f"{work.settings.public_url.rstrip('/')}/admin/{page}"
-    hour = work.now.replace(minute=0, second=0, microsecond=0)
+    period = int(work.now.timestamp() // every.total_seconds())
     for account in identities.network_administrators(work.session):
-        name = f"alarm {once} {hour.isoformat()} {account.id}"
+        name = f"alarm {once} {every} {period} {account.id}"
         queue_account_mail(work, mail, account, link, once=name)
 
 

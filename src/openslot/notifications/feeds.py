@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from openslot.core.language import language
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.identity.commands import subject_of
-from openslot.identity.models import CalendarFeed
+from openslot.identity.models import Account, CalendarFeed
 from openslot.identity.sessions import token_hash
 from openslot.notifications import ics, queries
 from openslot.notifications.calendar_titles import part_title, side_of, title
@@ -54,7 +55,14 @@ def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
     return session.get(CalendarFeed, account_id)
 
 
-def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
+class Feed(NamedTuple):
+    """A calendar as a file, and whose it is."""
+
+    account: Account
+    text: bytes
+
+
+def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
     Practitioners find the appointments of others that need them too. Takes three statements, four
@@ -68,7 +76,7 @@ def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
     standing = directory.standing_of(work.session, account.id)
     appointments = queries.calendar_of(work.session, standing, since=work.now - LOOKS_BACK)
     tongue = language(account.locale, work.settings.locale)
-    return ics.calendar_feed(
+    text = ics.calendar_feed(
         (
             (appointment, title(appointment, side_of(appointment, standing.patient_id), tongue))
             for appointment in appointments
@@ -80,3 +88,4 @@ def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
             for appointment in queries.parts_of(work.session, standing, since=work.now - LOOKS_BACK)
         ),
     )
+    return Feed(account, text)

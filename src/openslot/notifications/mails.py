@@ -233,3 +233,4 @@ class AccountMail(StrEnum):
     STAFF_DECLINED = "account_staff_declined"
     ALARM = "account_alarm"
     MANY_READ = "account_many_read"
+    UNREVIEWED = "account_unreviewed"

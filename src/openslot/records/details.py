@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from openslot.core.fields import Details, LongText, Name, OptionalLongText, Text, refuse
+from openslot.records.models import Verdict
 
 FEWEST_WORDS = 3
 
@@ -33,3 +34,10 @@ class EmergencyDetails(Details):
     """The reason for opening a record without an appointment."""
 
     reason: Annotated[Text, AfterValidator(_check_reason)]
+
+
+class ReviewDetails(Details):
+    """What an administrator signs of an emergency access, and why."""
+
+    verdict: Verdict
+    remark: Text

@@ -21,6 +21,10 @@ class AlreadyOpen(Conflict):
     """
 
 
+class AlreadyReviewed(Conflict):
+    """Somebody has reviewed this emergency access already."""
+
+
 class PatientKnown(Conflict):
     """This person may be registered already: two of their details agree with a patient's.
 

@@ -42,12 +42,26 @@ class Entry(Base):
     recorded_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Verdict(StrEnum):
+    """What an administrator found of an emergency access."""
+
+    APPROPRIATE = "appropriate"
+    INAPPROPRIATE = "inappropriate"
+
+
 class EmergencyAccess(Base):
     """A practitioner's access to a record without an appointment, with a reason, for a limited
-    time."""
+    time.
+
+    An administrator signs it once: ``verdict``, ``remark``, ``reviewed_by`` and ``reviewed_at``
+    are set together.
+    """
 
     __tablename__ = "emergency_access"
-    __table_args__ = (Index(None, "patient_id", "ends_at"),)
+    __table_args__ = (
+        Index(None, "patient_id", "ends_at"),
+        Index(None, "reviewed_at", "starts_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
@@ -55,3 +69,7 @@ class EmergencyAccess(Base):
     reason: Mapped[str] = mapped_column(Text)
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
+    verdict: Mapped[str | None] = mapped_column(String(20))
+    remark: Mapped[str | None] = mapped_column(Text)
+    reviewed_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    reviewed_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -22,8 +22,10 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Condition
 from openslot.booking.rules import LIVE
 from openslot.core import keyset
+from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
 from openslot.core.db import changed
@@ -78,9 +80,10 @@ class Look:
 
     @property
     def name(self) -> str | None:
-        """The name of the reader; None if the account was deleted."""
+        """The name of the reader or program; None if the account was deleted."""
         reader = self.practitioner or self.account
-        return reader.name if reader else None
+        program: str | None = (self.event.details or {}).get("program")
+        return reader.name if reader else program
 
     @property
     def how(self) -> str | None:
@@ -367,6 +370,72 @@ def emergencies(
     )
     newest = (EmergencyAccess.starts_at.desc(), EmergencyAccess.id.desc())
     return [Opened(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewable:
+    """An emergency access as administrators see it; ``reviewer`` is None until it is signed, or if
+    that account was deleted."""
+
+    access: EmergencyAccess
+    practitioner: Practitioner
+    patient: Patient
+    reviewer: Account | None
+
+
+def reviewed_by(actor: Actor) -> Condition:
+    """Match the emergency accesses that an administrator reviews: those of practitioners who have
+    a schedule at their centre, or all for the network; never their own."""
+    others = or_(Practitioner.account_id.is_(None), Practitioner.account_id != actor.account_id)
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return others
+    here = select(Schedule.practitioner_id).where(
+        Schedule.centre_id == actor.centre_id, Schedule.practitioner_id.is_not(None)
+    )
+    return and_(others, EmergencyAccess.practitioner_id.in_(here))
+
+
+def reviewable(
+    session: Session,
+    *where: Condition,
+    is_signed: bool | None = None,
+    after: keyset.Key | None = None,
+    limit: int | None = None,
+) -> list[Reviewable]:
+    """Return emergency accesses with whom they concern, the newest first; one statement."""
+    query = (
+        select(EmergencyAccess, Practitioner, Patient, Account)
+        .join(Practitioner, Practitioner.id == EmergencyAccess.practitioner_id)
+        .join(Patient, Patient.id == EmergencyAccess.patient_id)
+        .outerjoin(Account, Account.id == EmergencyAccess.reviewed_by)
+        .where(*where)
+    )
+    if is_signed is not None:
+        query = query.where(EmergencyAccess.reviewed_at.is_not(None) == is_signed)
+    newest = (EmergencyAccess.starts_at.desc(), EmergencyAccess.id.desc())
+    return [Reviewable(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
+
+
+def count_unsigned(session: Session, *where: Condition) -> int:
+    """Return the number of emergency accesses that nobody has signed; one statement."""
+    query = (
+        select(func.count())
+        .select_from(EmergencyAccess)
+        .join(Practitioner, Practitioner.id == EmergencyAccess.practitioner_id)
+        .where(EmergencyAccess.reviewed_at.is_(None), *where)
+    )
+    return session.scalar(query) or 0
+
+
+def opened_before(instant: datetime) -> Condition:
+    """Match emergency accesses that began before ``instant``."""
+    return EmergencyAccess.starts_at < instant
+
+
+def sign(session: Session, access_id: UUID, **values: Any) -> bool:
+    """Store a review, and return False if there is one already; one statement."""
+    unsigned = (EmergencyAccess.id == access_id, EmergencyAccess.reviewed_at.is_(None))
+    return bool(changed(session, update(EmergencyAccess).where(*unsigned).values(**values)))
 
 
 # Access events

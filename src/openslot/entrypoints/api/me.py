@@ -170,7 +170,9 @@ def list_credentials() -> CredentialList:
     return CredentialList(items=[_credential(item) for item in items], next=None)
 
 
-@service.operation("DELETE", CREDENTIALS, scope="account:write", rule=Rule.OWN, status=204)
+@service.operation(
+    "DELETE", CREDENTIALS, scope="account:write", rule=Rule.OWN, status=204, fresh=True
+)
 def end_credentials() -> None:
     """Sign out everywhere: end all browsers, programs and the calendar address, also this token."""
     bearer.write(credentials.end_all, _account().id)
@@ -182,6 +184,7 @@ def end_credentials() -> None:
     scope="account:write",
     rule=Rule.OWN,
     status=204,
+    fresh=True,
 )
 def end_credential(kind: str, credential_id: str) -> None:
     """End one browser, program or calendar address."""

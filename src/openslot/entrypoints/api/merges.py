@@ -66,6 +66,7 @@ def list_merges(patient_id: UUID) -> MergeList:
     answer=Merge,
     status=201,
     may_fail=(409,),
+    fresh=True,
 )
 def create_merge(patient_id: UUID, body: NewMerge) -> Merge:
     """Merge a duplicate into the patient; for administrators of the network.
@@ -79,7 +80,13 @@ def create_merge(patient_id: UUID, body: NewMerge) -> Merge:
 
 
 @service.operation(
-    "DELETE", ONE, scope="patients:write", rule=Rule.MANAGED, answer=Merge, may_fail=(409,)
+    "DELETE",
+    ONE,
+    scope="patients:write",
+    rule=Rule.MANAGED,
+    answer=Merge,
+    may_fail=(409,),
+    fresh=True,
 )
 def undo_merge(merge_id: UUID) -> Merge:
     """Undo a merge; for administrators of the network.

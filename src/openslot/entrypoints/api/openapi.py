@@ -180,6 +180,8 @@ def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[st
     if operation.scope is not None:
         described["x-scope"] = operation.scope
     described["x-rule"] = operation.rule.value
+    if operation.fresh:
+        described["x-fresh"] = True
     return described
 
 

@@ -92,6 +92,7 @@ class Operation:
     also: tuple[int, ...]
     media: str
     searches: bool
+    fresh: bool
 
     @property
     def may_be_repeated(self) -> bool:
@@ -148,6 +149,7 @@ class Service:
         also: tuple[int, ...] = (),
         media: str = JSON,
         searches: bool = False,
+        fresh: bool = False,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a view as an operation.
 
@@ -156,7 +158,8 @@ class Service:
         do not follow from the rest. ``headers`` maps the response headers to their descriptions.
         A ``secret`` answer is never stored for an Idempotency-Key. ``also`` lists further success
         statuses. ``media`` is the type of a response that the view makes itself. One that
-        ``searches`` is a POST only so that no terms are in the address.
+        ``searches`` is a POST only so that no terms are in the address. A ``fresh`` one needs a
+        token for which the person gave the password a short time ago, as a fresh page does.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.
@@ -184,6 +187,7 @@ class Service:
                 also,
                 media,
                 searches,
+                fresh,
             )
             self.operations.append(operation)
             endpoint = _endpoint(operation, view)
@@ -209,6 +213,8 @@ def _endpoint(operation: Operation, view: Callable[..., Any]) -> Callable[..., A
             bearer.demand(operation.scope)
         else:
             bearer.caller()
+        if operation.fresh:
+            bearer.demand_proof()
         if operation.secret and idempotency.HEADER in request.headers:
             raise SecretAnswer(field=idempotency.HEADER)
         arguments: dict[str, Any] = dict(path)

@@ -137,6 +137,7 @@ def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
     body=NewEmergencyAccess,
     answer=EmergencyAccess,
     status=201,
+    fresh=True,
 )
 def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
     """Open a health record in an emergency, as a practitioner without an appointment.

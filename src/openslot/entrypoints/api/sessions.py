@@ -10,7 +10,7 @@ from openslot.booking.sessions import commands, queries
 from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay
 from openslot.core.work import Work
-from openslot.entrypoints import bearer
+from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.appointments import Why
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -206,6 +206,7 @@ def cancel_session(session_id: UUID, body: SessionCancellation) -> None:
 )
 def write_to_session(session_id: UUID, body: commands.Message) -> SessionReaders:
     """Write to everybody who has an appointment in a session, by mail."""
+    limits.message(bearer.actor())
     return SessionReaders(patients=bearer.write(commands.write_to_all, session_id, body))
 
 

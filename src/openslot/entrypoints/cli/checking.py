@@ -117,6 +117,8 @@ def left_open(settings: Settings) -> list[str]:
         "in clear unless only this machine is served.": not settings.is_https,
         "Cookies are sent without HTTPS too (OPENSLOT_SECURE_COOKIES).": not settings.hides_cookies,
         "Any host name is answered to (OPENSLOT_TRUSTED_HOSTS).": not settings.hosts,
+        "Proxies are believed by their number, so only they may reach the port "
+        "(OPENSLOT_TRUSTED_PROXIES).": settings.counts_proxies,
         "Mail goes to the mail server in clear (OPENSLOT_SMTP_SECURITY).": is_mailed
         and settings.mail_security == "none",
         "Accounts are created without a confirmed email address (OPENSLOT_CONFIRM_EMAIL).": (

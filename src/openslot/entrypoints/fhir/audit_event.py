@@ -21,7 +21,7 @@ KINDS = {"appointment": "Appointment", "patient": "Patient", "referral": "Servic
 CREATES = frozenset(
     {"added", "booked", "created", "entered", "held", "opened", "recorded", "written"}
 )
-READS = frozenset({"read", "refused", "viewed", "opened-history"})
+READS = frozenset({"listed", "opened-history", "read", "refused", "shown", "viewed"})
 
 
 def show(row: AuditEvent, site: Site) -> Json:

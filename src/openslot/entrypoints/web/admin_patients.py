@@ -51,7 +51,7 @@ class EraseForm(Form):
 
 
 @pages.route("/admin/patients/<uuid:patient_id>/merge", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 @asked.searching("q")
 def merge(patient_id: UUID) -> ResponseReturnValue:
     """Find a duplicate of the patient, compare the two, and merge after confirmation."""
@@ -175,7 +175,7 @@ def merges(patient_id: UUID) -> str:
 
 
 @pages.route("/admin/patients/merges/<uuid:merge_id>/undo", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, fresh=True)
 def undo(merge_id: UUID) -> ResponseReturnValue:
     """Undo a merge after confirmation."""
     may_run_network(context.actor())

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import g, request, session
 from werkzeug.wrappers import Response
 
-from openslot.core.actor import Actor
+from openslot.core.actor import Actor, Role
 from openslot.core.fields import known_zones
 from openslot.core.work import Work
 from openslot.directory.commands import actor_of
@@ -96,6 +96,11 @@ def set_account(account: Account | None) -> None:
     g.pop("actor", None)
 
 
+def act_as(account: Account) -> None:
+    """Set who this request comes from, by a link of theirs and not by signing in."""
+    g.actor = Actor(Role(account.role), account.id, request.remote_addr)
+
+
 def _account_of_session() -> Account | None:
     """Return the account of the session token in the cookie."""
     token = session.get(TOKEN)
@@ -105,7 +110,7 @@ def _account_of_session() -> Account | None:
     if account_and_session is None:
         return None
     account, row = account_and_session
-    g.is_proved = sessions.is_proved(reading_by(visitor()), row)
+    g.is_proved = sessions.is_proved(reading_by(visitor()), row.proved_at)
     used = row.seen_at
     is_due = sessions.is_stale(row, now=now()) and request.endpoint not in LOOKS
     if is_due or request.endpoint == STAYS:

@@ -264,10 +264,11 @@ def _for_own_account(verb: Callable[[Work, UUID], T]) -> T:
 def feed(token: str) -> BaseResponse:
     """Return the calendar behind an address; 304 if it has not changed."""
     settings = context.settings()
-    written = feeds.read_feed(
+    subscribed = feeds.read_feed(
         context.work(), token, public_url=settings.public_url or request.url_root
     )
-    response = Response(written, content_type="text/calendar; charset=utf-8")
+    context.act_as(subscribed.account)
+    response = Response(subscribed.text, content_type="text/calendar; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     return response.make_conditional(request)

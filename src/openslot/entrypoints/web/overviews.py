@@ -21,6 +21,7 @@ from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.sessions import choices
 from openslot.entrypoints.web.waiting import described
+from openslot.records import reviews
 from openslot.referrals import queries as referrals
 from openslot.schedules import queries as schedules
 from openslot.usecases import rebooking
@@ -151,6 +152,7 @@ def admin_page(actor: Actor) -> str:
         lag=outbox.lag(context.reader(), now=now),
         requests=requests.figures_at(context.reader(), actor.centre_id),
         waits=directory.waiting_staff(context.reader(), actor.centre_id),
+        unsigned=reviews.count_waiting(context.work()),
         centre_id=actor.centre_id,
     )
 

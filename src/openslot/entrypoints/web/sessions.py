@@ -17,6 +17,7 @@ from openslot.booking.sessions import commands, queries
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.work import Work
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.appointments import LONGEST_WHY
@@ -159,6 +160,7 @@ def move(session_id: UUID) -> BaseResponse:
 @access.allow(access.CARE_TEAM)
 def write(session_id: UUID) -> BaseResponse:
     """Write to everybody who has an appointment in the session."""
+    limits.message(context.actor())
 
     def change(work: Work) -> str:
         try:
