@@ -401,6 +401,7 @@ def _others(endpoint: str, parts: Parts) -> Parts:
         return {"kind": "calendar", "credential_id": "calendar"}
     return {
         "choice": "dark",
+        "language": "en",
         "kind": "practitioners" if "rating" in endpoint else "practitioner",
         "report_kind": "bookings",
         "key": parts["appointment_id"],

@@ -498,6 +498,7 @@ GET privacy.show                              200 200 200 200 200 200 200 200
 GET profile.details                           401 200 200 200 200 200 200 200
 POST profile.details                          401 303 303 303 303 303 303   -
 GET profile.show                              401 200 200 200 200 200 200 200
+POST profile.language                         303 303 303 303 303 303 303   -
 POST profile.theme                            303 303 303 303 303 303 303   -
 GET profile_security.delete                   401 200 200 403 403 403 403 403
 POST profile_security.delete                  401 422 422 403 403 403 403   -

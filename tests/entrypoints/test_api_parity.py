@@ -170,6 +170,7 @@ LEFT_OUT = {
     "Erasing a patient": ("admin_patients.erase",),
     "Confirming that a carer": ("patients.carer",),
     "Colours": ("profile.theme",),
+    "Language of pages": ("profile.language",),
     "Imports": ("admin_import.upload",),
     "Checking in at a kiosk": ("check_in.kiosk",),
     "Links in mails": ("notifications.stop",),

@@ -71,6 +71,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "itinerary_id": uuid4(),
         "token": "nonsense",
         "choice": "dark",
+        "language": "en",
         "kind": "practitioner",
         "request_id": uuid4(),
         "session_id": uuid4(),

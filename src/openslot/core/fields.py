@@ -5,6 +5,7 @@ Every error message says what to enter.
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -39,26 +40,33 @@ class Details(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def refuse(sentence: str) -> PydanticCustomError:
-    """Return the error to raise in a validator."""
-    return PydanticCustomError("refused", sentence)
+def refuse(sentence: str, **params: object) -> PydanticCustomError:
+    """Return the error to raise in a validator. ``params`` fill the places of the sentence after
+    translation."""
+    return PydanticCustomError("refused", "{sentence}", {"sentence": sentence, "params": params})
 
 
 def first_problem(error: ValidationError) -> Invalid:
     """Return the first problem of ``error`` as a domain error that names the field."""
-    field, sentence = problems(error)[0]
-    return Invalid(sentence, field=field)
+    item = error.errors(include_url=False, include_input=False)[0]
+    sentence, params = _sentence(item)
+    return Invalid(sentence, field=_field(item), **params)
 
 
-def problems(error: ValidationError) -> list[tuple[str, str]]:
-    """Return (field, sentence) for each problem."""
-    return [
-        (".".join(str(part) for part in item["loc"]), _sentence(item))
-        for item in error.errors(include_url=False, include_input=False)
-    ]
+def problems(error: ValidationError, say: Callable[[str], str] = str) -> list[tuple[str, str]]:
+    """Return (field, sentence) for each problem; ``say`` translates."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        sentence, params = _sentence(item)
+        found.append((_field(item), say(sentence).format(**params)))
+    return found
 
 
-_SENTENCES = {
+def _field(problem: ErrorDetails) -> str:
+    return ".".join(str(part) for part in problem["loc"])
+
+
+SENTENCES = {
     "missing": "Fill in this field.",
     "extra_forbidden": "This field is not recognised.",
     "string_type": "Enter text, in quotes.",
@@ -99,13 +107,17 @@ _SENTENCES = {
     "enum": "Choose an option from the list.",
     "literal_error": "Choose an option from the list.",
 }
+"""What to say of an error of pydantic, by its type."""
+
+UNKNOWN = "Check this field."
 
 
-def _sentence(problem: ErrorDetails) -> str:
+def _sentence(problem: ErrorDetails) -> tuple[str, Mapping[str, Any]]:
+    """Return the sentence, before translation, and what fills its places."""
+    params = problem.get("ctx", {})
     if problem["type"] == "refused":
-        return problem["msg"]
-    sentence = _SENTENCES.get(problem["type"], "Check this field.")
-    return sentence.format(**problem.get("ctx", {}))
+        return params["sentence"], params["params"]
+    return SENTENCES.get(problem["type"], UNKNOWN), params
 
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
@@ -161,7 +173,7 @@ class Prose:
         elif _UNSEEN.search(text):
             raise refuse("Remove characters that cannot be seen, such as tabs.")
         if len(text) > self.longest:
-            raise refuse(f"Shorten this to {self.longest} characters.")
+            raise refuse("Shorten this to {longest} characters.", longest=self.longest)
         text = pasted(text)
         text = text.strip() if self.lines else " ".join(text.split())
         if not text and not self.optional:
@@ -291,8 +303,10 @@ _INSTANT = re.compile(
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Years outside these are typing mistakes, and not every time zone can represent them."""
 
+BETWEEN = "Enter a date between {first} and {last}."
 
-def _written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
+
+def written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
     """Return a validator that reads a date or an instant in this form only: pydantic would take
     a number as seconds since 1970."""
 
@@ -307,7 +321,7 @@ def _written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
         except ValueError:
             raise refuse(sentence) from None
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
+            raise refuse(BETWEEN, first=FIRST_YEAR, last=LAST_YEAR)
         return moment
 
     return BeforeValidator(read)
@@ -340,11 +354,11 @@ Blank = BlankIsNone()
 
 Instant = Annotated[
     AwareDatetime,
-    _written(_INSTANT, "Enter a date and time with offset, such as 2027-03-08T09:00:00+11:00."),
+    written(_INSTANT, "Enter a date and time with offset, such as 2027-03-08T09:00:00+11:00."),
 ]
 """An RFC 3339 instant; the offset is required."""
 
-Day = Annotated[date, _written(_DAY, "Enter a date such as 1980-03-31.")]
+Day = Annotated[date, written(_DAY, "Enter a date such as 1980-03-31.")]
 
 
 def _birth(value: object) -> BirthDate:
@@ -354,9 +368,11 @@ def _birth(value: object) -> BirthDate:
         birth = BirthDate(value if isinstance(value, date) else str(value).strip())
     except ValueError:
         example = "31 March 1980" if value == UNREADABLE else "1980-03-31"
-        raise refuse(f"Enter a date such as {example}, or only the year or month.") from None
+        raise refuse(
+            "Enter a date such as {example}, or only the year or month.", example=example
+        ) from None
     if not FIRST_YEAR <= birth.first.year <= LAST_YEAR:
-        raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
+        raise refuse(BETWEEN, first=FIRST_YEAR, last=LAST_YEAR)
     return birth
 
 
@@ -376,7 +392,7 @@ Birth = Annotated[
 
 InstantOrDay = Annotated[
     AwareDatetime | date,
-    _written(
+    written(
         re.compile(f"{_DAY.pattern}|{_INSTANT.pattern}", re.ASCII),
         "Enter a date such as 2027-03-08, or a date and time such as 2027-03-08T09:00:00+11:00.",
     ),

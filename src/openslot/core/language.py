@@ -5,6 +5,7 @@ A catalogue is a folder ``translations/<locale>/LC_MESSAGES`` with ``messages.mo
 the English is used.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import NullTranslations
@@ -17,6 +18,10 @@ HOME = Locale("en", "AU")
 """Locale of the source texts, also used for English without a country."""
 
 CATALOGUES = Path(__file__).parents[1] / "translations"
+
+TRANSLATED = ("ar", "es", "fr", "ga", "zh_Hans")
+LANGUAGES = ("en", *TRANSLATED)
+"""What readers choose from: English, and the languages with a catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,18 @@ class Language:
     def ngettext(self, one: str, many: str, count: int) -> str:
         """Return the translated singular or plural, with ``%(num)s`` replaced by the count."""
         return self.catalogue.ngettext(one, many, count) % {"num": count}
+
+
+def first_offered(tags: Iterable[str]) -> str | None:
+    """Return the first of these languages that is offered, of whatever country; tags are as
+    browsers send them, for example ``es-MX``."""
+    offered = {name.split("_")[0]: name for name in LANGUAGES}
+    return next(filter(None, (offered.get(tag.lower().split("-")[0]) for tag in tags)), None)
+
+
+def own_name(name: str) -> str:
+    """Return what the speakers of a language call it."""
+    return Locale.parse(name).get_display_name().split("(")[0].strip().capitalize()
 
 
 def settled(locale: Locale | None) -> Locale:

@@ -14,9 +14,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from openslot.core.errors import Failure, Invalid, Unavailable
-from openslot.core.fields import problems
 from openslot.entrypoints import watching
-from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.problems import problems_of, sentence_of, status_of
 from openslot.entrypoints.request import close_reader, do_without_database
 
 M = TypeVar("M", bound=BaseModel)
@@ -48,7 +47,7 @@ def checked(read: Callable[[Any], M], sent: Any) -> M:
     try:
         return read(sent)
     except ValidationError as error:
-        raise InvalidFields(problems(error)) from None
+        raise InvalidFields(problems_of(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

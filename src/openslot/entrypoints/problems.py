@@ -1,8 +1,9 @@
 """HTTP statuses of domain errors, and their sentences in the reader's language."""
 
 from flask_babel import gettext
+from pydantic import ValidationError
 
-from openslot.core import errors
+from openslot.core import errors, fields
 
 
 class UnsupportedMedia(errors.Malformed):
@@ -42,3 +43,8 @@ def status_of(error: errors.Failure) -> int:
 def sentence_of(error: errors.Failure) -> str:
     """Return the error's sentence for people, translated and filled in."""
     return str(gettext(error.message)).format(**error.params)
+
+
+def problems_of(error: ValidationError) -> list[tuple[str, str]]:
+    """Return (field, sentence) for each problem of what was sent, translated."""
+    return fields.problems(error, gettext)

@@ -111,7 +111,7 @@ def _as_typed(value: object) -> object:
 
 def _password(value: str) -> str:
     if len(value) > LONGEST_PASSWORD:
-        raise refuse(f"Shorten this to {LONGEST_PASSWORD} characters.")
+        raise refuse("Shorten this to {longest} characters.", longest=LONGEST_PASSWORD)
     if not value.isprintable():
         raise refuse("Remove characters that cannot be seen, such as tabs.")
     return value

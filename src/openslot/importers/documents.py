@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from openslot.core.fields import (
+    BETWEEN,
     Blank,
     Email,
     Line,
@@ -91,7 +92,7 @@ def _instant(value: object) -> datetime:
 
 def _check_year(instant: datetime) -> datetime:
     if not FIRST_YEAR < instant.year < LAST_YEAR:
-        raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
+        raise refuse(BETWEEN, first=FIRST_YEAR, last=LAST_YEAR)
     return instant
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, ValidationError
 
 from openslot.core.errors import Invalid
-from openslot.core.fields import LongText, OptionalLine, problems
+from openslot.core.fields import LongText, OptionalLine
 from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -21,6 +21,7 @@ from openslot.entrypoints.api.shapes import (
 )
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.failures import InvalidFields
+from openslot.entrypoints.problems import problems_of
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands, queries
@@ -232,7 +233,7 @@ def _details(
         )
     except ValidationError as error:
         # An error without a field is about the addressee.
-        errors = [(name or "addressee", sentence) for name, sentence in problems(error)]
+        errors = [(name or "addressee", sentence) for name, sentence in problems_of(error)]
         raise InvalidFields(errors) from None
 
 

@@ -8,11 +8,10 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from openslot.core.errors import Invalid, Malformed
-from openslot.core.fields import problems
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir.answers import sends_json
 from openslot.entrypoints.fhir.elements import Json
-from openslot.entrypoints.problems import UnsupportedMedia
+from openslot.entrypoints.problems import UnsupportedMedia, problems_of
 
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """Control characters and lone surrogates, which FHIR text cannot have (FHIR R4, string)."""
@@ -180,7 +179,7 @@ def parse(model: type[R], sent: Json, kind: str) -> R:
         return model.model_validate(known)
     except ValidationError as error:
         raise MalformedFields(
-            [(f"{kind}.{field}", sentence) for field, sentence in problems(error)]
+            [(f"{kind}.{field}", sentence) for field, sentence in problems_of(error)]
         ) from None
 
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from openslot.core.errors import Malformed, NotFound, StaleVersion
-from openslot.core.fields import problems
 from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
@@ -17,6 +16,7 @@ from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Concept, Element, Ref, UnprocessableResource, parse
 from openslot.entrypoints.fhir.resource import Asked
 from openslot.entrypoints.fhir.service_request import STATUS, Row
+from openslot.entrypoints.problems import problems_of
 from openslot.referrals import commands
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral
@@ -267,7 +267,7 @@ def _details(
 
 def _fields(error: ValidationError) -> InvalidFields:
     return InvalidFields(
-        [(ELEMENTS.get(name, "ServiceRequest"), sentence) for name, sentence in problems(error)]
+        [(ELEMENTS.get(name, "ServiceRequest"), sentence) for name, sentence in problems_of(error)]
     )
 
 

@@ -44,6 +44,7 @@ WITH_OLD_PASSWORD = frozenset(
         "accounts.stay_signed_in",
         "notifications.feed",
         "notifications.stop",
+        "profile.language",
         "profile.theme",
         "profile_security.password",
         "system.alive",

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 from wtforms import Field
 
 from openslot.core.errors import DomainError
-from openslot.core.fields import Details, problems
+from openslot.core.fields import Details
 from openslot.directory.editing import MAY_CHANGE, Editor
 from openslot.entrypoints.failures import headers_of
-from openslot.entrypoints.problems import sentence_of
+from openslot.entrypoints.problems import problems_of, sentence_of
 
 D = TypeVar("D", bound=Details)
 
@@ -34,7 +34,7 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
         try:
             return kind(**{**values, **more})
         except ValidationError as error:
-            for name, sentence in problems(error):
+            for name, sentence in problems_of(error):
                 self.refuse(sentence, name)
             return None
 

@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
+from openslot.core.language import LANGUAGES, first_offered, own_name
 from openslot.entrypoints import limits, numbers
 from openslot.entrypoints.web import (
     absences,
@@ -129,7 +130,6 @@ FEATURES = (
 )
 """Modules with a blueprint named ``pages``."""
 
-LANGUAGES = ("en",)
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
@@ -196,7 +196,8 @@ def _locale(settings: Settings) -> str:
     account = context.account_or_none()
     if account and account.locale:
         return account.locale
-    language = request.accept_languages.best_match(LANGUAGES)
+    kept = context.cookie(profile.LANGUAGE, "")
+    language = kept if kept in LANGUAGES else first_offered(request.accept_languages.values())
     return settings.locale if language in (None, settings.locale.split("_")[0]) else language
 
 
@@ -212,6 +213,9 @@ def _page_context() -> dict[str, object]:
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
         "theme_choice": account.theme if account else context.cookie(profile.THEME, "auto"),
+        "language_names": {name: own_name(name) for name in LANGUAGES},
+        "language_choice": first_offered([language.language]),
+        "language_url": lambda name: url_for("profile.language", language=name),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "footer_links": privacy.footer_links(),
         "may_sign_up": settings.sign_up == "open",

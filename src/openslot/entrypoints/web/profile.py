@@ -1,6 +1,6 @@
 """The reader's own account."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, StringField, TelField, TextAreaField
 
 from openslot.core.errors import NotFound
+from openslot.core.language import LANGUAGES
 from openslot.directory import commands, own, queries
 from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
 from openslot.directory.editing import Editor
@@ -35,9 +36,12 @@ THEME = "theme"
 
 THEMES = ("auto", "light", "dark")
 
-WITHOUT_TOKEN = ("profile.theme",)
+LANGUAGE = "language"
+"""Cookie of the language that somebody without an account has chosen."""
+
+WITHOUT_TOKEN = ("profile.theme", "profile.language")
 """Views without a CSRF token, because they are on every page, even without a session; a forged
-request can only change the reader's colours."""
+request can only change the reader's colours or language."""
 YEAR = timedelta(days=365)
 
 
@@ -175,14 +179,25 @@ def _saved() -> Response:
 @access.allow(access.ANYONE)
 def theme(choice: str) -> Response:
     """Set light, dark or device colours, and return to the page."""
-    if choice not in THEMES:
+    return _chosen(THEME, choice, THEMES, "theme")
+
+
+@pages.post("/language/<language>")
+@access.allow(access.ANYONE)
+def language(language: str) -> Response:
+    """Set the language of pages and messages, and return to the page."""
+    return _chosen(LANGUAGE, language, LANGUAGES, "locale")
+
+
+def _chosen(cookie: str, choice: str, choices: Collection[str], attribute: str) -> Response:
+    """Keep a choice in the account, if there is one, and in the browser."""
+    if choice not in choices:
         raise NotFound
     account = context.account_or_none()
-    if account and account.theme != choice:
-        account_id = account.id
-        context.write(identity.change_account, account_id, theme=choice)
+    if account and getattr(account, attribute) != choice:
+        context.write(identity.change_account, account.id, **{attribute: choice})
     response = redirect(_came_from(), 303)
-    context.keep_cookie(response, THEME, choice, lasts=YEAR)
+    context.keep_cookie(response, cookie, choice, lasts=YEAR)
     return response
 
 
@@ -190,6 +205,6 @@ def _came_from() -> str:
     """Return the path of the page with the link, or the start page if unknown."""
     parts = urlsplit(request.referrer or "")
     own_page = parts.netloc == request.host and parts.path.startswith("/")
-    if not own_page or parts.path.startswith(("//", "/\\", "/theme/")):
+    if not own_page or parts.path.startswith(("//", "/\\", "/theme/", "/language/")):
         return url_for("search.home")
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

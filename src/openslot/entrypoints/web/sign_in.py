@@ -7,11 +7,14 @@ server, and sessions can be listed and ended.
 import secrets
 
 from flask import g, session
+from flask_babel import get_locale
 
 from openslot.core import audit
+from openslot.core.language import TRANSLATED
 from openslot.core.work import Work
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.context import TOKEN
+from openslot.identity import commands as identity
 from openslot.identity import sessions
 from openslot.identity.models import Account
 
@@ -20,17 +23,23 @@ CSRF = "csrf_token"
 
 
 def begin(account: Account, *, agent: str | None) -> None:
-    """Start a session for an account, end the one that this browser had, and set its cookie."""
-    token = context.write(_begin, session.get(TOKEN), account, agent)
+    """Start a session for an account, end the one that this browser had, and set its cookie.
+
+    An account without a language takes the one that its owner reads, for mail too.
+    """
+    reads = str(get_locale()) if account.locale is None else None
+    token = context.write(_begin, session.get(TOKEN), account, agent, reads)
     session.clear()
     session[TOKEN] = token
     _begin_forms(account)
     context.set_account(account)
 
 
-def _begin(work: Work, old: object, account: Account, agent: str | None) -> str:
+def _begin(work: Work, old: object, account: Account, agent: str | None, reads: str | None) -> str:
     if isinstance(old, str):
         sessions.end_session(work.session, old)
+    if reads in TRANSLATED:
+        identity.change_account(work, account.id, locale=reads)
     return sessions.start_session(work, account, agent=agent)
 
 
