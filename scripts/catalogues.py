@@ -23,8 +23,11 @@ from babel.messages.pofile import read_po, write_po
 
 import openslot
 from openslot.core.errors import Failure
-from openslot.core.fields import SENTENCES
+from openslot.core.fields import BETWEEN, SENTENCES, UNKNOWN
 from openslot.core.language import CATALOGUES, TRANSLATED
+from openslot.directory.models import CentreType
+from openslot.identity.scopes import SCOPES
+from openslot.webhooks.events import ABOUT
 
 SOURCE = Path(openslot.__file__).parent
 KEYWORDS = {
@@ -54,9 +57,7 @@ def said() -> list[Message]:
 
 
 def _extracted() -> Iterator[tuple[str, int, Message, list[str], str | None]]:
-    options = {"**.py": {}} | {
-        pattern: OPTIONS for pattern, method in METHODS if method == "jinja2"
-    }
+    options = {pattern: OPTIONS for pattern, method in METHODS if method == "jinja2"}
     return extract_from_dir(SOURCE, METHODS, options, keywords=KEYWORDS)
 
 
@@ -64,7 +65,18 @@ def _sentences() -> set[Message]:
     for module in walk_packages(openslot.__path__, "openslot."):
         if not module.name.endswith(("__main__", ".env")) and ".versions." not in module.name:
             import_module(module.name)
-    return {kind.sentence for kind in _kinds(Failure)} - {""} | set(SENTENCES.values())
+    of_failures = {kind.sentence for kind in _kinds(Failure)} - {""}
+    return (
+        of_failures
+        | {*SENTENCES.values(), UNKNOWN, BETWEEN, *SCOPES.values(), *ABOUT.values()}
+        | _terms()
+    )
+
+
+def _terms() -> set[Message]:
+    """Names that every network starts with."""
+    professions = import_module("openslot.migrations.versions.0030_professions").BUILT_IN
+    return {*professions, *CentreType}
 
 
 def _kinds(base: type[Failure]) -> Iterator[type[Failure]]:

@@ -11,7 +11,7 @@ from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
-from openslot.core.language import LANGUAGES, first_offered, own_name
+from openslot.core.language import CATALOGUES, LANGUAGES, first_offered, own_name
 from openslot.entrypoints import limits, numbers
 from openslot.entrypoints.web import (
     absences,
@@ -137,6 +137,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Register all pages, filters and hooks."""
     app.config.update(
         BABEL_DEFAULT_LOCALE=settings.locale,
+        BABEL_TRANSLATION_DIRECTORIES=str(CATALOGUES),
         # Forms cannot send PUT or DELETE; access.check refuses those of other sites.
         WTF_CSRF_METHODS={"POST", "PATCH"},
         WTF_CSRF_TIME_LIMIT=None,
