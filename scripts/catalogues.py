@@ -11,6 +11,7 @@ and in the table of what fields ask for.
 import argparse
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -42,6 +43,7 @@ METHODS = [
 ]
 OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "trim_blocks": "true"}
 
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 ABOUT_THE_FILE = tuple(
     f'"{name}'.encode()
     for name in ("Project", "Report", "POT", "PO-", "Last", "Language-Team", "Generated")
@@ -88,7 +90,9 @@ def _kinds(base: type[Failure]) -> Iterator[type[Failure]]:
 def updated(locale: str, messages: list[Message]) -> Catalog:
     """The catalogue of a language with just these messages."""
     old = _read(locale)
-    new = Catalog(locale, header_comment="", fuzzy=False)
+    # The same sentences make the same file, whenever that is.
+    dates = {"creation_date": BEGINNING, "revision_date": BEGINNING}
+    new = Catalog(locale, header_comment="", fuzzy=False, **dates)
     for message in messages:
         found = old.get(message[0] if isinstance(message, tuple) else message)
         new.add(message, found.string if found and found.id == message else "")
