@@ -91,8 +91,9 @@ def updated(locale: str, messages: list[Message]) -> Catalog:
     """The catalogue of a language with just these messages."""
     old = _read(locale)
     # The same sentences make the same file, whenever that is.
-    dates = {"creation_date": BEGINNING, "revision_date": BEGINNING}
-    new = Catalog(locale, header_comment="", fuzzy=False, **dates)
+    new = Catalog(
+        locale, header_comment="", creation_date=BEGINNING, revision_date=BEGINNING, fuzzy=False
+    )
     for message in messages:
         found = old.get(message[0] if isinstance(message, tuple) else message)
         new.add(message, found.string if found and found.id == message else "")
