@@ -62,6 +62,6 @@ def test_a_time_that_is_offered_is_shown_as_offered_in_every_calendar(
         page = client_for("practitioner-owner").get(f"{path}day={day}").text
         assert "Offered to a patient</bdi>, Offered" in page
         assert "Held online" not in page
-    page = client_for("centre-admin-own").get(f"/desk?day={day}").text
+    page = client_for("centre-admin-owner").get(f"/desk?day={day}").text
     assert "ev is-offered" in page
     assert "<i>Offered</i>" in page

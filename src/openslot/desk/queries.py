@@ -52,9 +52,7 @@ class Entry(NamedTuple):
     @property
     def standing(self) -> Standing:
         """Return how the patient stands."""
-        return standing(
-            self.status, self.called_at, self.late_minutes, offered=self.offered
-        )
+        return standing(self.status, self.called_at, self.late_minutes, offered=self.offered)
 
     @property
     def is_confirmed(self) -> bool:

@@ -20,6 +20,7 @@ from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.hours_words import by_weekday, on_other_days, period_text
 from openslot.entrypoints.web.looks import badge, look
 from openslot.entrypoints.web.reading import again, instant_text, ticked
+from openslot.entrypoints.web.service_words import GENDERS
 from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
 from openslot.search.queries import Entry
 
@@ -32,6 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
         on_other_days=on_other_days,
         event_title=act,
         first_day=first_day,
+        gender_words=GENDERS.get,
         groupby_day=groupby_day,
         instant_text=instant_text,
         language_name=language_name,

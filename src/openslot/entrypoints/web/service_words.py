@@ -1,10 +1,10 @@
-"""What pages say about services."""
+"""What pages say about services and those who give them."""
 
 from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _l
 
-from openslot.directory.models import BookableBy, Mode, RoomKind
+from openslot.directory.models import BookableBy, Gender, Mode, RoomKind
 
 MODES: Mapping[Mode, object] = {
     Mode.IN_PERSON: _l("In person"),
@@ -12,6 +12,19 @@ MODES: Mapping[Mode, object] = {
     Mode.VIDEO: _l("By video"),
 }
 """How an appointment takes place, in words."""
+
+GENDERS: Mapping[Gender, object] = {
+    Gender.FEMALE: _l("Female"),
+    Gender.MALE: _l("Male"),
+    Gender.OTHER: _l("Another gender"),
+}
+"""The gender of a practitioner, in words."""
+
+GENDER_CHOICES: Mapping[str, object] = {
+    "": _l("Not said"),
+    **{one.value: words for one, words in GENDERS.items()},
+}
+"""The choices of a form."""
 
 ROOM_KINDS: Mapping[RoomKind, object] = {
     RoomKind.ROOM: _l("Room"),
