@@ -5,7 +5,7 @@ length, week or patient only shows the page again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -23,11 +23,16 @@ from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.ids import read_id
 from openslot.core.work import Work
+from openslot.directory import dependents
 from openslot.directory import queries as directory
+from openslot.directory.details import DependentDetails
 from openslot.directory.models import Patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
+from openslot.entrypoints.web.births import example
+from openslot.entrypoints.web.dependents import NewDependentForm
+from openslot.entrypoints.web.saving import checked
 from openslot.entrypoints.web.service_words import MODES
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.referrals.models import Referral
@@ -87,8 +92,9 @@ def look(schedule_id: int) -> BaseResponse:
             held_again = _renewed_hold(held)
         except DomainError as error:
             return _page(schedule_id, status=status_of(error), error=error)
-        return redirect(f"{form.address(schedule_id, hold=held_again.id, start=None)}#week", 303)
-    if reading.text("reason") or reading.text("priority") == Priority.URGENT:
+        return _with_hold(held_again, "week", start=None)
+    is_typed = reading.text("reason") or reading.text("priority") == Priority.URGENT
+    if is_typed or whom.is_new():
         return _page(schedule_id, status=200)
     return redirect(f"{form.address(schedule_id, hold=None)}#week", 303)
 
@@ -102,10 +108,15 @@ def hold(schedule_id: int) -> BaseResponse:
         held = context.write(_hold, booking_request)
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
-    address = form.address(
-        schedule_id, hold=held.id, start=None, week=None, minutes=booking_request.minutes
-    )
-    return redirect(f"{address}#booking", 303)
+    return _with_hold(held, "booking", start=None, week=None, minutes=booking_request.minutes)
+
+
+def _with_hold(held: Appointment, part: str, **changed: object) -> BaseResponse:
+    """Lead to a part of the page with the hold. What was typed of a new dependent is no part of an
+    address, so with it the page is the answer."""
+    if whom.is_new():
+        return _page(held.schedule_id, status=200, hold_id=held.id)
+    return redirect(f"{form.address(held.schedule_id, hold=held.id, **changed)}#{part}", 303)
 
 
 @pages.post("/book/<int:schedule_id>")
@@ -113,10 +124,15 @@ def hold(schedule_id: int) -> BaseResponse:
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the held time, or the same time without a hold if that expired and the time is still
     free."""
+    newcomer = NewDependentForm()
+    details = checked(newcomer, DependentDetails) if whom.is_new() else None
+    if details is None and whom.is_new():
+        return _page(schedule_id, status=422, newcomer=newcomer)
     try:
-        appointment_id = context.write(_book, form.booking_request(schedule_id)).id
+        appointment_id = context.write(_book, form.booking_request(schedule_id), details).id
     except DomainError as error:
-        booked = None if isinstance(error, Invalid) else _booked_before(context.work(), schedule_id)
+        is_invalid = isinstance(error, Invalid)
+        booked = None if is_invalid else _booked_before(context.work(), schedule_id, details)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
         appointment_id = booked
@@ -170,17 +186,22 @@ def _renewed_hold(held: Appointment) -> Appointment:
     return context.write(_hold, booking_request)
 
 
-def _book(work: Work, booking_request: BookingRequest) -> Appointment:
+def _book(
+    work: Work, booking_request: BookingRequest, newcomer: DependentDetails | None
+) -> Appointment:
+    hold_id = reading.optional_id("hold")
+    if newcomer is not None:
+        return usecases.book_for_dependent(work, booking_request, newcomer, hold_id=hold_id)
     _release_other_hold(work, booking_request)
     return usecases.book(
         work,
         booking_request,
-        hold_id=reading.optional_id("hold"),
+        hold_id=hold_id,
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _booked_before(work: Work, schedule_id: int) -> UUID | None:
+def _booked_before(work: Work, schedule_id: int, newcomer: DependentDetails | None) -> UUID | None:
     """Return the appointment that this form has already booked, for example with an earlier press
     or in a second tab; None if there is none.
 
@@ -188,6 +209,9 @@ def _booked_before(work: Work, schedule_id: int) -> UUID | None:
     """
     booking_request = form.booking_request(schedule_id)
     hold_id = reading.optional_id("hold")
+    if newcomer is not None:
+        patient_id = dependents.known_as(work, newcomer)
+        booking_request, hold_id = replace(booking_request, patient_id=patient_id), None
     if hold_id is None:
         return booking.booked_as(work, booking_request)
     appointment = _appointment_of(work, hold_id)
@@ -225,8 +249,7 @@ def extend(hold_id: str) -> BaseResponse:
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
-    address = form.address(held.schedule_id, hold=held.id, start=None, week=None)
-    return redirect(f"{address}#booking", 303)
+    return _with_hold(held, "booking", start=None, week=None)
 
 
 def _extended(work: Work, hold_id: UUID) -> Appointment:
@@ -253,7 +276,14 @@ def release(hold_id: str) -> BaseResponse:
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
 
-def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
+def _page(
+    schedule_id: int,
+    *,
+    status: int,
+    error: DomainError | None = None,
+    hold_id: UUID | None = None,
+    newcomer: NewDependentForm | None = None,
+) -> Response:
     """Render the booking page; after a refusal it keeps what was typed and explains how to
     continue."""
     session, actor = context.reader(), context.actor()
@@ -261,7 +291,8 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
     referral = _referral(context.work(), place, patient)
     booker = booker.for_second() if form.is_second(place) else booker
-    chosen = _chosen(context.work(), booker, place)
+    hold_id = hold_id or reading.optional_id("hold")
+    chosen = _chosen(context.work(), booker, place, hold_id)
     held = chosen.hold if chosen else None
     page = render_template(
         "booking/week.html",
@@ -274,10 +305,13 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         chosen=chosen,
         patient=patient,
         carried=whom.carried(),
+        is_new=whom.is_new(),
         people=_people(context.work()),
+        newcomer=(newcomer or NewDependentForm()) if _takes_new(place) else None,
+        birth_example=example(),
         referral=referral,
         named_referral=reading.optional_id("referral") if referral else None,
-        hold_id=held.id if held else reading.optional_id("hold"),
+        hold_id=held.id if held else hold_id,
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
         takes_emergencies=form.takes_emergencies(place),
@@ -350,10 +384,19 @@ def _services(work: Work, place: Place) -> dict[str, object]:
     }
 
 
+def _takes_new(place: Place) -> bool:
+    """Return whether the reader can add somebody whom they book for here."""
+    actor = context.actor()
+    is_open = place.is_public and not place.is_for_known and not needs_referral(place)
+    return actor.patient_id is not None and is_open and len(actor.dependents) < dependents.MOST
+
+
 def _people(work: Work) -> list[Patient]:
-    """Return the people a patient can book for, the reader first; empty without dependents."""
-    if work.actor.patient_id is None or not work.actor.dependents:
+    """Return the people a patient can book for, the reader first; empty for others."""
+    if work.actor.patient_id is None:
         return []
+    if not work.actor.dependents:
+        return [directory.patient(work.session, work.actor.patient_id)]
     cared_for = [
         dependent
         for dependent, _link in directory.dependents_of(work.session, work.actor.patient_id)
@@ -372,9 +415,9 @@ def _referral(work: Work, place: Place, patient: Patient | None) -> Referral | N
     return referral_to(work, place, patient.id, referral_id=named)
 
 
-def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:
+def _chosen(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Chosen | None:
     """Return the hold named in the request, else the selected start if it is free."""
-    held = _held(work, booker, place)
+    held = _held(work, booker, place, hold_id)
     if held is not None:
         return Chosen(held.starts_at, held.ends_at, held)
     start, minutes = form.pressed(), form.chosen_minutes(place)
@@ -383,9 +426,8 @@ def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:
     return Chosen(start, start + timedelta(minutes=minutes))
 
 
-def _held(work: Work, booker: Booker, place: Place) -> Appointment | None:
+def _held(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Appointment | None:
     """Return the named hold if it belongs to this schedule and patient."""
-    hold_id = reading.optional_id("hold")
     if hold_id is None or booker.whom is None:
         return None
     appointment = _appointment_of(work, hold_id)
