@@ -15,23 +15,26 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
+from openslot.booking import visitors
 from openslot.booking.commands import BookingRequest
-from openslot.booking.errors import SlotTaken
+from openslot.booking.errors import NotHeldForVisitors, SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import cutoff_of, may_book_others, needs_referral, offered_to
 from openslot.booking.slots import Booker, Slot, is_free, nearest
-from openslot.core.errors import DomainError, Invalid, NotFound
+from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound, RateLimited
 from openslot.core.ids import read_id
 from openslot.core.work import Work
 from openslot.directory import dependents
 from openslot.directory import queries as directory
 from openslot.directory.details import DependentDetails
 from openslot.directory.models import Patient
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.dependents import NewDependentForm
+from openslot.entrypoints.web.formats import clock_time, day_time
 from openslot.entrypoints.web.saving import checked
 from openslot.entrypoints.web.service_words import MODES
 from openslot.entrypoints.web.week import Week, lengths, week
@@ -42,6 +45,9 @@ from openslot.schedules.rules import Place
 from openslot.usecases import booking as usecases
 
 pages = Blueprint("booking", __name__)
+
+VISITORS_HOLD = "held"
+"""Cookie with the hold of a visitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def look(schedule_id: int) -> BaseResponse:
     hold_id = reading.optional_id("hold")
     held = _appointment_of(context.work(), hold_id) if hold_id else None
     if hold_id and held and held.service_id != form.service_id():
-        context.write(booking.release_hold, hold_id)
+        context.write(_release, hold_id)
         return _page(schedule_id, status=200)
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
@@ -117,6 +123,64 @@ def _with_hold(held: Appointment, part: str, **changed: object) -> BaseResponse:
     if whom.is_new():
         return _page(held.schedule_id, status=200, hold_id=held.id)
     return redirect(f"{form.address(held.schedule_id, hold=held.id, **changed)}#{part}", 303)
+
+
+@pages.post("/book/<int:schedule_id>/go-on")
+@access.allow(access.ANYONE)
+def go_on(schedule_id: int) -> BaseResponse:
+    """Hold the selected time for a visitor, and lead on to signing in or up, which leads back here.
+
+    Where it cannot be held, only the rest is done: then nobody has it meanwhile, or somebody else.
+    """
+    if context.account_or_none():
+        return redirect(f"{form.address(schedule_id)}#booking", 303)
+    try:
+        held = _held_for_visitor(schedule_id)
+    except (Forbidden, NotHeldForVisitors, RateLimited):
+        held = None
+    except DomainError as error:
+        return _page(schedule_id, status=status_of(error), error=error)
+    endpoint = "accounts.sign_up" if reading.text("to") == "sign-up" else "accounts.sign_in"
+    back = form.address(schedule_id, hold=held.id if held else None)
+    response = redirect(url_for(endpoint, next=back), 303)
+    if held is not None:
+        length = context.settings().hold_length
+        context.keep_cookie(response, VISITORS_HOLD, str(held.id), lasts=length)
+        until = clock_time(held.held_until or held.starts_at, held.zone)
+        at = day_time(held.starts_at, held.zone)
+        flash(_("We hold %(time)s for you until %(until)s.", time=at, until=until), "info")
+    return response
+
+
+def _held_for_visitor(schedule_id: int) -> Appointment:
+    """Return the hold of the selected time: one for each browser, which is counted by address."""
+    booking_request = replace(form.booking_request(schedule_id), reason=None)
+    former = _visitors_hold()
+    hold = visitors.hold_of(context.work(), former) if former else None
+    if hold is not None and _is_hold_of(hold, booking_request):
+        return hold
+    limits.visitors_hold()
+
+    def save(work: Work) -> Appointment:
+        if former is not None:
+            visitors.release(work, former)
+        return usecases.hold(work, booking_request)
+
+    return context.write(save)
+
+
+def _is_hold_of(hold: Appointment, booking_request: BookingRequest) -> bool:
+    wanted = (booking_request.schedule_id, booking_request.start, booking_request.service_id)
+    held = (hold.schedule_id, hold.starts_at, hold.service_id)
+    return wanted == held and hold.minutes == booking_request.minutes
+
+
+def _visitors_hold() -> UUID | None:
+    """Return the hold that this browser made before somebody signed in."""
+    try:
+        return UUID(context.cookie(VISITORS_HOLD))
+    except ValueError:
+        return None
 
 
 @pages.post("/book/<int:schedule_id>")
@@ -192,7 +256,8 @@ def _book(
     hold_id = reading.optional_id("hold")
     if newcomer is not None:
         return usecases.book_for_dependent(work, booking_request, newcomer, hold_id=hold_id)
-    _release_other_hold(work, booking_request)
+    if work.actor.dependents:
+        _release_other_hold(work, booking_request)
     return usecases.book(
         work,
         booking_request,
@@ -227,15 +292,20 @@ def _appointment_of(work: Work, hold_id: UUID) -> Appointment | None:
     try:
         return booking.appointment_for(work, hold_id)[0]
     except NotFound:
-        return None
+        return visitors.hold_of(work, hold_id)
 
 
 def _release_other_hold(work: Work, booking_request: BookingRequest) -> None:
-    """Release the hold if the reader has since chosen another dependent; it would block their
-    booking."""
-    hold_id = reading.optional_id("hold") if work.actor.dependents else None
+    """Release the hold if the reader had not signed in when it was made, or has since chosen
+    another dependent; it would block their booking."""
+    hold_id = reading.optional_id("hold")
     held = _appointment_of(work, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != booking_request.patient_id:
+        _release(work, hold_id)
+
+
+def _release(work: Work, hold_id: UUID) -> None:
+    if not visitors.release(work, hold_id):
         booking.release_hold(work, hold_id)
 
 
@@ -271,7 +341,7 @@ def _with_typed_text(work: Work, hold_id: UUID) -> Appointment:
 @access.allow(access.SIGNED_IN)
 def release(hold_id: str) -> BaseResponse:
     """Release the hold, and show the week again."""
-    context.write(booking.release_hold, read_id(hold_id))
+    context.write(_release, read_id(hold_id))
     flash(_("We released this time. Nothing is booked."), "info")
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
@@ -427,15 +497,16 @@ def _chosen(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> C
 
 
 def _held(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Appointment | None:
-    """Return the named hold if it belongs to this schedule and patient."""
-    if hold_id is None or booker.whom is None:
-        return None
-    appointment = _appointment_of(work, hold_id)
+    """Return the named hold if it belongs to this schedule and patient, or is the browser's."""
+    own = _visitors_hold() if hold_id is None and form.pressed() else None
+    named = hold_id or own
+    appointment = _appointment_of(work, named) if named else None
     if (
         appointment is None
         or appointment.status is not Status.HELD
         or appointment.schedule.id != place.schedule_id
+        or (own and appointment.starts_at != form.pressed())
     ):
         return None
-    whose = appointment.patient_id
-    return appointment if whose in (None, booker.whom.patient_id) else None
+    patient_id = booker.whom.patient_id if booker.whom else None
+    return appointment if appointment.patient_id in (None, patient_id) else None
