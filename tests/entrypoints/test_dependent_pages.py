@@ -156,9 +156,13 @@ def test_times_are_free_for_whom_it_is_for(
     assert start not in starts(carer.get(f"{second}?{week}&patient={child}").text)
 
 
-def test_without_anybody_to_care_for_nothing_is_asked(client_for: ClientFor, world: World) -> None:
-    page = client_for("patient-teammate").get(f"/book/{world.schedules['stranger']}").text
-    assert "Who is it for?" not in page
+def test_who_can_book_for_a_newcomer_is_asked_whom_it_is_for(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    path = f"/book/{world.schedules['stranger']}"
+    assert "Someone else I care for" in client_for("patient-teammate").get(path).text
+    for who in ("staff-stranger", None):
+        assert "Who is it for?" not in client_for(who).get(path).text
 
 
 # Handing over

@@ -455,7 +455,7 @@ def make(
 
     It replaces holds as :func:`is_replaceable_hold` allows. Entry points call usecases/booking.py.
     """
-    minutes = booking_request.minutes or place.slot_minutes
+    minutes = place.slot_minutes if booking_request.minutes is None else booking_request.minutes
     if held_until is not None and work.actor.role is None:
         visitors.check_may_hold(work, place, booking_request.start, minutes)
     else:
