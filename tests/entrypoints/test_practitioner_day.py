@@ -64,4 +64,4 @@ def test_a_time_that_is_offered_is_shown_as_offered_in_every_calendar(
         assert "Held online" not in page
     page = client_for("centre-admin-owner").get(f"/desk?day={day}").text
     assert "ev is-offered" in page
-    assert "<i>Offered</i>" in page
+    assert "</span>Offered</span><i>Offered</i>" in page

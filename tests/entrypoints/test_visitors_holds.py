@@ -61,13 +61,15 @@ def test_a_time_is_held_while_somebody_signs_in_and_is_theirs_then(
     assert "Held for you" in page
     hold = re.search(r'name="hold" value="([^"]+)"', page)
     assert hold is not None
+    child = {"patient": "new", "name": "Tama Ngata", "born": "2 April 2015"}
+    whom = child if in_same_browser else {"patient": str(world.patients["owner"])}
     booked = patient.send(
         f"/book/{world.schedules['owner']}",
         page=back,
         chosen=start,
         chosen_minutes="30",
         hold=hold[1],
-        patient=str(world.patients["owner"]),
+        **whom,
     )
     assert booked.status_code == 303, booked.text
     assert "booked=1" in booked.location

@@ -155,10 +155,10 @@ def extend_hold(work: Work, hold_id: UUID) -> Appointment:
 
 
 def release_hold(work: Work, hold_id: UUID) -> None:
-    """Release a hold; do nothing if it has expired or is booked."""
-    appointment, _ = appointment_for(work, hold_id)
-    if appointment.status is Status.HELD:
-        claims.expire(work, [appointment])
+    """Release a hold, also of a visitor; do nothing if it has expired or is booked."""
+    hold = visitors.hold_of(work, hold_id) or appointment_for(work, hold_id)[0]
+    if hold.status is Status.HELD:
+        claims.expire(work, [hold])
 
 
 def move(

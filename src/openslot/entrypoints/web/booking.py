@@ -91,7 +91,7 @@ def look(schedule_id: int) -> BaseResponse:
     hold_id = reading.optional_id("hold")
     held = _appointment_of(context.work(), hold_id) if hold_id else None
     if hold_id and held and held.service_id != form.service_id():
-        context.write(_release, hold_id)
+        context.write(booking.release_hold, hold_id)
         return _page(schedule_id, status=200)
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
@@ -301,11 +301,6 @@ def _release_other_hold(work: Work, booking_request: BookingRequest) -> None:
     hold_id = reading.optional_id("hold")
     held = _appointment_of(work, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != booking_request.patient_id:
-        _release(work, hold_id)
-
-
-def _release(work: Work, hold_id: UUID) -> None:
-    if not visitors.release(work, hold_id):
         booking.release_hold(work, hold_id)
 
 
@@ -341,7 +336,7 @@ def _with_typed_text(work: Work, hold_id: UUID) -> Appointment:
 @access.allow(access.SIGNED_IN)
 def release(hold_id: str) -> BaseResponse:
     """Release the hold, and show the week again."""
-    context.write(_release, read_id(hold_id))
+    context.write(booking.release_hold, read_id(hold_id))
     flash(_("We released this time. Nothing is booked."), "info")
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
@@ -498,6 +493,8 @@ def _chosen(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> C
 
 def _held(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Appointment | None:
     """Return the named hold if it belongs to this schedule and patient, or is the browser's."""
+    if booker.whom is None and booker.actor.role is not None:
+        return None
     own = _visitors_hold() if hold_id is None and form.pressed() else None
     named = hold_id or own
     appointment = _appointment_of(work, named) if named else None

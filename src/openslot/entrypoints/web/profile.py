@@ -22,7 +22,7 @@ from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import OwnPatientForm
 from openslot.entrypoints.web.saving import Done, save, see_other
-from openslot.entrypoints.web.service_words import GENDER_CHOICES
+from openslot.entrypoints.web.service_words import gender_choices
 from openslot.entrypoints.web.zones import zone_names
 from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
@@ -48,7 +48,7 @@ class PractitionerForm(Form):
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email for patients"))
     languages = StringField(_l("Languages"))
-    gender = SelectField(_l("Gender"), choices=GENDER_CHOICES)
+    gender = SelectField(_l("Gender"), choices=gender_choices)
     about = TextAreaField(_l("About you"))
 
 

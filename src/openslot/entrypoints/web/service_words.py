@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from openslot.directory.models import BookableBy, Gender, Mode, RoomKind
@@ -20,12 +21,6 @@ GENDERS: Mapping[Gender, object] = {
 }
 """The gender of a practitioner, in words."""
 
-GENDER_CHOICES: Mapping[str, object] = {
-    "": _l("Not said"),
-    **{one.value: words for one, words in GENDERS.items()},
-}
-"""The choices of a form."""
-
 ROOM_KINDS: Mapping[RoomKind, object] = {
     RoomKind.ROOM: _l("Room"),
     RoomKind.DEVICE: _l("Machine or other equipment"),
@@ -40,3 +35,8 @@ BOOKABLE_BY: Mapping[BookableBy, object] = {
     BookableBy.REQUEST: _l("Only this department; others send a request"),
 }
 """Who can book a service, in words."""
+
+
+def gender_choices() -> dict[str, str]:
+    """Return the choices of a form, in the language of the page."""
+    return {"": _("Not said"), **{one.value: str(words) for one, words in GENDERS.items()}}
