@@ -52,3 +52,4 @@ def test_programs_search_with_the_same_filters(app: Flask, network: Database, wo
     one = program.get(f"/api/v1/search?{ALL.replace('yes', 'true').replace('new', 'new_patients')}")
     assert [found["name"] for found in one["items"]] == ["Priya Owner"]
     assert program.send("GET", "/api/v1/search?mode=letter").status_code == 422
+    assert program.get(f"/fhir/Practitioner/{world.practitioners['owner']}")["gender"] == "female"
