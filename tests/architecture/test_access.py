@@ -30,6 +30,7 @@ OPEN = frozenset(
         "accounts.sign_in",
         "accounts.sign_out",
         "accounts.sign_up",
+        "booking.go_on",
         "booking.week_page",
         "check_in.kiosk",
         "check_in.screen",

@@ -79,6 +79,7 @@ BOUND = {
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
     "proof: whoever holds the password, link, token or assertion": """
+        booking.visitors.hold_of booking.visitors.release
         directory.commands.actor_of directory.dependents.invited
         directory.registration.is_waiting
         directory.registration.register identity.assertions.client_named identity.assertions.grant

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from entrypoints.world import PASSWORD
 
@@ -11,6 +11,17 @@ Look = Callable[[Page], None]
 """What a journey does with each page on its way."""
 
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+class Presses:
+    """Presses that are counted; what is typed between them is not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, button: Locator) -> None:
+        self.count += 1
+        button.click()
 
 
 def sign_in(

@@ -7,24 +7,13 @@ from playwright.sync_api import Locator, Page, expect
 
 import factories
 from browser.conftest import LiveServer
-from browser.steps import checked, sign_in
+from browser.steps import Presses, checked, sign_in
 from browser.test_paper import sheets
 from entrypoints.world import SYDNEY, World, password_hash
 from openslot.booking.models import Appointment, Status
 
 MOST_PRESSES = 4
 """From the ringing of the telephone to the booking of somebody who is not registered yet."""
-
-
-class Presses:
-    """Presses that are counted; what is typed between them is not."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, button: Locator) -> None:
-        self.count += 1
-        button.click()
 
 
 def tomorrow(live: LiveServer, world: World, page: Page) -> None:

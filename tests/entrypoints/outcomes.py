@@ -307,6 +307,7 @@ POST api_webhooks.send_again                  401 403 403 403 403 403 403   -
 POST booking.confirm                          401 404 404 404 404 303 404   -
 POST booking.extend                           401 303 303 303 303 303 303   -
 POST booking.enter                            401 403 403 404 404   - 404   -
+POST booking.go_on                            303 404 404 404 404 303 404   -
 POST booking.hold                             401 404 404 404 404 303 404   -
 POST booking.look                             401 404 404 404 404 200 404 200
 POST booking.release                          401 404 404 404 404 404 404   -

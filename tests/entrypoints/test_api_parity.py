@@ -68,6 +68,7 @@ SAME = {
     "booking.confirm": "appointments.create_appointment",
     "booking.enter": "appointments.create_appointment",
     "booking.extend": "appointments.extend_hold",
+    "booking.go_on": "appointments.create_hold",
     "booking.hold": "appointments.create_hold",
     "booking.look": "slots.list_slots",
     "booking.squeeze_in": "appointments.create_appointment",

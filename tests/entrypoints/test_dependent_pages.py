@@ -1,15 +1,17 @@
 """Pages of those who care for others: adding, booking for them, handing over."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 import time_machine
+from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
 
 import factories
-from entrypoints.browsing import Client, ClientFor, link_in, mails
+from entrypoints.browsing import Client, ClientFor, link_in, mails, next_week
+from entrypoints.programs import signed_in
 from entrypoints.world import PASSWORD, World
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, clock
@@ -154,9 +156,13 @@ def test_times_are_free_for_whom_it_is_for(
     assert start not in starts(carer.get(f"{second}?{week}&patient={child}").text)
 
 
-def test_without_anybody_to_care_for_nothing_is_asked(client_for: ClientFor, world: World) -> None:
-    page = client_for("patient-teammate").get(f"/book/{world.schedules['stranger']}").text
-    assert "Who is it for?" not in page
+def test_who_can_book_for_a_newcomer_is_asked_whom_it_is_for(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    path = f"/book/{world.schedules['stranger']}"
+    assert "Someone else I care for" in client_for("patient-teammate").get(path).text
+    for who in ("staff-stranger", None):
+        assert "Who is it for?" not in client_for(who).get(path).text
 
 
 # Handing over
@@ -289,3 +295,79 @@ def test_nobody_removes_whom_others_care_for(
     for patient in (child, world.patients["stranger"], uuid4()):
         assert stranger.get(f"{LIST}/{patient}/remove").status_code == 404
         assert stranger.post(f"{LIST}/{patient}/remove").status_code == 404
+
+
+NEWCOMER = {"patient": "new", "name": "Tama Ngata", "born": "2 April 2015"}
+
+
+def test_a_child_is_entered_in_the_form_and_booked_for_with_it(
+    carer: Client, network: Database, world: World
+) -> None:
+    path = f"/book/{world.schedules['owner']}"
+    page = carer.get(f"{path}?week={next_week()}").text
+    assert "Someone else I care for" in page
+    start = starts(page)[3]
+    held = carer.send(f"{path}/hold", page=path, start=start, reason="Earache", **NEWCOMER)
+    assert held.status_code == 200, "what was typed is in no address"
+    hold = re.search(r'name="hold" value="([^"]+)"', held.text)
+    assert hold is not None
+    assert 'value="Tama Ngata"' in held.text
+    assert re.search(r'value="new" checked', held.text)
+    sent = {"hold": hold[1], "chosen": start, "chosen_minutes": "30", **NEWCOMER}
+
+    refused = carer.send(path, page=path, **{**sent, "born": "2 April 2199"})
+    assert refused.status_code == 422
+    assert "Enter a date of birth that is in the past." in refused.text
+    assert network.read(lambda session: session.query(Dependent).count()) == 0
+
+    booked = carer.send(path, page=path, **sent)
+    assert booked.status_code == 303, booked.text
+    child = network.read(lambda session: session.query(Dependent).one().patient_id)
+    [appointment] = appointments_of(network, child)
+    assert f"/appointments/{appointment.id}" in booked.location
+    assert carer.send(path, page=path, **sent).location == booked.location, "pressed twice"
+    own = appointments_of(network, world.patients["owner"])
+    assert [one for one in own if one.status is Status.HELD] == []
+
+    again = carer.send(path, page=path, **{**sent, "chosen": starts(page)[9]})
+    assert again.status_code == 409
+    assert "You already care for a person with this name" in again.text
+
+
+def test_neither_child_nor_booking_is_there_if_the_time_is_gone(
+    carer: Client, network: Database, world: World
+) -> None:
+    path = f"/book/{world.schedules['owner']}"
+    start = starts(carer.get(f"{path}?week={next_week()}").text)[3]
+    at = datetime.fromisoformat(start)
+    network.run(
+        lambda session: factories.appointment(
+            session, world.schedules["owner"], at, world.patients["stranger"], now=clock.now()
+        )
+    )
+    answer = carer.send(path, page=path, chosen=start, chosen_minutes="30", **NEWCOMER)
+    assert answer.status_code == 409
+    assert 'value="Tama Ngata"' in answer.text
+    assert network.read(lambda session: session.query(Dependent).count()) == 0
+
+
+def test_programs_of_carers_enter_a_child_with_the_booking(
+    app: Flask, network: Database, world: World
+) -> None:
+    start = datetime.combine(clock.now().date() + timedelta(days=8), time(2), UTC)
+    body = {
+        "schedule": world.schedules["owner"],
+        "start": start.isoformat(),
+        "reason": "Earache",
+        "dependent": {"name": "Tama Ngata", "born": "2015-04-02"},
+    }
+    path = "/api/v1/appointments"
+    carer = signed_in(app, world, "patient-owner")
+    both = carer.send("POST", path, {**body, "patient": str(world.patients["owner"])})
+    assert both.status_code == 422
+    assert "Send dependent without patient" in both.text
+    made = carer.send("POST", path, body)
+    assert made.status_code == 201, made.text
+    child = network.read(lambda session: session.query(Dependent).one().patient_id)
+    assert (made.json["patient"]["id"], made.json["reason"]) == (str(child), "Earache")
+    assert signed_in(app, world, "staff-owner").send("POST", path, body).status_code == 403

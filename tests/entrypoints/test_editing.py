@@ -96,6 +96,7 @@ OTHER: Mapping[type[Details], Mapping[str, Any]] = {
         "provider_number": "2426621B",
         **CONTACT,
         "languages": "Latin",
+        "gender": "other",
         "about": "Nothing.",
         "either_place": True,
     },

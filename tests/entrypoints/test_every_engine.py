@@ -18,7 +18,7 @@ PAGES: dict[str, list[str]] = {
         "/account",
         "/account/sessions",
         "/account/export",
-        "/search?q=physio&sort=earliest&when=evening",
+        "/search?q=physio&sort=earliest&evening=yes",
         "/search?sort=rating",
         "/centres/{centre}",
         "/departments/{department}",

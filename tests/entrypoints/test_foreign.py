@@ -72,6 +72,7 @@ REGISTER = frozenset(
         "search.results",
         "api_patients.change_patient",
         "patients.find",
+        "booking.go_on",
         "booking.hold",
         "booking.confirm",
         "booking.look",

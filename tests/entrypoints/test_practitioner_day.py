@@ -6,8 +6,11 @@ from entrypoints.browsing import ClientFor
 from entrypoints.world import World
 from factories import SYDNEY, appointment
 from openslot.booking.models import Appointment, Status
+from openslot.booking.offered import hold_for_reschedule
 from openslot.core import clock
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
+from working import work
 
 
 def test_a_row_of_today_is_one_press_from_what_comes_next(
@@ -40,3 +43,25 @@ def test_a_row_of_today_is_one_press_from_what_comes_next(
         now = network.read(lambda session: session.get_one(Appointment, booked).status)
         assert now is then
     assert f'name="back" value="{back}"' not in client.get("/dashboard").text
+
+
+def test_a_time_that_is_offered_is_shown_as_offered_in_every_calendar(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    day = clock.now().astimezone(SYDNEY).date() + timedelta(days=1)
+    network.run(
+        lambda session: hold_for_reschedule(
+            work(session, SYSTEM, clock.now()),
+            world.appointments["owner"],
+            world.schedules["owner"],
+            datetime.combine(day, time(11), SYDNEY),
+            until=clock.now() + timedelta(days=1),
+        )
+    )
+    for path in ("/calendar?view=day&", "/calendar?view=week&"):
+        page = client_for("practitioner-owner").get(f"{path}day={day}").text
+        assert "Offered to a patient</bdi>, Offered" in page
+        assert "Held online" not in page
+    page = client_for("centre-admin-owner").get(f"/desk?day={day}").text
+    assert "ev is-offered" in page
+    assert "</span>Offered</span><i>Offered</i>" in page

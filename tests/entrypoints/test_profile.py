@@ -11,6 +11,7 @@ from openslot.booking import queries as booking
 from openslot.booking.models import Status
 from openslot.core.db import Database
 from openslot.directory import queries as directory
+from openslot.directory.models import Gender
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
 
@@ -67,16 +68,22 @@ def test_a_practitioner_changes_contact_and_words_not_the_profession(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("practitioner-owner")
-    answer = client.send("/account/details", about="Knees.", languages="Tamil", profession="GP")
+    answer = client.send(
+        "/account/details", about="Knees.", languages="Tamil", gender="female", profession="GP"
+    )
     assert answer.status_code == 303
     person = network.read(
         lambda session: directory.practitioner(session, world.practitioners["owner"])
     )
-    assert (person.about, person.languages, person.profession) == (
+    assert (person.about, person.languages, person.gender, person.profession) == (
         "Knees.",
         "Tamil",
+        Gender.FEMALE,
         "Physiotherapist",
     )
+    assert '<option selected value="female">Female</option>' in client.get("/account/details").text
+    assert "Female" in client_for(None).get(f"/practitioners/{person.id}").text
+    assert client.send("/account/details", gender="robot").status_code == 422
 
 
 def test_staff_change_name_and_telephone(client_for: ClientFor) -> None:

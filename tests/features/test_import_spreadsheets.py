@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 import professions
 from importing import DOCUMENTS, MEDISOFT, NOW, QUICK, bring_in, problems_of, write
 from openslot.core.db import Database
-from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.directory.models import Centre, Gender, Patient, Practitioner
 from openslot.importers.checks import is_similar
 from openslot.importers.commands import import_all
 from openslot.importers.origins import Origin
@@ -257,11 +257,11 @@ def test_every_profession_is_imported(
     sqlite_database: Database, folder: Path, profession: str
 ) -> None:
     spelling = profession.upper().replace(" ", "_")
-    header = "provider_email,password,provider_type,expertise"
-    write(folder, {"p.csv": f"{header}\ngil@example.com,x,{spelling},Skin\n"})
+    header = "provider_email,password,provider_type,expertise,sex"
+    write(folder, {"p.csv": f"{header}\ngil@example.com,x,{spelling},Skin,F\n"})
     bring_in(sqlite_database, folder)
     found = sqlite_database.read(lambda session: session.scalars(select(Practitioner)).one())
-    assert found.profession == profession
+    assert (found.profession, found.gender) == (profession, Gender.FEMALE)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,15 @@ from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
-from openslot.directory.models import BookableBy
+from openslot.directory.models import BookableBy, Gender, Mode, Practitioner
+from openslot.directory.queries import mark_changed
 from openslot.directory.search import Index, Text, said_of, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import set_hours
+from openslot.schedules.models import Schedule
 from openslot.search import results
+from openslot.search.filters import Filters
 from openslot.search.results import Directory, Order, Results, Search, When, find
 from town import Town, build_town
 from working import work
@@ -194,7 +198,7 @@ def test_the_earliest_of_many_are_the_earliest(
 def test_filters_of_time_drop_what_has_none(sqlite_database: Database, town: Town) -> None:
     assert search(sqlite_database, Search(when=When.TODAY)).total == 0
     assert search(sqlite_database, Search(when=When.WEEK)).total > 0
-    assert search(sqlite_database, Search(when=When.EVENING)).total == 0
+    assert search(sqlite_database, Search(evening=True)).total == 0
 
 
 def test_ratings_are_shown_and_rank(sqlite_database: Database, town: Town) -> None:
@@ -356,3 +360,55 @@ WHO_HELPS = (
     "Pathologist",
     "Pharmacist",
 )
+
+
+def test_filters_combine_and_show_only_times_of_what_passes(
+    sqlite_database: Database, town: Town
+) -> None:
+    def set_up(session: Any) -> tuple[int, int]:
+        known = factories.offered_service(
+            session, town.clinic, "Follow-up", bookable_by=BookableBy.KNOWN
+        )
+        call = factories.offered_service(session, town.clinic, "Phone call", mode=Mode.TELEPHONE)
+        factories.offer(session, town.gp_at_clinic, known, call)
+        schedule = session.get_one(Schedule, town.gp_at_hospital)
+        set_hours(work(session, SYSTEM, NOW), schedule.id, [Weekly(0, 16 * 60, 19 * 60)])
+        for key, gender, languages in (
+            (town.gp, Gender.FEMALE, "English, Hindi"),
+            (town.physio, Gender.MALE, "Hindi"),
+        ):
+            person = session.get_one(Practitioner, key)
+            person.gender, person.languages = gender, languages
+            mark_changed(session, "practitioner", key)
+        return known.id, call.id
+
+    known, call = sqlite_database.run(set_up)
+    network = Directory()
+
+    def shown(**filters: Any) -> dict[str, set[tuple[int, int | None]]]:
+        times = {name: filters.pop(name) for name in ("when", "evening") if name in filters}
+        wanted = Search(filters=Filters(**filters), **times, kinds=frozenset({"practitioner"}))
+        return {
+            one.entry.name: {(slot.schedule_id, slot.service_id) for slot in one.slots}
+            for one in search(sqlite_database, wanted, network).items
+        }
+
+    gp, physio = "Samuel Jackson", "Ian Baker"
+    assert set(shown(gender=Gender.FEMALE)) == {gp}
+    assert set(shown(language="hindi")) == {gp, physio}
+    assert set(shown(language="Hindi", gender=Gender.MALE)) == {physio}
+    assert shown(mode=Mode.TELEPHONE) == {gp: {(town.gp_at_clinic, call)}}
+    assert shown(mode=Mode.TELEPHONE, gender=Gender.MALE) == {}
+    assert shown(mode=Mode.VIDEO) == {}
+    assert known not in {service for _, service in shown(new_patients=True)[gp]}
+    assert shown(evening=True) == {gp: {(town.gp_at_hospital, None)}}
+    assert shown(evening=True, when=When.WEEK) == {gp: {(town.gp_at_hospital, None)}}
+    assert shown(evening=True, mode=Mode.TELEPHONE) == {}
+    centres = search(
+        sqlite_database, Search(text="gp", filters=Filters(gender=Gender.MALE)), network
+    )
+    assert names(centres) == []
+    choices = sqlite_database.read(network.fresh).choices
+    assert choices.languages == ("English", "Hindi")
+    assert choices.genders == (Gender.FEMALE, Gender.MALE)
+    assert choices.modes == (Mode.IN_PERSON, Mode.TELEPHONE)

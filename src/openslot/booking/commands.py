@@ -22,6 +22,7 @@ from openslot.booking import (
     queries,
     search,
     squeezing,
+    visitors,
 )
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
@@ -66,6 +67,7 @@ from openslot.booking.rules import (
     day_key,
     is_of,
     is_replaceable_hold,
+    is_visitors_hold,
     may_book_others,
     may_see_reason,
     needs_referral,
@@ -154,10 +156,10 @@ def extend_hold(work: Work, hold_id: UUID) -> Appointment:
 
 
 def release_hold(work: Work, hold_id: UUID) -> None:
-    """Release a hold; do nothing if it has expired or is booked."""
-    appointment, _ = appointment_for(work, hold_id)
-    if appointment.status is Status.HELD:
-        claims.expire(work, [appointment])
+    """Release a hold, also of a visitor; do nothing if it has expired or is booked."""
+    hold = visitors.hold_of(work, hold_id) or appointment_for(work, hold_id)[0]
+    if hold.status is Status.HELD:
+        claims.expire(work, [hold])
 
 
 def move(
@@ -453,17 +455,17 @@ def make(
     """Check the request, claim its time in every diary, and create the appointment, or a hold
     until ``held_until``.
 
-    It replaces holds as :func:`is_replaceable_hold` allows. Entry points call usecases/booking.py,
-    which finds the referral that a specialist needs.
+    It replaces holds as :func:`is_replaceable_hold` allows. Entry points call usecases/booking.py.
     """
-    limits.check_may_book(work, place, booking_request.patient_id, authorisation)
+    minutes = place.slot_minutes if booking_request.minutes is None else booking_request.minutes
+    if held_until is not None and work.actor.role is None:
+        visitors.check_may_hold(work, place, booking_request.start, minutes)
+    else:
+        limits.check_may_book(work, place, booking_request.patient_id, authorisation)
     check_priority(work.actor, booking_request.priority)
     if held_until is None:
         check_emergency(place, booking_request.reason)
         squeezing.check(work, place, booking_request.start, booking_request.reason)
-    minutes = booking_request.minutes
-    if minutes is None:
-        minutes = place.slot_minutes
     span = check_offered(work, place, booking_request.start, minutes)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
@@ -529,7 +531,7 @@ def confirm_hold(
     # An offered hold is accepted through its offer; here it is replaced like any other.
     if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
-    if relation_to(work.actor, appointment) is None:
+    if relation_to(work.actor, appointment) is None and not is_visitors_hold(appointment):
         raise NotFound
     wanted = (
         booking_request.schedule_id,

@@ -202,6 +202,10 @@ class NoMoreExtensions(Conflict):
     """This time cannot be held any longer. Confirm the booking or release it."""
 
 
+class NotHeldForVisitors(Conflict):
+    """This time cannot be held for you before you sign in. Sign in to book it."""
+
+
 class InvalidTransition(Conflict):
     """This appointment can no longer be changed in this way.
 

@@ -427,6 +427,19 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
     return list(session.scalars(query))
 
 
+def of_visitors(session: Session, schedule_id: int, since: datetime) -> list[Appointment]:
+    """Return the holds that visitors made with a schedule since then, also released ones."""
+    query = select(Appointment).where(
+        Appointment.schedule_id == schedule_id,
+        Appointment.status.in_([Status.HELD, Status.EXPIRED]),
+        Appointment.patient_id.is_(None),
+        Appointment.created_by.is_(None),
+        Appointment.by_program.is_(False),
+        Appointment.created_at > since,
+    )
+    return list(session.scalars(query))
+
+
 def all_expired(work: Work, *, limit: int) -> list[Appointment]:
     """Return expired holds, oldest first."""
     query = select(Appointment).where(_expired(work.now)).order_by(Appointment.held_until)

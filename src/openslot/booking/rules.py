@@ -1,6 +1,6 @@
 """What may be booked, and who may make which move until when: pure decisions."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from openslot.booking.errors import (
     NeedsPatient,
     NoCheckIn,
     NotForPatients,
+    NotHeldForVisitors,
     OffGrid,
     OnlyKnownPatients,
     OnRequest,
@@ -606,6 +607,34 @@ class Wanted(NamedTuple):
 
 MOST_HOLDS = 20
 """Holds that programs may have for one patient at a time, for example for a plan of care."""
+
+
+MOST_FOR_VISITORS = 2
+"""Times of one schedule that are held at once for people who have not signed in."""
+
+FOR_VISITORS_AGAIN = timedelta(hours=1)
+"""How long after a time was held for one of them it is not held for any of them again."""
+
+
+def is_visitors_hold(appointment: Appointment) -> bool:
+    """Return whether it is a hold that somebody made before signing in. Its id, which nobody else
+    learns, is the right to it."""
+    is_held = appointment.status is Status.HELD and not appointment.offered
+    by_nobody = appointment.created_by is None and not appointment.by_program
+    return is_held and by_nobody and appointment.patient_id is None and appointment.task is None
+
+
+def check_for_visitor(
+    recent: Iterable[Appointment], starts: datetime, ends: datetime, now: datetime
+) -> None:
+    """Raise NotHeldForVisitors if a schedule has too many holds of visitors, or one of the time;
+    ``recent`` are those, also released ones, since FOR_VISITORS_AGAIN ago. So strangers, however
+    many they seem to be, never keep a diary."""
+    held = [one for one in recent if one.status is Status.HELD and (one.held_until or now) > now]
+    if len(held) >= MOST_FOR_VISITORS or any(
+        one.starts_at < ends and one.ends_at > starts for one in recent
+    ):
+        raise NotHeldForVisitors(field="start")
 
 
 def is_replaceable_hold(other: Appointment, wanted: Wanted) -> bool:

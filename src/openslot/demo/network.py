@@ -21,6 +21,7 @@ from openslot.directory.models import (
     BookableBy,
     Centre,
     CentreType,
+    Gender,
     Mode,
     RoomKind,
     Service,
@@ -96,6 +97,7 @@ class InventedPractitioner(Part):
     notice: int = 0
     expertise: str | None = None
     either_place: bool = False
+    gender: Gender | None = None
 
 
 class InventedService(Part):
@@ -302,6 +304,7 @@ def _write_practitioner(
         phone=f"02 7010 {1000 + number}",
         email=email,
         languages=invented_practitioner.languages,
+        gender=invented_practitioner.gender,
         about=invented_practitioner.about,
         either_place=invented_practitioner.either_place,
     )

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     status: Status
+    offered: bool
     priority: Priority
     came_at: datetime | None
     called_at: datetime | None
@@ -52,7 +53,7 @@ class Entry(NamedTuple):
     @property
     def standing(self) -> Standing:
         """Return how the patient stands."""
-        return standing(self.status, self.called_at, self.late_minutes)
+        return standing(self.status, self.called_at, self.late_minutes, offered=self.offered)
 
     @property
     def is_confirmed(self) -> bool:
@@ -79,6 +80,7 @@ _ENTRIES = (
         Appointment.starts_at,
         Appointment.ends_at,
         Appointment.status,
+        Appointment.offered,
         Appointment.priority,
         Appointment.came_at,
         Appointment.called_at,

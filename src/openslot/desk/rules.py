@@ -19,6 +19,7 @@ class Standing(StrEnum):
     """How a patient stands on the day: more than the status of the appointment says."""
 
     HELD = "held"
+    OFFERED = "offered"
     EXPECTED = "expected"
     LATE = "late"
     WAITING = "waiting"
@@ -27,14 +28,17 @@ class Standing(StrEnum):
     NO_SHOW = "no-show"
 
 
-def standing(status: Status, called_at: datetime | None, late_minutes: int | None) -> Standing:
+def standing(
+    status: Status, called_at: datetime | None, late_minutes: int | None, *, offered: bool
+) -> Standing:
     """Return how the patient of an appointment with such a status stands."""
+    if status is Status.HELD:
+        return Standing.OFFERED if offered else Standing.HELD
     if status is Status.ARRIVED:
         return Standing.IN_ROOM if called_at else Standing.WAITING
     if status is Status.BOOKED:
         return Standing.LATE if late_minutes else Standing.EXPECTED
-    by_status = {Status.HELD: Standing.HELD, Status.FULFILLED: Standing.DONE}
-    return by_status.get(status, Standing.NO_SHOW)
+    return Standing.DONE if status is Status.FULFILLED else Standing.NO_SHOW
 
 
 def check_desk(actor: Actor, centre_id: int) -> None:

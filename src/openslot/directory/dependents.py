@@ -143,10 +143,24 @@ def _check_new(
     *,
     except_id: UUID | None,
 ) -> None:
-    for other, _link in dependents:
-        is_same = other.born == details.born and same_name(other.name, details.name)
-        if is_same and other.id != except_id:
-            raise DependentKnown(field="name")
+    if _same(details, dependents) not in (None, except_id):
+        raise DependentKnown(field="name")
+
+
+def known_as(work: Work, details: DependentDetails) -> UUID | None:
+    """Return the dependent of the actor who has this name and date of birth, or None."""
+    if work.actor.patient_id is None:
+        return None
+    return _same(details, queries.dependents_of(work.session, work.actor.patient_id))
+
+
+def _same(details: DependentDetails, dependents: list[tuple[Patient, Dependent]]) -> UUID | None:
+    same = (
+        other.id
+        for other, _link in dependents
+        if other.born == details.born and same_name(other.name, details.name)
+    )
+    return next(same, None)
 
 
 def _as_patient(details: DependentDetails, **more: str | None) -> PatientDetails:

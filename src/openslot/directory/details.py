@@ -26,10 +26,11 @@ from openslot.core.fields import (
     ZoneName,
     refuse,
 )
-from openslot.directory.models import BookableBy, CentreType, Mode
+from openslot.directory.models import BookableBy, CentreType, Gender, Mode
 
 OptionalBirth = Annotated[Birth | None, Blank]
 Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
+OptionalGender = Annotated[Gender | None, Blank]
 OptionalWords = Annotated[str | None, Prose(500, optional=True)]
 ProfessionCode = Annotated[ShortLine, Field(description="The code of a profession.")]
 Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
@@ -146,6 +147,7 @@ class PractitionerDetails(Details):
     phone: OptionalPhone = None
     email: OptionalEmail = None
     languages: OptionalLine = None
+    gender: OptionalGender = None
     about: OptionalText = None
     either_place: bool = False
 

@@ -63,7 +63,7 @@ MAY_CHANGE: Mapping[type[Details], Mapping[Editor, frozenset[str]]] = {
         Editor.NETWORK: _all(ServiceDetails),
     },
     PractitionerDetails: {
-        Editor.OWNER: frozenset({"phone", "email", "languages", "about"}),
+        Editor.OWNER: frozenset({"phone", "email", "languages", "gender", "about"}),
         Editor.ONE_CENTRE: frozenset(),
         Editor.CENTRE: _all(PractitionerDetails),
         Editor.NETWORK: _all(PractitionerDetails),

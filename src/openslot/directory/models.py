@@ -55,6 +55,14 @@ class Mode(StrEnum):
     VIDEO = "video"
 
 
+class Gender(StrEnum):
+    """The gender of a practitioner, in the words of FHIR."""
+
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+
+
 class RoomKind(StrEnum):
     """What a row of rooms is: a room, or a machine, chair or other thing that is used in one."""
 
@@ -256,6 +264,7 @@ class Practitioner(Base, Dated):
     phone: Mapped[str | None] = mapped_column(String(40))
     email: Mapped[str | None] = mapped_column(String(254))
     languages: Mapped[str] = mapped_column(String(200), default="")
+    gender: Mapped[Gender | None] = mapped_column(Word(Gender, 10))
     about: Mapped[str | None] = mapped_column(Text)
     either_place: Mapped[bool] = mapped_column(Boolean, default=False)
     active: Mapped[bool] = mapped_column(Boolean, default=True)

@@ -1,7 +1,7 @@
 """Authentication of programs by a bearer key or token in each request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
@@ -74,6 +74,12 @@ def work() -> Work:
 def write(command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do a command of the caller in its own transaction; retries call it again."""
     return write_by(actor(), command, *args, **kwargs)
+
+
+def take_on(patient_id: UUID) -> None:
+    """Let the caller act for a dependent who was added by this request."""
+    dependents = actor().dependents | {patient_id}
+    g.caller = replace(caller(), actor=replace(actor(), dependents=dependents))
 
 
 def demand(scope: str) -> None:

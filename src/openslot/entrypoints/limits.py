@@ -44,6 +44,9 @@ be that of the centre with all its kiosks. So a single stranger cannot use them 
 MESSAGES = Limit(20, HOUR)
 """Messages of one account or program to all patients of a session."""
 
+VISITORS_HOLDS = Limit(20, HOUR)
+"""Times held for those who have not signed in, from one address."""
+
 POSTS: Mapping[str, Limit] = {
     "accounts.sign_in": Limit(300, MINUTE),
     "accounts.sign_up": Limit(1000, HOUR),
@@ -101,6 +104,11 @@ def registration(actor: Actor) -> None:
     """Count an attempt to register a patient, or raise RateLimited; programs are exempt."""
     if actor.program is None:
         _take(f"registration {actor.account_id}", REGISTRATIONS)
+
+
+def visitors_hold() -> None:
+    """Count a time held for somebody who has not signed in, or raise RateLimited."""
+    _take(f"visitors-hold {network_of(request.remote_addr)}", VISITORS_HOLDS)
 
 
 def check_in(centre_id: int) -> None:

@@ -42,6 +42,7 @@ _OF_PRACTITIONERS = (
     "phone",
     "email",
     "languages",
+    "gender",
     "about",
 )
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from openslot.core.fields import OptionalNumber, OptionalPhone, refuse
 from openslot.directory.details import is_length
-from openslot.directory.models import BookableBy, CentreType, Mode
+from openslot.directory.models import BookableBy, CentreType, Gender, Mode
 from openslot.identity.passwords import LONGEST as LONGEST_PASSWORD
 from openslot.importers.columns import squeezed
 from openslot.schedules.errors import BadHours
@@ -26,6 +26,7 @@ _OTHER_MODES = {
     Mode.TELEPHONE: "phone, phone call, call",
     Mode.VIDEO: "video call, video consultation",
 }
+_OTHER_GENDERS = {Gender.FEMALE: "f, woman", Gender.MALE: "m, man", Gender.OTHER: "non-binary, x"}
 _OTHER_BOOKERS = {
     BookableBy.PUBLIC: "anybody, anyone, everybody, everyone, patients",
     BookableBy.COLLEAGUES: "staff, staff only, care team",
@@ -138,6 +139,7 @@ Password = Annotated[str, AfterValidator(_password)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Length = Annotated[Whole, AfterValidator(_length)]
 HowItTakesPlace = Annotated[Mode, _one_of(Mode, _OTHER_MODES)]
+GenderWord = Annotated[Gender, _one_of(Gender, _OTHER_GENDERS)]
 Bookers = Annotated[BookableBy, _one_of(BookableBy, _OTHER_BOOKERS)]
 Clock = Annotated[int | None, BeforeValidator(_clock)]
 Periods = Annotated[tuple[Period, ...] | None, BeforeValidator(_periods)]

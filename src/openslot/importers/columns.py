@@ -37,6 +37,7 @@ PROVIDERS = {
     "endWorkingHours": "end of working hours, working hours end, end hours, end time, work end, "
     "finish time, ends, end",
     "expertise": "area of expertise, speciality, specialty, specialisation, specialization",
+    "gender": "sex",
 }
 CENTRES = {
     "centre_type": "center type, health centre type, health center type, facility type, "

@@ -24,6 +24,7 @@ from openslot.importers.cells import (
     Bookers,
     CentreKind,
     Clock,
+    GenderWord,
     HowItTakesPlace,
     Length,
     Number,
@@ -92,6 +93,7 @@ class ProviderRow(PersonRow):
     starts: Clock = Field(None, alias="startWorkingHours")
     ends: Clock = Field(None, alias="endWorkingHours")
     expertise: OptionalLine = None
+    gender: GenderWord | None = None
 
     @property
     def hours(self) -> tuple[Period, ...]:

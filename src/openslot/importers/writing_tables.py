@@ -157,6 +157,7 @@ def _provider(
         name=row.name,
         profession=profession,
         expertise=row.expertise,
+        gender=row.gender,
         phone=row.phone,
         provider_number=row.provider_number,
         email=row.email,

@@ -52,7 +52,7 @@ class Schedules:
 
     own: Index[int] = field(default_factory=Index)
     around: Index[int] = field(default_factory=Index)
-    offered: Index[tuple[int, int]] = field(default_factory=Index)
+    offered: Index[tuple[int, int | None]] = field(default_factory=Index)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
@@ -91,7 +91,7 @@ class Wanted:
     """
 
     words: list[tuple[Set[int], Set[int]]]
-    offered: list[Set[tuple[int, int]]]
+    offered: list[Set[tuple[int, int | None]]]
     most: int
     wider: bool
 
@@ -123,7 +123,7 @@ class Wanted:
         return Asked(selected, None if selected else NoTimes.CHOOSE, services)
 
     def _service(self, place: Where) -> int | None:
-        """Return the service of a schedule that contains the most words, or None."""
+        """Return the service of a schedule that contains the most words, else the usual one."""
         counts = {
             offer.service_id: sum(
                 (place.schedule_id, offer.service_id) in holding for holding in self.offered
@@ -131,7 +131,7 @@ class Wanted:
             for offer in place.services
         }
         best = max(counts, key=lambda service_id: counts[service_id], default=None)
-        return best if best is not None and counts[best] else None
+        return best if best is not None and counts[best] else place.usual_service
 
     def _held(self, schedule_id: int) -> tuple[set[int], bool]:
         """Return the numbers of the words that a schedule contains.

@@ -8,7 +8,15 @@ from typing import Literal, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from openslot.directory.models import BookableBy, Centre, Department, Practitioner, Service
+from openslot.directory.models import (
+    BookableBy,
+    Centre,
+    Department,
+    Gender,
+    Mode,
+    Practitioner,
+    Service,
+)
 from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.queries import bookable
 from openslot.search.nearby import Site, Spot
@@ -21,10 +29,16 @@ INSIDE = (BookableBy.COLLEAGUES, BookableBy.REQUEST)
 
 
 class Offer(NamedTuple):
-    """A service that a schedule offers to patients."""
+    """A service that a schedule offers to patients, or, without an id, what its own times are."""
 
-    service_id: int
+    service_id: int | None
     name: str
+    mode: Mode = Mode.IN_PERSON
+    is_for_known: bool = False
+
+
+PLAIN = Offer(None, "")
+"""What times are that are of no service."""
 
 
 class Called(NamedTuple):
@@ -39,7 +53,9 @@ class Where:
     """A schedule of an entry, with its centre and its owner.
 
     ``name`` and ``about`` are the practitioner and their profession, or the service and its
-    department; ``said`` has other words for the profession.
+    department; ``said`` has other words for the profession. ``own`` is what its times are if it
+    offers no ``services``, and ``usual_service`` the one whose times are asked for if a search
+    names none; None is the first that the schedule offers.
     """
 
     schedule_id: int
@@ -53,8 +69,16 @@ class Where:
     said: str = ""
     expertise: str = ""
     languages: str = ""
+    gender: Gender | None = None
     practitioner_id: int | None = None
     services: tuple[Offer, ...] = ()
+    own: Offer = PLAIN
+    usual_service: int | None = None
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Return all that can be booked there."""
+        return self.services or (self.own,)
 
     def service_name(self, service_id: int | None) -> str:
         """Return the name of a service that the schedule offers, or an empty text."""
@@ -73,6 +97,7 @@ class Entry:
     places: tuple[Where, ...] = ()
     expertise: str = ""
     languages: str = ""
+    gender: Gender | None = None
     address: str = ""
     suburb: str = ""
     centre: str = ""
@@ -146,8 +171,10 @@ def entries(session: Session) -> Iterator[Entry]:
             said=practitioner.profession_row.said if practitioner else "",
             expertise=(practitioner.expertise if practitioner else None) or "",
             languages=practitioner.languages if practitioner else "",
+            gender=practitioner.gender if practitioner else None,
             practitioner_id=schedule.practitioner_id,
             services=tuple(offered[schedule.id]),
+            own=_offer(None, service) if service else PLAIN,
         )
         if service:
             _extend(centres, centre.id, place)
@@ -174,15 +201,20 @@ def sites(session: Session) -> Iterator[Site]:
 def _offered(session: Session) -> defaultdict[int, list[Offer]]:
     """Return what each schedule offers to patients, in its order."""
     query = (
-        select(OfferedService.schedule_id, Service.id, Service.name)
+        select(OfferedService.schedule_id, Service)
         .join(Service)
         .where(Service.active.is_(True), Service.bookable_by.not_in(INSIDE))
         .order_by(OfferedService.schedule_id, OfferedService.position)
     )
     offered: defaultdict[int, list[Offer]] = defaultdict(list)
-    for schedule_id, service_id, name in session.execute(query):
-        offered[schedule_id].append(Offer(service_id, name))
+    for schedule_id, service in session.execute(query):
+        offered[schedule_id].append(_offer(service.id, service))
     return offered
+
+
+def _offer(service_id: int | None, service: Service) -> Offer:
+    is_for_known = service.bookable_by is BookableBy.KNOWN
+    return Offer(service_id, service.name, service.mode, is_for_known)
 
 
 def _practitioner(practitioner: Practitioner) -> Entry:
@@ -194,6 +226,7 @@ def _practitioner(practitioner: Practitioner) -> Entry:
         said=practitioner.profession_row.said,
         expertise=practitioner.expertise or "",
         languages=practitioner.languages,
+        gender=practitioner.gender,
         needs_referral=practitioner.needs_referral,
     )
 

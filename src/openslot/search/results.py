@@ -18,6 +18,7 @@ from openslot.directory import queries as directory
 from openslot.directory.search import Index, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
 from openslot.search.asked import Asked, NoTimes, Schedules
+from openslot.search.filters import ANYTHING, NOTHING, Choices, Filters
 from openslot.search.nearby import NEAR, Around, Places, Spot, standing_at
 from openslot.search.queries import Entry, EntryKey, Kind, entries, sites
 from openslot.search.times import FreeTimes, When
@@ -50,12 +51,18 @@ class Search:
     where: str = ""
     spot: Spot | None = None
     kinds: frozenset[Kind] = frozenset({"practitioner", "centre", "department"})
-    language: str = ""
+    filters: Filters = ANYTHING
     without_referral: bool = False
     when: When = When.ANY
+    evening: bool = False
     order: Order = Order.BEST
     page: int = 1
     page_size: int = 10
+
+    @property
+    def is_timed(self) -> bool:
+        """Return whether only results with some free time are asked for."""
+        return self.when is not When.ANY or self.evening
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -109,6 +116,7 @@ class Names:
     index: Index[EntryKey] = field(default_factory=Index)
     schedules: Schedules = field(default_factory=Schedules)
     places: Places = field(default_factory=Places)
+    choices: Choices = NOTHING
 
     @classmethod
     def read(cls, session: Session) -> Self:
@@ -116,7 +124,14 @@ class Names:
         version = directory.version(session)
         by_key = {(entry.kind, entry.id): entry for entry in entries(session)}
         schedules = Schedules.of(by_key.values())
-        return cls(version, by_key, _index(by_key), schedules, Places.of(sites(session)))
+        return cls(
+            version,
+            by_key,
+            _index(by_key),
+            schedules,
+            Places.of(sites(session)),
+            Choices.of(by_key.values()),
+        )
 
     def around(self, search: "Search") -> Around | None:
         """Return the place that a search is near to; None if it names none, or an unknown one."""
@@ -205,8 +220,11 @@ def find(
     fits = [
         _Fit(entry, match.score, kilometres=_nearest(entry, kilometres))
         for match in matches.found
-        if _fits(entry := names.entries[match.key], search)
+        if (entry := _fitting(names.entries[match.key], search))
     ]
+    if search.filters != ANYTHING and matches.corrected is None:
+        # What has the words is not what passes the filters.
+        fits = [fit for fit in fits if wanted_schedules.of(fit.entry).no_times is not NoTimes.GUESS]
     fits, is_far = _near(fits)
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
     for fit in fits:
@@ -253,17 +271,17 @@ def _page(
     cut = slice(offset, offset + search.page_size)
     rated = [_rating_key(fit.entry) for fit in chosen]
     by_rating = averages(work.session, None if search.order is Order.RATING else rated)
-    by_time = search.order is Order.EARLIEST or search.when is not When.ANY
+    by_time = search.order is Order.EARLIEST or search.is_timed
     total = len(chosen)
     if not by_time:
         chosen.sort(key=lambda fit: _rank(fit, by_rating, liked, search.order))
         chosen = chosen[cut]
-    elif search.when is When.ANY:
+    elif not search.is_timed:
         chosen = _with_earliest(work, chosen, cut.stop, days=days, booker=booker)
-    free = _times(work, chosen, days=days, when=search.when, booker=booker)
+    free = _times(work, chosen, days=days, when=search.when, evening=search.evening, booker=booker)
     if by_time:
-        chosen = _by_time(chosen, free, only_timed=search.when is not When.ANY)
-        total = len(chosen) if search.when is not When.ANY else total
+        chosen = _by_time(chosen, free, only_timed=search.is_timed)
+        total = len(chosen) if search.is_timed else total
         chosen = chosen[cut]
     return [
         _result(fit, free, times, by_rating, (fit.entry.kind, fit.entry.id) in liked)
@@ -289,12 +307,15 @@ def _times(
     *,
     days: int,
     when: When = When.ANY,
+    evening: bool = False,
     booker: Booker | None,
 ) -> FreeTimes:
     """Return the free times of what the results are asked for."""
     ids = {key for fit in chosen for key in fit.asked.schedule_ids}
     services = {key: one for fit in chosen for key, one in fit.asked.services.items()}
-    return FreeTimes.read(work, ids, days=days, services=services, when=when, booker=booker)
+    return FreeTimes.read(
+        work, ids, days=days, services=services, when=when, evening=evening, booker=booker
+    )
 
 
 def _by_time(chosen: list[_Fit], free: FreeTimes, *, only_timed: bool) -> list[_Fit]:
@@ -350,10 +371,10 @@ def _texts(entry: Entry) -> Iterator[Text]:
             yield Text("suburb", place.suburb, 0.9)
 
 
-def _fits(entry: Entry, search: Search) -> bool:
-    spoken = [name.strip().casefold() for name in entry.languages.split(",")]
-    has_language = not search.language or search.language.casefold() in spoken
-    return has_language and not (search.without_referral and entry.needs_referral)
+def _fitting(entry: Entry, search: Search) -> Entry | None:
+    if search.without_referral and entry.needs_referral:
+        return None
+    return search.filters.narrow(entry)
 
 
 def _rank(

@@ -15,19 +15,18 @@ from openslot.booking.rules import is_offered
 from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at
 from openslot.core.work import Work
 from openslot.schedules import known
-from openslot.schedules.availability import Window, bits, mask_of, span_between, window_over
+from openslot.schedules.availability import Span, Window, bits, mask_of, span_between, window_over
 from openslot.schedules.rules import Place
 
 EVENING = time(17)
 
 
 class When(StrEnum):
-    """Filter on free times."""
+    """Filter on the day of free times."""
 
     ANY = "any"
     TODAY = "today"
     WEEK = "week"
-    EVENING = "evening"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,11 @@ class FreeTimes:
         days: int,
         services: Mapping[int, int],
         when: When = When.ANY,
+        evening: bool = False,
         booker: Booker | None = None,
     ) -> Self:
         """Read the free times in three statements, of the ``services`` by schedule or the usual
-        ones; without ``booker``, those offered to the actor."""
+        ones; without ``booker``, those offered to the actor. With ``evening`` only after five."""
         now = work.now
         window = window_over(now, now + timedelta(days=days))
         all_places = _places(work.session, ids, services)
@@ -66,8 +66,12 @@ class FreeTimes:
         places = {key: place for key, place in all_places.items() if key not in barriers}
         whom = booker.whom if booker else None
         masks = free_starts(work, places, window, whom=whom) if places else {}
+        accepted = {
+            zone: _filter_mask(zone, window, now, when, evening=evening)
+            for zone in {place.zone for place in places.values()}
+        }
         for key, place in places.items():
-            masks[key] &= _filter_mask(place.zone.key, window, now, when)
+            masks[key] &= accepted[place.zone]
         return cls(window, places, masks, barriers)
 
     def earliest(self, ids: Collection[int]) -> int | None:
@@ -106,21 +110,28 @@ def _places(
     return {key: place.offering(services.get(key)) or place for key, place in usual.items()}
 
 
-def _filter_mask(zone_key: str, window: Window, now: datetime, when: When) -> int:
-    """Return the ticks that the filter accepts as starts, as a mask."""
-    everything = -1
-    if when is When.ANY:
-        return everything
+def _filter_mask(
+    zone: ZoneInfo, window: Window, now: datetime, when: When, *, evening: bool
+) -> int:
+    """Return the ticks that the filters accept as starts, as a mask."""
+    accepted = -1
     if when is When.WEEK:
-        return mask_of([span_between(now, now + timedelta(days=7))], window)
-    zone = ZoneInfo(zone_key)
+        accepted &= mask_of([span_between(now, now + timedelta(days=7))], window)
+    if when is When.TODAY:
+        accepted &= mask_of(_daily(zone, now, days=1, opens=time(0)), window)
+    if evening:
+        accepted &= mask_of(_daily(zone, now, days=window.days, opens=EVENING), window)
+    return accepted
+
+
+def _daily(zone: ZoneInfo, now: datetime, *, days: int, opens: time) -> list[Span]:
+    """Return the time from ``opens`` to midnight of each day from today on."""
     today = now.astimezone(zone).date()
-    days = 1 if when is When.TODAY else window.days
-    opens = time(0) if when is When.TODAY else EVENING
-    spans = []
-    for count in range(days):
-        day = today + timedelta(days=count)
-        begins = datetime.combine(day, opens, zone)
-        ends = datetime.combine(day + timedelta(days=1), time(0), zone)
-        spans.append(span_between(begins, ends))
-    return mask_of(spans, window)
+    dates = [today + timedelta(days=count) for count in range(days)]
+    return [
+        span_between(
+            datetime.combine(day, opens, zone),
+            datetime.combine(day + timedelta(days=1), time(0), zone),
+        )
+        for day in dates
+    ]

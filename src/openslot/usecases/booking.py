@@ -1,5 +1,6 @@
 """Booking and holding a time, with the referral that a specialist needs."""
 
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,8 +9,11 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
+from openslot.core.errors import NotFound
 from openslot.core.locks import lock
 from openslot.core.work import Work
+from openslot.directory import dependents
+from openslot.directory.details import DependentDetails
 from openslot.directory.rules import works_with_patients
 from openslot.records import finding
 from openslot.referrals import queries as referrals
@@ -46,6 +50,26 @@ def book(
         if confirmed is not None:
             return confirmed
     return commands.make(work, booking_request, place, authorisation=referral.authorisation)
+
+
+def book_for_dependent(
+    work: Work,
+    booking_request: BookingRequest,
+    details: DependentDetails,
+    *,
+    hold_id: UUID | None = None,
+) -> Appointment:
+    """Book an appointment for somebody whom the actor adds as a dependent with it: both are there
+    afterwards, or neither. The hold, which the actor has for themselves, is released.
+
+    Raises the errors of :func:`book` and of :func:`openslot.directory.dependents.add`.
+    """
+    if hold_id is not None:
+        with suppress(NotFound):  # it has ended
+            commands.release_hold(work, hold_id)
+    patient = dependents.add(work, details)
+    carer = replace(work.actor, dependents=work.actor.dependents | {patient.id})
+    return book(work.by(carer), replace(booking_request, patient_id=patient.id))
 
 
 def hold(

@@ -18,9 +18,11 @@ from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.core.work import Work
 from openslot.desk import commands as desk
+from openslot.directory.details import DependentDetails
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.answers import GivenAnswer, by_question
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
+from openslot.entrypoints.api.dependents import NewDependent
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.periods import TO, begin_of, end_of
@@ -101,6 +103,13 @@ class NewAppointment(Given):
     start: Instant
     minutes: Minutes | None = None
     patient: UUID | None = None
+    dependent: Annotated[
+        NewDependent | None,
+        Field(
+            description="Somebody you care for and have not added yet: added and booked for, or "
+            "neither. Instead of `patient`, with the scope `patients:write`."
+        ),
+    ] = None
     hold: UUID | None = None
     referral: Annotated[
         UUID | None, Field(description="Defaults to a matching referral, if one is needed.")
@@ -264,8 +273,12 @@ def create_appointment(body: NewAppointment) -> Answer:
         squeeze_in=body.squeeze_in,
     )
 
+    newcomer = _newcomer(body)
+
     def save(work: Work) -> AppointmentRow:
-        if body.status is Made.BOOKED:
+        if newcomer is not None:
+            made = usecases.book_for_dependent(work, booking_request, newcomer, hold_id=body.hold)
+        elif body.status is Made.BOOKED:
             made = usecases.book(
                 work, booking_request, hold_id=body.hold, referral_id=body.referral
             )
@@ -277,7 +290,10 @@ def create_appointment(body: NewAppointment) -> Answer:
             answer(work, made.id, by_question(body.answers))
         return made
 
-    return _answer(bearer.write(save), status=201)
+    made = bearer.write(save)
+    if newcomer is not None and made.patient_id is not None:
+        bearer.take_on(made.patient_id)
+    return _answer(made, status=201)
 
 
 @service.operation(
@@ -404,6 +420,16 @@ def _filters(query: AppointmentQuery) -> list[queries.Condition]:
 
 def _key(appointment: AppointmentRow) -> tuple[str, UUID]:
     return appointment.starts_at.isoformat(), appointment.id
+
+
+def _newcomer(body: NewAppointment) -> DependentDetails | None:
+    """Return the dependent who is added with the booking, if one is sent."""
+    if body.dependent is None:
+        return None
+    bearer.demand("patients:write")
+    if body.patient or body.referral or body.status is not Made.BOOKED:
+        raise Invalid("Send dependent without patient, referral and status.", field="dependent")
+    return DependentDetails(**body.dependent.model_dump())
 
 
 def _answer(appointment: AppointmentRow, *, status: int = 200) -> Answer:

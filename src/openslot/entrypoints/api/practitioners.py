@@ -8,6 +8,7 @@ from openslot.core.folding import is_text
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails, ProfessionCode
+from openslot.directory.models import Gender
 from openslot.directory.models import Practitioner as PractitionerRow
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
@@ -37,6 +38,7 @@ class Practitioner(Shown):
     phone: str | None
     email: str | None
     languages: Annotated[str, Field(description="Names, separated by commas.")]
+    gender: Gender | None
     about: str | None
     either_place: Annotated[
         bool, Field(description="Works at any of their centres at any of their hours.")
@@ -126,8 +128,8 @@ def create_practitioner(body: PractitionerDetails) -> Answer:
 def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     """Change a practitioner.
 
-    Practitioners change their own telephone, email, languages and description. Everything else is
-    changed by an administrator of the network, or of all their centres.
+    Practitioners change their own telephone, email, languages, gender and description. Everything
+    else is changed by an administrator of the network, or of all their centres.
     """
 
     def save(work: Work) -> PractitionerRow:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from openslot.core.errors import Invalid
 from openslot.directory.details import Latitude, Longitude
+from openslot.directory.models import Gender, Mode
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slots_shown
@@ -15,8 +16,10 @@ from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
 from openslot.schedules.known import Bookable
 from openslot.search.asked import NoTimes
+from openslot.search.filters import Filters
 from openslot.search.nearby import Spot
 from openslot.search.results import Order, Result, Search, find
+from openslot.search.times import When
 
 service = Service("search", "Search", "Search the whole network, as on the start page.")
 
@@ -39,6 +42,14 @@ class SearchQuery(Given):
     longitude: Longitude = None
     kind: tuple[Kind, ...] = ("practitioner", "centre", "department")
     patient: ForPatient = None
+    language: Annotated[str, Field(max_length=100, description="A language that they speak.")] = ""
+    gender: Annotated[Gender | None, Field(description="The practitioner's gender.")] = None
+    mode: Annotated[Mode | None, Field(description="How the appointment takes place.")] = None
+    new_patients: Annotated[
+        bool, Field(description="Leave out what is for known patients only.")
+    ] = False
+    when: Annotated[When, Field(description="Days of the slots, by the centre's clock.")] = When.ANY
+    evening: Annotated[bool, Field(description="Only slots after five, by that clock.")] = False
     order: Order = Order.BEST
     page: Annotated[int, Field(ge=1, le=500)] = 1
     limit: Annotated[int, Field(ge=1, le=50)] = 10
@@ -101,9 +112,10 @@ class SearchResults(Shown):
 def search(query: SearchQuery) -> SearchResults:
     """Search the network; results are ranked, and small typing errors are tolerated.
 
-    `next_free` matches the search: for a centre found by profession, it has the slots of that
-    profession; for a centre found by name, it is empty. Near a place, only results within 50 km are
-    returned, the nearest first, and those whose position is unknown; if there are none, all are.
+    `next_free` matches the search and its filters: for a centre found by profession, it has the
+    slots of that profession; for a centre found by name, it is empty. Near a place, only results
+    within 50 km are returned, the nearest first, and those whose position is unknown; if there are
+    none, all are.
     """
     limits.search(bearer.actor())
     terms = Search(
@@ -116,6 +128,9 @@ def search(query: SearchQuery) -> SearchResults:
         where=query.where,
         spot=_spot(query),
         kinds=frozenset(query.kind),
+        filters=Filters(query.language, query.gender, query.mode, query.new_patients),
+        when=query.when,
+        evening=query.evening,
         order=query.order,
         page=query.page,
         page_size=query.limit,

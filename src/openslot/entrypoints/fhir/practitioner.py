@@ -45,6 +45,7 @@ def show(row: Practitioner, _site: Site) -> Json:
         active=row.active,
         name=person_name(row.name),
         telecom=contacts(row.phone, row.email, "work"),
+        gender=row.gender,
         communication=[language(name) for name in languages if name],
     )
 

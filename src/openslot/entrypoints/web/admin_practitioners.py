@@ -30,6 +30,7 @@ from openslot.entrypoints.web.saving import (
     see_other,
 )
 from openslot.entrypoints.web.schedule_form import ScheduleFields
+from openslot.entrypoints.web.service_words import gender_choices
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails
@@ -52,6 +53,7 @@ class PractitionerFields(Form):
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email"))
     languages = StringField(_l("Languages"))
+    gender = SelectField(_l("Gender"), choices=gender_choices)
     about = TextAreaField(_l("About the practitioner"))
     either_place = BooleanField(_l("Can have the same hours at several centres"))
 

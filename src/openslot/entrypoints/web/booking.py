@@ -5,7 +5,7 @@ length, week or patient only shows the page again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -15,19 +15,27 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
+from openslot.booking import visitors
 from openslot.booking.commands import BookingRequest
-from openslot.booking.errors import SlotTaken
+from openslot.booking.errors import NotHeldForVisitors, SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import cutoff_of, may_book_others, needs_referral, offered_to
 from openslot.booking.slots import Booker, Slot, is_free, nearest
-from openslot.core.errors import DomainError, Invalid, NotFound
+from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound, RateLimited
 from openslot.core.ids import read_id
 from openslot.core.work import Work
+from openslot.directory import dependents
 from openslot.directory import queries as directory
+from openslot.directory.details import DependentDetails
 from openslot.directory.models import Patient
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
+from openslot.entrypoints.web.births import example
+from openslot.entrypoints.web.dependents import NewDependentForm
+from openslot.entrypoints.web.formats import clock_time, day_time
+from openslot.entrypoints.web.saving import checked
 from openslot.entrypoints.web.service_words import MODES
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.referrals.models import Referral
@@ -37,6 +45,9 @@ from openslot.schedules.rules import Place
 from openslot.usecases import booking as usecases
 
 pages = Blueprint("booking", __name__)
+
+VISITORS_HOLD = "held"
+"""Cookie with the hold of a visitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +98,9 @@ def look(schedule_id: int) -> BaseResponse:
             held_again = _renewed_hold(held)
         except DomainError as error:
             return _page(schedule_id, status=status_of(error), error=error)
-        return redirect(f"{form.address(schedule_id, hold=held_again.id, start=None)}#week", 303)
-    if reading.text("reason") or reading.text("priority") == Priority.URGENT:
+        return _with_hold(held_again, "week", start=None)
+    is_typed = reading.text("reason") or reading.text("priority") == Priority.URGENT
+    if is_typed or whom.is_new():
         return _page(schedule_id, status=200)
     return redirect(f"{form.address(schedule_id, hold=None)}#week", 303)
 
@@ -102,10 +114,73 @@ def hold(schedule_id: int) -> BaseResponse:
         held = context.write(_hold, booking_request)
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
-    address = form.address(
-        schedule_id, hold=held.id, start=None, week=None, minutes=booking_request.minutes
-    )
-    return redirect(f"{address}#booking", 303)
+    return _with_hold(held, "booking", start=None, week=None, minutes=booking_request.minutes)
+
+
+def _with_hold(held: Appointment, part: str, **changed: object) -> BaseResponse:
+    """Lead to a part of the page with the hold. What was typed of a new dependent is no part of an
+    address, so with it the page is the answer."""
+    if whom.is_new():
+        return _page(held.schedule_id, status=200, hold_id=held.id)
+    return redirect(f"{form.address(held.schedule_id, hold=held.id, **changed)}#{part}", 303)
+
+
+@pages.post("/book/<int:schedule_id>/go-on")
+@access.allow(access.ANYONE)
+def go_on(schedule_id: int) -> BaseResponse:
+    """Hold the selected time for a visitor, and lead on to signing in or up, which leads back here.
+
+    Where it cannot be held, only the rest is done: then nobody has it meanwhile, or somebody else.
+    """
+    if context.account_or_none():
+        return redirect(f"{form.address(schedule_id)}#booking", 303)
+    try:
+        held = _held_for_visitor(schedule_id)
+    except (Forbidden, NotHeldForVisitors, RateLimited):
+        held = None
+    except DomainError as error:
+        return _page(schedule_id, status=status_of(error), error=error)
+    endpoint = "accounts.sign_up" if reading.text("to") == "sign-up" else "accounts.sign_in"
+    back = form.address(schedule_id, hold=held.id if held else None)
+    response = redirect(url_for(endpoint, next=back), 303)
+    if held is not None:
+        length = context.settings().hold_length
+        context.keep_cookie(response, VISITORS_HOLD, str(held.id), lasts=length)
+        until = clock_time(held.held_until or held.starts_at, held.zone)
+        at = day_time(held.starts_at, held.zone)
+        flash(_("We hold %(time)s for you until %(until)s.", time=at, until=until), "info")
+    return response
+
+
+def _held_for_visitor(schedule_id: int) -> Appointment:
+    """Return the hold of the selected time: one for each browser, which is counted by address."""
+    booking_request = replace(form.booking_request(schedule_id), reason=None)
+    former = _visitors_hold()
+    hold = visitors.hold_of(context.work(), former) if former else None
+    if hold is not None and _is_hold_of(hold, booking_request):
+        return hold
+    limits.visitors_hold()
+
+    def save(work: Work) -> Appointment:
+        if former is not None:
+            visitors.release(work, former)
+        return usecases.hold(work, booking_request)
+
+    return context.write(save)
+
+
+def _is_hold_of(hold: Appointment, booking_request: BookingRequest) -> bool:
+    wanted = (booking_request.schedule_id, booking_request.start, booking_request.service_id)
+    held = (hold.schedule_id, hold.starts_at, hold.service_id)
+    return wanted == held and hold.minutes == booking_request.minutes
+
+
+def _visitors_hold() -> UUID | None:
+    """Return the hold that this browser made before somebody signed in."""
+    try:
+        return UUID(context.cookie(VISITORS_HOLD))
+    except ValueError:
+        return None
 
 
 @pages.post("/book/<int:schedule_id>")
@@ -113,10 +188,15 @@ def hold(schedule_id: int) -> BaseResponse:
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the held time, or the same time without a hold if that expired and the time is still
     free."""
+    newcomer = NewDependentForm()
+    details = checked(newcomer, DependentDetails) if whom.is_new() else None
+    if details is None and whom.is_new():
+        return _page(schedule_id, status=422, newcomer=newcomer)
     try:
-        appointment_id = context.write(_book, form.booking_request(schedule_id)).id
+        appointment_id = context.write(_book, form.booking_request(schedule_id), details).id
     except DomainError as error:
-        booked = None if isinstance(error, Invalid) else _booked_before(context.work(), schedule_id)
+        is_invalid = isinstance(error, Invalid)
+        booked = None if is_invalid else _booked_before(context.work(), schedule_id, details)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
         appointment_id = booked
@@ -170,17 +250,23 @@ def _renewed_hold(held: Appointment) -> Appointment:
     return context.write(_hold, booking_request)
 
 
-def _book(work: Work, booking_request: BookingRequest) -> Appointment:
-    _release_other_hold(work, booking_request)
+def _book(
+    work: Work, booking_request: BookingRequest, newcomer: DependentDetails | None
+) -> Appointment:
+    hold_id = reading.optional_id("hold")
+    if newcomer is not None:
+        return usecases.book_for_dependent(work, booking_request, newcomer, hold_id=hold_id)
+    if work.actor.dependents:
+        _release_other_hold(work, booking_request)
     return usecases.book(
         work,
         booking_request,
-        hold_id=reading.optional_id("hold"),
+        hold_id=hold_id,
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _booked_before(work: Work, schedule_id: int) -> UUID | None:
+def _booked_before(work: Work, schedule_id: int, newcomer: DependentDetails | None) -> UUID | None:
     """Return the appointment that this form has already booked, for example with an earlier press
     or in a second tab; None if there is none.
 
@@ -188,6 +274,9 @@ def _booked_before(work: Work, schedule_id: int) -> UUID | None:
     """
     booking_request = form.booking_request(schedule_id)
     hold_id = reading.optional_id("hold")
+    if newcomer is not None:
+        patient_id = dependents.known_as(work, newcomer)
+        booking_request, hold_id = replace(booking_request, patient_id=patient_id), None
     if hold_id is None:
         return booking.booked_as(work, booking_request)
     appointment = _appointment_of(work, hold_id)
@@ -203,13 +292,13 @@ def _appointment_of(work: Work, hold_id: UUID) -> Appointment | None:
     try:
         return booking.appointment_for(work, hold_id)[0]
     except NotFound:
-        return None
+        return visitors.hold_of(work, hold_id)
 
 
 def _release_other_hold(work: Work, booking_request: BookingRequest) -> None:
-    """Release the hold if the reader has since chosen another dependent; it would block their
-    booking."""
-    hold_id = reading.optional_id("hold") if work.actor.dependents else None
+    """Release the hold if the reader had not signed in when it was made, or has since chosen
+    another dependent; it would block their booking."""
+    hold_id = reading.optional_id("hold")
     held = _appointment_of(work, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != booking_request.patient_id:
         booking.release_hold(work, hold_id)
@@ -225,8 +314,7 @@ def extend(hold_id: str) -> BaseResponse:
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
-    address = form.address(held.schedule_id, hold=held.id, start=None, week=None)
-    return redirect(f"{address}#booking", 303)
+    return _with_hold(held, "booking", start=None, week=None)
 
 
 def _extended(work: Work, hold_id: UUID) -> Appointment:
@@ -253,7 +341,14 @@ def release(hold_id: str) -> BaseResponse:
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
 
-def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
+def _page(
+    schedule_id: int,
+    *,
+    status: int,
+    error: DomainError | None = None,
+    hold_id: UUID | None = None,
+    newcomer: NewDependentForm | None = None,
+) -> Response:
     """Render the booking page; after a refusal it keeps what was typed and explains how to
     continue."""
     session, actor = context.reader(), context.actor()
@@ -261,7 +356,8 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
     referral = _referral(context.work(), place, patient)
     booker = booker.for_second() if form.is_second(place) else booker
-    chosen = _chosen(context.work(), booker, place)
+    hold_id = hold_id or reading.optional_id("hold")
+    chosen = _chosen(context.work(), booker, place, hold_id)
     held = chosen.hold if chosen else None
     page = render_template(
         "booking/week.html",
@@ -274,10 +370,13 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         chosen=chosen,
         patient=patient,
         carried=whom.carried(),
+        is_new=whom.is_new(),
         people=_people(context.work()),
+        newcomer=(newcomer or NewDependentForm()) if _takes_new(place) else None,
+        birth_example=example(),
         referral=referral,
         named_referral=reading.optional_id("referral") if referral else None,
-        hold_id=held.id if held else reading.optional_id("hold"),
+        hold_id=held.id if held else hold_id,
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
         takes_emergencies=form.takes_emergencies(place),
@@ -350,10 +449,19 @@ def _services(work: Work, place: Place) -> dict[str, object]:
     }
 
 
+def _takes_new(place: Place) -> bool:
+    """Return whether the reader can add somebody whom they book for here."""
+    actor = context.actor()
+    is_open = place.is_public and not place.is_for_known and not needs_referral(place)
+    return actor.patient_id is not None and is_open and len(actor.dependents) < dependents.MOST
+
+
 def _people(work: Work) -> list[Patient]:
-    """Return the people a patient can book for, the reader first; empty without dependents."""
-    if work.actor.patient_id is None or not work.actor.dependents:
+    """Return the people a patient can book for, the reader first; empty for others."""
+    if work.actor.patient_id is None:
         return []
+    if not work.actor.dependents:
+        return [directory.patient(work.session, work.actor.patient_id)]
     cared_for = [
         dependent
         for dependent, _link in directory.dependents_of(work.session, work.actor.patient_id)
@@ -372,9 +480,9 @@ def _referral(work: Work, place: Place, patient: Patient | None) -> Referral | N
     return referral_to(work, place, patient.id, referral_id=named)
 
 
-def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:
+def _chosen(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Chosen | None:
     """Return the hold named in the request, else the selected start if it is free."""
-    held = _held(work, booker, place)
+    held = _held(work, booker, place, hold_id)
     if held is not None:
         return Chosen(held.starts_at, held.ends_at, held)
     start, minutes = form.pressed(), form.chosen_minutes(place)
@@ -383,17 +491,19 @@ def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:
     return Chosen(start, start + timedelta(minutes=minutes))
 
 
-def _held(work: Work, booker: Booker, place: Place) -> Appointment | None:
-    """Return the named hold if it belongs to this schedule and patient."""
-    hold_id = reading.optional_id("hold")
-    if hold_id is None or booker.whom is None:
+def _held(work: Work, booker: Booker, place: Place, hold_id: UUID | None) -> Appointment | None:
+    """Return the named hold if it belongs to this schedule and patient, or is the browser's."""
+    if booker.whom is None and booker.actor.role is not None:
         return None
-    appointment = _appointment_of(work, hold_id)
+    own = _visitors_hold() if hold_id is None and form.pressed() else None
+    named = hold_id or own
+    appointment = _appointment_of(work, named) if named else None
     if (
         appointment is None
         or appointment.status is not Status.HELD
         or appointment.schedule.id != place.schedule_id
+        or (own and appointment.starts_at != form.pressed())
     ):
         return None
-    whose = appointment.patient_id
-    return appointment if whose in (None, booker.whom.patient_id) else None
+    patient_id = booker.whom.patient_id if booker.whom else None
+    return appointment if appointment.patient_id in (None, patient_id) else None

@@ -221,7 +221,7 @@ def appointment(appointment_id: UUID) -> str:
         view=shown,
         appointment=one,
         zone=one.zone,
-        standing=standing(one.status, one.called_at, one.late_minutes),
+        standing=standing(one.status, one.called_at, one.late_minutes, offered=one.offered),
         Standing=Standing,
         can=moves_now(relation, one, now=work.now, cutoff=cutoff),
         late=sorted(allowed(LATE, lambda minutes: check_late(relation, one, minutes, work.now))),

@@ -18,8 +18,9 @@ from openslot.core.language import settled
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.hours_words import by_weekday, on_other_days, period_text
-from openslot.entrypoints.web.looks import look
+from openslot.entrypoints.web.looks import badge, look
 from openslot.entrypoints.web.reading import again, instant_text, ticked
+from openslot.entrypoints.web.service_words import GENDERS
 from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
 from openslot.search.queries import Entry
 
@@ -32,6 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
         on_other_days=on_other_days,
         event_title=act,
         first_day=first_day,
+        gender_words=GENDERS.get,
         groupby_day=groupby_day,
         instant_text=instant_text,
         language_name=language_name,
@@ -43,6 +45,7 @@ def install(app: Flask, settings: Settings) -> None:
         hour_text=hour_text,
         period_text=period_text,
         appointments_by_day=appointments_by_day,
+        badge=badge,
     )
     app.jinja_env.globals.update(
         again=again,

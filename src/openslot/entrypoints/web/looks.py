@@ -5,6 +5,8 @@ from enum import Enum
 
 from flask_babel import lazy_gettext as _l
 
+from openslot.booking.models import Appointment, Status
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -17,6 +19,7 @@ class Look:
 
 LOOKS = {
     "held": Look("held", icon="hourglass-split", words=_l("Held")),
+    "offered": Look("held", icon="arrow-left-right", words=_l("Offered")),
     "booked": Look("booked", icon="calendar-check", words=_l("Booked")),
     "arrived": Look("arrived", icon="person-check", words=_l("Arrived")),
     "fulfilled": Look("done", icon="check-circle", words=_l("Completed")),
@@ -66,3 +69,13 @@ def look(status: Enum | str, for_patient: bool = False) -> Look:
     """Return the badge of a status; patients see "Missed" instead of "No-show"."""
     name = str(status.value if isinstance(status, Enum) else status).replace("_", "-")
     return LOOKS["missed" if for_patient and name == "no-show" else name]
+
+
+def badge(appointment: Appointment) -> str:
+    """Return the status of an appointment as calendars and lists show it: also whether the patient
+    confirmed it, and whether a hold was offered to somebody."""
+    if appointment.is_confirmed:
+        return "confirmed"
+    if appointment.status is Status.HELD and appointment.offered:
+        return "offered"
+    return appointment.status.value

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
-from wtforms import EmailField, StringField, TelField, TextAreaField
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
 
 from openslot.core.errors import NotFound
 from openslot.core.language import LANGUAGES
@@ -23,6 +23,7 @@ from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import OwnPatientForm
 from openslot.entrypoints.web.saving import Done, save, see_other
+from openslot.entrypoints.web.service_words import gender_choices
 from openslot.entrypoints.web.zones import zone_names
 from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
@@ -51,6 +52,7 @@ class PractitionerForm(Form):
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email for patients"))
     languages = StringField(_l("Languages"))
+    gender = SelectField(_l("Gender"), choices=gender_choices)
     about = TextAreaField(_l("About you"))
 
 

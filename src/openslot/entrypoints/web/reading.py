@@ -17,6 +17,7 @@ from openslot.entrypoints.web import ways
 from openslot.search.nearby import Spot
 
 E = TypeVar("E", bound=StrEnum)
+D = TypeVar("D")
 
 LARGEST_NUMBER = 2**31 - 1
 MOST_DIGITS = len(str(LARGEST_NUMBER))
@@ -155,7 +156,7 @@ def own_path(name: str, default: str) -> str:
     return ways.without_details(path) if ways.is_own(path) else default
 
 
-def option(name: str, kind: type[E], default: E) -> E:
+def option(name: str, kind: type[E], default: D) -> E | D:
     """Return a value of ``kind``; the default for anything else."""
     try:
         return kind(text(name))

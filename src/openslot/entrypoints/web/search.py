@@ -1,23 +1,32 @@
 """Start page and search."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import quote, unquote
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask_babel import lazy_gettext as _l
 
 from openslot.booking.rules import is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.directory import queries as directory
+from openslot.directory.models import Gender, Mode
 from openslot.entrypoints import limits
 from openslot.entrypoints.web import access, context, profile, reading, whom
+from openslot.entrypoints.web.service_words import GENDERS, MODES
 from openslot.feedback.queries import favourites
+from openslot.search.filters import Choices, Filters
 from openslot.search.nearby import NEAR
 from openslot.search.queries import EntryKey, Kind
 from openslot.search.results import Order, Results, Search, find
 from openslot.search.times import When
 
 pages = Blueprint("search", __name__)
+
+WHENS: Mapping[When, object] = {When.TODAY: _l("Today"), When.WEEK: _l("Within 7 days")}
+AFTER_FIVE, NEW_PATIENTS = _l("After 5 pm"), _l("Takes new patients")
+"""Filters in words."""
 
 PLACE = "place"
 """The name of the cookie with the place that a reader searched near to."""
@@ -60,7 +69,7 @@ def results() -> Response:
     """Show ranked, paged results with ratings and free times; remember the place."""
     limits.search(context.actor())
     search = _search()
-    booker, carried = whom.booker(), whom.carried()
+    booker, carried, active = whom.booker(), whom.carried(), _active(search)
     matches, named = _find(search, booker), whom.named()
     other = named if named != context.actor().patient_id else None
     page = render_template(
@@ -69,7 +78,8 @@ def results() -> Response:
         results=matches,
         suburbs=_suburbs(),
         near_km=round(NEAR),
-        languages=_languages(),
+        choices=_choices(),
+        active=active,
         zones=_zones(matches),
         patient=carried or "",
         keeps=booker.whom is not None,
@@ -77,6 +87,11 @@ def results() -> Response:
         referred=_referred(matches, booker),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
+        clear_url=_page_url(**dict.fromkeys(one.name for one in active)),
+        whens=WHENS,
+        after_five=AFTER_FIVE,
+        new_patients=NEW_PATIENTS,
+        mode_words=MODES,
     )
     return _remembering(make_response(page), matches)
 
@@ -93,8 +108,14 @@ def _search() -> Search:
         where=_where(),
         spot=reading.spot("near"),
         kinds=chosen or frozenset(KINDS),
-        language=reading.text("language"),
+        filters=Filters(
+            reading.text("language"),
+            reading.option("gender", Gender, None),
+            reading.option("mode", Mode, None),
+            reading.text("new") == "yes",
+        ),
         when=reading.option("when", When, When.ANY),
+        evening=reading.text("evening") == "yes",
         order=reading.option("sort", Order, Order.BEST),
         page=reading.page_number(),
     )
@@ -165,10 +186,31 @@ def _page_url(**changed: Any) -> str:
     return url_for("search.results", **arguments, **changed)
 
 
-def _languages() -> list[str]:
-    names = context.services().network.fresh(context.reader()).entries.values()
-    spoken = {name.strip() for entry in names for name in entry.languages.split(",") if name}
-    return sorted(spoken)
+def _choices() -> Choices:
+    return context.services().network.fresh(context.reader()).choices
+
+
+class Active(NamedTuple):
+    """A filter that is set: its argument in the address with its value, and what it says."""
+
+    name: str
+    value: str
+    words: object
+
+
+def _active(search: Search) -> list[Active]:
+    """Return the filters that are set, in the order of the form."""
+    filters, args = search.filters, request.args
+    words = {
+        "when": WHENS.get(search.when),
+        "evening": AFTER_FIVE if search.evening else None,
+        "mode": filters.mode and MODES[filters.mode],
+        "gender": filters.gender and GENDERS[filters.gender],
+        "language": filters.language,
+        "new": NEW_PATIENTS if filters.new_patients else None,
+        **{name: text for name, text in search.wanted.items() if name},
+    }
+    return [Active(name, args.get(name, ""), said) for name, said in words.items() if said]
 
 
 def _professions() -> list[str]:

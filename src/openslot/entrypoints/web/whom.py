@@ -14,6 +14,14 @@ from openslot.entrypoints.web import context, reading
 from openslot.records import finding
 from openslot.referrals import queries as referrals
 
+NEW = "new"
+"""What a form sends as the patient for a dependent who is added with the booking."""
+
+
+def is_new() -> bool:
+    """Return whether the booking is for a dependent who is not entered yet."""
+    return reading.text("patient") == NEW and context.actor().patient_id is not None
+
 
 def named() -> UUID | None:
     """Return the patient named in the request, if the reader may see when they are busy.
@@ -27,7 +35,7 @@ def named() -> UUID | None:
 
 
 def _named() -> UUID | None:
-    if context.actor().role is None:
+    if context.actor().role is None or is_new():
         return None
     patient_id = reading.optional_id("patient")
     if patient_id is None or finding.may_book_for(context.work(), patient_id):
