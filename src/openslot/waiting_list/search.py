@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, joinedload
 from sqlalchemy.orm.attributes import flag_modified
 
 from openslot.booking.models import Appointment, Status
@@ -79,6 +79,7 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
             Patient, Patient.id == func.coalesce(WaitingEntry.patient_id, Appointment.patient_id)
         )
         .where(WaitingEntry.status == Waiting.WAITING, *where)
+        .options(joinedload(Appointment.schedule).joinedload(Schedule.service))
     ).all()
     waiting = select(WaitingEntry.id).where(WaitingEntry.status == Waiting.WAITING, *where)
     centres = centres_of(session, waiting)
