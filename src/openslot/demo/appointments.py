@@ -54,7 +54,7 @@ PAST, COMING = timedelta(days=84), timedelta(days=28)
 LOOKED_AT = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@gmail.com")
 """These practitioners work every day, so that each day of the demonstration has appointments."""
 
-FULL, THINS_OUT, LOOKED_BACK = 0.7, timedelta(days=6), timedelta(days=12)
+FULL, THINS_OUT, LOOKED_BACK = 0.85, timedelta(days=5), timedelta(days=12)
 """The share of the times of today that are booked by those one looks at, the time in which it falls
 to a third in the weeks to come, and how far back their days are full."""
 

@@ -11,7 +11,7 @@ from openslot.schedules.rules import Place
 DESK = "Parramatta Family Practice"
 """The centre, whose practitioners work every day."""
 
-WAITS = timedelta(minutes=20)
+WAITS = timedelta(minutes=30)
 """How long before their time the next patients are here."""
 
 LATE = 15

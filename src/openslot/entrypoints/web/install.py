@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
+from openslot.core.emergency import emergency_number
 from openslot.entrypoints import limits, numbers
 from openslot.entrypoints.web import (
     absences,
@@ -46,6 +47,7 @@ from openslot.entrypoints.web import (
     formats,
     hand_over,
     headers,
+    help,
     helpers,
     history,
     itineraries,
@@ -72,7 +74,7 @@ from openslot.entrypoints.web import (
     ways,
     workplace,
 )
-from openslot.entrypoints.web.navigation import navigation
+from openslot.entrypoints.web.navigation import footer_links, navigation
 
 FEATURES = (
     absences,
@@ -106,6 +108,7 @@ FEATURES = (
     notifications,
     offers,
     patients,
+    help,
     privacy,
     profile,
     profile_security,
@@ -211,11 +214,11 @@ def _page_context() -> dict[str, object]:
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
         "theme_choice": account.theme if account else context.cookie(profile.THEME, "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
-        "footer_links": privacy.footer_links(),
+        "footer_links": footer_links(),
         "may_sign_up": settings.sign_up == "open",
         "may_staff_sign_up": settings.sign_up != "closed",
         "sends_mail": settings.sends_mail,
-        "emergency_number": settings.emergency_number,
+        "emergency_number": lambda zone: emergency_number(settings, zone),
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),
         "sign_out_url": url_for("accounts.sign_out"),
