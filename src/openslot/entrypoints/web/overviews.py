@@ -33,7 +33,7 @@ from openslot.waiting_list.search import Listed
 PAST_SHOWN = 5
 LISTED = 100
 REQUESTS_SHOWN = 10
-SOON_SHOWN = 6
+LEFT_SHOWN, SOON_SHOWN = 10, 6
 
 
 def patient_page(patient_id: UUID) -> str:
@@ -121,8 +121,13 @@ def staff_page(actor: Actor) -> str:
         centre=centre,
         department=directory.department(context.reader(), department_id, inactive=True),
         zone=zone,
-        today=appointments_for(
-            context.work(), own, booking.showing(now), booking.between(starts, ends), limit=LISTED
+        today=count_for(context.work(), own, booking.live(), booking.between(starts, ends)),
+        left=appointments_for(
+            context.work(),
+            own,
+            booking.to_come(now),
+            booking.between(starts, ends),
+            limit=LEFT_SHOWN,
         ),
         coming=appointments_for(context.work(), own, booking.to_come(ends), limit=SOON_SHOWN),
     )
