@@ -296,7 +296,11 @@ def test_every_appointment_to_a_specialist_used_a_referral_of_its_own(
     assert len(set(used)) == len(used)
     assert {one.status for one in to_specialists if one.referral_use is None} == {"cancelled"}
     free = [one for one in found(demo_database, Referral) if one.id not in used]
-    assert Counter(one.expertise for one in free) == {"Cardiology": 2, "Dermatology": 1, "Dental": 1}
+    assert Counter(one.expertise for one in free) == {
+        "Cardiology": 2,
+        "Dermatology": 1,
+        "Dental": 1,
+    }
     assert {one.status for one in free} == {"sent"}
 
 

@@ -130,6 +130,22 @@ def test_an_earlier_time_is_for_what_the_appointment_is_for(
     assert (moved.starts_at, moved.service_id, length(moved)) == (MONDAY_9, clinic.new, HOUR)
 
 
+def test_an_appointment_from_before_there_were_services_is_replaced(
+    sqlite_database: Database,
+) -> None:
+    database, town = sqlite_database, build_town(sqlite_database)
+
+    def booked_before(session: Session) -> Appointment:
+        later = MONDAY_9 + 24 * HOUR
+        own = factories.appointment(session, town.gp_at_hospital, later, town.patients[0])
+        short = factories.offered_service(session, None, "Follow-up", minutes=30)
+        factories.offer(session, town.gp_at_hospital, short)
+        return own
+
+    wait(database, town, 0, appointment_id=database.run(booked_before).id)
+    assert expire_due(database) == 1
+
+
 def test_who_may_wait_for_a_service(sqlite_database: Database, clinic: Offers) -> None:
     database, town = sqlite_database, clinic.town
     with pytest.raises(NobodyOffersThis) as nobody:
