@@ -396,7 +396,7 @@ def _booked_at(work: Work, planned: Planned, rng: Random) -> datetime:
 
 def _priority(appointment: Planned, rng: Random) -> Priority:
     """Return urgent for some of the requests between departments."""
-    urgent = appointment.place.practitioner_id is None and rng.random() < 0.3
+    urgent = appointment.place.practitioner_id is None and rng.random() < 0.12
     return Priority.URGENT if urgent else Priority.ROUTINE
 
 
