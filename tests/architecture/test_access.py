@@ -36,6 +36,8 @@ OPEN = frozenset(
         "check_in.screen",
         "check_in.screen_now",
         "hand_over.take_over",
+        "help.accessibility",
+        "help.show",
         "privacy.show",
         "notifications.feed",
         "notifications.reply",

@@ -36,7 +36,8 @@ BOUND = {
         directory.queries.practitioner directory.queries.practitioners directory.queries.profession
         directory.queries.profession_called directory.queries.professions directory.queries.service
         directory.queries.services directory.queries.services_by_id
-        directory.queries.services_for_practitioners directory.queries.services_where
+        directory.queries.services_for_practitioners directory.queries.services_to_offer
+        directory.queries.services_where
         directory.queries.version feedback.queries.averages
         feedback.queries.given feedback.queries.summary referrals.queries.areas
         referrals.queries.specialist referrals.queries.specialists

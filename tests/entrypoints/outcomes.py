@@ -467,6 +467,8 @@ GET fhir_publish.file                         200 200 200 200 200 200 200 200
 GET fhir_publish.manifest $bulk-publish       200 200 200 200 200 200 200 200
 GET hand_over.take_over                       200 200 200 200 200 200 200 200
 POST hand_over.take_over                        -   -   -   -   -   -   -   -
+GET help.accessibility                         200 200 200 200 200 200 200 200
+GET help.show                                  200 200 200 200 200 200 200 200
 GET history.as_json                           401 404 404 403 403 403 403 403
 GET history.as_pdf                            401 404 404 403 403 403 403 403
 GET history.of                                401 404 404 403 403 403 403 403

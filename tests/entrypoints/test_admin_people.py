@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+import factories
 from entrypoints.browsing import ClientFor, mails
 from entrypoints.world import PASSWORD, World
 from openslot.core.config import Settings
@@ -35,6 +36,46 @@ def test_a_practitioner_is_added_with_the_first_centre(
     ).values()
     assert place.hours == (Weekly(0, 540, 1020),)
     assert "Daniel Okoye" in client.search("/admin/practitioners?q=okoye").text
+
+
+def test_a_practitioner_is_added_in_steps_that_lose_nothing(
+    client_for: ClientFor, world: World, network: Database
+) -> None:
+    client, new = client_for("network-admin"), "/admin/practitioners/new"
+    service = network.run(
+        lambda session: factories.offered_service(session, None, "Heart check", minutes=40).id
+    )
+    person = {**PERSON, "about": "Hearts of all ages"}
+    place = {**LIMITS, **HOURS, "centre_id": world.centres["own"], "services": service}
+    refused = client.send(new, step="person", **{**person, "name": ""})
+    assert refused.status_code == 422
+    assert "Hearts of all ages" in refused.text
+    hours = client.send(new, step="person", **person)
+    assert hours.status_code == 200
+    assert 'value="Hearts of all ages"' in hours.text, "carried along"
+    assert 'name="hours-4-0-starts"' in hours.text
+    back = client.send(new, step="place", go="back", **person, **place)
+    assert 'name="about" value=' not in back.text, "its own field, not carried"
+    assert "Hearts of all ages</textarea>" in back.text
+    assert f'name="services" value="{service}"' in back.text
+    account = client.send(new, step="place", **person, **place)
+    assert account.status_code == 200
+    assert 'name="invite"' in account.text
+    everything = {**person, **place, "step": "account", "asked": "yes", "invite": "y"}
+    taken = client.send(new, **everything, email=world.emails["staff-owner"])
+    assert taken.status_code == 409
+    assert "Another account has this" in taken.text
+    assert 'name="hours-0-0-starts" value="9am"' in taken.text
+    done = client.send(new, **everything, email="daniel@example.org")
+    assert done.status_code in (200, 303)
+    [practitioner] = network.read(
+        lambda session: directory.practitioners(session, text="Okoye", limit=2, offset=0)[0]
+    )
+    assert practitioner.account_id is not None
+    [opened] = network.read(
+        lambda session: schedules.practitioner_places(session, practitioner.id)
+    ).values()
+    assert [one.service_id for one in opened.services] == [service]
 
 
 @pytest.mark.parametrize(

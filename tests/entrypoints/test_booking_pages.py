@@ -244,7 +244,7 @@ def test_what_happened_is_told_in_the_words_of_the_audit(
         )
     )
     shown = client_for("practitioner-owner").get(f"/appointments/{appointment}").text
-    assert "Recorded a past appointment" in shown
+    assert "Imported the appointment" in shown
     assert "appointment.recorded" not in shown
 
 

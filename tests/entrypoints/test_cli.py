@@ -563,7 +563,7 @@ def test_demo_is_loaded_shown_kept_and_started_over(run: Run, tmp_path: Path) ->
     assert "Open the demonstration network at http://127.0.0.1:8765/" in first.stdout
     for login in LOGINS:
         assert re.search(rf"{re.escape(login.role)} +{login.email} +{login.password}", first.stdout)
-    assert "Writing appointments" in first.stderr
+    assert "Writing calendars" in first.stderr
     words = ["--role", "patient", "--email", "me@example.com", "--name", "Me"]
     assert run("account", "create", *words).exit_code == 0
     second = run("demo", "--no-serve")

@@ -1,8 +1,10 @@
 """The day of a practitioner: each row has the button for what comes next."""
 
+import re
 from datetime import datetime, time, timedelta
+from html import unescape
 
-from entrypoints.browsing import ClientFor
+from entrypoints.browsing import ClientFor, next_week
 from entrypoints.world import World
 from factories import SYDNEY, appointment
 from openslot.booking.models import Appointment, Status
@@ -65,3 +67,28 @@ def test_a_time_that_is_offered_is_shown_as_offered_in_every_calendar(
     page = client_for("centre-admin-owner").get(f"/desk?day={day}").text
     assert "ev is-offered" in page
     assert "</span>Offered</span><i>Offered</i>" in page
+def test_patients_of_today_need_no_search_and_a_gap_leads_to_booking(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    start = datetime.combine(clock.now().astimezone(SYDNEY).date(), time(10), SYDNEY)
+    booked = network.run(
+        lambda session: appointment(
+            session,
+            world.schedules["owner"],
+            start,
+            world.patients["owner"],
+            now=start - timedelta(days=1),
+        )
+    ).id
+    client = client_for("practitioner-owner")
+    patients = client.get("/patients").text
+    assert ">Today</h2>" in patients
+    assert f'href="/patients/{world.patients["owner"]}"' in patients
+    week = client.get(f"/calendar?day={next_week()}").text
+    gap = re.search(r'class="gap[^"]*"><a href="(/patients\?schedule=[^"]*)"', week)
+    assert gap
+    assert "start" in client.get(unescape(gap[1])).text
+    page = client.get(f"/appointments/{booked}").text
+    assert re.search(r"<h1><a [^>]*><bdi>", page), "the patient is the heading"
+    assert "Book a follow-up" in page
+    assert "Wait for an earlier time" not in page

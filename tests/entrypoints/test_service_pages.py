@@ -352,6 +352,9 @@ def test_a_service_asks_and_its_patient_answers(
     network.run(lambda session: factories.offer(session, world.schedules["owner"]))
     service, who = world.services["owner"], client_for("centre-admin-owner")
     path = f"/admin/services/{service}/questions"
+    half = client_for("network-admin").send(path, **{"question-0-choices": "Left\nRight"})
+    assert half.status_code == 422, "a question without words is not dropped in silence"
+    assert "Left\nRight" in half.text
     typed = {
         "question-0-words": "When did it begin?",
         "question-0-kind": "date",

@@ -167,7 +167,7 @@ def test_the_network_is_large_and_varied(demo_database: Database) -> None:
     assert len([one for one in invented if one.either_place]) == 2
     assert all(one.about and one.languages for one in invented)
     assert len({one.name for one in practitioners}) == len(practitioners)
-    assert len(found(demo_database, Patient)) == 65
+    assert len(found(demo_database, Patient)) == 365
 
 
 def test_calendars_are_alive(demo_database: Database) -> None:
@@ -180,6 +180,23 @@ def test_calendars_are_alive(demo_database: Database) -> None:
     assert len(found(demo_database, Rating)) > 200
 
 
+def test_a_day_is_as_people_work(demo_database: Database) -> None:
+    """Nobody comes at night, twice on a day, or to a midwife without reason; weeks thin out."""
+    of_people = [one for one in appointments(demo_database) if one.practitioner]
+    hours = {one.starts_at.astimezone(one.zone).hour for one in of_people}
+    assert 7 <= min(hours) <= max(hours) < 20
+    days = Counter(
+        (one.patient.id, one.starts_at.astimezone(one.zone).date())
+        for one in of_people
+        if one.patient and one.patient.email != "jack@gmail.com"
+    )
+    assert max(days.values()) <= 2, "a class beside an appointment at most"
+    ahead = [(one.starts_at - NOW).days // 7 for one in of_people if one.status == "booked"]
+    weeks = [ahead.count(week) for week in range(4)]
+    assert weeks == sorted(weeks, reverse=True)
+    assert weeks[0] > 3 * weeks[3] > 0
+
+
 def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Database) -> None:
     for appointment in appointments(demo_database):
         if appointment.status == "booked":
@@ -190,7 +207,7 @@ def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Datab
 
 
 @pytest.mark.parametrize("hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney")
-def test_today_is_full_for_some_and_somebody_has_arrived(
+def test_today_is_busy_for_some_and_somebody_has_arrived(
     sqlite_database: Database, hour: int
 ) -> None:
     now = datetime(2026, 11, 22, hour, 7, tzinfo=SYDNEY).astimezone(UTC)
@@ -202,7 +219,7 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
         and appointment.practitioner
         and appointment.practitioner.email == "toby@gmail.com"
     ]
-    assert len(today) == 11  # 09:00 to 14:30 in half hours
+    assert 5 <= len(today) < 10, "of ten times with a break, some are free"
     assert len([appointment for appointment in today if appointment.status == "arrived"]) == 1
     assert check.faults(sqlite_database) == []
 
@@ -247,7 +264,10 @@ def test_departments_have_urgent_and_routine_requests_to_come(demo_database: Dat
         if appointment.service and appointment.starts_at > NOW
     ]
     assert {appointment.priority for appointment in coming} == {"routine", "urgent"}
-    assert {bool(appointment.patient) for appointment in coming} == {True, False}
+    invented = [one for one in appointments(demo_database) if not one.task]
+    requests = [one for one in found(demo_database, ServiceRequest) if one.status != "accepted"]
+    assert all(one.patient for one in invented), "no CT for nobody"
+    assert all(one.patient_id for one in requests)
 
 
 def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) -> None:
@@ -276,7 +296,12 @@ def test_every_appointment_to_a_specialist_used_a_referral_of_its_own(
     assert len(set(used)) == len(used)
     assert {one.status for one in to_specialists if one.referral_use is None} == {"cancelled"}
     free = [one for one in found(demo_database, Referral) if one.id not in used]
-    assert [(one.expertise, one.status) for one in free] == [("Cardiology", "sent")]
+    assert Counter(one.expertise for one in free) == {
+        "Cardiology": 2,
+        "Dermatology": 1,
+        "Dental": 1,
+    }
+    assert {one.status for one in free} == {"sent"}
 
 
 def test_departments_ask_each_other_inside_a_centre(demo_database: Database) -> None:
@@ -294,11 +319,12 @@ def test_departments_ask_each_other_inside_a_centre(demo_database: Database) -> 
 def test_the_demo_patient_has_a_family_favourites_and_waits(demo_database: Database) -> None:
     assert len(found(demo_database, Dependent)) == 1
     assert len(found(demo_database, Favourite)) >= 4
-    entry, for_service = sorted(
-        found(demo_database, WaitingEntry), key=lambda one: one.service_id is not None
-    )
+    entries = found(demo_database, WaitingEntry)
+    [for_service] = [one for one in entries if one.profession]
     assert for_service.service.name == "Assessment"
-    assert entry.starts_until > NOW
+    assert len([one for one in entries if one.appointment_id]) == 1
+    assert len({one.patient_id for one in entries}) > 3
+    assert all(one.starts_until > NOW for one in entries)
 
 
 def test_ratings_are_by_patients_who_were_there(demo_database: Database) -> None:

@@ -1,5 +1,6 @@
 """Import of appointments that were booked in another system."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,7 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
 from openslot.schedules import diaries
 from openslot.schedules.availability import span_between
+from openslot.schedules.diaries import Claim
 from openslot.schedules.rules import Place
 
 _KEYED = frozenset({Status.BOOKED, Status.ARRIVED, Status.NO_SHOW})
@@ -44,14 +46,36 @@ def record_appointment(work: Work, place: Place, recorded: Recorded) -> Appointm
     Opening hours, notice and horizon are not checked, since it was booked under other rules. No
     event is published. Raises DiaryTaken if its time is taken.
     """
+    return record_appointments(work, [(place, recorded)])[0]
+
+
+def record_appointments(
+    work: Work, appointments: Sequence[tuple[Place, Recorded]]
+) -> list[Appointment]:
+    """Import appointments as :func:`record_appointment` does, and claim their time in one go."""
     may_run_network(work.actor)
-    claimed = claims.claimed(place, recorded.patient)
-    if recorded.status in CLAIMING:
-        span = span_between(recorded.starts_at, recorded.ends_at)
-        diaries.change(work.session, claim=claims.claims_in(claimed, span, span))
+    diaries.change(
+        work.session,
+        claim=[
+            claim
+            for place, recorded in appointments
+            if recorded.status in CLAIMING
+            for claim in _claims(place, recorded)
+        ],
+    )
+    return [_add(work, place, recorded) for place, recorded in appointments]
+
+
+def _claims(place: Place, recorded: Recorded) -> list[Claim]:
+    span = span_between(recorded.starts_at, recorded.ends_at)
+    return claims.claims_in(claims.claimed(place, recorded.patient), span, place.busy(span))
+
+
+def _add(work: Work, place: Place, recorded: Recorded) -> Appointment:
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,
+        service_id=place.service_id,
         patient_id=recorded.patient.id if recorded.patient else None,
         starts_at=recorded.starts_at,
         ends_at=recorded.ends_at,
@@ -67,11 +91,11 @@ def record_appointment(work: Work, place: Place, recorded: Recorded) -> Appointm
         created_by=recorded.created_by,
         changed_at=work.now,
         external_id=recorded.external_id,
-        **claimed,
+        **claims.busy_times(place, span_between(recorded.starts_at, recorded.ends_at)),
+        **claims.claimed(place, recorded.patient),
     )
     work.session.add(appointment)
-    subject = subject_of(appointment.id)
-    audit.record(work, "appointment.recorded", subject)
+    audit.record(work, "appointment.recorded", subject_of(appointment.id))
     return appointment
 
 

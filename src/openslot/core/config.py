@@ -171,7 +171,11 @@ class Settings(BaseSettings):
         "AU", pattern="^[A-Z]{2}$", description="Country of phone numbers without a country code."
     )
     locale: str = Field("en_AU", description="Language of pages if the reader has not chosen one.")
-    emergency_number: str = Field("000", description="Emergency number shown on every page.")
+    emergency_number: str = Field(
+        "",
+        description="Emergency number on every page and in messages. If it is empty, that of the "
+        "country of the centre, or of the reader.",
+    )
 
     hold_minutes: int = Field(
         10, ge=1, le=60, description="Minutes until an unconfirmed hold expires."

@@ -192,6 +192,16 @@ def born(language: Language, birth: BirthDate) -> str:
     return dates.format_date(birth.first, "long", locale=language.locale)
 
 
+def age(language: Language, birth: BirthDate, today: date) -> str:
+    """How old somebody is: "46 years", or "7 months" under two years; at most, where only the year
+    or month of birth is known."""
+    born_on = birth.first
+    months = (today.year - born_on.year) * 12 + today.month - born_on.month
+    months -= today.day < born_on.day
+    counted, unit = (months, "month") if months < 24 else (months // 12, "year")
+    return _unbroken(units.format_unit(counted, f"duration-{unit}", locale=language.locale))
+
+
 def duration(language: Language, minutes: int, *, short: bool = False) -> str:
     """A length of time: "1 hour 30 minutes", or short "1 h 30 min".
 

@@ -49,7 +49,7 @@ def first_offered(tags: Iterable[str]) -> str | None:
 
 def own_name(name: str) -> str:
     """Return what the speakers of a language call it."""
-    return Locale.parse(name).get_display_name().split("(")[0].strip().capitalize()
+    return str(Locale.parse(name).get_display_name()).split("(")[0].strip().capitalize()
 
 
 def settled(locale: Locale | None) -> Locale:

@@ -1,5 +1,7 @@
 """The appointments of the demonstration, with absences, a closure and ratings."""
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -10,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.commands import BookingRequest
-from openslot.booking.imports import Recorded, record_appointment
+from openslot.booking.imports import Recorded, record_appointments
 from openslot.booking.itineraries import Gap, Unit
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import for_whom
@@ -20,8 +22,9 @@ from openslot.booking.slots import slots
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.demo.care import Scene, read_care, write_care
-from openslot.demo.desk import DESK, plan_desk, settle_desk
+from openslot.demo.desk import DESK, settle_desk, status_now
 from openslot.demo.network import Invented
+from openslot.demo.people import STAFF_AT
 from openslot.demo.plan import Plan, Planned
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient
@@ -31,8 +34,15 @@ from openslot.importers.progress import Progress
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedule_queries
-from openslot.schedules.availability import Span, mask_of, span_between, tick_at, window_over
-from openslot.schedules.models import AbsenceKind
+from openslot.schedules.availability import (
+    Span,
+    instant_of,
+    mask_of,
+    span_between,
+    tick_at,
+    window_over,
+)
+from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schedules.rules import Place
 from openslot.usecases import itineraries, series
 from openslot.usecases.booking import book
@@ -41,8 +51,12 @@ from openslot.usecases.itineraries import Step
 SYDNEY = ZoneInfo("Australia/Sydney")
 PAST, COMING = timedelta(days=84), timedelta(days=28)
 
-FULL_TODAY = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@gmail.com")
+LOOKED_AT = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@gmail.com")
 """These practitioners work every day, so that each day of the demonstration has appointments."""
+
+FULL, THINS_OUT, LOOKED_BACK = 0.85, timedelta(days=5), timedelta(days=12)
+"""The share of the times of today that are booked by those one looks at, the time in which it falls
+to a third in the weeks to come, and how far back their days are full."""
 
 DEMO_PATIENT = "jack@gmail.com"
 DEMO_STAFF = "staff@demo.example"
@@ -75,7 +89,7 @@ CLOSED = ("Parramatta Family Practice", 16, "Staff training")
 MOST = 0.7
 """The share of possible ratings that are given."""
 
-STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
+STARS = (5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 3, 3, 2, 1)
 
 
 def write_appointments(work: Work, invented: Invented, *, progress: Progress) -> None:
@@ -84,13 +98,8 @@ def write_appointments(work: Work, invented: Invented, *, progress: Progress) ->
     _write_absences(work, places)
     patients, _ = directory.patients(work.session, limit=1000, offset=0)
     plan, desk = _plan(work, invented, places, patients)
-    written = [
-        (appointment, _write(work, appointment, plan.rng))
-        for appointment in progress.track(
-            "Writing appointments", plan.appointments, len(plan.appointments)
-        )
-    ]
-    _write_class(work, plan, places, patients)
+    written = list(_write_all(work, plan, progress))
+    _write_class(work, plan, invented, places, patients)
     settle_desk([appointment for planned, appointment in written if planned in desk], work.now)
     _write_ratings(work.session, plan)
     work.session.flush()
@@ -168,7 +177,11 @@ def _write_absences(work: Work, places: Sequence[Place]) -> None:
 
 
 def _write_class(
-    work: Work, plan: Plan, places: Sequence[Place], patients: Sequence[Patient]
+    work: Work,
+    plan: Plan,
+    invented: Invented,
+    places: Sequence[Place],
+    patients: Sequence[Patient],
 ) -> None:
     """Make a session on a Thursday evening, and book patients who are free then."""
     email, name, clock, count = CLASS
@@ -180,8 +193,8 @@ def _write_class(
     taken = mask_of([span_between(group.starts_at, group.ends_at)], plan.window)
     free = [
         patient
-        for patient in _patients_near(patients, own)
-        if patient and not plan.busy[patient.diary_id] & taken
+        for patient in _near(patients, own, invented)
+        if not plan.busy[patient.diary_id] & taken
     ]
     for patient in free[:count]:
         booking_request = BookingRequest(
@@ -206,34 +219,56 @@ def _plan(
     ids = {diary for place in places for diary in place.read_ids}
     taken = diaries.taken(work.session, ids, window)
     rng = Random("openslot")  # noqa: S311 # nosec B311 - the same choices each time
-    plan = Plan(rng, window, invented.reasons, taken)
+    offered = schedule_queries.subjects(work.session, Schedule.service_id.is_not(None))
+    services = {one.id: one.service.name for one in offered if one.service}
+    plan = Plan(rng, window, invented.reasons, taken, services)
     _plan_demo_patient(plan, places, patients, work.now)
-    for email in FULL_TODAY:
-        place = next(place for place in places if place.practitioner_email == email)
-        _plan_today(plan, place, _patients_near(patients, place), work.now)
-    desk = _plan_desk(plan, work, places, patients)
+    looked_at = [_first(places, email) for email in LOOKED_AT]
+    at_desk, in_department = _of_desk(work, places), _of_staff(work, places)
+    today = [*looked_at, *at_desk, *in_department]
+    near = {place.schedule_id: _near(patients, place, invented) for place in places}
+    for place in looked_at:
+        _plan_present(plan, place, near[place.schedule_id], work.now)
+    for place in today:
+        _plan_today(plan, place, near[place.schedule_id], work.now)
+    desk = [one for one in plan.appointments if one.place.centre_id == at_desk[0].centre_id]
+    for place in today:
+        _plan_weeks(plan, place, near[place.schedule_id], work.now)
     for place in places:
-        _plan_place(plan, place, _patients_near(patients, place), work.now)
+        if place not in today:
+            _plan_place(plan, place, near[place.schedule_id], work.now)
     return plan, desk
 
 
-def _plan_desk(
-    plan: Plan, work: Work, places: Sequence[Place], patients: Sequence[Patient]
-) -> list[Planned]:
+def _first(places: Sequence[Place], email: str) -> Place:
+    return next(place for place in places if place.practitioner_email == email)
+
+
+def _of_desk(work: Work, places: Sequence[Place]) -> list[Place]:
     centre = directory.centre_by(work.session, Centre.name == DESK)
-    here = [place for place in places if centre is not None and place.centre_id == centre.id]
-    near = [patient for patient in _patients_near(patients, here[0]) if patient is not None]
-    return plan_desk(plan, here, near, _day(work.now, here[0].zone, 0), work.now)
+    return [place for place in places if centre is not None and place.centre_id == centre.id]
 
 
-def _patients_near(patients: Sequence[Patient], place: Place) -> list[Patient | None]:
-    """Return the patients in the time zone of a schedule; some services have no patient."""
-    patients_or_none: list[Patient | None] = [
+def _of_staff(work: Work, places: Sequence[Place]) -> list[Place]:
+    """Return the schedules of the department whose staff can sign in."""
+    centre, name = STAFF_AT
+    department_ids = [
+        department.id
+        for at, department in directory.departments_of_all(work.session)
+        if department and (at.name, department.name) == (centre, name)
+    ]
+    return [place for place in places if place.department_id in department_ids]
+
+
+def _near(patients: Sequence[Patient], place: Place, invented: Invented) -> list[Patient]:
+    """Return the patients in the time zone of a schedule, of a midwife only mothers."""
+    return [
         patient
         for patient in patients
-        if (patient.time_zone or SYDNEY.key) == place.zone.key and patient.email != DEMO_PATIENT
+        if (patient.time_zone or SYDNEY.key) == place.zone.key
+        and patient.email != DEMO_PATIENT
+        and (place.profession != "Midwife" or patient.name in invented.mothers)
     ]
-    return patients_or_none if place.practitioner_id else [*patients_or_none, None, None, None]
 
 
 def _plan_demo_patient(
@@ -250,64 +285,118 @@ def _day(now: datetime, zone: ZoneInfo, days: int) -> Span:
     return span_between(_midnight(now, days, zone), _midnight(now, days + 1, zone))
 
 
-def _plan_today(plan: Plan, place: Place, patients: list[Patient | None], now: datetime) -> None:
-    """Fill every slot of today; one patient has arrived."""
+def _plan_present(plan: Plan, place: Place, patients: list[Patient], now: datetime) -> None:
+    """Plan the appointment of the patient who has arrived, at whatever time one looks."""
     starts = plan.starts(place, _day(now, place.zone, 0))
-    present = tick_at(now)
-    arrived = next((tick for tick in starts if tick + place.slot_ticks > present), starts[-1])
-    for tick in starts:
-        status = Status.FULFILLED if tick < arrived else Status.BOOKED
-        status = Status.ARRIVED if tick == arrived else status
-        plan.add(place, plan.rng.sample(patients, len(patients)), tick, status)
+    tick = next((one for one in starts if one + place.slot_ticks > tick_at(now)), starts[-1])
+    plan.add(place, plan.rng.sample(patients, len(patients)), tick, Status.ARRIVED)
 
 
-def _plan_place(plan: Plan, place: Place, patients: list[Patient | None], now: datetime) -> None:
-    past = Span(tick_at(now - PAST), tick_at(_midnight(now, 0, place.zone)))
-    coming = Span(tick_at(_midnight(now, 1, place.zone)), tick_at(now + COMING))
+def _plan_today(plan: Plan, place: Place, patients: list[Patient], now: datetime) -> None:
+    """Fill most times of today; of those at the desk, the next are there already."""
+    starts = plan.starts(place, _day(now, place.zone, 0))
+    chosen = plan.rng.sample(starts, round(FULL * len(starts)))
+    is_alone = place.practitioner_email in LOOKED_AT
+
+    def status_at(booked: Place, tick: int) -> Status:
+        status = status_now(plan, booked, tick, now)
+        return Status.BOOKED if is_alone and status is Status.ARRIVED else status
+
+    plan.add_each(place, patients, chosen, status_at)
+
+
+def _plan_weeks(plan: Plan, place: Place, patients: list[Patient], now: datetime) -> None:
+    """Fill two weeks that are over, and weeks to come that thin out."""
+    midnight = tick_at(_midnight(now, 0, place.zone))
+    past = plan.starts(place, Span(tick_at(now - LOOKED_BACK), midnight))
+    endings = _ways_to_end(plan.rng)
+    gone = plan.rng.sample(past, round(FULL / 2 * len(past)))
+    plan.add_each(place, patients, gone, lambda _place, _tick: next(endings))
+    coming = plan.starts(place, _coming(place, now))
+    chosen = [tick for tick in coming if plan.rng.random() < _share(tick, now)]
+    plan.add_each(place, patients, chosen, lambda _place, _tick: Status.BOOKED)
+
+
+def _share(tick: int, now: datetime) -> float:
+    """Return the share of the times at ``tick`` that are booked by now."""
+    return FULL * math.exp((now - instant_of(tick)) / THINS_OUT)
+
+
+def _coming(place: Place, now: datetime) -> Span:
+    return Span(tick_at(_midnight(now, 1, place.zone)), tick_at(now + COMING))
+
+
+def _plan_place(plan: Plan, place: Place, patients: list[Patient], now: datetime) -> None:
+    """Plan some appointments of the past weeks, and of those to come, more of them soon."""
+    past = plan.starts(place, Span(tick_at(now - PAST), tick_at(_midnight(now, 0, place.zone))))
+    coming = plan.starts(place, _coming(place, now))
     of_practitioner = place.practitioner_id is not None
-    gone, to_come = (plan.rng.randint(5, 9), plan.rng.randint(2, 6)) if of_practitioner else (2, 1)
-    plan.add_some(place, patients, past, _ways_to_end(plan.rng), gone)
-    plan.add_some(place, patients, coming, iter(lambda: Status.BOOKED, None), to_come)
+    gone, to_come = (plan.rng.randint(6, 12), plan.rng.randint(4, 9)) if of_practitioner else (2, 1)
+    endings = _ways_to_end(plan.rng)
+    chosen = plan.rng.sample(past, min(gone, len(past)))
+    plan.add_each(place, patients, chosen, lambda _place, _tick: next(endings))
+    soon = plan.rng.choices(coming, [_share(tick, now) for tick in coming], k=to_come)
+    plan.add_each(place, patients, set(soon), lambda _place, _tick: Status.BOOKED)
 
 
 def _ways_to_end(rng: Random) -> Iterator[Status]:
     while True:
-        yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [8, 1, 1])[0]
+        yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [16, 2, 1])[0]
 
 
-def _write(work: Work, appointment: Planned, rng: Random) -> Appointment:
-    booked = min(work.now, appointment.starts_at) - timedelta(
-        days=2, minutes=rng.randrange(20 * 24 * 60)
+def _write_all(work: Work, plan: Plan, progress: Progress) -> Iterator[tuple[Planned, Appointment]]:
+    """Write the plan, each calendar in one go, and return it with its appointments."""
+    calendars: dict[int, list[Planned]] = defaultdict(list)
+    for planned in plan.appointments:
+        calendars[planned.place.schedule_id].append(planned)
+    for calendar in progress.track("Writing calendars", calendars.values(), len(calendars)):
+        imported = [planned for planned in calendar if not _is_booked(planned)]
+        recorded = [(planned.place, _recorded(work, planned, plan.rng)) for planned in imported]
+        yield from zip(imported, record_appointments(work, recorded), strict=True)
+        for planned in calendar:
+            if _is_booked(planned):
+                yield planned, _book(work, planned, plan.rng)
+
+
+def _is_booked(planned: Planned) -> bool:
+    """Return whether the appointment is booked: its needs are chosen, and the patient sees how."""
+    is_watched = bool(planned.place.needs) or planned.patient.email == DEMO_PATIENT
+    return planned.status is Status.BOOKED and is_watched
+
+
+def _book(work: Work, planned: Planned, rng: Random) -> Appointment:
+    booking_request = BookingRequest(
+        planned.place.schedule_id,
+        planned.starts_at,
+        planned.minutes,
+        planned.patient.id,
+        planned.reason,
+        _priority(planned, rng),
     )
-    priority = _priority(appointment, rng)
-    # Booking a specialist needs a referral, so these appointments are imported like past ones.
-    needs_referral = appointment.place.profession == "Specialist"
-    if appointment.status is Status.BOOKED and not needs_referral:
-        booking_request = BookingRequest(
-            appointment.place.schedule_id,
-            appointment.starts_at,
-            appointment.minutes,
-            appointment.patient.id if appointment.patient else None,
-            appointment.reason,
-            priority,
-        )
-        return book(replace(work, now=booked), booking_request)
-    recorded = Recorded(
-        starts_at=appointment.starts_at,
-        ends_at=appointment.ends_at,
-        status=appointment.status,
-        patient=appointment.patient,
-        reason=appointment.reason,
-        status_reason="Can't come" if appointment.status is Status.CANCELLED else None,
-        priority=priority,
-        created_at=booked,
+    return book(replace(work, now=_booked_at(work, planned, rng)), booking_request)
+
+
+def _recorded(work: Work, planned: Planned, rng: Random) -> Recorded:
+    return Recorded(
+        starts_at=planned.starts_at,
+        ends_at=planned.ends_at,
+        status=planned.status,
+        patient=planned.patient,
+        reason=planned.reason,
+        status_reason="Can't come" if planned.status is Status.CANCELLED else None,
+        priority=_priority(planned, rng),
+        created_at=_booked_at(work, planned, rng),
     )
-    return record_appointment(work, appointment.place, recorded)
+
+
+def _booked_at(work: Work, planned: Planned, rng: Random) -> datetime:
+    before = timedelta(days=2, minutes=rng.randrange(20 * 24 * 60))
+    return min(work.now, planned.starts_at) - before
 
 
 def _priority(appointment: Planned, rng: Random) -> Priority:
     """Return urgent for some of the requests between departments."""
-    urgent = appointment.place.practitioner_id is None and rng.random() < 0.3
+    urgent = appointment.place.practitioner_id is None and rng.random() < 0.12
     return Priority.URGENT if urgent else Priority.ROUTINE
 
 
@@ -315,7 +404,7 @@ def _write_ratings(session: Session, plan: Plan) -> None:
     """Write ratings by most patients of their practitioners and centres."""
     last_appointments: dict[tuple[Patient, str, int], Planned] = {}
     for appointment in plan.appointments:
-        if appointment.status is Status.FULFILLED and appointment.patient:
+        if appointment.status is Status.FULFILLED:
             last_appointments[appointment.patient, "centre_id", appointment.place.centre_id] = (
                 appointment
             )

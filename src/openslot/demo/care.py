@@ -44,6 +44,12 @@ MEDICATED = 0.4
 """The share of GP appointments that end with a prescription."""
 ANSWERED = 0.7
 WAITED_FOR = ("Physiotherapist", "Assessment")
+OPEN_REFERRALS = ("Cardiology", "Dermatology", "Cardiology", "Dental")
+"""Fields of specialists to whom patients are referred and have not booked; the first is the
+demonstration's patient."""
+
+WAITING = ("priya.raman@example.org", "lucia.ferreira@example.org", "amira.haddad@example.org")
+"""Practitioners for whom other patients wait, the first while she is on leave."""
 
 
 class Care(BaseModel):
@@ -76,11 +82,7 @@ class Scene:
 def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     """Write everything but appointments, most of it around the two demonstration accounts."""
     for planned, appointment in scene.appointments:
-        if (
-            appointment.status == Status.FULFILLED
-            and planned.patient
-            and planned.place.practitioner_id
-        ):
+        if appointment.status == Status.FULFILLED and planned.place.practitioner_id:
             _record(scene, planned, appointment)
     _write_referrals(scene, patient)
     offered = _offered(scene.work.session)
@@ -89,6 +91,7 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     _write_family(scene, patient)
     _write_favourites(scene, patient, staff)
     _write_waiting_entries(scene, patient)
+    _write_others_waiting(scene)
     _write_answers(scene)
 
 
@@ -125,7 +128,7 @@ def _entry(planned: Planned, appointment: Appointment, kind: EntryKind, text: st
 
 
 def _write_referrals(scene: Scene, patient: Patient) -> None:
-    """Write a referral for every appointment with a specialist, and one to be booked."""
+    """Write a referral for every appointment with a specialist, and some to be booked."""
     gps = sorted(
         {
             place.practitioner_id
@@ -148,9 +151,17 @@ def _write_referrals(scene: Scene, patient: Patient) -> None:
         appointment.referral_id = referral.id
         appointment.referral_use = referral.id if appointment.status in CLAIMING else None
     own_gp = scene.place_of("samuel@gmail.com").practitioner_id or gps[0]
-    waiting = _referral(scene, patient.id, own_gp, scene.work.now - timedelta(days=2))
-    waiting.expertise = "Cardiology"
-    scene.work.session.add(waiting)
+    others = [
+        planned.patient.id
+        for planned, _ in scene.appointments
+        if planned.place.practitioner_id == own_gp and planned.patient.id != patient.id
+    ]
+    for number, (patient_id, expertise) in enumerate(
+        zip((patient.id, *others), OPEN_REFERRALS, strict=False)
+    ):
+        waiting = _referral(scene, patient_id, own_gp, scene.work.now - timedelta(days=2 + number))
+        waiting.expertise = expertise
+        scene.work.session.add(waiting)
 
 
 def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Referral:
@@ -190,6 +201,13 @@ def _write_open_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
         schedule for schedule in here if schedule.department and schedule.department.name == name
     ]
     others = [schedule for schedule in here if schedule not in own]
+    inpatients = sorted(
+        {
+            appointment.patient_id
+            for planned, appointment in scene.appointments
+            if appointment.patient_id and planned.place.centre_id == own[0].centre_id
+        }
+    )
     for number in range(6):
         asked, asker = (own[number % len(own)], others) if number < 5 else (others[0], own)
         starts = _first_free(scene, asked, days=1 + number // 2)
@@ -205,6 +223,7 @@ def _write_open_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
         if number == 4:
             request.status, request.proposed_at = Kept.PROPOSED, starts + timedelta(hours=1)
             request.answer = "We're fully booked until then."
+        request.patient_id = scene.rng.choice(inpatients)
         _store_request(scene, request)
 
 
@@ -336,6 +355,31 @@ def _write_waiting_entries(scene: Scene, patient: Patient) -> None:
             created_by=patient.account_id,
         )
     )
+
+
+def _write_others_waiting(scene: Scene) -> None:
+    """Let patients wait for practitioners whom they saw."""
+    for days, email in enumerate(WAITING, start=8):
+        place = scene.place_of(email)
+        seen = dict.fromkeys(
+            planned.patient
+            for planned, _ in scene.appointments
+            if planned.place.practitioner_id == place.practitioner_id
+        )
+        scene.work.session.add_all(
+            WaitingEntry(
+                id=new_id(),
+                patient_id=patient.id,
+                practitioner_id=place.practitioner_id,
+                service_id=place.service_id,
+                minutes=place.slot_minutes,
+                starts_from=scene.work.now + timedelta(days=days),
+                starts_until=scene.work.now + timedelta(days=days + 5),
+                created_at=scene.work.now - timedelta(days=days),
+                created_by=patient.account_id,
+            )
+            for patient in list(seen)[:2]
+        )
 
 
 def _write_answers(scene: Scene) -> None:

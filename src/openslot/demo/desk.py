@@ -4,39 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from openslot.booking.models import Appointment, Status
-from openslot.demo.plan import Plan, Planned
-from openslot.directory.models import Patient
-from openslot.schedules.availability import Span, instant_of, tick_at
+from openslot.demo.plan import Plan
+from openslot.schedules.availability import instant_of, tick_at
 from openslot.schedules.rules import Place
 
 DESK = "Parramatta Family Practice"
 """The centre, whose practitioners work every day."""
 
-FULL = 0.6
-"""The share of its slots that are booked, while there are patients."""
-
-WAITS = timedelta(minutes=20)
+WAITS = timedelta(minutes=30)
 """How long before their time the next patients are here."""
 
 LATE = 15
 """Minutes that the next of those to come is late."""
 
 
-def plan_desk(
-    plan: Plan, places: Sequence[Place], patients: Sequence[Patient], day: Span, now: datetime
-) -> list[Planned]:
-    """Plan the day of the schedules, and return it: each patient comes once."""
-    begin, left = len(plan.appointments), plan.rng.sample(patients, len(patients))
-    starts = [(tick, place) for place in places for tick in plan.starts(place, day)]
-    for tick, place in plan.rng.sample(starts, int(FULL * len(starts))):
-        if plan.add(place, left, tick, _status(plan, tick, place.slot_ticks, now)):
-            left = [one for one in left if one is not plan.appointments[-1].patient]
-    return plan.appointments[begin:]
-
-
-def _status(plan: Plan, tick: int, ticks: int, now: datetime) -> Status:
-    if tick + ticks <= tick_at(now):
-        return plan.rng.choices([Status.FULFILLED, Status.NO_SHOW], [9, 1])[0]
+def status_now(plan: Plan, place: Place, tick: int, now: datetime) -> Status:
+    """Return the status of an appointment of today, as far as the clock is."""
+    if tick + place.slot_ticks <= tick_at(now):
+        return plan.rng.choices([Status.FULFILLED, Status.NO_SHOW], [12, 1])[0]
     return Status.ARRIVED if instant_of(tick) <= now + WAITS else Status.BOOKED
 
 

@@ -17,8 +17,14 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.work import Work
 from openslot.demo.appointments import write_appointments
-from openslot.demo.network import open_to_patients, put_on_map, read_invented, write_network
-from openslot.demo.people import open_logins, write_patients
+from openslot.demo.network import (
+    open_to_patients,
+    put_on_map,
+    read_invented,
+    set_hours,
+    write_network,
+)
+from openslot.demo.people import open_logins, write_neighbours, write_patients
 from openslot.identity import queries as identities
 from openslot.identity.passwords import hash_patiently
 from openslot.importers import queries
@@ -111,10 +117,12 @@ def _batch(part: str, zone: str, progress: Progress) -> Batch:
 def _write_invented(work: Work, password_hash: str, *, progress: Progress) -> None:
     invented = read_invented(DATA / "invented.json")
     write_network(work, invented, password_hash)
+    set_hours(work, invented)
     put_on_map(work, invented.spots)
     open_to_patients(work, invented.open_services)
     open_logins(work, password_hash)
     write_patients(work, invented, password_hash)
+    write_neighbours(work, invented)
     write_appointments(work, invented, progress=progress)
     queries.settle_outbox(work)
     for login in LOGINS:  # everybody knows these on purpose

@@ -45,6 +45,7 @@ from openslot.schedules import commands as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import Offering, ScheduleDetails
 from openslot.schedules.models import Schedule
+from openslot.schedules.queries import places
 from openslot.schedules.rules import parse_clock
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -127,9 +128,20 @@ class InventedPatient(Part):
     zone: str
 
 
+class InventedNeighbours(Part):
+    """Patients whom practices registered: ``count`` names of ``given`` and ``family`` names."""
+
+    zone: str
+    count: int
+    given: tuple[str, ...]
+    family: tuple[str, ...]
+
+
 class Invented(Part):
     """The whole file; ``spots`` are the latitude and longitude of suburbs, ``open_services`` what
-    patients book, and ``reasons`` those of appointments, by profession or "service"."""
+    patients book, ``reasons`` those of appointments, by service, profession or "service", and
+    ``mothers`` the patients of midwives. ``hours`` are those of imported practitioners, by email.
+    """
 
     professions: tuple[ProfessionDetails, ...]
     spots: Mapping[str, tuple[float, float]]
@@ -138,6 +150,9 @@ class Invented(Part):
     practitioners: tuple[InventedPractitioner, ...]
     services: tuple[InventedService, ...]
     patients: tuple[InventedPatient, ...]
+    neighbours: tuple[InventedNeighbours, ...]
+    mothers: frozenset[str]
+    hours: Mapping[str, str]
     open_services: frozenset[str]
     reasons: Mapping[str, tuple[str, ...]]
 
@@ -197,6 +212,14 @@ def _write_service(work: Work, invented_service: InventedService) -> Service:
     service = directory.create_offered_service(work, None, details)
     set_questions(work, service.id, invented_service.questions)
     return service
+
+
+def set_hours(work: Work, invented: Invented) -> None:
+    """Give imported practitioners hours with breaks: their file names one period for each day."""
+    for place in places(work.session).values():
+        pattern = invented.hours.get(place.practitioner_email or "")
+        if pattern:
+            schedules.set_hours(work, place.schedule_id, _hours(invented.patterns[pattern]))
 
 
 def put_on_map(work: Work, spots: Mapping[str, tuple[float, float]]) -> None:

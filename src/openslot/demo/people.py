@@ -1,5 +1,9 @@
 """Invented patients, and the accounts of staff and administrators."""
 
+from datetime import date, timedelta
+from itertools import count, product
+from random import Random
+
 from sqlalchemy.orm import Session
 
 from openslot.core.actor import Role
@@ -67,9 +71,37 @@ def write_patients(work: Work, invented: Invented, password_hash: str) -> None:
             name=invented_patient.name,
             born=invented_patient.born,
             email=email,
-            phone=f"0491 {_FICTION[number % len(_FICTION)]}",
+            phone=_phone(invented_patient.zone, number),
             medicare_number=f"20000{number:04}1",
             time_zone=invented_patient.zone,
             language=invented_patient.language,
         )
         directory.add_patient(work, details, account_id=account.id)
+
+
+def write_neighbours(work: Work, invented: Invented) -> None:
+    """Write adult patients without accounts, as practices register them."""
+    rng = Random("neighbours")  # noqa: S311 # nosec B311 - the same choices each time
+    numbers = count(1)
+    known = {patient.name for patient in invented.patients}
+    for group in invented.neighbours:
+        names = [" ".join(pair) for pair in product(group.given, group.family)]
+        for name in rng.sample([name for name in names if name not in known], group.count):
+            number = next(numbers)
+            details = PatientDetails(
+                name=name,
+                born=_YOUNGEST - timedelta(days=rng.randrange(72 * 365)),
+                phone=_phone(group.zone, number),
+                medicare_number=f"30000{number:04}1",
+                time_zone=group.zone,
+            )
+            directory.add_patient(work, details)
+
+
+_YOUNGEST = date(2006, 1, 1)
+
+
+def _phone(zone: str, number: int) -> str:
+    if zone == "Europe/Dublin":
+        return f"+353 20 913 {number:04}"
+    return f"0491 {_FICTION[number % len(_FICTION)]}"

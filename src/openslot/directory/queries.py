@@ -249,6 +249,12 @@ def services_for_practitioners(session: Session, centre_id: int) -> Sequence[Ser
     return services_where(session, offerable(centre_id), Service.department_id.is_(None))
 
 
+def services_to_offer(session: Session, centre_ids: Collection[int]) -> Sequence[Service]:
+    """Return the active services of the network and of these centres, that no department runs."""
+    owned = or_(Service.centre_id.is_(None), Service.centre_id.in_(centre_ids))
+    return services_where(session, owned, Service.department_id.is_(None), Service.active.is_(True))
+
+
 def services_by_id(session: Session, ids: Collection[int]) -> dict[int, Service]:
     """Return these services by id; without a statement if there are none."""
     found = services_where(session, Service.id.in_(ids)) if ids else ()

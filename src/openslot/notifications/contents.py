@@ -16,6 +16,7 @@ from openslot.booking.rules import cutoff_of
 from openslot.core import formats
 from openslot.core.actor import Role
 from openslot.core.config import Settings
+from openslot.core.emergency import emergency_number
 from openslot.core.language import Language
 from openslot.department_requests.models import ServiceRequest
 from openslot.identity.models import Account
@@ -243,7 +244,7 @@ def for_every_mail(name: str, settings: Settings) -> Values:
     return {
         "name": "" if LINK_LIKE.search(name) else name,
         "network_name": settings.network_name,
-        "emergency_number": settings.emergency_number,
+        "emergency_number": emergency_number(settings, None),
         "replies": settings.reads_replies,
         "facts": (),
         "clock_note": None,
@@ -317,6 +318,7 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
         "place": ics.place_of(appointment.centre),
         "centre": appointment.centre.name,
         "phone": formats.phone(phone, settings.country) if phone else None,
+        "emergency_number": emergency_number(settings, appointment.zone),
     }
 
 

@@ -80,6 +80,7 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
         )
         .options(joinedload(Appointment.schedule).joinedload(Schedule.service))
         .where(WaitingEntry.status == Waiting.WAITING, *where)
+        .options(joinedload(Appointment.schedule).joinedload(Schedule.service))
     ).all()
     waiting = select(WaitingEntry.id).where(WaitingEntry.status == Waiting.WAITING, *where)
     centres = centres_of(session, waiting)

@@ -1,5 +1,6 @@
 """Account mails and the links in them."""
 
+import secrets
 from typing import Any
 
 import structlog
@@ -7,8 +8,10 @@ from flask import request, url_for
 
 from openslot.core.language import language
 from openslot.core.work import Work
+from openslot.directory import staff
+from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import context, reading
-from openslot.identity import links, queries
+from openslot.identity import links, passwords, queries
 from openslot.identity.models import Account, PendingSignUp
 from openslot.notifications.dispatch import account_mail, queue_account_mail, queue_mail
 from openslot.notifications.mails import AccountMail
@@ -64,6 +67,19 @@ def send_invitation(work: Work, account: Account) -> str:
     link = reset_link(account)
     _queue(work, AccountMail.INVITATION, account, link)
     return link
+
+
+def invite(work: Work, details: StaffDetails, password_hash: str) -> tuple[Account, str]:
+    """Create an account, send the link that sets its first password, and return both."""
+    account = staff.create_staff(work, details, password_hash)
+    staff.record_link(work, account.id)
+    return account, send_invitation(work, account)
+
+
+def hash_nobody_knows() -> str:
+    """Return the hash of a random password that is never shown: only a link opens the account."""
+    cost = context.settings().password_iterations
+    return passwords.hash_password(secrets.token_urlsafe(32), time_cost=cost)
 
 
 def send_welcome(work: Work, account: Account) -> None:

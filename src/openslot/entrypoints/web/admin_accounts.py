@@ -1,6 +1,5 @@
 """Administration of staff accounts."""
 
-import secrets
 from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
@@ -23,7 +22,6 @@ from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
-from openslot.identity import passwords
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
 
@@ -167,17 +165,7 @@ def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
     details = checked(form, StaffDetails)
     if details is None:
         return NOT_UNDERSTOOD
-    # A random password that is never shown: only the link opens the account.
-    hashed = passwords.hash_password(
-        secrets.token_urlsafe(32), time_cost=context.settings().password_iterations
-    )
-    return do(form, _make, details, hashed)
-
-
-def _make(work: Work, details: StaffDetails, hashed: str) -> tuple[Account, str]:
-    account = staff.create_staff(work, details, hashed)
-    staff.record_link(work, account.id)
-    return account, account_mail.send_invitation(work, account)
+    return do(form, account_mail.invite, details, account_mail.hash_nobody_knows())
 
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from openslot.booking.diaries import Part
 from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.slots import Slot
 from openslot.schedules.availability import instant_of, spans_of, whole_days, window_over
 from openslot.schedules.models import Absence
 from openslot.schedules.rules import Place, open_ticks
@@ -33,6 +34,7 @@ class Block:
     absence: Absence | None = None
     part: Part | None = None
     group: GroupSession | None = None
+    gap: Slot | None = None
     lane: int = 0
 
     @property
@@ -129,17 +131,19 @@ def agenda(
     absences: Sequence[Absence],
     parts: Sequence[Part] = (),
     groups: Sequence[GroupSession] = (),
+    gaps: Sequence[Slot] = (),
 ) -> Agenda:
     """Lay out ``days`` in the wall-clock time of ``zone``.
 
     ``parts`` are what the practitioner takes part in for others, ``places`` their schedules with
     the names of the centres. Each session of ``groups`` is drawn once, in the place of its
-    appointments.
+    appointments. Of the free ``gaps``, those that follow each other are drawn.
     """
     listed = list(places)
     drawn_once = {group.id for group in groups}
     single = [one for one in appointments if one.session_id not in drawn_once]
-    drawn = [_day(day, zone, listed, single, absences, parts, groups) for day in days]
+    apart = _apart(gaps)
+    drawn = [_day(day, zone, listed, single, absences, parts, groups, apart) for day in days]
     fixed = [
         block
         for day in drawn
@@ -171,6 +175,7 @@ def _day(
     absences: Sequence[Absence],
     parts: Sequence[Part],
     groups: Sequence[GroupSession],
+    gaps: Sequence[Slot],
 ) -> AgendaDay:
     open_parts, centres = _open_parts(day, zone, places)
     blocks = [
@@ -190,12 +195,27 @@ def _day(
         for group in groups
         if group.starts_at.astimezone(zone).date() == day
     ]
+    blocks += [
+        Block(*_minutes(day, zone, gap.start, gap.end), gap=gap)
+        for gap in gaps
+        if gap.start.astimezone(zone).date() == day
+    ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
         if start < end:
             blocks.append(Block(start, end, absence=absence))
     blocks.sort(key=lambda block: (block.start, not block.is_booked))
     return AgendaDay(day, centres, open_parts, tuple(_in_lanes(blocks)))
+
+
+def _apart(gaps: Sequence[Slot]) -> list[Slot]:
+    """Return the free times that do not overlap one before them; what is between is offered where
+    a gap leads."""
+    apart: list[Slot] = []
+    for gap in gaps:
+        if not apart or gap.start >= apart[-1].end:
+            apart.append(gap)
+    return apart
 
 
 def _in_lanes(blocks: Sequence[Block]) -> list[Block]:

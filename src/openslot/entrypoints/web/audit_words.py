@@ -70,7 +70,7 @@ TITLES: Mapping[str, str] = {
     "appointment.late": _l("Noted whether a patient is late"),
     "appointment.entered-in-error": _l("Marked an appointment as entered in error"),
     "appointment.entered": _l("Entered an appointment without booking"),
-    "appointment.recorded": _l("Recorded a past appointment"),
+    "appointment.recorded": _l("Imported the appointment"),
     "session.made": _l("Made a session"),
     "session.moved": _l("Moved a session and everybody in it"),
     "session.changed": _l("Changed the places of a session"),

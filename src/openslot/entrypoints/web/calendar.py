@@ -15,6 +15,7 @@ from openslot.booking.models import Appointment
 from openslot.booking.queries import appointments_for, count_for
 from openslot.booking.rules import offered_to
 from openslot.booking.sessions import queries as sessions
+from openslot.booking.slots import slots
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
@@ -71,7 +72,10 @@ def show() -> str:
         sessions.starting_from(starts),
         sessions.starting_before(ends),
     )
-    drawn = agenda(days, zone, places, appointments, _absences(starts, ends), parts, groups)
+    own = {place.schedule_id: place for place, _centre in places}
+    gaps = slots(context.work(), own, max(starts, now), ends) if ends > now else []
+    absences = _absences(starts, ends)
+    drawn = agenda(days, zone, places, appointments, absences, parts, groups, gaps)
     return render_template(
         "calendar/show.html",
         agenda=drawn,

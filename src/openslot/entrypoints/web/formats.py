@@ -40,6 +40,7 @@ zone_city = _for_reader(formats.zone_city)
 zone_difference = _for_reader(formats.zone_difference)
 relative_day = _for_reader(formats.relative_day)
 born = _for_reader(formats.born)
+age = _for_reader(formats.age)
 duration = _for_reader(formats.duration)
 distance = _for_reader(formats.distance)
 listing = _for_reader(formats.listing)
@@ -61,6 +62,7 @@ FORMATS: tuple[Callable[..., str | None], ...] = (
     offset,
     relative_day,
     born,
+    age,
     duration,
     distance,
     phone,

@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
+from openslot.core.emergency import emergency_number
 from openslot.core.language import CATALOGUES, LANGUAGES, first_offered, own_name
 from openslot.entrypoints import limits, numbers
 from openslot.entrypoints.web import (
@@ -48,6 +49,7 @@ from openslot.entrypoints.web import (
     formats,
     hand_over,
     headers,
+    help,
     helpers,
     history,
     itineraries,
@@ -74,7 +76,7 @@ from openslot.entrypoints.web import (
     ways,
     workplace,
 )
-from openslot.entrypoints.web.navigation import navigation
+from openslot.entrypoints.web.navigation import footer_links, navigation
 
 FEATURES = (
     absences,
@@ -109,6 +111,7 @@ FEATURES = (
     notifications,
     offers,
     patients,
+    help,
     privacy,
     profile,
     profile_security,
@@ -218,11 +221,11 @@ def _page_context() -> dict[str, object]:
         "language_choice": first_offered([language.language]),
         "language_url": lambda name: url_for("profile.language", language=name),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
-        "footer_links": privacy.footer_links(),
+        "footer_links": footer_links(),
         "may_sign_up": settings.sign_up == "open",
         "may_staff_sign_up": settings.sign_up != "closed",
         "sends_mail": settings.sends_mail,
-        "emergency_number": settings.emergency_number,
+        "emergency_number": lambda zone: emergency_number(settings, zone),
         "network_name": settings.network_name,
         "account_url": url_for("profile.show"),
         "sign_out_url": url_for("accounts.sign_out"),

@@ -17,6 +17,7 @@ from openslot.department_requests import queries as requests
 from openslot.department_requests.models import State
 from openslot.directory import queries as directory
 from openslot.entrypoints.web import context
+from openslot.entrypoints.web.admin_groups import Waits, admin_groups
 from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.sessions import choices
@@ -33,6 +34,7 @@ from openslot.waiting_list.search import Listed
 PAST_SHOWN = 5
 LISTED = 100
 REQUESTS_SHOWN = 10
+LEFT_SHOWN, SOON_SHOWN = 10, 6
 
 
 def patient_page(patient_id: UUID) -> str:
@@ -94,7 +96,6 @@ def staff_page(actor: Actor) -> str:
     centre = directory.centre(context.reader(), actor.centre_id or 0, inactive=True)
     zone = ZoneInfo(centre.time_zone)
     starts, ends = day_in(now.astimezone(zone).date(), zone)
-    at_centre = booking.at_centre(centre.id)
     department_id = actor.department_id or 0
     own = booking.in_department(department_id)
     incoming = requests.page(
@@ -121,38 +122,46 @@ def staff_page(actor: Actor) -> str:
         centre=centre,
         department=directory.department(context.reader(), department_id, inactive=True),
         zone=zone,
-        own=appointments_for(context.work(), own, booking.to_come(now), limit=LISTED),
-        today=appointments_for(
+        today=count_for(context.work(), own, booking.live(), booking.between(starts, ends)),
+        left=appointments_for(
             context.work(),
-            at_centre,
-            booking.showing(now),
+            own,
+            booking.to_come(now),
             booking.between(starts, ends),
-            limit=LISTED,
+            limit=LEFT_SHOWN,
         ),
+        coming=appointments_for(context.work(), own, booking.to_come(ends), limit=SOON_SHOWN),
     )
 
 
 def admin_page(actor: Actor) -> str:
-    """Render an administrator's dashboard: problems first, then figures."""
+    """Render an administrator's dashboard: problems first, then figures, then all there is."""
     now = context.now()
     zone = _own_zone()
     starts, ends = day_in(now.astimezone(zone).date(), zone)
     scope = () if actor.centre_id is None else (booking.at_centre(actor.centre_id),)
     live = booking.live()
+    messages = outbox.counts(context.reader()) if actor.centre_id is None else {}
+    waits = directory.waiting_staff(context.reader(), actor.centre_id)
+    answers = requests.figures_at(context.reader(), actor.centre_id)
+    unsigned = reviews.count_waiting(context.work())
+    waiting = Waits(
+        len(waits), answers.urgent + answers.routine, unsigned, messages.get("failed", 0)
+    )
     return render_template(
         "dashboard/admin.html",
-        has_sessions=bool(choices(context.work())),
+        groups=admin_groups(actor, waiting, has_sessions=bool(choices(context.work()))),
+        waiting=waiting,
         figures=directory.figures(context.reader()),
         today=count_for(context.work(), *scope, live, booking.between(starts, ends)),
         week=count_for(
             context.work(), *scope, live, booking.between(starts, ends + timedelta(days=6))
         ),
         closed=appointments_for(context.work(), *scope, booking.in_closures(now), limit=LISTED),
-        outbox=outbox.counts(context.reader()),
         lag=outbox.lag(context.reader(), now=now),
-        requests=requests.figures_at(context.reader(), actor.centre_id),
-        waits=directory.waiting_staff(context.reader(), actor.centre_id),
-        unsigned=reviews.count_waiting(context.work()),
+        requests=answers,
+        waits=waits,
+        unsigned=unsigned,
         centre_id=actor.centre_id,
     )
 

@@ -6,6 +6,7 @@ name and date of birth.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from flask_babel import gettext as _
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for
 from openslot.core.births import BirthDate
+from openslot.core.clock import day_in
 from openslot.core.errors import NotFound, RateLimited
 from openslot.core.folding import same_name
 from openslot.core.language import settled
@@ -56,6 +58,9 @@ pages = Blueprint("patients", __name__)
 
 PAGE_SIZE = 20
 PAST_SHOWN = 10
+LATELY = timedelta(days=14)
+"""How far back patients are listed without a search."""
+
 COMING_SHOWN = 100
 CONFLICT = 409
 CLOSED = 403
@@ -87,6 +92,8 @@ def find() -> str:
             offset=(number - 1) * PAGE_SIZE,
         )
         context.write(finding.note_search, total)
+    lately = {} if text else _lately()
+    listed = [patient for group in lately.values() for patient in group]
     return render_template(
         "patients/find.html",
         text=text,
@@ -94,12 +101,35 @@ def find() -> str:
         total=total,
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
-        readable=_readable(matches),
+        readable=_readable([*matches, *listed]),
         token=records.found_token,
         birth_example=example(),
         is_practitioner=_is_practitioner(),
+        lately=lately,
         **_exact_matches(),
     )
+
+
+def _lately() -> dict[str, list[Patient]]:
+    """Return the practitioner's patients of today, and those of the last weeks, by heading."""
+    practitioner_id = context.actor().practitioner_id
+    if practitioner_id is None:
+        return {}
+    now, mine = context.now(), booking.of_practitioner(practitioner_id)
+    starts, ends = day_in(now.astimezone(own_zone()).date(), own_zone())
+    seen = booking.between(now - LATELY, starts)
+    today = appointments_for(
+        context.work(), mine, booking.showing(now), booking.between(starts, ends)
+    )
+    before = appointments_for(
+        context.work(), mine, booking.showing(now), seen, newest_first=True, limit=PAGE_SIZE
+    )
+    groups = {_("Today"): today, _("Lately"): before}
+    shown = {
+        heading: list(dict.fromkeys(one.patient for one in group if one.patient))
+        for heading, group in groups.items()
+    }
+    return {heading: patients for heading, patients in shown.items() if patients}
 
 
 def _exact_matches() -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The privacy page: what is stored, why, for how long, and who reads it."""
 
-from flask import Blueprint, render_template, url_for
-from flask_babel import gettext as _
+from flask import Blueprint, render_template
 
 from openslot.entrypoints.web import access, context
 
@@ -13,8 +12,3 @@ pages = Blueprint("privacy", __name__)
 def show() -> str:
     """Explain what is done with personal data, by the settings of this network."""
     return render_template("privacy.html", settings=context.settings())
-
-
-def footer_links() -> list[tuple[str, str]]:
-    """Return the links at the foot of every page."""
-    return [(url_for("privacy.show"), _("Privacy"))]

@@ -108,7 +108,7 @@ def _row(question: ServiceQuestion) -> Row:
 
 
 def _typed() -> list[Row]:
-    """Return the rows with words, in the order that was typed."""
+    """Return the rows with anything in them, in the order that was typed."""
     rows = [
         Row(
             _text(number, "id"),
@@ -120,9 +120,9 @@ def _typed() -> list[Row]:
         )
         for number in range(MOST_QUESTIONS)
     ]
-    with_words = [row for row in rows if row.words]
+    used = [row for row in rows if row.id or row.words or row.choices]
     last = len(rows)
-    return sorted(with_words, key=lambda row: int(row.order) if row.order.isdecimal() else last)
+    return sorted(used, key=lambda row: int(row.order) if row.order.isdecimal() else last)
 
 
 def _text(number: int, name: str) -> str:
@@ -130,8 +130,11 @@ def _text(number: int, name: str) -> str:
 
 
 def _details(rows: Sequence[Row]) -> list[QuestionDetails]:
+    """Return the questions; one that is stored and has lost its words is removed."""
     found = []
     for number, row in enumerate(rows, start=1):
+        if row.id and not row.words:
+            continue
         try:
             found.append(row.details())
         except ValidationError as error:

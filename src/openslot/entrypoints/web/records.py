@@ -111,6 +111,10 @@ def refuse(patient_id: UUID) -> NoReturn:
 # Notes and medication
 
 
+SUMMED_UP = 3
+"""How many notes, and how much medication, the page of an appointment shows beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """Kind of entry: its form, its details, and the messages after saving."""
@@ -365,4 +369,22 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
         else {},
         "patient_id": patient_id,
         "for_patient": why is Access.OWN,
+        "summary": None if why is Access.OWN else _summary(patient_id, appointment.id),
+    }
+
+
+def _summary(patient_id: UUID, appointment_id: UUID) -> dict[str, list[Record]]:
+    """Return the last notes of other appointments, and the last medication, as they are now."""
+    session = context.reader()
+    last = {
+        kind.value: queries.entries(session, patient_id, kind=kind, limit=SUMMED_UP)
+        for kind in EntryKind
+    }
+    return {
+        kind: [
+            one
+            for one in records
+            if not one.corrected_by and one.entry.appointment_id != appointment_id
+        ]
+        for kind, records in last.items()
     }
