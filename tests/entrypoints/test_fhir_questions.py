@@ -312,7 +312,9 @@ def test_an_appointment_in_fhir_brings_its_answers_or_neither_is_kept(
     assert refused(send(patient, wrong)) == (422, "QuestionnaireResponse.item")
     assert refused(send(patient, right | {"questionnaire": other}))[1].endswith(".questionnaire")
     assert refused(send(patient, right | {"subject": {"reference": "Patient/1"}}))[0] == 422
-    assert refused(send(patient, response(asking, str(UUID(int=1)), *VALUES)))[1].endswith(".extension")
+    assert refused(send(patient, response(asking, str(UUID(int=1)), *VALUES)))[1].endswith(
+        ".extension"
+    )
     narrow = with_key(app, network, "system/Appointment.cruds")
     assert refused(send(narrow, right))[0] == 403
     number = select(func.count()).where(Appointment.service_id == asking.service)
