@@ -52,7 +52,7 @@ def members(draw: st.DrawFn) -> dict[int, Member]:
 @st.composite
 def taken_times(draw: st.DrawFn) -> int:
     """Some spans of a window of six days at most."""
-    spans = draw(st.lists(st.tuples(st.integers(0, 6 * DAY), st.integers(1, 150)), max_size=4))
+    spans = draw(st.lists(st.tuples(st.integers(0, 6 * DAY), st.integers(1, 60)), max_size=12))
     return reduce(or_, ((1 << length) - 1 << start for start, length in spans), 0)
 
 
@@ -86,7 +86,7 @@ def a_place(
     )
 
 
-@settings(max_examples=15)
+@settings(max_examples=25, deadline=None)
 @given(
     data=st.data(),
     where=zones_and_windows(),
