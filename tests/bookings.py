@@ -41,12 +41,14 @@ class Offer:
 
 @dataclass
 class ModelSession:
-    """A session as the model knows it; without staff it is there as long as somebody is in it."""
+    """A session as the model knows it, with the ``others`` whom it needs; without staff it is there
+    as long as somebody is in it."""
 
     offer: Offer
     starts: datetime
     room: str | None
     by_staff: bool
+    others: frozenset[object] = frozenset()
 
     @property
     def ends(self) -> datetime:
@@ -118,7 +120,7 @@ class Model:
         for key, group in self.sessions.items():
             is_there = key in inhabited or (group.by_staff and key not in besides)
             if is_there and overlap(busy, group.offer.busy(group.starts, group.ends)):
-                taken |= {group.offer.practitioner, group.room}
+                taken |= {group.offer.practitioner, group.room, *group.others}
         return taken - {None}
 
     def session_at(self, offer: Offer, starts: datetime) -> UUID | None:
@@ -212,11 +214,13 @@ class Model:
         in_hours: bool = True,
     ) -> bool:
         """Whether somebody can take this, in a session that is there or by itself."""
-        if not self.is_there(offer, starts, ends):
-            return False
         if group := self.session_at(offer, starts):
             kept = self.keeping(besides).values()
-            return sum(one.session == group for one in kept) < offer.places
+            has_place = sum(one.session == group for one in kept) < offer.places
+            others = self.sessions[group].others
+            return has_place and self.is_there(offer, starts, ends, others)
+        if not self.is_there(offer, starts, ends):
+            return False
         busy = offer.busy(starts, ends)
         taken = self.taken(busy, besides)
         own = {offer.practitioner, self.rooms.get(offer.schedule)}
@@ -245,13 +249,23 @@ class Model:
             and self.is_there(offer, starts, ends)
         )
 
+    def others_of(self, appointment: ModelAppointment) -> frozenset[object]:
+        """Whom an appointment needs, or its session does."""
+        group = self.sessions.get(appointment.session) if appointment.session else None
+        return group.others if group else appointment.others
+
     def can_meet(self, offer: Offer, starts: datetime, besides: Leaving) -> bool:
-        """Whether staff can have a session then, also outside the hours."""
+        """Whether staff can have a session then, also outside the hours; one that needs others also
+        at the time that it has."""
         ends = starts + timedelta(minutes=offer.minutes)
         own = {offer.practitioner, self.rooms.get(offer.schedule)}
-        taken = self.taken(offer.busy(starts, ends), besides)
-        is_first = self.session_at(offer, starts) is None
-        return is_first and not own & taken and self.is_there(offer, starts, ends)
+        busy = offer.busy(starts, ends)
+        taken = self.taken(busy, besides)
+        there = self.session_at(offer, starts)
+        is_first = there is None or (offer.needs_more and there in besides)
+        is_served = not offer.needs_more or bool(self.able(offer, busy, taken))
+        is_free = is_served and not own & taken
+        return is_first and is_free and self.is_there(offer, starts, ends)
 
     def has_not_begun(self, key: UUID) -> bool:
         to_come = (Status.HELD, Status.BOOKED)

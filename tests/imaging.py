@@ -110,12 +110,14 @@ def place_in(session: Session, imaging: Imaging, schedule: int | None = None) ->
     return place
 
 
-def starts(database: Database, imaging: Imaging, day: datetime = MONDAY_9) -> list[str]:
+def starts(
+    database: Database, imaging: Imaging, day: datetime = MONDAY_9, now: datetime = NOW
+) -> list[str]:
     """The free starts of an ultrasound with the GP on a day."""
 
     def find(session: Session) -> list[str]:
         only = {1: place_in(session, imaging)}
-        free = slots(work(session, SYSTEM, NOW), only, day, day + timedelta(hours=14))
+        free = slots(work(session, SYSTEM, now), only, day, day + timedelta(hours=14))
         return [f"{slot.start:%H:%M}" for slot in free]
 
     return database.read(find)

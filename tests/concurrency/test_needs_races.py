@@ -12,24 +12,23 @@ import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from imaging import need
 from openslot.booking import check
+from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
+from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.core.errors import DomainError
-from openslot.directory import queries as directory
-from openslot.directory.details import ServiceDetails
 from openslot.directory.models import RoomKind
-from openslot.resources import commands, queries
+from openslot.resources import queries
 from openslot.resources.commands import (
     GroupDetails,
     RoomDetails,
-    change_service,
     create_group,
     create_room,
 )
+from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
-from racing import Outcome, attempt, barrier, race, without_compare_and_set, won
+from racing import Outcome, attempt, race, without_compare_and_set, won
 from working import work
 
 RACERS = 32
@@ -93,55 +92,55 @@ def test_two_services_that_share_a_machine_take_turns(database: Database) -> Non
     assert check.faults(database) == []
 
 
-def places_and_needs(database: Database) -> list[DomainError | None]:
-    """What becomes of giving a service places and needs at the same moment."""
+def class_and_clinics(database: Database, count: int) -> list[BookingRequest]:
+    """Requests of so many patients for Monday at nine that need one machine: in turn for a place in
+    one class, and alone at practitioners of their own."""
+    requests = clinics(database, count, machines=1)
 
-    def build(session: Session) -> int:
-        return factories.offered_service(session, None, "Class", minutes=30).id
+    def add_class(session: Session) -> int:
+        centre = session.get_one(Schedule, requests[0].schedule_id).centre_id
+        lesson = factories.offered_service(session, centre, "Class", minutes=30, places=count)
+        (group,) = queries.groups(session)
+        need(session, lesson.id, group.row.id)
+        factories.offer(session, requests[0].schedule_id, lesson)
+        return lesson.id
 
-    service_id = database.run(build)
-
-    def give_places(session: Session) -> None:
-        row = directory.service(session, service_id)
-        details = ServiceDetails.model_validate(row, from_attributes=True)
-        wanted = details.model_copy(update={"places": 8})
-        change_service(work(session, SYSTEM, NOW), service_id, wanted)
-
-    def give_needs(session: Session) -> None:
-        need(session, service_id, profession="Physiotherapist")
-
-    def act(number: int) -> DomainError | None:
-        try:
-            return database.run((give_places, give_needs)[number])
-        except DomainError as refusal:
-            return refusal
-
-    return race(2, act)
+    lesson = database.run(add_class)
+    together = {"schedule_id": requests[0].schedule_id, "service_id": lesson}
+    return [one if number % 2 else replace(one, **together) for number, one in enumerate(requests)]
 
 
-def test_of_who_gives_a_service_places_and_who_gives_it_needs_one_is_refused(
-    database: Database,
-) -> None:
-    outcomes = places_and_needs(database)
-    assert sorted(type(one).__name__ for one in outcomes) == ["NeedsOfSession", "NoneType"]
+def kinds_of(outcomes: list[Outcome]) -> set[bool]:
+    """Whether the winners are in the class."""
+    return {one.session_id is not None for one in won(outcomes)}
 
 
-def test_control_without_waiting_a_service_gets_both(
+def test_a_class_and_single_bookings_never_use_one_machine_at_once(database: Database) -> None:
+    outcomes = book_all(database, class_and_clinics(database, RACERS))
+    (is_class,) = kinds_of(outcomes)
+    assert len(won(outcomes)) == (RACERS // 2 if is_class else 1)
+    assert all(isinstance(one, SlotTaken) for one in outcomes if one not in won(outcomes))
+    assert check.faults(database) == []
+
+
+def test_control_without_the_compare_and_set_a_class_uses_what_others_use(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have looked before either writes; SQLite lets one write at a time."""
-    if database.engine.dialect.name == "sqlite":
-        monkeypatch.setattr(queries, "places_of", lambda *_: 1)
-        monkeypatch.setattr(queries, "needs", lambda *_: {})
-    else:
-        monkeypatch.setattr(commands, "_lock_shape", lambda *_: None)
-        met = barrier(2)
-        for name in ("places_of", "needs"):
-            look = getattr(queries, name)
-            monkeypatch.setattr(
-                queries, name, lambda *args, look=look: (look(*args), met.wait())[0]
+    requests = class_and_clinics(database, FEW)[:2]
+    # The pages are there already: making one twice would be stopped by its primary key.
+    for number, request in enumerate(requests):
+        earlier = replace(request, start=MONDAY_9 + (1 + number) * HALF_HOUR)
+        (made,) = book_all(database, [earlier])
+        assert isinstance(made, Appointment)
+        database.run(
+            lambda session, made=made: booking.change_status(
+                work(session, SYSTEM, NOW), made.id, Status.CANCELLED
             )
-    assert places_and_needs(database) == [None, None]
+        )
+    without_compare_and_set(database, monkeypatch, 2)
+    outcomes = book_all(database, requests)
+    assert kinds_of(outcomes) == {True, False}
+    assert check.faults(database) != []
 
 
 def test_control_without_the_compare_and_set_one_machine_is_used_twice(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
@@ -273,3 +274,55 @@ def test_a_booking_brings_its_answers_or_neither_is_kept(
     key = booked(patient, asking, answers=[smokes])
     told = patient.get(f"/api/v1/appointments/{key}/answers")
     assert ([one["answer"] for one in told["answers"]], told["left"]) == (["yes"], 0)
+
+
+@pytest.mark.parametrize("is_contained", [True, False])
+def test_an_appointment_in_fhir_brings_its_answers_or_neither_is_kept(
+    app: Flask,
+    network: Database,
+    world: World,
+    patient: Program,
+    asking: Asking,
+    is_contained: bool,
+) -> None:
+    slot = patient.get(f"/api/v1/slots?schedule={asking.schedule}&from={DAY}")["items"][0]
+    who = {"reference": f"Patient/{world.patients['owner']}"}
+    actors = [who, {"reference": f"Practitioner/{world.practitioners['owner']}"}]
+    wanted = {
+        "resourceType": "Appointment",
+        "status": "booked" if is_contained else "proposed",
+        "start": slot["start"],
+        "end": slot["end"],
+        "participant": [{"actor": one, "status": "accepted"} for one in actors],
+    }
+
+    def send(by: Program, answered: Json) -> TestResponse:
+        if is_contained:
+            link = [{"reference": "#mine"}]
+            contained = {"contained": [answered | {"id": "mine"}], "supportingInformation": link}
+            return by.send("POST", "/fhir/Appointment", wanted | contained)
+        named = {"appointment": wanted, "questionnaire-response": answered}
+        parameters = [{"name": name, "resource": one} for name, one in named.items()]
+        body = {"resourceType": "Parameters", "parameter": parameters}
+        return by.send("POST", "/fhir/Appointment/$book", body)
+
+    right = response(asking, "", *VALUES, extension=None, status="completed")
+    wrong = response(asking, "", {"valueString": "Both"}, extension=None)
+    other = f"http://localhost/fhir/Questionnaire/{asking.service + 1}"
+    assert refused(send(patient, wrong)) == (422, "QuestionnaireResponse.item")
+    assert refused(send(patient, right | {"questionnaire": other}))[1].endswith(".questionnaire")
+    assert refused(send(patient, right | {"subject": {"reference": "Patient/1"}}))[0] == 422
+    assert refused(send(patient, response(asking, str(UUID(int=1)), *VALUES)))[1].endswith(
+        ".extension"
+    )
+    narrow = with_key(app, network, "system/Appointment.cruds")
+    assert refused(send(narrow, right))[0] == 403
+    number = select(func.count()).where(Appointment.service_id == asking.service)
+    assert network.read(lambda session: session.scalar(number)) == 0
+    made = send(patient, right)
+    assert made.status_code == 201, made.text
+    assert [entry["status"] for entry in found_answers(patient)] == ["completed"]
+
+
+def found_answers(who: Program) -> list[Json]:
+    return [one["resource"] for one in who.get(f"{PATH}?status=completed").get("entry", ())]

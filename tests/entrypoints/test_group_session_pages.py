@@ -1,21 +1,27 @@
 """Pages and operations of sessions, and of squeezing in."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 import factories
 from clinic import Mails
 from entrypoints.browsing import ClientFor, next_week
-from entrypoints.programs import Program, with_key
+from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
+from imaging import need
 from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.directory.models import RoomKind
+from openslot.resources.commands import RoomDetails, create_room
+from working import work
 
 
 class Classes(NamedTuple):
@@ -99,6 +105,46 @@ def test_programs_make_and_move_a_session(admin: Program, classes: Classes, worl
     moved = admin.send("PATCH", made.headers["Location"], {"start": to}).json
     assert moved["start"] == to
     assert admin.get(f"/api/v1/appointments/{booked['id']}")["start"] == to
+
+
+def test_who_and_what_a_class_needs_is_shown_wherever_it_is(
+    app: Flask,
+    admin: Program,
+    classes: Classes,
+    client_for: ClientFor,
+    network: Database,
+    world: World,
+) -> None:
+    def set_up(session: Session) -> None:
+        mats = RoomDetails(name="Pool", kind=RoomKind.ROOM)
+        pool = create_room(work(session, SYSTEM, datetime.now(UTC)), world.centres["own"], mats)
+        need(session, classes.service, resource=pool.id, profession="Physiotherapist")
+
+    network.run(set_up)
+    start = first_start(admin, classes)
+    booked = [book(admin, classes, world, who, start) for who in ("owner", "teammate")]
+    path = f"/sessions/{booked[0]['session']}"
+    shown = [
+        admin.get(f"/api/v1{path}"),
+        *booked,
+        admin.get(f"/api/v1/appointments?session={path[10:]}")["items"][0],
+    ]
+    names = [sorted(resource["name"] for resource in one["resources"]) for one in shown]
+    assert names == [["Pool", "Priya Teammate"]] * 4
+    staff = client_for("staff-owner")
+    assert "Priya Teammate</bdi> (Physiotherapist)" in staff.get(path).text
+    assert "Pool" in staff.get(f"/appointments/{booked[0]['id']}").text
+    rooms = client_for("centre-admin-owner").get(f"/desk?day={start[:10]}&by=rooms").text
+    assert rooms.count("<bdi>Pool</bdi>") == rooms.count("0 of 2 here") == 1
+    in_fhir = admin.get(f"/fhir/Appointment/{booked[0]['id']}")["participant"]
+    assert {"Pool", "Priya Teammate"} <= {one["actor"]["display"] for one in in_fhir}
+    needed = client_for("practitioner-teammate").get(f"/calendar?day={start[:10]}").text
+    assert needed.count("Antenatal class") == 1
+    feed = signed_in(app, world, "practitioner-teammate")
+    address = feed.send("POST", "/api/v1/me/calendar").json["address"]
+    read = feed.client.get(address.removeprefix("http://localhost")).text
+    assert read.count("SUMMARY:Needed by Priya Owner") == 1
+    assert f"UID:{booked[0]['session']}" in read
 
 
 def test_the_week_says_how_many_places_are_left(

@@ -18,11 +18,9 @@ from openslot.booking.sessions import commands
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.commands import change_service
 from openslot.directory.details import ServiceDetails
 from openslot.directory.models import Service
-from openslot.resources import commands as resources
-from openslot.resources.commands import NeedDetails, change_service
-from openslot.resources.errors import NeedsOfSession
 from openslot.schedules import known
 from openslot.schedules.availability import bits, window_over
 from openslot.schedules.commands import ScheduleDetails, change_schedule
@@ -492,20 +490,3 @@ def test_merging_a_duplicate_moves_its_place_to_the_patient(
     assert (moved.patient_id, moved.session_id) == (patient, booked.session_id)
     cancel(sqlite_database, moved)
     assert groups(sqlite_database)[0].released
-
-
-def test_what_several_share_needs_nobody_and_nothing_besides_its_schedule(
-    sqlite_database: Database, classes: Classes
-) -> None:
-    need = NeedDetails(profession="Radiographer")
-    two_places = ServiceDetails(name="Single", places=2)
-
-    def act(session: Session, service_id: int) -> None:
-        unit = work(session, SYSTEM, NOW)
-        resources.set_needs(unit, service_id, [need])
-        resources.change_service(unit, service_id, two_places)
-
-    for service_id, field in ((classes.yoga, "needs"), (classes.single, "places")):
-        with pytest.raises(NeedsOfSession) as refused:
-            sqlite_database.run(lambda session, service_id=service_id: act(session, service_id))
-        assert refused.value.field == field

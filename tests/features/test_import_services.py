@@ -78,7 +78,8 @@ def test_what_is_in_no_file_stays(sqlite_database: Database, folder: Path) -> No
     files = write(
         folder,
         {
-            "s.csv": "Service;Length;Fee\nLong consultation;35 min;$90\n",
+            "s.csv": "Service;Length;Fee;Capacity;cancel_hours;most_a_day;most_ahead\n"
+            "Long consultation;35 min;$90;8;48;1;5\n",
             "o.csv": "Practitioner Email,Service,Duration\ngary@gmail.com,Long consultation,\n",
         },
     )
@@ -86,6 +87,8 @@ def test_what_is_in_no_file_stays(sqlite_database: Database, folder: Path) -> No
     assert "services: 0 created, 1 changed, 0 unchanged" in outcome.lines()
     changed = service(sqlite_database, "Long consultation")
     assert (changed.minutes, changed.price, changed.category) == (35, "$90", "Consultations")
+    limits = (changed.cancel_hours, changed.most_a_day, changed.most_ahead)
+    assert (changed.places, *limits) == (8, 48, 1, 5)
     (gary, *_) = offered_by(sqlite_database, "gary@gmail.com").values()
     assert gary == [
         ("Standard consultation", 20),

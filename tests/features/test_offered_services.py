@@ -19,10 +19,10 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.directory import queries as directory
+from openslot.directory.commands import change_service
 from openslot.directory.details import ServiceDetails
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import BookableBy, Mode
-from openslot.resources.commands import change_service
 from openslot.schedules import known
 from openslot.schedules.availability import bits, tick_at, window_over
 from openslot.schedules.commands import (

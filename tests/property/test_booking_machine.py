@@ -22,6 +22,7 @@ import factories
 from bookings import (
     A_DAY,
     ROOMS,
+    Leaving,
     Model,
     ModelAppointment,
     ModelSession,
@@ -70,7 +71,7 @@ def at(day: int, slot: int) -> datetime:
     return datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
 
 
-OFFERS = st.integers(0, 6)
+OFFERS = st.integers(0, 7)
 
 SLOTS = st.sampled_from([*range(16, 24), *range(33, 37)])
 """Half hours at the beginning and the end of a day, so that they meet more often."""
@@ -96,7 +97,8 @@ class Bookings(RuleBasedStateMachine):
         ]
 
     def _midwife(self, session: Session) -> list[Offer]:
-        """A practitioner with a talk that is prepared, a class, and a scan that needs others."""
+        """A practitioner with a talk that is prepared, a class, and a scan and a course that need
+        others."""
         town, unit = self.town, self._work(session, SYSTEM)
         rooms = [create_room(unit, town.hospital, RoomDetails(name=name)) for name in ROOMS]
         self.room_names = {room.diary_id: room.name for room in rooms}
@@ -109,15 +111,18 @@ class Bookings(RuleBasedStateMachine):
             session, town.hospital, "Class", minutes=60, minutes_after=30, places=2
         )
         scan = factories.offered_service(session, town.hospital, "Scan")
+        course = factories.offered_service(session, town.hospital, "Course", minutes=60, places=2)
         group = GroupDetails(name="Rooms", resources=tuple(room.id for room in rooms))
         rooms_id = create_group(unit, town.hospital, group).id
-        need(session, scan.id, rooms_id, profession="Physiotherapist")
-        factories.offer(session, schedule, talk, lesson, scan)
+        for service in (scan, course):
+            need(session, service.id, rooms_id, profession="Physiotherapist")
+        factories.offer(session, schedule, talk, lesson, scan, course)
         there = partial(Offer, schedule, midwife.id, town.hospital)
         return [
             there(talk.id, before=SLOT),
             there(lesson.id, minutes=60, after=SLOT, places=2),
             there(scan.id, needs_more=True),
+            there(course.id, minutes=60, places=2, needs_more=True),
         ]
 
     def teardown(self) -> None:
@@ -153,7 +158,7 @@ class Bookings(RuleBasedStateMachine):
             self._note(made, wanted, patient)
 
     @rule(
-        offer=st.integers(4, 6),
+        offer=st.integers(4, 7),
         patient=st.integers(0, 2),
         day=st.integers(0, DAYS - 1),
         slot=SLOTS,
@@ -176,7 +181,7 @@ class Bookings(RuleBasedStateMachine):
                 self._note(one, wanted, patient)
 
     @rule(
-        offer=st.integers(4, 6),
+        offer=st.integers(4, 7),
         patient=st.integers(0, 2),
         day=st.integers(0, DAYS),
         slot=SLOTS,
@@ -220,7 +225,7 @@ class Bookings(RuleBasedStateMachine):
             kept = self.model.referrals[appointment.referral] is not None
         others = self.model.usable(patient) if not kept else set()
         # A hold keeps its time from others; what keeps the practitioner away comes all the same.
-        there = self.model.is_there(offer, starts, ends, appointment.others)
+        there = self.model.is_there(offer, starts, ends, self.model.others_of(appointment))
         anew = (bool(others) or follows) and self.model.free(
             offer, patient, starts, ends, besides=key
         )
@@ -305,9 +310,9 @@ class Bookings(RuleBasedStateMachine):
 
     # What staff do with sessions
 
-    @rule(day=st.integers(0, DAYS), slot=SLOTS)
-    def make_a_session(self, day: int, slot: int) -> None:
-        offer, starts = self.offers[5], at(day, slot)
+    @rule(pick=st.sampled_from([5, 7]), day=st.integers(0, DAYS), slot=SLOTS)
+    def make_a_session(self, pick: int, day: int, slot: int) -> None:
+        offer, starts = self.offers[pick], at(day, slot)
         with self._expecting(self.model.can_meet(offer, starts, ())):
             made = self.database.run(
                 lambda session: sessions.make_session(
@@ -316,6 +321,7 @@ class Bookings(RuleBasedStateMachine):
             )
             room = self.model.rooms.get(offer.schedule)
             self.model.sessions[made.id] = ModelSession(offer, starts, room, by_staff=True)
+            self._note_needs(made.id, [made.id])
 
     @precondition(lambda self: bool(self.model.sessions))
     @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=SLOTS)
@@ -324,10 +330,16 @@ class Bookings(RuleBasedStateMachine):
         there, starts = self.model.in_session(key), at(day, slot)
         period = (starts, starts + (group.ends - group.starts))
         booked = {one_id: one for one_id, one in there.items() if one.status is Status.BOOKED}
+        stays = starts == group.starts
         allowed = (
             self.model.has_not_begun(key)
             and self.model.can_meet(group.offer, starts, [key, *there])
-            and not any(self.model.is_busy(one.patient, period, there) for one in booked.values())
+            and (
+                stays
+                or not any(
+                    self.model.is_busy(one.patient, period, there) for one in booked.values()
+                )
+            )
         )
         with self._expecting(allowed):
             self.database.run(
@@ -338,7 +350,8 @@ class Bookings(RuleBasedStateMachine):
             for one in there.values():
                 if one.status is Status.HELD:
                     one.status = Status.EXPIRED
-            for one_id, one in booked.items():
+            self._note_needs(key, [key, *there])
+            for one_id, one in {} if stays else booked.items():
                 is_second = self.model.sees_that_day(group.offer, one.patient, starts, one_id)
                 one.keyed = one.keyed and not is_second
                 one.starts, one.ends = period
@@ -568,7 +581,7 @@ class Bookings(RuleBasedStateMachine):
 
     def _note(self, made: Appointment, offer: Offer, patient: int, *, keyed: bool = True) -> None:
         """Know what was booked, held or moved, and what that lets go."""
-        room = self.model.rooms.get(offer.schedule)
+        room, new = self.model.rooms.get(offer.schedule), None
         taken = ModelAppointment(
             offer,
             patient,
@@ -590,15 +603,29 @@ class Bookings(RuleBasedStateMachine):
             self.model.sessions.setdefault(made.session_id, new)
         self.model.appointments[made.id] = taken
         self._release_for(taken)
-        if offer.needs_more and not taken.squeezed:
-            taken.others = self._serving(made.id, taken)
+        if taken.session and self.model.sessions[taken.session] is new:
+            self._note_needs(taken.session, [made.id])
+        elif offer.needs_more and not taken.squeezed and not taken.session:
+            taken.others = self._serving(Appointment, made.id, taken, [made.id])
 
-    def _serving(self, key: UUID, taken: ModelAppointment) -> frozenset[object]:
+    def _note_needs(self, key: UUID, besides: Leaving) -> None:
+        """Know whom a session needs that was made or moved."""
+        group = self.model.sessions[key]
+        if group.offer.needs_more:
+            group.others = self._serving(GroupSession, key, group, besides)
+
+    def _serving(
+        self,
+        kind: type[Appointment] | type[GroupSession],
+        key: UUID,
+        taken: ModelAppointment | ModelSession,
+        besides: Leaving,
+    ) -> frozenset[object]:
         """Who and what serves a scan: the physiotherapist, and a room that is free."""
         busy = taken.offer.busy(taken.starts, taken.ends)
-        able = self.model.able(taken.offer, busy, self.model.taken(busy, [key]))
+        able = self.model.able(taken.offer, busy, self.model.taken(busy, besides))
         ids = self.database.read(
-            lambda session: [one.diary_id for one in session.get_one(Appointment, key).resources]
+            lambda session: [one.diary_id for one in session.get_one(kind, key).resources]
         )
         rooms = {self.room_names[one] for one in ids if one in self.room_names}
         assert rooms <= able

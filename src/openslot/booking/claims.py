@@ -56,7 +56,9 @@ def claimed(place: Place, patient: Patient | None) -> Claimed:
         "diary_id": None if place.is_shared else place.diary_id,
         "room_diary_id": None if place.is_shared else place.room_id,
         "patient_diary_id": patient.diary_id if patient else None,
-        "resources": [resource_of(member) for member in place.members],
+        "resources": []
+        if place.is_shared
+        else [resource_of(member, AppointmentResource) for member in place.members],
         "session_id": place.session_id,
         "squeezed_in": place.squeezed_in,
     }
@@ -67,6 +69,14 @@ class Busy(TypedDict):
 
     busy_from: datetime
     busy_until: datetime
+
+
+def assign(session: Session, appointment: Appointment, place: Place, span: Span) -> None:
+    """Have an appointment claim what was taken for it at this place, instead of what it had."""
+    values = {**claimed(place, appointment.patient), **busy_times(place, span)}
+    for name, value in values.items():
+        setattr(appointment, name, value)
+    session.expire(appointment, ["room", "group"])
 
 
 def busy_times(place: Place, span: Span) -> Busy:
@@ -102,6 +112,8 @@ def take(
     """
     busy = place.busy(span)
     place, lost = places.join(work, place, span, instead)
+    if not place.is_shared and len(place.members) < len(place.needs):
+        raise LostRace  # the session was released that was there when members were to be chosen
     claim = claims_in(claimed(place, patient), span, busy)
     touch = [(diary_id, busy) for diary_id in place.claimed_ids] if place.is_shared else []
     release = queries.claims_of(work.session, [*instead, *lost])
@@ -185,8 +197,9 @@ def check_there(work: Work, place: Place, span: Span) -> None:
 
 
 def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) -> Exception:
-    """Return the error for a time that is taken in these diaries. Raises LostRace if a session was
-    made there meanwhile, which may have places."""
+    """Return the error for a time that is taken in these diaries. Raises LostRace if somebody else
+    took a member meanwhile, as others may be free, or made a session there, which may have
+    places."""
     if place.closures_id in diary_ids:
         return CentreClosed(field="start")
     if not diary_ids.intersection(place.claimed_ids):
@@ -195,6 +208,8 @@ def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) ->
         work.session, place.claimed_ids, place.busy(span), in_emergency=place.in_emergency
     ):
         return _absent(work, place, span)
+    if diary_ids.intersection(member.diary_id for member in place.members):
+        raise LostRace  # they were free when they were chosen
     if place.has_sessions and sessions.at(work.session, place, instant_of(span.start)):
         raise LostRace
     minutes = (span.end - span.start) * 5

@@ -299,8 +299,7 @@ def _undo_cancellation(work: Work, appointment: Appointment, relation: Relation)
     with offering(work, place, span, appointment.patient_id):
         place = needs.choose(work, place, span, instead=holds, keep=[appointment])
         _, place = claims.take(work, place, span, appointment.patient, holds)
-    for name, value in claims.claimed(place, appointment.patient).items():
-        setattr(appointment, name, value)
+    claims.assign(work.session, appointment, place, span)
     appointment.opens_record_at = opening.when_undone(
         work.actor, place, appointment, by_actor=by_actor
     )
@@ -636,9 +635,7 @@ def reschedule(
     if appointment.schedule_id != place.schedule_id:
         appointment.schedule_id = place.schedule_id
         work.session.expire(appointment, ["schedule"])
-    taken = {**claims.claimed(place, appointment.patient), **claims.busy_times(place, span)}
-    for name, value in taken.items():
-        setattr(appointment, name, value)
+    claims.assign(work.session, appointment, place, span)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
     appointment.service_id = place.service_id
     appointment.late_minutes = appointment.confirmed_at = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,11 +17,17 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries
-from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
+from openslot.booking.models import (
+    Appointment,
+    AppointmentResource,
+    GroupSession,
+    SessionResource,
+    Status,
+)
 from openslot.booking.queries import busy_between, claims_one_of
 from openslot.booking.rules import CLAIMING
 from openslot.booking.sessions import queries as sessions
@@ -33,11 +39,13 @@ from openslot.schedules.diaries import MOST_IDS_NAMED
 from openslot.schedules.models import Absence, Closure
 from openslot.schedules.needs import Member
 
+R = TypeVar("R", AppointmentResource, SessionResource)
 
-def resource_of(member: Member) -> AppointmentResource:
-    """Return what a new appointment claims of a member, which shows what was just read and does not
-    become part of its session."""
-    resource = AppointmentResource(diary_id=member.diary_id)
+
+def resource_of(member: Member, kind: type[R]) -> R:
+    """Return what a new appointment or session claims of a member, which shows what was just read
+    and does not become part of its session."""
+    resource = kind(diary_id=member.diary_id)
     named = {"id": member.row_id, "name": member.name}
     is_room = member.kind is not None
     room = Room(**named, kind=RoomKind(member.kind)) if member.kind else None
@@ -48,9 +56,12 @@ def resource_of(member: Member) -> AppointmentResource:
 
 def load_others(reader: Callable[[], Session], appointments: Sequence[Appointment]) -> None:
     """Load who and what takes part in the appointments besides the schedule, where it is not known
-    yet: in one statement, two if some have rooms. The reader is opened if something is to read."""
-    _load_rooms(reader, [one for one in appointments if "room" in inspect(one).unloaded])
-    wanted = [one for one in appointments if "resources" in inspect(one).unloaded]
+    yet: in one statement, two if some have rooms, and two more if some are in sessions. The reader
+    is opened if something is to read."""
+    _load_groups(reader, [one for one in appointments if "group" in inspect(one).unloaded])
+    alone = [one for one in appointments if one.group is None]
+    _load_rooms(reader, [one for one in alone if "room" in inspect(one).unloaded])
+    wanted = [one for one in alone if "resources" in inspect(one).unloaded]
     if not wanted:
         return
     by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in wanted}
@@ -70,7 +81,22 @@ def _load_rooms(reader: Callable[[], Session], appointments: Sequence[Appointmen
         set_committed_value(appointment, "room", room)
 
 
-OTHERS = (selectinload(Appointment.room), selectinload(Appointment.resources))
+def _load_groups(reader: Callable[[], Session], appointments: Sequence[Appointment]) -> None:
+    ids = {one.session_id for one in appointments} - {None}
+    query = select(GroupSession).where(GroupSession.id.in_(ids)).options(*_OF_GROUP)
+    groups = {group.id: group for group in reader().scalars(query)} if ids else {}
+    for appointment in appointments:
+        group = groups.get(appointment.session_id) if appointment.session_id else None
+        set_committed_value(appointment, "group", group)
+
+
+_OF_GROUP = (joinedload(GroupSession.room), selectinload(GroupSession.resources))
+
+OTHERS = (
+    selectinload(Appointment.room),
+    selectinload(Appointment.resources),
+    selectinload(Appointment.group).options(*_OF_GROUP),
+)
 """Options that load the same together with many appointments."""
 
 
@@ -86,12 +112,22 @@ def in_absences_of(diary_id: int | InstrumentedAttribute[int]) -> ColumnElement[
 
 def that_need_practitioner(practitioner_id: int | None) -> ColumnElement[bool]:
     """Return the condition for appointments with others that need a practitioner."""
+    return that_need(_diary_of(practitioner_id))
+
+
+def _diary_of(practitioner_id: int | None) -> ScalarSelect[int]:
     own = select(Practitioner.diary_id).where(Practitioner.id == practitioner_id)
-    return that_need(own.scalar_subquery())
+    return own.scalar_subquery()
 
 
 def that_need(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
-    """Return the condition for appointments that need a practitioner, room or machine."""
+    """Return the condition for appointments that need a practitioner, room or machine, also in
+    their session."""
+    groups = select(GroupSession.id).where(sessions.that_need(diary_id))
+    return or_(_that_need_alone(diary_id), Appointment.session_id.in_(groups))
+
+
+def _that_need_alone(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
     needing = select(AppointmentResource.appointment_id).where(
         AppointmentResource.diary_id == diary_id
     )
@@ -101,7 +137,9 @@ def that_need(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
 def taking_part(diary_id: int) -> ColumnElement[bool]:
     """Return the condition for appointments that need a practitioner, room or machine, or take
     place in the room. To find what is needed only, :func:`that_need` reads few rows."""
-    return or_(Appointment.room_diary_id == diary_id, that_need(diary_id))
+    there = select(GroupSession.id).where(GroupSession.room_diary_id == diary_id)
+    in_room = or_(Appointment.room_diary_id == diary_id, Appointment.session_id.in_(there))
+    return or_(in_room, that_need(diary_id))
 
 
 class Part(NamedTuple):
@@ -115,22 +153,24 @@ class Part(NamedTuple):
 
 
 def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
-    """Return the appointments in a period that need the actor, a practitioner, in order."""
-    found = queries.appointments(
+    """Return the appointments and sessions in a period that need the actor, a practitioner, in
+    order, in two statements."""
+    own = _diary_of(work.actor.practitioner_id)
+    appointments = queries.appointments(
         work.session,
-        that_need_practitioner(work.actor.practitioner_id),
+        _that_need_alone(own),
         queries.showing(work.now),
         queries.between(starts, ends),
     )
-    return [
-        Part(
-            one.busy_from,
-            one.busy_until,
-            one.booked_service.name if one.booked_service else "",
-            one.department.name if one.department else one.with_whom,
-        )
-        for one in found
-    ]
+    groups = sessions.page(work.session, sessions.that_need(own), sessions.between(starts, ends))
+    parts = [*map(_part_in, appointments), *map(_part_in, groups)]
+    return sorted(parts, key=lambda part: part.starts_at)
+
+
+def _part_in(what: Appointment | GroupSession) -> Part:
+    service, department = what.booked_service, what.schedule.department
+    with_whom = department.name if department else what.schedule.name
+    return Part(what.busy_from, what.busy_until, service.name if service else "", with_whom)
 
 
 class Occupied(NamedTuple):

@@ -1,6 +1,6 @@
 """Appointments; a hold is one that is not confirmed yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, Uuid, false
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, declared_attr, foreign, mapped_column, relationship
 
 from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
@@ -55,14 +55,59 @@ def _like(name: str) -> Callable[[Any], Any]:
     return lambda context: context.get_current_parameters()[name]
 
 
+class _Resource:
+    """A room or machine, or a further practitioner, whose diary an appointment or a session claims
+    its time in because its service needs them."""
+
+    diary_id: Mapped[int] = mapped_column(
+        ForeignKey("diary.id"), primary_key=True, autoincrement=False
+    )
+
+    @declared_attr
+    @classmethod
+    def room(cls) -> Mapped[Room | None]:
+        """Return the room or machine, or None for a practitioner."""
+        return relationship(
+            primaryjoin=lambda: Room.diary_id == foreign(cls.diary_id), viewonly=True, lazy="joined"
+        )
+
+    @declared_attr
+    @classmethod
+    def practitioner(cls) -> Mapped[Practitioner | None]:
+        """Return the practitioner, or None for a room or machine."""
+        return relationship(
+            primaryjoin=lambda: Practitioner.diary_id == foreign(cls.diary_id),
+            viewonly=True,
+            lazy="joined",
+        )
+
+    @property
+    def member(self) -> Member:
+        """Return the room, machine or practitioner as a member that can serve a need."""
+        return Member(self.diary_id, self.row.id, self.row.name, self.kind)
+
+    @property
+    def kind(self) -> RoomKind | None:
+        """Return the kind of a room, or None for a practitioner."""
+        return self.room.kind if self.room else None
+
+    @property
+    def row(self) -> Room | Practitioner:
+        """Return the room, machine or practitioner."""
+        row = self.room or self.practitioner
+        if row is None:
+            raise LookupError(self.diary_id)
+        return row
+
+
 class GroupSession(Base):
     """A visit of several patients together: a class, or an hour of a clinic.
 
     It has ``places``, of which ``taken`` are those of its appointments and holds; they change by
     UPDATE only, see sessions/queries.py. It claims its time, from ``busy_from`` to ``busy_until``,
-    in the diaries of its schedule and its room once, for all its appointments, which claim only
-    their patients'. One that staff made (``made_by_staff``) stays when it is empty; others are
-    ``released`` then, as all are that were cancelled.
+    in the diaries of its schedule, its room and its ``resources`` once, for all its appointments,
+    which claim only their patients'. One that staff made (``made_by_staff``) stays when it is
+    empty; others are ``released`` then, as all are that were cancelled.
     """
 
     __tablename__ = "group_session"
@@ -86,6 +131,23 @@ class GroupSession(Base):
 
     schedule: Mapped[Schedule] = relationship(lazy="raise")
     chosen_service: Mapped[Service | None] = relationship(lazy="joined")
+    resources: Mapped[list["SessionResource"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="SessionResource.diary_id"
+    )
+
+    room: Mapped[Room | None] = relationship(
+        primaryjoin=lambda: Room.diary_id == foreign(GroupSession.room_diary_id), viewonly=True
+    )
+
+    @property
+    def others(self) -> list[Room | Practitioner]:
+        """Return who and what takes part besides the schedule: its room, then what is needed."""
+        return _others(self.room, self.resources)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Return who and what serves the needs."""
+        return tuple(resource.member for resource in self.resources)
 
     @property
     def minutes(self) -> int:
@@ -93,10 +155,14 @@ class GroupSession(Base):
         return minutes_between(self.starts_at, self.ends_at)
 
     @property
+    def booked_service(self) -> Service | None:
+        """Return what is booked, as of an appointment."""
+        return self.chosen_service or self.schedule.service
+
+    @property
     def name(self) -> str:
         """Return the name of what takes place."""
-        service = self.chosen_service or self.schedule.service
-        return service.name if service else self.schedule.name
+        return self.booked_service.name if self.booked_service else self.schedule.name
 
 
 class Appointment(Base):
@@ -188,12 +254,20 @@ class Appointment(Base):
     room: Mapped[Room | None] = relationship(
         primaryjoin=lambda: Room.diary_id == foreign(Appointment.room_diary_id), viewonly=True
     )
+    group: Mapped[GroupSession | None] = relationship(viewonly=True)
 
     @property
     def others(self) -> list[Room | Practitioner]:
-        """Return who and what takes part besides the schedule: its room, then what is needed."""
-        own = [self.room] if self.room else []
-        return [*own, *(resource.row for resource in self.resources)]
+        """Return who and what takes part besides the schedule: its room, then what is needed; of a
+        session, what that has."""
+        return self.group.others if self.group else _others(self.room, self.resources)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Return who and what serves the needs, also those of its session."""
+        if self.group:
+            return self.group.members
+        return tuple(resource.member for resource in self.resources)
 
     @property
     def minutes(self) -> int:
@@ -252,7 +326,7 @@ class Appointment(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word
 
 
-class AppointmentResource(Base):
+class AppointmentResource(_Resource, Base):
     """A room or machine, or a further practitioner, whose diary an appointment claims its time in
     because its service needs them."""
 
@@ -260,37 +334,22 @@ class AppointmentResource(Base):
     __table_args__ = (Index(None, "diary_id"),)
 
     appointment_id: Mapped[UUID] = mapped_column(
-        ForeignKey("appointment.id", ondelete="CASCADE"), primary_key=True
-    )
-    diary_id: Mapped[int] = mapped_column(
-        ForeignKey("diary.id"), primary_key=True, autoincrement=False
+        ForeignKey("appointment.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
     )
 
-    room: Mapped[Room | None] = relationship(
-        primaryjoin=lambda: Room.diary_id == foreign(AppointmentResource.diary_id),
-        viewonly=True,
-        lazy="joined",
+
+class SessionResource(_Resource, Base):
+    """The same of a session, which claims it once for all its appointments."""
+
+    __tablename__ = "group_session_resource"
+    __table_args__ = (Index(None, "diary_id"),)
+
+    session_id: Mapped[UUID] = mapped_column(
+        ForeignKey("group_session.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
     )
-    practitioner: Mapped[Practitioner | None] = relationship(
-        primaryjoin=lambda: Practitioner.diary_id == foreign(AppointmentResource.diary_id),
-        viewonly=True,
-        lazy="joined",
-    )
 
-    @property
-    def member(self) -> Member:
-        """Return the room, machine or practitioner as a member that can serve a need."""
-        return Member(self.diary_id, self.row.id, self.row.name, self.kind)
 
-    @property
-    def kind(self) -> RoomKind | None:
-        """Return the kind of a room, or None for a practitioner."""
-        return self.room.kind if self.room else None
-
-    @property
-    def row(self) -> Room | Practitioner:
-        """Return the room, machine or practitioner."""
-        row = self.room or self.practitioner
-        if row is None:
-            raise LookupError(self.diary_id)
-        return row
+def _others(
+    room: Room | None, resources: Sequence[AppointmentResource] | Sequence[SessionResource]
+) -> list[Room | Practitioner]:
+    return [*([room] if room else ()), *(resource.row for resource in resources)]

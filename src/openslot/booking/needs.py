@@ -10,7 +10,8 @@ from datetime import date, datetime, time, timedelta
 
 from openslot.booking import claims, queries
 from openslot.booking.errors import NeedsTaken
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, GroupSession
+from openslot.booking.sessions import queries as sessions
 from openslot.booking.slots import nearest
 from openslot.core.work import Work
 from openslot.schedules import diaries
@@ -23,6 +24,7 @@ from openslot.schedules.availability import (
     whole_days,
     window_over,
 )
+from openslot.schedules.diaries import Claim
 from openslot.schedules.needs import Member, assigned
 from openslot.schedules.rules import Place, open_ticks_of
 
@@ -34,24 +36,28 @@ def choose(
     *,
     instead: Sequence[Appointment] = (),
     keep: Sequence[Appointment] = (),
+    moving: GroupSession | None = None,
     in_hours: bool = True,
 ) -> Place:
-    """Return the place with the members for an appointment of ``span``, in one statement.
+    """Return the place with the members for an appointment or a session of ``span``, in one
+    statement; as it is if there is a session, which has its own, with one more.
 
-    The time of the appointments ``instead`` counts as free, and expired holds in the way are
-    removed, with more statements. Members of the appointments ``keep`` are preferred. Without
-    ``in_hours`` practitioners serve outside their hours too. Raises NeedsTaken.
+    The time of the appointments ``instead`` and of a session that is ``moving`` counts as free, and
+    expired holds in the way are removed, with more statements. Members of the appointments
+    ``keep``, and of the session, are preferred. Without ``in_hours`` practitioners serve outside
+    their hours too. Raises NeedsTaken.
     """
-    if not place.needs:
+    if not place.needs or (moving is None and _joins(work, place, span)):
         return place
-    busy = place.busy(span)
-    kept = {resource.diary_id for one in keep for resource in one.resources}
-    members = _free_members(work, place, busy, instead, kept, in_hours=in_hours)
+    busy, freed = place.busy(span), sessions.claims_of(moving) if moving else []
+    kept = {member.diary_id for one in keep for member in one.members}
+    kept |= {member.diary_id for member in moving.members} if moving else set()
+    members = _free_members(work, place, busy, instead, freed, kept, in_hours=in_hours)
     if members is None:
         able = {member.diary_id for need in place.needs for member in need}
         expired = queries.expired_holds(work, able, busy)
         claims.expire(work, [hold for hold in expired if hold not in instead])
-        members = _free_members(work, place, busy, instead, kept, in_hours=in_hours)
+        members = _free_members(work, place, busy, instead, freed, kept, in_hours=in_hours)
     if members is None:
         minutes = (span.end - span.start) * 5
         free = nearest(work, place, instant_of(span.start), minutes=minutes)
@@ -59,11 +65,18 @@ def choose(
     return place._replace(members=tuple(members))
 
 
+def _joins(work: Work, place: Place, span: Span) -> bool:
+    """Return whether there is a session that starts then."""
+    if not place.has_sessions:
+        return False
+    return sessions.at(work.session, place, instant_of(span.start)) is not None
+
+
 def as_chosen(place: Place, appointment: Appointment) -> Place:
     """Return the place with the members that an appointment has."""
     if not place.needs:
         return place
-    return place._replace(members=tuple(one.member for one in appointment.resources))
+    return place._replace(members=appointment.members)
 
 
 def _free_members(
@@ -71,16 +84,18 @@ def _free_members(
     place: Place,
     busy: Span,
     instead: Sequence[Appointment],
+    freed: Sequence[Claim],
     kept: set[int],
     *,
     in_hours: bool,
 ) -> list[Member] | None:
     window, day = _day_of(place, busy)
     able = {member.diary_id: member for need in place.needs for member in need}
-    taken = _taken(work, able, window, instead)
+    left = [*queries.claims_left_by(work, instead, window), *freed]
+    taken = _taken(work, able, window, left)
     wanted, own_day = mask_of([busy], window), whole_days([day], place.zone, window)
     opened = {key: open_ticks_of(member, place, window) for key, member in able.items()}
-    left = {key: (opened[key] & own_day & ~taken.get(key, 0)).bit_count() for key in able}
+    free = {key: (opened[key] & own_day & ~taken.get(key, 0)).bit_count() for key in able}
 
     def is_free(member: Member) -> bool:
         key = member.diary_id
@@ -89,7 +104,7 @@ def _free_members(
     def rank(member: Member) -> tuple[bool, bool, int, int]:
         key = member.diary_id
         is_away = bool(wanted & ~opened[key])
-        return key not in kept, is_away, left[key], key
+        return key not in kept, is_away, free[key], key
 
     return assigned([sorted(filter(is_free, need), key=rank) for need in place.needs])
 
@@ -103,12 +118,12 @@ def _day_of(place: Place, busy: Span) -> tuple[Window, date]:
 
 
 def _taken(
-    work: Work, diary_ids: Collection[int], window: Window, instead: Sequence[Appointment]
+    work: Work, diary_ids: Collection[int], window: Window, left: Sequence[Claim]
 ) -> dict[int, int]:
-    """Return the taken time of the diaries; what the appointments ``instead`` claim is free, except
-    during an absence."""
+    """Return the taken time of the diaries; the claims ``left`` are free, except during an
+    absence."""
     taken = diaries.taken(work.session, diary_ids, window)
-    own = [claim for claim in queries.claims_of(work.session, instead) if claim[0] in taken]
+    own = [claim for claim in left if claim[0] in taken]
     for diary_id, span in own:
         taken[diary_id] &= ~mask_of([span], window)
     over = Span(window.start, window.end)

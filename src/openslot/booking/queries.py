@@ -26,7 +26,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
-from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
+from openslot.booking.models import (
+    Appointment,
+    AppointmentResource,
+    GroupSession,
+    SessionResource,
+    Status,
+)
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
@@ -403,9 +409,12 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
                 Absence.diary_id.in_(select(column).where(*given_up))
                 for column in (GroupSession.diary_id, GroupSession.room_diary_id)
             ),
+            Absence.diary_id.in_(
+                select(SessionResource.diary_id).join(GroupSession).where(*given_up)
+            ),
         ),
     )
-    return holds.union_all(also, absences, sessions.claimed_when(*given_up))
+    return holds.union_all(also, absences, *sessions.claimed_when(*given_up))
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:

@@ -429,7 +429,7 @@ def place_for(appointment: Appointment, place: Place) -> Place | None:
     offered = place.offering(appointment.service_id)
     if not stays and offered is None:
         return None
-    own = tuple((resource.member,) for resource in appointment.resources) if not offered else ()
+    own = tuple((member,) for member in appointment.members) if not offered else ()
     service = appointment.booked_service
     return (offered or place)._replace(
         needs=offered.needs if offered else own,

@@ -5,11 +5,18 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, null, select
+from sqlalchemy import ScalarSelect, func, null, select
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
-from openslot.booking.models import Appointment, AppointmentResource, Priority, Status
+from openslot.booking.models import (
+    Appointment,
+    AppointmentResource,
+    GroupSession,
+    Priority,
+    SessionResource,
+    Status,
+)
 from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
 from openslot.core.people import read_about
@@ -63,15 +70,26 @@ class Entry(NamedTuple):
 
 _OtherRoom = aliased(Room)
 
+
+def _needed_room(
+    kind: type[AppointmentResource] | type[SessionResource], is_own: Condition
+) -> ScalarSelect[str]:
+    rooms = select(func.min(_OtherRoom.name)).join(kind, kind.diary_id == _OtherRoom.diary_id)
+    own = rooms.where(is_own, _OtherRoom.kind == RoomKind.ROOM)
+    return own.correlate(Appointment).scalar_subquery()
+
+
 _ROOM = func.coalesce(
     Room.name,
-    select(func.min(_OtherRoom.name))
-    .join(AppointmentResource, AppointmentResource.diary_id == _OtherRoom.diary_id)
-    .where(AppointmentResource.appointment_id == Appointment.id, _OtherRoom.kind == RoomKind.ROOM)
+    select(_OtherRoom.name)
+    .join(GroupSession, GroupSession.room_diary_id == _OtherRoom.diary_id)
+    .where(GroupSession.id == Appointment.session_id)
     .correlate(Appointment)
     .scalar_subquery(),
+    _needed_room(AppointmentResource, AppointmentResource.appointment_id == Appointment.id),
+    _needed_room(SessionResource, SessionResource.session_id == Appointment.session_id),
 )
-"""The room of an appointment: that of its schedule, else one that its service needed."""
+"""The room of an appointment: that of its schedule or session, else one that was needed."""
 
 _ENTRIES = (
     select(
@@ -151,14 +169,20 @@ def is_here() -> Condition:
 
 
 def machines(work: Work, appointment_ids: Collection[UUID]) -> list[tuple[UUID, str]]:
-    """Return which rooms and machines the appointments take that their services need, by name, in
-    one statement."""
-    query = (
+    """Return which rooms and machines the appointments, or their sessions, take that their services
+    need, by name, in one statement."""
+    alone = (
         select(AppointmentResource.appointment_id, Room.name)
         .join(Room, Room.diary_id == AppointmentResource.diary_id)
         .where(AppointmentResource.appointment_id.in_(appointment_ids))
     )
-    return [(key, name) for key, name in work.session.execute(query)]
+    together = (
+        select(Appointment.id, Room.name)
+        .join(SessionResource, SessionResource.session_id == Appointment.session_id)
+        .join(Room, Room.diary_id == SessionResource.diary_id)
+        .where(Appointment.id.in_(appointment_ids))
+    )
+    return [(key, name) for key, name in work.session.execute(alone.union_all(together))]
 
 
 class Number(NamedTuple):

@@ -143,6 +143,10 @@ class ServiceRow(TableRow):
     bookable_by: Bookers | None = None
     notice_minutes: Whole | None = None
     horizon_days: Whole | None = None
+    places: Whole | None = None
+    cancel_hours: Whole | None = None
+    most_a_day: Whole | None = None
+    most_ahead: Whole | None = None
     instructions: OptionalText = None
     price: OptionalLine = None
     description: OptionalText = None

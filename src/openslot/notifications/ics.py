@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Literal
 from urllib.parse import quote
+from uuid import UUID
 
 from icalendar import Parameters, vText
 from icalendar.parser import Contentline
@@ -159,7 +160,7 @@ def _event(
 
 def _part(appointment: Appointment, summary: str) -> list[str]:
     busy, now = (appointment.busy_from, appointment.busy_until), appointment.changed_at
-    return _timed(appointment, summary, *busy, now)
+    return _timed(appointment, summary, *busy, now, uid=appointment.session_id)
 
 
 def _timed(
@@ -169,10 +170,12 @@ def _timed(
     ends: datetime,
     now: datetime,
     more: Sequence[str] = (),
+    *,
+    uid: UUID | None = None,
 ) -> list[str]:
     return [
         "BEGIN:VEVENT",
-        f"UID:{appointment.id}",
+        f"UID:{uid or appointment.id}",
         f"SEQUENCE:{appointment.version - 1}",
         f"DTSTAMP:{_utc(now)}",
         f"CREATED:{_utc(appointment.created_at)}",

@@ -94,16 +94,17 @@ def calendar_of(session: Session, standing: Standing, *, since: datetime) -> lis
 
 
 def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
-    """Return the appointments of others that need a practitioner, as a calendar shows them; one
-    statement, none for others."""
+    """Return the appointments of others that need a practitioner, as a calendar shows them: one of
+    each session; one statement, none for others."""
     if standing.practitioner_id is None:
         return []
-    return booking.appointments(
+    needing = booking.appointments(
         session,
         that_need_practitioner(standing.practitioner_id),
         Appointment.status.in_(SHOWN),
         Appointment.ends_at > since,
     )
+    return list({one.session_id or one.id: one for one in reversed(needing)}.values())[::-1]
 
 
 def _whose(standing: Standing) -> ColumnElement[bool] | None:

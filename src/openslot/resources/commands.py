@@ -15,17 +15,16 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands
 from openslot.directory import queries as directory
-from openslot.directory.details import ProfessionCode, ServiceDetails
+from openslot.directory.details import ProfessionCode
 from openslot.directory.editing import editor_of_service
 from openslot.directory.errors import NameTaken
-from openslot.directory.models import Room, RoomKind, Service
+from openslot.directory.models import Room, RoomKind
 from openslot.directory.rules import may_run_centre
 from openslot.resources import queries
 from openslot.resources.errors import (
     GroupNeeded,
     NeedNotHere,
     NeedOfNetwork,
-    NeedsOfSession,
     TooManyNeeds,
 )
 from openslot.resources.models import ResourceGroup, ServiceNeed
@@ -185,12 +184,9 @@ def _check_not_needed(services: Collection[str]) -> None:
 
 def set_needs(work: Work, service_id: int, needs: Sequence[NeedDetails]) -> None:
     """Replace what a service needs; booked appointments stay as they are. For those who can change
-    the service. Raises NeedNotHere, NeedOfNetwork, NeedsOfSession and TooManyNeeds."""
+    the service. Raises NeedNotHere, NeedOfNetwork and TooManyNeeds."""
     service = directory.service(work.session, service_id, inactive=True)
     editor_of_service(work.session, work.actor, service)
-    _lock_shape(work.session, service_id)
-    if needs and queries.places_of(work.session, service_id) > 1:
-        raise NeedsOfSession(field="needs")
     if len(needs) > MOST_NEEDS:
         raise TooManyNeeds(field="needs", most=MOST_NEEDS)
     centre_id = queries.centre_of(work.session, service)
@@ -202,20 +198,6 @@ def set_needs(work: Work, service_id: int, needs: Sequence[NeedDetails]) -> None
     queries.replace_needs(work.session, service_id, rows)
     audit.record(work, "service.needs-changed", f"service:{service_id}")
     directory.mark_changed(work.session, "service", service_id)
-
-
-def change_service(work: Work, service_id: int, details: ServiceDetails) -> Service:
-    """Replace the details of a service. Raises NeedsOfSession for places of one that needs more
-    than its schedule."""
-    _lock_shape(work.session, service_id)
-    if details.places > 1 and queries.needs(work.session, [service_id]):
-        raise NeedsOfSession(field="places")
-    return commands.change_service(work, service_id, details)
-
-
-def _lock_shape(session: Session, service_id: int) -> None:
-    """Let who gives a service places wait for who gives it needs, and see that it has them."""
-    lock(session, f"places and needs of service {service_id}")
 
 
 def _row(need: NeedDetails) -> dict[str, object]:

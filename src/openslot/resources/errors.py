@@ -24,10 +24,5 @@ class NeedOfNetwork(Invalid):
     profession. Rooms and machines belong to one centre."""
 
 
-class NeedsOfSession(Invalid):
-    """A service for several patients can use the room of its schedule, and nothing more. Leave it
-    at one place, or take out what it needs."""
-
-
 class TooManyNeeds(Invalid):
     """A service can need up to {most} more people, rooms or machines."""

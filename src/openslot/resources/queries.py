@@ -98,12 +98,6 @@ def needs(session: Session, service_ids: Collection[int]) -> dict[int, list[Serv
     return by_service
 
 
-def places_of(session: Session, service_id: int) -> int:
-    """Return how many patients a service is for together, as it is stored now."""
-    session.flush()
-    return session.execute(select(Service.places).where(Service.id == service_id)).scalar_one()
-
-
 class Need(NamedTuple):
     """What a service needs, with the name of the room, group or profession."""
 

@@ -241,9 +241,8 @@ class Place(NamedTuple):
 
     @property
     def has_sessions(self) -> bool:
-        """Return whether several patients are booked here together; what needs more than its
-        schedule is for one at a time."""
-        return self.places > 1 and not self.needs
+        """Return whether several patients are booked here together."""
+        return self.places > 1
 
     @property
     def is_shared(self) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims
+from openslot.booking import claims, needs
 from openslot.booking import queries as booking
 from openslot.booking.commands import change_status, place_of, reschedule
 from openslot.booking.errors import (
@@ -78,7 +78,7 @@ def make_session(
     """Make a session with ``count`` places, by default as many as its service has.
 
     It may start at any five minutes, also outside the hours, if its time is free. Raises
-    NoSessions, SessionExists, SlotTaken, Absent or CentreClosed.
+    NoSessions, SessionExists, SlotTaken, NeedsTaken, Absent or CentreClosed.
     """
     place = place_of(work.session, schedule_id, service_id)
     if not may_book_others(work.actor, place):
@@ -89,6 +89,7 @@ def make_session(
         raise SessionExists(field="start")
     span = check_session_time(place, start, work.now)
     place = place._replace(places=_checked(place.places if count is None else count))
+    place = needs.choose(work, place, span, in_hours=False)
     claims.take_for_session(work, place, span)
     group = places.begin(work, place, span, by_staff=True)
     _record(work, group.id, "made")
@@ -114,19 +115,25 @@ def move_session(work: Work, session_id: UUID, start: datetime) -> GroupSession:
     """Move a session and everybody in it; each is told as of any move. Holds in it are released,
     and it stays when it is empty, as those do that staff made.
 
-    All move or none. Raises SomebodyBusy if one of them has another appointment then, and
-    SessionHasBegun, SessionExists, SlotTaken, Absent or CentreClosed.
+    All move or none. A session that needs others can "move" to the time that it has: it takes
+    those who are free then, and for its patients nothing changes. Raises SomebodyBusy if one of
+    them has another appointment then, and SessionHasBegun, SessionExists, SlotTaken, NeedsTaken,
+    Absent or CentreClosed.
     """
     group = _locked(work, session_id)
     place = _place_of(work.session, group)
-    if queries.at(work.session, place, start):
+    there, stays = queries.at(work.session, place, start), start == group.starts_at
+    if there is not None and not (there is group and place.needs):
         raise SessionExists(field="start")
     span = check_session_time(place, start, work.now)
-    booked = _booked(work, group.id)
-    claims.take_for_session(work, place, span, instead=queries.claims_of(group))
+    booked, own = _booked(work, group.id), queries.claims_of(group)
+    place = needs.choose(work, place, span, moving=group, in_hours=False)
+    claims.take_for_session(work, place, span, instead=own)
+    group.resources = places.resources_of(place)
+    work.session.flush()
     queries.set_time(work.session, group.id, place, span)
     try:
-        for appointment in booked:
+        for appointment in () if stays else booked:
             reschedule(work, appointment, place, span)
     except PatientBusy:
         raise SomebodyBusy(field="start") from None

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from openslot.booking.diaries import resource_of
 from openslot.booking.errors import BadLength, NoPlacesLeft
-from openslot.booking.models import Appointment, GroupSession
+from openslot.booking.models import Appointment, GroupSession, SessionResource
 from openslot.booking.sessions import queries
 from openslot.core.db import LostRace
 from openslot.core.ids import new_id
@@ -21,7 +22,7 @@ def join(
     work: Work, place: Place, span: Span, instead: Sequence[Appointment]
 ) -> tuple[Place, list[Appointment]]:
     """Take a place of the session at this time, if there is one, and return the place as one in it,
-    with the expired holds that lose theirs.
+    with whom it takes, and the expired holds that lose theirs.
 
     What is booked ``instead`` of another place in the session keeps that. Raises NoPlacesLeft, and
     BadLength for another length than the session's.
@@ -32,7 +33,8 @@ def join(
         return place, []
     if group.minutes != (span.end - span.start) * 5:
         raise BadLength(field="minutes", minutes=group.minutes)
-    joined = place._replace(session_id=group.id)
+    members = tuple(resource.member for resource in group.resources)
+    joined = place._replace(session_id=group.id, members=members)
     if any(other.session_id == group.id for other in instead):
         return joined, []
     if queries.take_place(work.session, group.id, start):
@@ -68,8 +70,14 @@ def leave(
     return released
 
 
+def resources_of(place: Place) -> list[SessionResource]:
+    """Return what a session at the place claims besides its schedule and room."""
+    return [resource_of(member, SessionResource) for member in place.members]
+
+
 def begin(work: Work, place: Place, span: Span, *, by_staff: bool = False) -> GroupSession:
-    """Add a session whose time was claimed: with one place taken, or none if staff make it."""
+    """Add a session whose time, and that of whom it needs, was claimed: with one place taken, or
+    none if staff make it."""
     busy = place.busy(span)
     group = GroupSession(
         id=new_id(),
@@ -77,6 +85,7 @@ def begin(work: Work, place: Place, span: Span, *, by_staff: bool = False) -> Gr
         service_id=place.service_id,
         diary_id=place.diary_id,
         room_diary_id=place.room_id,
+        resources=resources_of(place),
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
         busy_from=instant_of(busy.start),

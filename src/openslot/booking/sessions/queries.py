@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    ScalarSelect,
     Select,
     and_,
     cast,
@@ -26,9 +27,9 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
-from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.models import Appointment, GroupSession, SessionResource, Status
 from openslot.booking.rules import CLAIMING
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
@@ -63,15 +64,16 @@ class OpenGroup(NamedTuple):
 
 
 def at(session: Session, place: Place, start: datetime) -> GroupSession | None:
-    """Return the session of the place's service that starts then, or None."""
-    return session.scalar(
-        select(GroupSession).where(
-            GroupSession.schedule_id == place.schedule_id,
-            GroupSession.starts_at == start,
-            _is_for(place.service_id),
-            GroupSession.released.is_(False),
-        )
+    """Return the session of the place's service that starts then, or None, with what it needs, in
+    one statement."""
+    query = select(GroupSession).where(
+        GroupSession.schedule_id == place.schedule_id,
+        GroupSession.starts_at == start,
+        _is_for(place.service_id),
+        GroupSession.released.is_(False),
     )
+    with_resources = query.options(joinedload(GroupSession.resources))
+    return session.scalars(with_resources).unique().first()
 
 
 def _is_for(service_id: int | None) -> Condition:
@@ -81,7 +83,7 @@ def _is_for(service_id: int | None) -> Condition:
 
 
 def loaded(session: Session, session_id: UUID) -> GroupSession | None:
-    """Return a session with its schedule, in one statement."""
+    """Return a session with its schedule and what it needs, in two statements."""
     return session.scalar(_sessions().where(GroupSession.id == session_id))
 
 
@@ -91,7 +93,8 @@ def page(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[GroupSession]:
-    """Return the matching sessions in order of start, after the key ``after``, in one statement."""
+    """Return the matching sessions in order of start, after the key ``after``, in two
+    statements."""
     order = (GroupSession.starts_at, GroupSession.id)
     query = _sessions().where(GroupSession.released.is_(False), *where)
     return list(session.scalars(keyset.page(query, order, after, limit)))
@@ -110,6 +113,8 @@ def _sessions() -> Select[GroupSession]:
             schedule.contains_eager(Schedule.centre),
             schedule.contains_eager(Schedule.practitioner),
             schedule.contains_eager(Schedule.service).contains_eager(Service.department),
+            joinedload(GroupSession.room),
+            selectinload(GroupSession.resources),
         )
         .execution_options(populate_existing=True)
     )
@@ -123,6 +128,17 @@ def starting_from(start: datetime) -> Condition:
 def starting_before(end: datetime) -> Condition:
     """Return the condition for sessions that start before an instant."""
     return GroupSession.starts_at < end
+
+
+def between(starts: datetime, ends: datetime) -> Condition:
+    """Return the condition for sessions that overlap the period."""
+    return and_(GroupSession.ends_at > starts, GroupSession.starts_at < ends)
+
+
+def that_need(diary_id: int | ScalarSelect[int]) -> Condition:
+    """Return the condition for sessions that need a practitioner, room or machine."""
+    needing = select(SessionResource.session_id).where(SessionResource.diary_id == diary_id)
+    return GroupSession.id.in_(needing)
 
 
 def on_schedule(schedule_id: int) -> Condition:
@@ -302,10 +318,13 @@ def with_places(
 
 
 def _is_away() -> Condition:
-    """Return the condition for sessions during an absence or a closure."""
-    diary_ids = (GroupSession.diary_id, GroupSession.room_diary_id)
+    """Return the condition for sessions during a closure, or an absence of whom they take."""
+    members = select(SessionResource.diary_id).where(SessionResource.session_id == GroupSession.id)
     absent = exists().where(
-        Absence.diary_id.in_(diary_ids),
+        or_(
+            Absence.diary_id.in_((GroupSession.diary_id, GroupSession.room_diary_id)),
+            Absence.diary_id.in_(members.correlate(GroupSession)),
+        ),
         Absence.starts_at < GroupSession.busy_until,
         Absence.ends_at > GroupSession.busy_from,
     )
@@ -329,16 +348,18 @@ _CLAIMED = (
 
 
 def claims_of(group: GroupSession) -> list[Claim]:
-    """Return the claims of a session on the diaries of its schedule and room."""
+    """Return the claims of a session on the diaries of its schedule, its room and its
+    resources."""
     busy = span_between(group.busy_from, group.busy_until)
-    return [(group.diary_id, busy)] + (
-        [] if group.room_diary_id is None else [(group.room_diary_id, busy)]
-    )
+    members = (resource.diary_id for resource in group.resources)
+    ids = (group.diary_id, group.room_diary_id, *members)
+    return [(diary_id, busy) for diary_id in ids if diary_id is not None]
 
 
 def live_claims(session: Session, *where: Condition) -> list[Claim]:
     """Return the claims of sessions, in one statement."""
-    query = select(*_CLAIMED).where(GroupSession.released.is_(False), *where)
+    where = (GroupSession.released.is_(False), *where)
+    query = select(*_CLAIMED).where(*where).union_all(_by_resources().where(*where))
     return [
         (diary_id, span_between(busy_from, busy_until))
         for *diary_ids, busy_from, busy_until in session.execute(query)
@@ -355,7 +376,15 @@ def claims_on(diary_ids: Collection[int], over: Span) -> Condition:
 
 def claims_one_of(diary_ids: Collection[int]) -> Condition:
     """Return the condition for sessions with one of these diaries."""
-    return or_(GroupSession.diary_id.in_(diary_ids), GroupSession.room_diary_id.in_(diary_ids))
+    needing = select(SessionResource.session_id).where(SessionResource.diary_id.in_(diary_ids))
+    own = (GroupSession.diary_id.in_(diary_ids), GroupSession.room_diary_id.in_(diary_ids))
+    return or_(*own, GroupSession.id.in_(needing))
+
+
+def _by_resources(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """Select the same as _CLAIMED of each of a session's resources, after the columns."""
+    query = select(*columns, SessionResource.diary_id, null(), *_CLAIMED[2:])
+    return query.join_from(SessionResource, GroupSession)
 
 
 def _busy_between(starts: Any, ends: Any) -> Condition:
@@ -376,10 +405,13 @@ def kept_only_by(going: Condition, since: Any, until: Any) -> tuple[Condition, .
     )
 
 
-def claimed_when(*where: Condition) -> Select[*tuple[Any, ...]]:
-    """Return the statement of what sessions claim, with the columns of what appointments do."""
+def claimed_when(*where: Condition) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """Return the statements of what sessions claim, with the columns of what appointments do."""
     diary_id, room_id, *times = _CLAIMED
-    return select(literal(value=True), diary_id, room_id, null(), *times, *times).where(*where)
+    rest = (null(), *times, *times)
+    own = select(literal(value=True), diary_id, room_id, *rest).where(*where)
+    also = select(literal(value=True), SessionResource.diary_id, null(), *rest)
+    return own, also.join_from(SessionResource, GroupSession).where(*where)
 
 
 def occupied(starts: Any, ends: Any) -> Any:

@@ -1,5 +1,6 @@
 """The JSON shape of an appointment."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -92,6 +93,11 @@ class Appointment(Shown):
     links: Links
 
 
+def resource_refs(others: Sequence[Room | Practitioner]) -> list[ResourceRef]:
+    """Return who and what takes part in the API's shape."""
+    return [ResourceRef(kind=_kind_of(one), id=one.id, name=one.name) for one in others]
+
+
 def appointment_shown(appointment: models.Appointment) -> Appointment:
     """Return the appointment in the API's shape; times are in the zone of its centre."""
     load_others(reader, [appointment])
@@ -102,9 +108,7 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         practitioner=practitioner_ref(appointment.practitioner),
         centre=centre_ref(appointment.centre),
         service=service_ref(appointment.booked_service, appointment.department),
-        resources=[
-            ResourceRef(kind=_kind_of(one), id=one.id, name=one.name) for one in appointment.others
-        ],
+        resources=resource_refs(appointment.others),
         session=appointment.session_id,
         squeezed_in=appointment.squeezed_in,
         start=appointment.starts_at.astimezone(appointment.zone),

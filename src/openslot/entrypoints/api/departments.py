@@ -24,7 +24,6 @@ from openslot.questions.commands import MOST_QUESTIONS, QuestionDetails, set_que
 from openslot.questions.models import ServiceQuestion
 from openslot.questions.queries import questions
 from openslot.resources.commands import MOST_NEEDS, NeedDetails, set_needs
-from openslot.resources.commands import change_service as change_details
 from openslot.resources.queries import Need as NeedRow
 from openslot.resources.queries import needs_shown
 from openslot.usecases.deactivation import deactivate_department, deactivate_service
@@ -321,12 +320,9 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     def save(work: Work) -> ServiceRow:
         current = queries.service(work.session, service_id)
         details = merged(ServiceDetails, current, body)
-        needs = getattr(body, "needs", None)
-        if needs is not None and not needs:
-            set_needs(work, service_id, needs)
-        row = change_details(work, service_id, details)
-        if needs:
-            set_needs(work, service_id, needs)
+        row = commands.change_service(work, service_id, details)
+        if "needs" in body.model_fields_set:
+            set_needs(work, service_id, getattr(body, "needs", ()))
         if "questions" in body.model_fields_set:
             set_questions(work, service_id, getattr(body, "questions", ()))
         return row

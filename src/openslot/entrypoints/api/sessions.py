@@ -11,6 +11,7 @@ from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay
 from openslot.core.work import Work
 from openslot.entrypoints import bearer, limits
+from openslot.entrypoints.api.appointment_shapes import ResourceRef, resource_refs
 from openslot.entrypoints.api.appointments import Why
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -49,6 +50,9 @@ class Session(Shown):
     service: ServiceRef | None
     practitioner: PractitionerRef | None
     centre: CentreRef
+    resources: Annotated[
+        list[ResourceRef], Field(description="Who and what takes part besides the schedule.")
+    ]
     start: AwareDatetime
     end: AwareDatetime
     places: int
@@ -86,7 +90,8 @@ class NewSession(Given):
 
 
 class SessionChange(Given):
-    """Changes to a session. With `start`, all its appointments move, or none."""
+    """Changes to a session. With `start`, all its appointments move, or none. A session that needs
+    others takes those who are free at its `start`, also if that stays the same."""
 
     start: Instant | None = None
     places: Annotated[Places | None, Field(description="Never fewer than are taken.")] = None
@@ -218,6 +223,7 @@ def _shown(group: GroupSession) -> Session:
         service=service_ref(group.chosen_service or schedule.service, schedule.department),
         practitioner=practitioner_ref(schedule.practitioner),
         centre=centre_ref(schedule.centre),
+        resources=resource_refs(group.others),
         start=group.starts_at.astimezone(schedule.zone),
         end=group.ends_at.astimezone(schedule.zone),
         places=group.places,

@@ -12,7 +12,6 @@ from openslot.booking.rules import may_see_reason
 from openslot.core.errors import Conflict, Forbidden, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import questionnaire_response, search
-from openslot.entrypoints.fhir.appointment_writing import named
 from openslot.entrypoints.fhir.elements import Json, Site, target_of
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import COMPLETE
@@ -23,6 +22,7 @@ from openslot.entrypoints.fhir.received import (
     Ref,
     UnprocessableResource,
     Words,
+    named,
     parse,
 )
 from openslot.entrypoints.fhir.resource import Asked
@@ -121,7 +121,14 @@ def create(work: Work, received: Received, base: str) -> Row:
         raise UnprocessableResource(
             f"Refer to the Appointment in an extension {APPOINTMENT}.", field=f"{ROOT}.extension"
         )
-    appointment, _ = named(lambda: appointment_for(work, key))
+    named(lambda: appointment_for(work, key))
+    return add(work, key, received, base)
+
+
+def add(work: Work, key: UUID, received: Received, base: str) -> Row:
+    """Answer the questions before an appointment that has no answers yet."""
+    _check_appointment(received, key, base)
+    appointment, _ = appointment_for(work, key)
     if not may_see_reason(work.actor, appointment):
         raise Forbidden
     if queries.answers(work, [appointment])[key]:
@@ -136,11 +143,15 @@ def update(work: Work, key: UUID, received: Received, version: str | None, base:
         raise StaleVersion
     if received.id != str(key):
         raise Malformed("Send the same id as in the address.", field=f"{ROOT}.id")
+    _check_appointment(received, key, base)
+    return _save(work, key, received, base, there=current.answers)
+
+
+def _check_appointment(received: Received, key: UUID, base: str) -> None:
     if _appointment_id(received, base) not in (None, key):
         raise UnprocessableResource(
             "Answers cannot move to another appointment.", field=f"{ROOT}.extension"
         )
-    return _save(work, key, received, base, there=current.answers)
 
 
 def _save(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,19 +13,18 @@ from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
-from openslot.entrypoints.fhir import services, slot
+from openslot.entrypoints.fhir import access, answer_writing, services, slot
 from openslot.entrypoints.fhir.appointment import FURTHER, STATUS
+from openslot.entrypoints.fhir.codes import EMERGENCY, WALK_IN
 from openslot.entrypoints.fhir.elements import URN, target_of
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import OFFERED_ID, AnyOf
-from openslot.entrypoints.fhir.received import Participant, Received, UnprocessableResource
+from openslot.entrypoints.fhir.received import Participant, Received, UnprocessableResource, named
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import subjects
 from openslot.usecases import booking as usecases
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,9 @@ class Wanted:
 
 
 def create(work: Work, received: Received, base: str) -> Appointment:
-    """Book an appointment, or hold its time if the status is pending."""
-    if received.status not in ("booked", "pending"):
-        raise UnprocessableResource(
-            "Create an appointment as booked or pending.", field="Appointment.status"
-        )
+    """Book an appointment, hold its time if the status is pending, or enter one of a patient who is
+    here without (arrived), or was (fulfilled)."""
+    status = _status_of_new(received)
     _check_kept(received)
     request = _read_request(work, received, base)
     booking_request = BookingRequest(
@@ -54,17 +51,55 @@ def create(work: Work, received: Received, base: str) -> Appointment:
         request.patient_id,
         reason=received.reason(),
         priority=_priority(received),
+        emergency=received.is_of_type(EMERGENCY),
         service_id=request.service_id,
     )
     referral_id = _referral_id(received, base)
-    if received.status == "pending":
-        appointment = named(lambda: usecases.hold(work, booking_request, referral_id=referral_id))
-    else:
-        appointment = named(lambda: usecases.book(work, booking_request, referral_id=referral_id))
+
+    def make() -> Appointment:
+        if status is Status.HELD:
+            return usecases.hold(work, booking_request, referral_id=referral_id)
+        if status is Status.BOOKED:
+            return usecases.book(work, booking_request, referral_id=referral_id)
+        return usecases.enter(work, booking_request, status, referral_id=referral_id)
+
+    appointment = named(make)
     external_id = _external_id(received)
     if external_id is not None:
         commands.identify(work, appointment, external_id)
+    _answer(work, appointment.id, received, base)
     return _current_row(work.session, appointment.id)
+
+
+ENTERED: Mapping[str, Status] = {
+    "arrived": Status.ARRIVED,
+    "checked-in": Status.ARRIVED,
+    "fulfilled": Status.FULFILLED,
+}
+"""Statuses of appointments that take place, or took place, without having been booked."""
+
+_NEW: Mapping[str, Status] = {"pending": Status.HELD, "booked": Status.BOOKED, **ENTERED}
+
+
+def _status_of_new(received: Received) -> Status:
+    """Return the status of a new appointment; a patient who walks in has arrived."""
+    status = _NEW.get(received.status)
+    walks_in = received.is_of_type(WALK_IN)
+    if status is None or (walks_in and status is Status.HELD):
+        raise UnprocessableResource(
+            "Create an appointment as booked or pending; or as arrived or fulfilled for a patient "
+            "who is here without one, or was.",
+            field="Appointment.status",
+        )
+    return Status.ARRIVED if walks_in and status is Status.BOOKED else status
+
+
+def _answer(work: Work, key: UUID, received: Received, base: str) -> None:
+    """Keep the answers that are contained, if any."""
+    if (sent := received.answers()) is not None:
+        access.demand("QuestionnaireResponse", "c")
+        work.session.flush()
+        answer_writing.add(work, key, answer_writing.read(sent), base)
 
 
 def update(
@@ -94,7 +129,9 @@ def update(
     ):
         _move(work, appointment, received, base)
     _amend(work, appointment, received)
-    return _current_row(work.session, _change_status(work, appointment, status, received, base))
+    current_id = _change_status(work, appointment, status, received, base)
+    _answer(work, current_id, received, base)
+    return _current_row(work.session, current_id)
 
 
 def replace(
@@ -113,14 +150,6 @@ def replace(
             "Send the id of another appointment of the same patient.", field="cancelled-appt-id"
         )
     return made
-
-
-def named(work: Callable[[], T]) -> T:
-    """Do ``work``; turn NotFound, which is about the body, into UnprocessableResource."""
-    try:
-        return work()
-    except NotFound as missing:
-        raise UnprocessableResource(missing.message, field=missing.field) from None
 
 
 def _current_row(session: Session, key: UUID) -> Appointment:
@@ -232,7 +261,7 @@ def _check_unchanged(appointment: Appointment, to: Status, received: Received, b
         )
 
 
-_REFUSED = ("patientInstruction", "reasonReference", "supportingInformation")
+_REFUSED = ("patientInstruction", "reasonReference")
 """Elements with a meaning for somebody who reads the appointment, which has no place for them."""
 
 
@@ -244,6 +273,11 @@ def _check_kept(received: Received) -> None:
                 f"{name} is not kept here. Leave it out, or write it into comment.",
                 field=f"Appointment.{name}",
             )
+    if received.supportingInformation is not None and received.answers() is None:
+        raise UnprocessableResource(
+            "Refer to one contained QuestionnaireResponse; nothing else is kept here.",
+            field="Appointment.supportingInformation",
+        )
     if received.status in ("pending", "booked", "arrived", "fulfilled", "checked-in"):
         for place, participant in enumerate(received.participant):
             if participant.actor is not None and participant.status == "declined":

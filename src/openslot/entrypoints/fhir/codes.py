@@ -10,6 +10,9 @@ APPOINTMENT_TYPE = f"{TERMINOLOGY}/v2-0276"
 APPOINTMENT_TYPES = frozenset({"CHECKUP", "EMERGENCY", "FOLLOWUP", "ROUTINE", "WALKIN"})
 """Reasons for an appointment; every time can be booked for each of them."""
 
+EMERGENCY, WALK_IN = "EMERGENCY", "WALKIN"
+"""The reasons that change how it is booked."""
+
 Codes = Mapping[str, tuple[str, str]]
 """Codes with their displays, by what this network calls them."""
 

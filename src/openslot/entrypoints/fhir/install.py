@@ -242,8 +242,10 @@ def take(status: str) -> ResponseReturnValue:
         resource = resource or operations.for_patient(_read(APPOINTMENT, key), parameters)
     if appointment_id is None and key is not None:
         raise NotFound
-    if resource.get("status") != "cancelled" or status == "pending":
+    stays = {"cancelled", *(() if key else appointment_writing.ENTERED)}
+    if resource.get("status") not in stays or holds:
         resource["status"] = status
+    resource = operations.with_answers(resource, parameters)
     sent = received.read(resource)
 
     def make(work: Work) -> Appointment:

@@ -67,6 +67,7 @@ _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
 _PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
 _REPLACED = ("cancelled-appt-id", "cancelled-appointment-reference")
+_ANSWERS = ("questionnaire-response",)
 _REASONS = (
     "reason",
     "cancelation-reason",
@@ -79,7 +80,7 @@ _KINDS = dict.fromkeys(_PATIENTS, "Patient") | dict.fromkeys(_REFERENCES, "Appoi
 """The kinds of what other parameters refer to."""
 
 HOLD = (_APPOINTMENTS + _REFERENCES, _PATIENTS)
-BOOK = (*HOLD, _REPLACED)
+BOOK = (*HOLD, _REPLACED, _ANSWERS)
 CANCEL = (_REASONS,)
 """The parameters of each operation, in groups of names for the same thing."""
 
@@ -413,6 +414,23 @@ def replaced(found: Json, base: str) -> str | None:
         if name in _REPLACED:
             return _key(name, value, "Appointment", base)
     return None
+
+
+def with_answers(one: Json, found: Json) -> Json:
+    """Add the answers in the Parameters, if any, to the appointment, which then contains them."""
+    values = dict(parameters(found)) if found.get("resourceType") == "Parameters" else {}
+    sent = [values[name] for name in _ANSWERS if name in values]
+    if not sent:
+        return one
+    if not isinstance(sent[0], dict) or "supportingInformation" in one:
+        raise Malformed("Send the answers once, as a resource.", field=_ANSWERS[0])
+    contained = one.get("contained", [])
+    if not isinstance(contained, list):
+        raise Malformed("Send a list.", field="Appointment.contained")
+    return one | {
+        "contained": [*contained, sent[0] | {"id": "answers"}],
+        "supportingInformation": [{"reference": "#answers"}],
+    }
 
 
 def _key(name: str, value: object, kind: str, base: str) -> str:

@@ -36,6 +36,7 @@ ELEMENTS: Mapping[str, str] = {
     "patient": "Appointment.participant",
     "schedule": "Appointment.slot",
     "reason": "Appointment.reasonCode",
+    "emergency": "Appointment.appointmentType",
     "referral": "Appointment.basedOn",
     "identifier": "Appointment.identifier",
     "addressee": "ServiceRequest.performer",

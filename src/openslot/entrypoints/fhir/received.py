@@ -1,15 +1,17 @@
 """Models of received resources, checked against the rules of FHIR (400 if they fail)."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from openslot.core.errors import Invalid, Malformed
+from openslot.core.errors import Invalid, Malformed, NotFound
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir.answers import sends_json
+from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.problems import UnsupportedMedia, problems_of
 
@@ -19,6 +21,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 OFF = ("cancelled", "noshow")
 
 R = TypeVar("R", bound=BaseModel)
+T = TypeVar("T")
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -34,6 +37,14 @@ class UnprocessableResource(Invalid):
     """The resource is valid FHIR, but cannot be processed here."""
 
     sentence = Invalid.sentence
+
+
+def named(work: Callable[[], T]) -> T:
+    """Do ``work``; turn NotFound, which is about the body, into UnprocessableResource."""
+    try:
+        return work()
+    except NotFound as missing:
+        raise UnprocessableResource(missing.message, field=missing.field) from None
 
 
 class Element(BaseModel):
@@ -125,20 +136,38 @@ class Received(BaseModel):
     serviceType: Annotated[tuple[Concept, ...], Field(strict=False)] = ()
     slot: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     basedOn: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
+    appointmentType: Concept | None = None
+    contained: Annotated[tuple[Json, ...], Field(strict=False)] = ()
+    supportingInformation: Annotated[tuple[Ref, ...] | None, Field(strict=False)] = None
     # Elements of FHIR that are not stored.
     meta: Any = None
     language: Any = None
     text: Any = None
-    contained: Any = None
     extension: Any = None
     serviceCategory: Any = None
     specialty: Any = None
-    appointmentType: Any = None
     reasonReference: Any = None
-    supportingInformation: Any = None
     created: Any = None
     patientInstruction: Any = None
     requestedPeriod: Any = None
+
+    def is_of_type(self, code: str) -> bool:
+        """Return whether this is the type of the appointment (HL7 v2-0276)."""
+        codings = self.appointmentType.coding if self.appointmentType else ()
+        return any(one.code == code and one.system in (None, APPOINTMENT_TYPE) for one in codings)
+
+    def answers(self) -> Json | None:
+        """Return the contained QuestionnaireResponse to which supportingInformation refers."""
+        links = [link.reference for link in self.supportingInformation or ()]
+        return next(
+            (
+                one
+                for one in self.contained
+                if one.get("resourceType") == "QuestionnaireResponse"
+                and links == [f"#{one.get('id')}"]
+            ),
+            None,
+        )
 
     def reason(self, *, besides: str | None = None) -> str | None:
         """Return the reason for the appointment: a line for each reason, and the comment.

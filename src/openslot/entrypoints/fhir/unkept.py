@@ -3,12 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from openslot.entrypoints.fhir.codes import EMERGENCY, WALK_IN
 from openslot.entrypoints.fhir.elements import Json, target_of
 from openslot.entrypoints.fhir.outcome import issue
 
 _KEPT: Mapping[str, frozenset[str]] = {
     "Appointment": frozenset(
-        {"comment", "description", "slot", "start", "end", "minutesDuration", "basedOn"}
+        {
+            "comment",
+            "description",
+            "slot",
+            "start",
+            "end",
+            "minutesDuration",
+            "basedOn",
+            "supportingInformation",
+        }
     ),
     "ServiceRequest": frozenset({"note"}),
 }
@@ -29,9 +39,20 @@ def warnings(sent: Json, shown: Json, base: str) -> list[Json]:
             paths += _participants(value, shown, base)
         elif name == "reasonCode" and kind == "Appointment":
             paths += ["reasonCode.coding"] if any("coding" in part for part in value) else []
+        elif _is_acted_on(name, value, sent):
+            continue
         elif name not in silent and not _is_shown(value, shown.get(name)):
             paths.append(name)
     return [_warning(f"{kind}.{path}") for path in paths]
+
+
+def _is_acted_on(name: str, value: Any, sent: Json) -> bool:
+    """Return whether it was done and is not part of the appointment: answers, and special types."""
+    if name == "contained":
+        return "supportingInformation" in sent
+    if name != "appointmentType":
+        return False
+    return any(one.get("code") in (EMERGENCY, WALK_IN) for one in value.get("coding", ()))
 
 
 def _participants(sent: Any, shown: Json, base: str) -> Iterator[str]:

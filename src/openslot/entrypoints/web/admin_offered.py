@@ -22,7 +22,6 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.saving import Done, save, see_other
 from openslot.entrypoints.web.service_form import OfferedServiceFields
 from openslot.entrypoints.web.service_words import MODES
-from openslot.resources.commands import change_service
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import Offering, offer_services
 from openslot.usecases.deactivation import deactivate_service
@@ -80,7 +79,7 @@ def edit(centre_id: int, service_id: int) -> ResponseReturnValue:
     status = save(
         form,
         ServiceDetails,
-        lambda work, details: change_service(work, service_id, details),
+        lambda work, details: commands.change_service(work, service_id, details),
     )
     if isinstance(status, Done):
         return see_other(

@@ -20,7 +20,6 @@ from openslot.entrypoints.web.hours_preview import is_asked, saved_preview, show
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields
 from openslot.entrypoints.web.service_form import ServiceFields
-from openslot.resources.commands import change_service
 from openslot.resources.queries import room_name
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
@@ -79,7 +78,7 @@ def edit(service_id: int) -> ResponseReturnValue:
             form,
             hours,
             queries.centre(context.reader(), department.centre_id, inactive=True),
-            lambda work, details: change_service(work, service_id, details),
+            lambda work, details: commands.change_service(work, service_id, details),
         )
     if isinstance(status, Done):
         return see_other(
