@@ -224,10 +224,14 @@ def test_what_cannot_be_restored_is_refused_with_a_sentence(
         "has no secret key of age": ("--key", letter, file),
         "is no backup of OpenSlot, or it is damaged": ("--key", key, damaged),
         "it cannot be read": (letter,),
-        "there is no such file": (tmp_path / "nothing",),
+        "damaged: No such file or directory": (tmp_path / "nothing",),
+        "nothing has no secret key of age": ("--key", tmp_path / "nothing", file),
         "The backup is of postgresql, and the database is sqlite": (of_server,),
         "of a newer version of OpenSlot (7.0)": (newer,),
     }
+    with no_larger_files_than(100_000):
+        full = run(engine, "restore", "--check", "--key", key, file)
+    assert "cannot be written: " in full.output
     for sentence, words in sentences.items():
         refused = run(engine, "restore", "--check", *words)
         assert refused.exit_code == 1, refused.output

@@ -148,10 +148,10 @@ def reading(
             yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
     except (zipfile.BadZipFile, zlib.error, KeyError, ValidationError):
         raise NoBackup(path=file, reason="it cannot be read") from None
-    except FileNotFoundError as error:
+    except OSError as error:
         if error.filename != str(file):
             raise
-        raise NoBackup(path=file, reason="there is no such file") from None
+        raise NoBackup(path=file, reason=error.strerror) from None
 
 
 @contextmanager
@@ -174,17 +174,17 @@ def _decrypted(
             raise NoBackup(path=file, reason=error) from None
         except OSError as error:
             if error.errno:
-                raise
+                raise CannotWrite(path=folder, reason=error.strerror) from error
             raise NoBackup(path=file, reason=error) from None
         yield plain
 
 
 def _identities(file: Path) -> list[x25519.Identity]:
-    lines = file.read_text(encoding="utf-8").split()
-    found = [line for line in lines if line.startswith("AGE-SECRET-KEY-")]
     try:
-        identities = [x25519.Identity.from_str(line) for line in found]
-    except pyrage.IdentityError:
+        words = file.read_text(encoding="utf-8").split()
+        found = [word for word in words if word.startswith("AGE-SECRET-KEY-")]
+        identities = [x25519.Identity.from_str(word) for word in found]
+    except (OSError, UnicodeDecodeError, pyrage.IdentityError):
         identities = []
     if not identities:
         raise NoIdentity(path=file)

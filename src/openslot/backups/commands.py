@@ -15,6 +15,7 @@ from openslot.backups import archives, dumps, queries
 from openslot.backups.archives import DATABASE, SECRET_KEY, Manifest
 from openslot.backups.errors import (
     AlreadyWritten,
+    CannotWrite,
     NewerBackup,
     NotEmpty,
     NothingToCopy,
@@ -165,9 +166,11 @@ def _load(database: Database, archive: ZipFile, folder: Path, progress: Progress
     try:
         with archive.open(DATABASE) as member, dumps.loading(place, folder) as stream:
             _copy(member, stream, progress)
-    except BaseException:
+    except BaseException as error:
         if place.engine == "mariadb":  # the other engines load in one transaction
             queries.drop_tables(database.engine)
+        if isinstance(error, OSError):
+            raise CannotWrite(path=folder, reason=error.strerror) from error
         raise
 
 
