@@ -12,7 +12,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock migration
+.PHONY: help setup run test lint audit bench lock migration
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,13 +33,17 @@ lint: .venv/.dev ## check style, types, the direction of imports, and known weak
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -ll -r src
 
+audit: .venv/.dev ## look for known vulnerabilities in what is installed to run
+	@scripts/audit.sh
+
 bench: .venv/.dev ## measure speed and print it
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
-lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes newer releases)
+lock: .venv/.dev ## write requirements*.txt, and their licences, from pyproject.toml (UPGRADE=1 takes newer releases)
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra mongodb --output-file requirements-mongodb.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
+	$(BIN)/python scripts/sbom.py
 
 migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes")
 	$(BIN)/python scripts/new_migration.py "$(MESSAGE)"

@@ -8,7 +8,7 @@ from flask.sessions import SecureCookieSessionInterface
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import compression, cors, shields, shown
+from openslot.entrypoints import compression, cors, measuring, shields, shown
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -51,6 +51,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.session_interface = Sessions()
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
+    if settings.measures:
+        measuring.install(app)
     compression.install(app)
     install_web(app, settings)
     install_api(app)

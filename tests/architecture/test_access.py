@@ -53,6 +53,7 @@ OPEN = frozenset(
         "search.home",
         "search.results",
         "system.alive",
+        "system.metrics",  # by a token or network of its own
         "system.ready",
     }
 )

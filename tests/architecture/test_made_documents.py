@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 MADE = {
     "docs/data-model.md": ("scripts/data_model.py", "page"),
     "docs/pictures/layers.svg": ("scripts/architecture_picture.py", "picture"),
+    "docs/sbom.cdx.json": ("scripts/sbom.py", "bom"),
+    "docs/licences.md": ("scripts/sbom.py", "page"),
 }
 """What is made, by which function of which script."""
 

@@ -585,6 +585,7 @@ GET search.home                               200 200 200 200 200 200 200 200
 GET search.results                            200 200 200 200 200 200 200 200
 POST smart.token                              400 400 400 400 400 400 400   -
 GET system.alive                              200 200 200 200 200 200 200 200
+GET system.metrics                            404 404 404 404 404 404 404 404
 POST appointments.amend                             401 404 404 404 404 409 404   -
 GET appointments.ask_amend                          401 404 404 404 404 200 404 200
 GET appointments.ask_cancel                         401 404 404 404 404 200 404 200

@@ -86,7 +86,7 @@ def accounts(database: Database) -> list[Account]:
 
 def test_the_manual_names_every_command(run: Run) -> None:
     result = run("--help")
-    listed = re.findall(r"^  (\w+) +[A-Z]", result.output, re.MULTILINE)
+    listed = re.findall(r"^  (\w[\w-]*) +[A-Z]", result.output, re.MULTILINE)
     assert listed == [
         "serve",
         "worker",
@@ -94,6 +94,9 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "db",
         "import",
         "check",
+        "backup",
+        "backup-key",
+        "restore",
         "account",
         "patient",
         "key",
@@ -113,6 +116,9 @@ def test_the_manual_names_every_command(run: Run) -> None:
         ["db", "status"],
         ["import"],
         ["check"],
+        ["backup"],
+        ["backup-key"],
+        ["restore"],
         ["account"],
         ["account", "create"],
         ["account", "list"],

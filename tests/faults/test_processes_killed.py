@@ -3,14 +3,16 @@
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from socket import create_connection, socket
+from urllib.request import urlopen
 
 import click
 import pytest
 
 from faults.serving_process import children, free_port, runs, serving, status, until, until_ready
+from openslot.core import metrics
 from openslot.entrypoints.cli.attending import Attendant, attend
 
 DEATHS = 5
@@ -37,6 +39,37 @@ def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Pa
             client.sendall(b"b")
             assert client.recv(100).startswith(b"HTTP/1.1 400 ")
         assert server.wait(30) == 0
+
+
+def test_counts_of_all_processes_add_up_and_outlive_them(tmp_path: Path) -> None:
+    port = free_port()
+    words = ("--workers", "2", "--no-worker")
+    with serving(tmp_path, port, *words, OPENSLOT_METRICS_NETWORKS="127.0.0.1") as server:
+        until_ready(port)
+        first = children(server.pid, WEB)
+        until(lambda: _metric(port, 'openslot_processes{kind="web"}') == 2)
+        for _ in range(8):
+            assert status(port, "/login") == 200
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: len({*children(server.pid, WEB)} - {first[0]}) == 2)
+        (new,) = {*children(server.pid, WEB)} - {*first}
+        environment = Path(f"/proc/{new}/environ").read_text().split("\0")
+        folder = dict(line.split("=", 1) for line in environment if line)[metrics.FOLDER]
+        gauges = Path(folder, f"gauge_livesum_{new}.db")
+        until(lambda: gauges.exists() and b"openslot_processes" in gauges.read_bytes())
+        until(lambda: _metric(port, 'openslot_processes{kind="web"}') == 2)
+        signed_in = 'openslot_requests_total{method="GET",route="/login",status="200"}'
+        assert _metric(port, signed_in) == 8
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        assert not Path(folder).exists()
+
+
+def _metric(port: int, name: str) -> float | None:
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(name)), None)
+    return None
 
 
 def test_all_ends_with_a_killed_parent_and_starts_again_at_the_same_port(tmp_path: Path) -> None:

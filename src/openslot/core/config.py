@@ -445,6 +445,25 @@ class Settings(BaseSettings):
         "Every practitioner can have any address there read.",
     )
 
+    backup_recipients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Public keys of age, separated by commas, for whose owners backups are "
+        "encrypted. `openslot backup-key` makes one. If empty, backups are not encrypted.",
+    )
+
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token that programs send as `Authorization: Bearer …` to read `/metrics`.",
+    )
+    metrics_networks: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+    ] = Field(
+        (),
+        description="Address ranges, for example 127.0.0.1/32, separated by commas, from which "
+        "`/metrics` can be read. If a token is set too, both are needed. With neither, nothing is "
+        "measured.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages to write to the log."
     )
@@ -521,6 +540,11 @@ class Settings(BaseSettings):
         return self.sends_sms and bool(self.sms_reply_secret.get_secret_value())
 
     @property
+    def measures(self) -> bool:
+        """Return whether metrics are kept for Prometheus."""
+        return bool(self.metrics_token.get_secret_value() or self.metrics_networks)
+
+    @property
     def confirms_email(self) -> bool:
         """Return whether an account is created only after the link in an email was opened."""
         if self.confirm_email is None:
@@ -551,11 +575,25 @@ class Settings(BaseSettings):
         """Return the secret key; on first use generate one and store it for its owner only."""
         if self.secret_key.get_secret_value():
             return self.secret_key.get_secret_value()
-        file = self.data_dir / "secret_key"
+        if not self.key_file.exists():
+            self.keep_key(secrets.token_urlsafe(48))
+        return self.key_file.read_text(encoding="ascii")
+
+    @property
+    def key_file(self) -> Path:
+        """Return the file of the secret key, which is there unless the key is set."""
+        return self.data_dir / "secret_key"
+
+    @property
+    def stored_key(self) -> str | None:
+        """Return the secret key of the data folder, if it is there and no other one is set."""
+        is_used = not self.secret_key.get_secret_value() and self.key_file.exists()
+        return self.key_file.read_text(encoding="ascii") if is_used else None
+
+    def keep_key(self, key: str) -> None:
+        """Store a secret key for its owner only, unless there is one."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not file.exists():
-            _write_once(file, secrets.token_urlsafe(48))
-        return file.read_text(encoding="ascii")
+        _write_once(self.key_file, key)
 
 
 def _write_once(file: Path, text: str) -> None:

@@ -45,8 +45,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.schema import SchemaItem
 
-from openslot.core import clock
-from openslot.core.errors import AlreadyThere, Busy, TookTooLong, Unavailable, Uncertain
+from openslot.core import clock, metrics
+from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
 from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_columns
 from openslot.core.servers import (
     ANSWERS_WITHIN,
@@ -233,6 +233,9 @@ class Database:
                 return self._attempt(work)
             except Uncertain:
                 raise
+            except Conflict as error:
+                metrics.CONFLICTS.labels(error.code).inc()
+                raise
             except Unavailable as error:
                 is_first_refusal = error.is_read_only and previous is None
                 is_worth_it = error.is_broken or is_first_refusal
@@ -244,6 +247,7 @@ class Database:
                 if time.monotonic() - began > PATIENCE:
                     raise Busy from error
                 previous = error
+            metrics.RETRIES.inc()
             time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
 
@@ -262,6 +266,7 @@ class Database:
                 if error.is_broken:
                     raise Uncertain(reason=error.reason) from error
                 raise
+            metrics.count_events(session)
             return result
 
     def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
@@ -437,6 +442,7 @@ def make_engine(url: str | URL, *, hurried: bool = True) -> Engine:
     make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
     engine = make(parsed, hurried=hurried)
     event.listen(engine, "handle_error", _explain)
+    metrics.watch_pool(engine)
     return engine
 
 

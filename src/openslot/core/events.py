@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from openslot.core import outbox
+from openslot.core import metrics, outbox
 from openslot.core.work import Work
 
 
@@ -12,6 +12,7 @@ def publish(work: Work, topic: str, **payload: UUID | datetime | str | int | Non
 
     The outbox keeps the payload as JSON: UUIDs as text, instants in ISO 8601.
     """
+    metrics.note_event(work.session, topic)
     outbox.send(work, topic, {name: _plain(value) for name, value in payload.items()})
 
 

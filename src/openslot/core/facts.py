@@ -1,6 +1,7 @@
 """Facts that all machines of a deployment share, such as the fingerprint of the secret key."""
 
 import hashlib
+from datetime import datetime
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -9,6 +10,8 @@ from openslot.core.config import Settings
 from openslot.core.db import Base
 
 _KEY = "secret-key"
+_BACKUP = "backup-made"
+_WORKER = "worker-seen"
 
 
 class DeploymentFact(Base):
@@ -37,6 +40,31 @@ def is_our_key(session: Session, settings: Settings) -> bool:
 def take_key(session: Session, settings: Settings) -> None:
     """Make this machine's secret key the one to compare with."""
     session.merge(DeploymentFact(name=_KEY, value=_print_of(settings.key())))
+
+
+def note_backup(session: Session, now: datetime) -> None:
+    """Note that a backup was made."""
+    session.merge(DeploymentFact(name=_BACKUP, value=now.isoformat()))
+
+
+def note_worker(session: Session, now: datetime) -> None:
+    """Note that a worker runs."""
+    session.merge(DeploymentFact(name=_WORKER, value=now.isoformat()))
+
+
+def last_backup(session: Session) -> datetime | None:
+    """Return when the last backup was made."""
+    return _instant(session, _BACKUP)
+
+
+def worker_seen(session: Session) -> datetime | None:
+    """Return when a worker last noted that it runs."""
+    return _instant(session, _WORKER)
+
+
+def _instant(session: Session, name: str) -> datetime | None:
+    fact = session.get(DeploymentFact, name)
+    return datetime.fromisoformat(fact.value) if fact else None
 
 
 def _print_of(key: str) -> str:

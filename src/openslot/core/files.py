@@ -30,6 +30,6 @@ def close_files(settings: Settings) -> None:
 def _ours(settings: Settings) -> Iterator[Path]:
     """Yield the data folder and our files in it; folders of the user's own hold other things."""
     yield settings.data_dir
-    yield settings.data_dir / "secret_key"
+    yield settings.key_file
     if not settings.database_url:
         yield from (settings.data_dir / f"openslot.sqlite3{suffix}" for suffix in _SUFFIXES)

@@ -4,6 +4,7 @@ The worker leases a message, does the work and then marks it as done: at least o
 The message's id is the idempotency key for the receiver.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -272,6 +273,25 @@ def lag(session: Session, *, now: datetime) -> timedelta:
         )
     )
     return now - oldest if oldest else timedelta(0)
+
+
+def due(session: Session, *, now: datetime) -> dict[str, int]:
+    """Return the number of messages that are due by their kinds."""
+    query = (
+        select(OutboxMessage.topic, func.count())
+        .where(OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now)
+        .group_by(OutboxMessage.topic)
+    )
+    found = Counter[str]()
+    for topic, count in session.execute(query):
+        found[kind_of(topic)] += count
+    return found
+
+
+def failed(session: Session) -> int:
+    """Return the number of messages that were given up."""
+    query = select(func.count()).where(OutboxMessage.state == State.FAILED)
+    return session.scalar(query) or 0
 
 
 def counts(session: Session) -> dict[str, int]:

@@ -16,6 +16,7 @@ from wsgiref.types import WSGIApplication
 
 import structlog
 
+from openslot.core import metrics
 from openslot.entrypoints.bodies import (
     Body,
     Gone,
@@ -89,6 +90,7 @@ class AsgiApp:
         try:
             body = await self._body(scope, receive)
         except TimeoutError:
+            metrics.REFUSED.labels(LATE.code).inc()
             await self._send_own(_refusal(LATE, scope, {"Connection": "close"}), send)
             return
         except Gone:
@@ -109,6 +111,7 @@ class AsgiApp:
             await self._take_place(receive)
         except TimeoutError:
             log.warning("request.no-thread")
+            metrics.REFUSED.labels(BUSY.code).inc()
             await self._send_own(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
             return
         answer = await self._work(context, begin, self._application, environ_of(scope, body))

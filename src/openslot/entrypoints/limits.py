@@ -66,7 +66,7 @@ POSTS: Mapping[str, Limit] = {
 }
 """Posts of one address to these endpoints; a whole office may share an address."""
 
-UNCOUNTED = frozenset({"static", "system.alive", "system.ready"})
+UNCOUNTED = frozenset({"static", "system.alive", "system.metrics", "system.ready"})
 
 
 def install(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Health checks under any host name."""
+"""Health checks and metrics under any host name."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class ProbesFromAnywhere:
     """Serve health checks as if they had asked for ``host``, the server's own.
 
-    Load balancers and containers ask by address, which is none of the trusted hosts; and these
-    answers have no link that a forged host could change.
+    Load balancers, containers and Prometheus ask by address, which is none of the trusted
+    hosts; and these answers have no link that a forged host could change.
     """
 
     def __init__(self, app: "WSGIApplication", host: str) -> None:

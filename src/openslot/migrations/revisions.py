@@ -25,7 +25,17 @@ def revision_of(connection: Connection) -> str | None:
 
 def head() -> str:
     """Return the newest revision, which this code expects: the number of the last file."""
-    return max(module.name for module in pkgutil.iter_modules(versions.__path__)).partition("_")[0]
+    return max(_all())
+
+
+def is_known(revision: str) -> bool:
+    """Return whether this code has a migration to the revision."""
+    return revision in _all()
+
+
+def _all() -> set[str]:
+    modules = pkgutil.iter_modules(versions.__path__)
+    return {module.name.partition("_")[0] for module in modules}
 
 
 def is_current(engine: Engine) -> bool:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from openslot.core import metrics
+
 STOPS_WITHIN = 15
 """Seconds that a process has to finish its work before it is killed."""
 
@@ -82,6 +84,7 @@ class Attendant:
             began = time.monotonic()
             with process:
                 code = process.wait()
+            metrics.forget_process(process.pid)
             if self._stopping.is_set():
                 return
             if time.monotonic() - began > LIVES:

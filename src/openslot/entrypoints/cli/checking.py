@@ -20,12 +20,7 @@ from openslot.usecases import retention
 def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
     """Print each fault of the file, the diaries, the audit log and the secret key, what is due to
     be removed, and what the settings leave open; raise ClickException if any fault remains."""
-    check_file(database)
-    advice = [
-        *_check_diaries(database, repair=repair),
-        *_check_audit(database, settings),
-        *_check_key(database, settings, repair=repair),
-    ]
+    advice = check_database(database, settings, repair=repair)
     due = database.read(doing(SYSTEM, clock.now(), settings, retention.due))
     click.echo(
         f"Due to be removed by the worker: {due.records} health records, "
@@ -35,6 +30,17 @@ def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
         click.echo(f"Open: {sentence}")
     if advice:
         raise click.ClickException(" ".join(advice))
+
+
+def check_database(database: Database, settings: Settings, *, repair: bool = False) -> list[str]:
+    """Print each fault of the file, the diaries, the audit log and the secret key; return advice
+    if any fault remains."""
+    check_file(database)
+    return [
+        *_check_diaries(database, repair=repair),
+        *_check_audit(database, settings),
+        *_check_key(database, settings, repair=repair),
+    ]
 
 
 def _check_diaries(database: Database, *, repair: bool) -> list[str]:

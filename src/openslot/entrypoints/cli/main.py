@@ -15,6 +15,7 @@ from openslot.core.errors import Failure
 from openslot.core.version import version
 from openslot.entrypoints.cli import (
     accounts,
+    backups,
     checking,
     clients,
     demonstration,
@@ -244,6 +245,58 @@ def check(deployment: Deployment, repair: bool) -> None:
     leave open is listed, and is no fault.
     """
     checking.run_check(deployment.ready_database, deployment.settings, repair=repair)
+
+
+@cli.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Remove older backups of this database in the folder, so that N are left.",
+)
+@pass_deployment
+def backup(deployment: Deployment, target: Path, keep: int | None) -> None:
+    """Back up the database to TARGET, a folder or a new file, while people book.
+
+    PostgreSQL and MariaDB need their client programs, pg_dump and mariadb-dump. With
+    OPENSLOT_BACKUP_RECIPIENTS, the backup is encrypted for these keys, and has the secret key
+    of the data folder in it.
+    """
+    backups.back_up(deployment, target, keep)
+
+
+@cli.command("backup-key")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup_key(file: Path) -> None:
+    """Write a new secret key for backups to FILE, and print its public key.
+
+    Set the public key as OPENSLOT_BACKUP_RECIPIENTS, and keep FILE on another machine: without
+    it, no encrypted backup can be restored.
+    """
+    backups.new_key(file)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the secret key for an encrypted backup.",
+)
+@click.option(
+    "--check", "tries", is_flag=True, help="Try the backup in a temporary place, and check it."
+)
+@pass_deployment
+def restore(deployment: Deployment, file: Path, key: Path | None, tries: bool) -> None:
+    """Restore the backup FILE into the database of the settings, which must be empty.
+
+    With --check, nothing of yours is changed: the backup is restored into a temporary database
+    (on a server the database user needs the right to create one), upgraded to this version and
+    checked as `openslot check` does, and removed again.
+    """
+    backups.restore(deployment, file, key, tries=tries)
 
 
 @cli.group()

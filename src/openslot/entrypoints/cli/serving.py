@@ -20,7 +20,7 @@ from logging import ERROR, getLogger
 import click
 import uvicorn
 
-from openslot.core import facts, logging
+from openslot.core import facts, logging, metrics
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
@@ -140,7 +140,8 @@ def warn_of_another_key(database: Database, settings: Settings) -> None:
 
 def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Run the web processes until SIGTERM or SIGINT; with ``beside``, run the worker too."""
-    if not Settings().public_url and is_loopback(host):
+    settings = Settings()
+    if not settings.public_url and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
@@ -153,7 +154,8 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     if beside:
         attendants.append(Attendant("worker", [*OURSELVES, "worker", "--until-stdin-closes"]))
     click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
-    attend(attendants)
+    with metrics.shared(is_read=settings.measures):
+        attend(attendants)
 
 
 class _Server(uvicorn.Server):
@@ -208,6 +210,7 @@ def answer(host: str, port: int) -> None:
 
     when_parent_ends(end)  # first, as loading the application takes seconds
     server.config.load()
+    metrics.PROCESSES.labels("web").inc()
     server.run([_listener(host, port, shared=True)])
     os._exit(0)  # without waiting for threads that may wait for a database
 
@@ -227,6 +230,7 @@ def work(database: Database, settings: Settings, *, once: bool, until_stdin_clos
     if until_stdin_closes:
         when_parent_ends(stop.set)
     logging.configure(settings)
+    metrics.PROCESSES.labels("worker").inc()
     run: Callable[..., None] = pkgutil.resolve_name(WORKER)
     run(database, settings, once=once, stop=stop)
 

@@ -48,6 +48,7 @@ WITH_OLD_PASSWORD = frozenset(
         "profile.theme",
         "profile_security.password",
         "system.alive",
+        "system.metrics",
         "system.ready",
     }
 )

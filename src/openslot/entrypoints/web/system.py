@@ -1,16 +1,21 @@
-"""Health checks for operators."""
+"""Health checks and metrics for operators."""
+
+import hmac
 
 import structlog
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from openslot.core import outbox
 from openslot.core.actor import Role
+from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import Busy, Unavailable
+from openslot.core.errors import Busy, Forbidden, NotFound, Unavailable
 from openslot.core.locks import lock
-from openslot.entrypoints import bearer
+from openslot.entrypoints import bearer, measuring
 from openslot.entrypoints.web import access, context
+from openslot.identity.keys import is_inside
 from openslot.migrations import revisions
 
 pages = Blueprint("system", __name__)
@@ -49,6 +54,26 @@ def ready() -> ResponseReturnValue:
             "outbox_lag_seconds": int(lag.total_seconds()),
         }
     return jsonify(answer), 200 if writable else 503
+
+
+@pages.get("/metrics")
+@access.allow(access.ANYONE)
+def metrics() -> ResponseReturnValue:
+    """Return all metrics to those who may read them."""
+    settings = context.settings()
+    if not settings.measures:
+        raise NotFound
+    if not _may_read_metrics(settings):
+        raise Forbidden
+    return Response(measuring.text(context.database()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read_metrics(settings: Settings) -> bool:
+    """Return whether the program has the token and is in a network, as far as these are set."""
+    token, networks = settings.metrics_token.get_secret_value(), settings.metrics_networks
+    sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    has_token = not token or hmac.compare_digest(sent.encode(), token.encode())
+    return has_token and (not networks or is_inside(request.remote_addr, networks))
 
 
 def _can_write(database: Database) -> bool:

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import elsewhere
 from openslot.booking.commands import expire_due
 from openslot.booking.events import Topic
-from openslot.core import clock, idempotency, limits, outbox
+from openslot.core import clock, facts, idempotency, limits, outbox
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -360,6 +360,11 @@ def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], da
         log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
 
 
+def say_we_run(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+    """Note that a worker runs."""
+    database.run(lambda session: facts.note_worker(session, now()))
+
+
 def expire_holds(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """End all expired holds, in transactions of at most AT_ONCE."""
     while database.run(doing(SYSTEM, now(), settings, expire_due, limit=AT_ONCE)) == AT_ONCE:
@@ -469,6 +474,7 @@ def watch_security(database: Database, settings: Settings, now: Callable[[], dat
 
 
 DUTIES: tuple[Duty, ...] = (
+    say_we_run,
     expire_holds,
     offer_free_times,
     read_calendars,
