@@ -304,7 +304,7 @@ class Database:
         session = _Writing(engine, expire_on_commit=False, autoflush=False, info={"database": self})
         try:
             with _busy_if_pool_is_empty():
-                session.connection()
+                _connection(session)
             yield session
         finally:
             _close_reader(session)

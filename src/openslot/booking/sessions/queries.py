@@ -379,7 +379,7 @@ def kept_only_by(going: Condition, since: Any, until: Any) -> tuple[Condition, .
 def claimed_when(*where: Condition) -> Select[*tuple[Any, ...]]:
     """Return the statement of what sessions claim, with the columns of what appointments do."""
     diary_id, room_id, *times = _CLAIMED
-    return select(literal(value=True), diary_id, room_id, null(), *times, *times).where(*where)
+    return select(diary_id, room_id, null(), *times, *times).where(*where)
 
 
 def occupied(starts: Any, ends: Any) -> Any:
