@@ -79,7 +79,6 @@ from openslot.booking.rules import (
 from openslot.booking.slots import check_offered
 from openslot.core import audit
 from openslot.core.actor import Actor
-from openslot.core.db import write_new
 from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -410,9 +409,7 @@ def _add(
         **claims.busy_times(place, span),
         **more,
     )
-    for resource in appointment.resources:
-        resource.appointment_id = appointment.id
-    write_new(work.session, appointment)
+    queries.add(work.session, appointment)
     queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
     return appointment
 

@@ -32,7 +32,7 @@ from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, fetch
+from openslot.core.db import Instant, fetch, write_new
 from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,
@@ -242,6 +242,13 @@ def showing(now: datetime) -> ColumnElement[bool]:
         Appointment.status.in_(CLAIMING),
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
     )
+
+
+def add(session: Session, appointment: Appointment) -> None:
+    """Write a new appointment; see :func:`openslot.core.db.write_new`."""
+    for resource in appointment.resources:
+        resource.appointment_id = appointment.id
+    write_new(session, appointment)
 
 
 def show(
