@@ -2,8 +2,8 @@
 
 import hashlib
 
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from openslot.core import logging
 from openslot.core.config import Settings
@@ -30,6 +30,12 @@ class Sessions(SecureCookieSessionInterface):
     """Session cookies that are signed with HMAC-SHA-256."""
 
     digest_method = staticmethod(hashlib.sha256)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of the cookie; programs send none, and need no key made for it."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

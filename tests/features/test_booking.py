@@ -646,6 +646,25 @@ def test_a_hold_and_its_confirmation_take_few_statements(
     assert counted.count <= 6, counted.texts
 
 
+def test_a_new_appointment_is_as_if_it_had_been_read(
+    sqlite_database: Database, town: Town, statements: Callable[[Database], Any]
+) -> None:
+    def act(session: Session) -> UUID:
+        made = usecases.book(work(session, town.patient(), NOW), town.booking_request())
+        with statements(sqlite_database) as counted:
+            assert (made.task, made.came_at, made.external_id, made.resources) == (None,) * 3 + (
+                [],
+            )
+        assert not counted.count, counted.texts
+        made.reason = "cough"
+        return made.id
+
+    appointment_id = sqlite_database.run(act)
+    with sqlite_database.reading() as session:
+        row = session.get_one(Appointment, appointment_id)
+        assert (row.reason, row.version) == ("cough", 2)
+
+
 def test_utc_is_as_good_as_any_zone(sqlite_database: Database, town: Town) -> None:
     appointment = book(
         sqlite_database, town.patient(), town.booking_request(MONDAY_9.astimezone(UTC))
@@ -705,6 +724,7 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
         with statements(database) as counted:
             assert database.read(partial(search, ids=ids))
         assert counted.count <= 3, counted.texts
+        assert max(map(len, counted.texts)) <= 4096, "psycopg would read it again each time"
 
 
 def test_a_service_may_be_booked_as_often_as_needed(sqlite_database: Database, town: Town) -> None:

@@ -101,6 +101,15 @@ def test_a_part_of_what_people_say_is_there_by_chance() -> None:
     assert [match.key for match in index.search({"": "physici"}).found] == ["gp"]
 
 
+def test_entries_with_words_in_the_same_fields_stay_apart() -> None:
+    index: Index[int] = Index()
+    for key in (1, 2):
+        index.add(key, [Text("name", "Wei")])
+    index.add(1, [Text("suburb", "Wei")])
+    assert index.holding("suburb", ["wei"]) == {1}
+    assert index.holding("name", ["wei"]) == {1, 2}
+
+
 def test_misspelt_words_are_said(sqlite_database: Database, town: Town) -> None:
     results = search(sqlite_database, Search(text="samule jackson"))
     assert results.corrected == "samuel jackson"

@@ -408,7 +408,7 @@ def _add(
         **claims.busy_times(place, span),
         **more,
     )
-    work.session.add(appointment)
+    queries.add(work.session, appointment)
     queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
     return appointment
 

@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     ScalarSelect,
+    Select,
     bindparam,
     cast,
     inspect,
@@ -110,9 +112,14 @@ def in_absences_of(diary_id: int | InstrumentedAttribute[int]) -> ColumnElement[
     return overlapping.exists()
 
 
-def that_need_practitioner(practitioner_id: int | None) -> ColumnElement[bool]:
-    """Return the condition for appointments with others that need a practitioner."""
-    return that_need(_diary_of(practitioner_id))
+def that_need_practitioner(
+    session: Session, practitioner_id: int | None, *where: ColumnElement[bool]
+) -> list[Appointment]:
+    """Return the matching appointments with others that need a practitioner, also in their session,
+    in order of start; one statement, two if there are any."""
+    own = _diary_of(practitioner_id)
+    together = select(Appointment.id).join(GroupSession).where(sessions.that_need(own), *where)
+    return _shown(session, _alone(own, *where).union(together))
 
 
 def _diary_of(practitioner_id: int | None) -> ScalarSelect[int]:
@@ -120,18 +127,28 @@ def _diary_of(practitioner_id: int | None) -> ScalarSelect[int]:
     return own.scalar_subquery()
 
 
-def that_need(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
+def _alone(diary_id: ScalarSelect[int], *where: ColumnElement[bool]) -> Select[UUID]:
+    """Return the query of the ids of what needs a practitioner, room or machine, by itself."""
+    query = select(Appointment.id).join(AppointmentResource)
+    return query.where(AppointmentResource.diary_id == diary_id, *where)
+
+
+def _shown(session: Session, ids: Select[UUID] | CompoundSelect[UUID]) -> list[Appointment]:
+    """Return the appointments with these ids. They are few, and PostgreSQL would read all
+    appointments first if it were asked for them with everything that they show: it does not weigh
+    the order of more than eight tables."""
+    found = session.scalars(ids).all()
+    return queries.appointments(session, Appointment.id.in_(found)) if found else []
+
+
+def that_need(diary_id: int) -> ColumnElement[bool]:
     """Return the condition for appointments that need a practitioner, room or machine, also in
     their session."""
-    groups = select(GroupSession.id).where(sessions.that_need(diary_id))
-    return or_(_that_need_alone(diary_id), Appointment.session_id.in_(groups))
-
-
-def _that_need_alone(diary_id: int | ScalarSelect[int]) -> ColumnElement[bool]:
     needing = select(AppointmentResource.appointment_id).where(
         AppointmentResource.diary_id == diary_id
     )
-    return Appointment.id.in_(needing)
+    groups = select(GroupSession.id).where(sessions.that_need(diary_id))
+    return or_(Appointment.id.in_(needing), Appointment.session_id.in_(groups))
 
 
 def taking_part(diary_id: int) -> ColumnElement[bool]:
@@ -154,14 +171,10 @@ class Part(NamedTuple):
 
 def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
     """Return the appointments and sessions in a period that need the actor, a practitioner, in
-    order, in two statements."""
+    order, in two statements, three if there are appointments."""
     own = _diary_of(work.actor.practitioner_id)
-    appointments = queries.appointments(
-        work.session,
-        _that_need_alone(own),
-        queries.showing(work.now),
-        queries.between(starts, ends),
-    )
+    where = (queries.showing(work.now), queries.between(starts, ends))
+    appointments = _shown(work.session, _alone(own, *where))
     groups = sessions.page(work.session, sessions.that_need(own), sessions.between(starts, ends))
     parts = [*map(_part_in, appointments), *map(_part_in, groups)]
     return sorted(parts, key=lambda part: part.starts_at)

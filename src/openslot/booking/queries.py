@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
@@ -30,14 +31,13 @@ from openslot.booking.models import (
     Appointment,
     AppointmentResource,
     GroupSession,
-    SessionResource,
     Status,
 )
 from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, fetch
+from openslot.core.db import Instant, fetch, write_new
 from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,
@@ -249,6 +249,13 @@ def showing(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def add(session: Session, appointment: Appointment) -> None:
+    """Write a new appointment; see :func:`openslot.core.db.write_new`."""
+    for resource in appointment.resources:
+        resource.appointment_id = appointment.id
+    write_new(session, appointment)
+
+
 def show(
     appointment: Appointment, schedule: Schedule, patient: Patient | None, service: Service | None
 ) -> None:
@@ -390,31 +397,22 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
         own = and_(_replaceable(is_program), Appointment.patient_id == bindparam("patient"))
         is_expired = or_(is_expired, own)
     expired_holds = (is_expired, busy_between(since, until))
-    holds = select(literal(value=True), *_CLAIMED).where(*expired_holds)
-    also = _by_resources(literal(value=True)).where(*expired_holds)
-    given_up = sessions.kept_only_by(is_expired, since, until)
+    # Asked once for all parts; psycopg reads a statement of more than 4096 letters again each time.
+    free = union_all(
+        select(*_CLAIMED).where(*expired_holds),
+        _by_resources().where(*expired_holds),
+        *sessions.claimed_when(*sessions.kept_only_by(is_expired, since, until)),
+    ).cte("free")
     times = (Absence.starts_at, Absence.ends_at)
     absences = select(literal(value=False), Absence.diary_id, null(), null(), *times, *times).where(
         Absence.starts_at < until,
         Absence.ends_at > since,
         or_(
-            *(
-                Absence.diary_id.in_(select(column).where(*expired_holds))
-                for column in (Appointment.diary_id, Appointment.room_diary_id)
-            ),
-            Absence.diary_id.in_(
-                select(AppointmentResource.diary_id).join(Appointment).where(*expired_holds)
-            ),
-            *(
-                Absence.diary_id.in_(select(column).where(*given_up))
-                for column in (GroupSession.diary_id, GroupSession.room_diary_id)
-            ),
-            Absence.diary_id.in_(
-                select(SessionResource.diary_id).join(GroupSession).where(*given_up)
-            ),
+            Absence.diary_id.in_(select(free.c.diary_id)),
+            Absence.diary_id.in_(select(free.c.room_diary_id)),
         ),
     )
-    return holds.union_all(also, absences, *sessions.claimed_when(*given_up))
+    return select(literal(value=True), *free.c).union_all(absences)
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:
@@ -523,9 +521,9 @@ _CLAIMED = (*_DIARIES, *_TIMES)
 """The diaries of an appointment, and the times that it takes there."""
 
 
-def _by_resources(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    """Select the same of each of an appointment's resources, after the columns."""
-    query = select(*columns, AppointmentResource.diary_id, null(), null(), *_TIMES)
+def _by_resources() -> Select[*tuple[Any, ...]]:
+    """Select the same of each of an appointment's resources."""
+    query = select(AppointmentResource.diary_id, null(), null(), *_TIMES)
     return query.join_from(AppointmentResource, Appointment)
 
 

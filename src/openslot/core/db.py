@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -41,7 +41,14 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    make_transient_to_detached,
+    mapped_column,
+)
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.schema import SchemaItem
 
@@ -196,6 +203,23 @@ def add_row(session: Session, kind: type[Base], *, once: bool = False, **values:
         rows.always.append(values)
 
 
+def write_new(session: Session, row: Base) -> None:
+    """Write a new object at once, and have the session keep it as if it had been read: a third of
+    the work of a flush, which still writes what belongs to it."""
+    fields = vars(row)
+    for name in _without_default(type(row)).difference(fields):
+        set_committed_value(row, name, None)
+    columns = inspect(type(row)).columns.keys()
+    fetch(session, _insert(type(row)), {name: fields[name] for name in columns if name in fields})
+    make_transient_to_detached(row)
+    session.add(row)
+
+
+@cache
+def _without_default(kind: type[Base]) -> frozenset[str]:
+    return frozenset(key for key, column in inspect(kind).columns.items() if column.default is None)
+
+
 class Database:
     """An engine with its read and write transactions."""
 
@@ -285,7 +309,7 @@ class Database:
         session = _Writing(engine, expire_on_commit=False, autoflush=False, info={"database": self})
         try:
             with _busy_if_pool_is_empty():
-                session.connection()
+                _connection(session)
             yield session
         finally:
             _close_reader(session)
@@ -352,7 +376,9 @@ def _close_reader(session: Session) -> None:
 
 
 def fetch(
-    session: Session, statement: Executable, values: Mapping[str, Any] | None = None
+    session: Session,
+    statement: Executable,
+    values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> CursorResult[*tuple[Any, ...]]:
     """Execute a statement that returns columns, no entities, and needs nothing that the session has
     yet to write: half the work of ``session.execute``."""

@@ -68,9 +68,7 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_try_if_idle, engine.dialect))
     if is_postgresql:
-        event.listen(engine, "do_connect", partial(_connect_postgresql, hurried=hurried))
-        if hurried:
-            event.listen(engine, "begin", _limit_transaction)
+        event.listen(engine, "do_connect", partial(_connect_postgresql, engine, hurried=hurried))
     else:
         event.listen(engine, "do_connect", _connect_mariadb)
         event.listen(engine, "connect", partial(_set_up_mariadb, hurried=hurried))
@@ -126,7 +124,13 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def _connect_postgresql(
-    _dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any], *, hurried: bool
+    engine: Engine,
+    _dialect: Dialect,
+    _record: Any,
+    positional: Any,
+    named: dict[str, Any],
+    *,
+    hurried: bool,
 ) -> _Connection:
     prepared_from = named.pop("prepare_threshold", None)
     connection = _Connection.connect(*positional, **{"connect_timeout": CONNECTS_WITHIN, **named})
@@ -135,7 +139,10 @@ def _connect_postgresql(
     # A pooler tells its clients a process of its own, as it has none of the server's to tell.
     process = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.is_shared = process != (connection.info.backend_pid,)
-    if not connection.is_shared and hurried:
+    if connection.is_shared and hurried:
+        # An engine with such a listener looks for others at each statement.
+        event.listen(engine, "begin", _limit_transaction)
+    elif hurried:
         connection.execute(_limits(of_transaction=False))
     connection.autocommit = False
     if prepared_from is None:

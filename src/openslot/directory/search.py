@@ -120,18 +120,23 @@ class Index(Generic[Key]):
     _places: dict[str, dict[Key, dict[str, float]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    _fields: dict[tuple[tuple[str, float], ...], dict[str, float]] = field(default_factory=dict)
     _keys: dict[Key, None] = field(default_factory=dict)
     _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
         """Add an entry with its texts."""
         self._keys[key] = None
+        places: dict[str, dict[str, float]] = {}
         for text in texts:
             written = folded(text.text).split()
             self._written.update(written)
             for word in (*written, *folded(text.said).split()):
-                fields = self._places[word].setdefault(key, {})
+                fields = places.setdefault(word, {**self._places[word].get(key, {})})
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
+        for word, fields in places.items():
+            # Words are in few fields: one of each kind for all is a third of the memory.
+            self._places[word][key] = self._fields.setdefault(tuple(fields.items()), fields)
 
     def keys(self) -> list[Key]:
         """Return all keys in the order in which they were added."""

@@ -72,7 +72,11 @@ def is_declared(view: Callable[..., Any] | None) -> bool:
 
 
 class Ruled(Flask):
-    """A Flask that refuses to register a view without a rule."""
+    """A Flask that refuses to register a view without a rule, and has no coroutines."""
+
+    def ensure_sync(self, func: View) -> View:
+        """Return a function as it is. Flask would look at all code that a request runs through."""
+        return func
 
     def add_url_rule(
         self,

@@ -65,8 +65,8 @@ class Feed(NamedTuple):
 def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
-    Practitioners find the appointments of others that need them too. Takes three statements, four
-    for practitioners, however many appointments it has. Raises NotFound for an address that
+    Practitioners find the appointments of others that need them too. Takes three statements, and
+    one or two more for these, however many appointments it has. Raises NotFound for an address that
     never existed or was ended, or whose account is deactivated.
     """
     owner = queries.owner_of(work.session, token_hash(token))

@@ -95,15 +95,11 @@ def calendar_of(session: Session, standing: Standing, *, since: datetime) -> lis
 
 def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
     """Return the appointments of others that need a practitioner, as a calendar shows them: one of
-    each session; one statement, none for others."""
+    each session; one statement, two if there are any, none for others."""
     if standing.practitioner_id is None:
         return []
-    needing = booking.appointments(
-        session,
-        that_need_practitioner(standing.practitioner_id),
-        Appointment.status.in_(SHOWN),
-        Appointment.ends_at > since,
-    )
+    is_shown = (Appointment.status.in_(SHOWN), Appointment.ends_at > since)
+    needing = that_need_practitioner(session, standing.practitioner_id, *is_shown)
     return list({one.session_id or one.id: one for one in reversed(needing)}.values())[::-1]
 
 

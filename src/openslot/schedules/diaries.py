@@ -11,12 +11,14 @@ between, and a single-row compare-and-set by primary key is atomic on every engi
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    Update,
     and_,
     bindparam,
     case,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from openslot.core.db import LostRace, changed, fetch
+from openslot.core.db import LostRace, fetch
 from openslot.directory.models import Diary
 from openslot.schedules.availability import DAY, Span, Window, ones
 from openslot.schedules.errors import DiaryTaken
@@ -154,33 +156,13 @@ def _by_page(claims: Iterable[Claim]) -> dict[PageKey, int]:
     return pages
 
 
-def _is_page(key: PageKey) -> ColumnElement[bool]:
-    return and_(DiaryPage.diary_id == key[0], DiaryPage.day == key[1])
-
-
 def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
     if not keys:
         return {}
-    numbers = dict(enumerate(number for key in sorted(keys) for number in key))
-    named = {f"n{at}": value for at, value in numbers.items()}
     return {
         (row[0], row[1]): Page(int.from_bytes(row[2], "little"), row[3])
-        for row in fetch(session, _reading(len(keys)), named)
+        for row in fetch(session, _reading(len(keys)), _named(sorted(keys)))
     }
-
-
-@lru_cache(maxsize=64)
-def _reading(count: int) -> Select[int, int, bytes, int]:
-    """Return the statement that reads so many pages; making it takes longer than to run it."""
-    is_wanted = (
-        and_(
-            DiaryPage.diary_id == bindparam(f"n{2 * at}"),
-            DiaryPage.day == bindparam(f"n{2 * at + 1}"),
-        )
-        for at in range(count)
-    )
-    columns = (DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version)
-    return select(*columns).where(or_(*is_wanted))
 
 
 def _compare_and_set(
@@ -188,21 +170,52 @@ def _compare_and_set(
 ) -> None:
     updated = sorted(new.keys() & old.keys())
     inserted = sorted(new.keys() - old.keys())
+    session.flush()
     if updated:
-        is_unchanged = (
-            and_(_is_page(key), DiaryPage.version == old[key].version) for key in updated
-        )
-        masks = case(*((_is_page(key), _bytes(new[key])) for key in updated))
-        statement = update(DiaryPage).where(or_(*is_unchanged))
-        statement = statement.values(taken=masks, version=DiaryPage.version + 1)
-        if changed(session, statement) != len(updated):
+        named = _named(updated)
+        for at, key in enumerate(updated):
+            named |= {f"was_{at}": old[key].version, f"becomes_{at}": _bytes(new[key])}
+        if fetch(session, _writing(len(updated)), named).rowcount != len(updated):
             raise LostRace
     if inserted:
         # If another transaction has inserted the page, the primary key fails and work is retried.
-        session.connection().execute(_INSERT, [_row(key, new[key]) for key in inserted])
+        fetch(session, _INSERT, [_row(key, new[key]) for key in inserted])
 
 
 _INSERT = insert(DiaryPage)
+
+
+def _named(keys: Sequence[PageKey]) -> dict[str, object]:
+    """Return the parameters that name the pages in a statement about so many."""
+    names = [(f"diary_{at}", f"day_{at}") for at in range(len(keys))]
+    return dict(zip(chain(*names), chain(*keys), strict=True))
+
+
+def _is_page(at: int) -> ColumnElement[bool]:
+    """Return the condition for the page that a statement names at this place."""
+    return and_(
+        DiaryPage.diary_id == bindparam(f"diary_{at}"), DiaryPage.day == bindparam(f"day_{at}")
+    )
+
+
+# Making these statements takes longer than running them.
+
+
+@lru_cache(maxsize=64)
+def _reading(count: int) -> Select[int, int, bytes, int]:
+    columns = (DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version)
+    return select(*columns).where(or_(*map(_is_page, range(count))))
+
+
+@lru_cache(maxsize=64)
+def _writing(count: int) -> Update:
+    is_unchanged = (
+        and_(_is_page(at), DiaryPage.version == bindparam(f"was_{at}")) for at in range(count)
+    )
+    kind = DiaryPage.taken.type
+    masks = case(*((_is_page(at), bindparam(f"becomes_{at}", type_=kind)) for at in range(count)))
+    changes = {DiaryPage.taken: masks, DiaryPage.version: DiaryPage.version + 1}
+    return update(DiaryPage).where(or_(*is_unchanged)).values(changes)
 
 
 def _row(key: PageKey, mask: int) -> dict[str, object]:

@@ -18,19 +18,19 @@ from openslot.schedules.rules import KnownBy, Place
 def patient_with(
     session: Session, patient_id: UUID, one_a_day: str | None
 ) -> tuple[Patient | None, list[Appointment]]:
-    """Return a patient with their holds and the appointment with the daily key, in one
-    statement."""
+    """Return a patient with their holds and the appointment with the daily key, in one statement;
+    two if there are any."""
     wanted = {"patient": patient_id, "one_a_day": one_a_day}
     rows = session.execute(_PATIENT_AND_WANTED, wanted).all()
     patient = rows[0][0] if rows else None
-    return patient, [appointment for _, appointment in rows if appointment is not None]
+    return patient, _by_ids(session, [row[1] for row in rows if row[1] is not None])
 
 
 def patient_with_number(
     session: Session, patient_id: UUID, one_a_day: str | None, *, place: Place, now: datetime
 ) -> tuple[Patient | None, list[Appointment], Upcoming]:
     """Return the same, and how many upcoming appointments the patient has, in all, with the
-    practitioner of the place and for its service, in one statement."""
+    practitioner of the place and for its service, in one statement; two as there."""
     upcoming = (
         select(func.count())
         .select_from(Appointment)
@@ -49,8 +49,17 @@ def patient_with_number(
     ).all()
     if not rows:
         return None, [], Upcoming(0, 0, 0)
-    appointments = [row[1] for row in rows if row[1] is not None]
+    appointments = _by_ids(session, [row[1] for row in rows if row[1] is not None])
     return rows[0][0], appointments, Upcoming(*rows[0][2:])
+
+
+def _by_ids(session: Session, ids: Collection[UUID]) -> list[Appointment]:
+    """Return appointments; most patients have none in the way of a booking, and to say so takes
+    one column instead of all."""
+    return list(session.scalars(_APPOINTMENTS, {"ids": ids})) if ids else []
+
+
+_APPOINTMENTS = select(Appointment).where(Appointment.id.in_(bindparam("ids", expanding=True)))
 
 
 def number_on_day(session: Session, patient_id: UUID, place: Place, day: date) -> int:
@@ -75,7 +84,7 @@ def _for_service(place: Place) -> Condition:
 
 
 _PATIENT_AND_WANTED = (
-    select(Patient, Appointment)
+    select(Patient, Appointment.id)
     .outerjoin(
         Appointment,
         and_(

@@ -409,8 +409,8 @@ def claimed_when(*where: Condition) -> tuple[Select[*tuple[Any, ...]], ...]:
     """Return the statements of what sessions claim, with the columns of what appointments do."""
     diary_id, room_id, *times = _CLAIMED
     rest = (null(), *times, *times)
-    own = select(literal(value=True), diary_id, room_id, *rest).where(*where)
-    also = select(literal(value=True), SessionResource.diary_id, null(), *rest)
+    own = select(diary_id, room_id, *rest).where(*where)
+    also = select(SessionResource.diary_id, null(), *rest)
     return own, also.join_from(SessionResource, GroupSession).where(*where)
 
 

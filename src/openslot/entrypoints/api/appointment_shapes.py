@@ -142,8 +142,10 @@ def _local(appointment: models.Appointment, instant: datetime | None) -> datetim
 
 
 def _links(appointment_id: UUID) -> Links:
+    server = root()
+
     def address(view: str) -> str:
-        return root() + url_for(view, appointment_id=appointment_id)
+        return server + url_for(view, appointment_id=appointment_id)
 
     return Links(
         self=address("api_appointments.get_appointment"),

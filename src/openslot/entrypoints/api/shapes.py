@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, with_config
+from typing_extensions import TypedDict
 
 from openslot.booking.slots import Booker
 from openslot.booking.slots import Slot as FreeSlot
@@ -18,7 +19,7 @@ from openslot.directory.models import (
     Service,
 )
 from openslot.entrypoints import bearer
-from openslot.entrypoints.api.operations import Shown
+from openslot.entrypoints.api.operations import SHOWN, Shown
 from openslot.entrypoints.free_for import booker_for
 from openslot.schedules.known import Bookable
 from openslot.schedules.rules import Place
@@ -74,7 +75,8 @@ class PatientRef(Shown):
     name: str
 
 
-class Slot(Shown):
+@with_config(SHOWN)
+class Slot(TypedDict):
     """A slot that can be booked now, in the time zone of the centre."""
 
     schedule: int
@@ -134,25 +136,27 @@ def patient_ref(row: Patient | None) -> PatientRef | None:
 
 def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> list[Slot]:
     """Return free slots in the API's shape."""
-    about: dict[tuple[int, int | None], dict[str, Any]] = {
-        (key, service_id): {
-            "schedule": key,
-            "practitioner": practitioner_ref(subject.practitioner),
-            "centre": centre_ref(subject.centre),
-            "service": _offered_ref(place, service_id)
-            or service_ref(subject.service, subject.department),
-        }
+    about = {
+        (key, service_id): (
+            practitioner_ref(subject.practitioner),
+            centre_ref(subject.centre),
+            _offered_ref(place, service_id) or service_ref(subject.service, subject.department),
+        )
         for key, service_id in {(one.schedule_id, one.service_id) for one in free}
         for place, subject in [bookable[key]]
     }
     return [
         Slot(
+            schedule=one.schedule_id,
             start=one.start,
             end=one.end,
+            practitioner=practitioner,
+            centre=centre,
+            service=service,
             places_left=one.places_left,
-            **about[one.schedule_id, one.service_id],
         )
         for one in free
+        for practitioner, centre, service in [about[one.schedule_id, one.service_id]]
     ]
 
 

@@ -133,7 +133,7 @@ def list_slots(query: SlotQuery) -> SlotList:
         )
         if len(free) == query.limit:
             break
-    return SlotList(items=slots_shown(free, bookable))
+    return SlotList.model_construct(items=slots_shown(free, bookable))
 
 
 @service.operation(

@@ -12,6 +12,27 @@ STATIC_SECONDS = 365 * 24 * 3600
 """Static files have a fingerprint in their address, so they can be cached for a year."""
 
 
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'nonce-{nonce}'",
+        "style-src 'self' 'nonce-{nonce}'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_ALWAYS = {
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(self), microphone=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
 def csp_nonce() -> str:
     """Return the nonce for the style and script elements of this response."""
     if "csp_nonce" not in g:
@@ -21,25 +42,9 @@ def csp_nonce() -> str:
 
 def add_headers(response: Response) -> Response:
     """Set the security headers (OWASP ASVS 5.0, chapter 3) and caching of every response."""
-    nonce = f"'nonce-{csp_nonce()}'"
-    policy = {
-        "default-src": "'self'",
-        "script-src": f"'self' {nonce}",
-        "style-src": f"'self' {nonce}",
-        "img-src": "'self' data:",
-        "object-src": "'none'",
-        "base-uri": "'none'",
-        "form-action": "'self'",
-        "frame-ancestors": "'none'",
-    }
     headers = response.headers
-    headers["Content-Security-Policy"] = "; ".join(
-        f"{key} {value}" for key, value in policy.items()
-    )
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(self), microphone=(), payment=()"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Content-Security-Policy"] = _POLICY.format(nonce=csp_nonce())
+    headers.update(_ALWAYS)
     headers.update(shields.for_any_answer(is_https=settings().is_https or request.is_secure))
     if request.endpoint in STATIC:
         response.cache_control.immutable = True
