@@ -45,6 +45,7 @@ OPEN = frozenset(
         "offers.decline",
         "offers.show",
         "offers.take",
+        "profile.language",
         "profile.theme",
         "profiles.centre",
         "profiles.department",
