@@ -41,7 +41,7 @@ class CentreForm(Form):
     """Form for CentreDetails."""
 
     name = StringField(_l("Name"))
-    type = SelectField(_l("Kind"), choices={kind.value: kind.value for kind in CentreType})
+    type = SelectField(_l("Kind"), choices=lambda: {kind.value: _(kind) for kind in CentreType})
     address = StringField(_l("Address"))
     suburb = StringField(_l("Suburb"))
     phone = TelField(_l("Phone number"))

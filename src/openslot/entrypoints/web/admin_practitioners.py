@@ -76,7 +76,7 @@ class PractitionerFields(Form):
     def offer_professions(self, *own: Profession) -> None:
         """Set the choices: the active professions, and ``own`` of somebody who is inactive."""
         active = queries.professions(context.reader())
-        self.profession.choices = {one.code: one.name for one in (*active, *own)}
+        self.profession.choices = {one.code: _(one.name) for one in (*active, *own)}
 
 
 class NewPractitionerForm(PractitionerFields, ScheduleFields):

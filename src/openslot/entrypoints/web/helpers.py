@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
 from flask import Flask, url_for
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 
 from openslot.booking.models import Appointment
 from openslot.booking.rules import may_see_reason
@@ -39,6 +39,7 @@ def install(app: Flask, settings: Settings) -> None:
         language_name=language_name,
         look=look,
         own_clock=own_clock,
+        term=gettext,
         zone_beside=zone_beside,
         zone_differs=zone_differs,
         at_minute=at_minute,

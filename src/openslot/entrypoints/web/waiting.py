@@ -340,7 +340,7 @@ def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> 
     if not person.needs_referral:
         label = _(
             "Any %(profession)s at %(centre)s",
-            profession=_in_a_sentence(person.profession_name),
+            profession=_in_a_sentence(_(person.profession_name)),
             centre=centre.name,
         )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
@@ -355,7 +355,7 @@ def _offering_of_profession() -> Offering:
         [
             Option(
                 f"profession:{person.profession}",
-                _("Any %(profession)s", profession=_in_a_sentence(person.profession_name)),
+                _("Any %(profession)s", profession=_in_a_sentence(_(person.profession_name))),
             )
         ],
         _zone_at([centre.time_zone for centre in _chosen_centres(names) or names.values()]),
