@@ -43,7 +43,7 @@ def check_database(database: Database, settings: Settings, *, repair: bool = Fal
         *_check_diaries(database, repair=repair),
         *_check_audit(database, settings),
         *_check_key(database, settings, repair=repair),
-        *_check_authenticators(database, settings, repair=repair),
+        *check_authenticators(database, settings, repair=repair),
     ]
 
 
@@ -119,7 +119,7 @@ def _check_key(database: Database, settings: Settings, *, repair: bool) -> list[
     return [OTHER_KEY]
 
 
-def _check_authenticators(database: Database, settings: Settings, *, repair: bool) -> list[str]:
+def check_authenticators(database: Database, settings: Settings, *, repair: bool) -> list[str]:
     """Print how many secrets of authenticator apps are encrypted with an earlier key; with
     ``repair``, encrypt them with the newest. Return advice if any cannot be read."""
     earlier, lost = database.run(

@@ -83,6 +83,7 @@ def _authenticator_page(form: AuthenticatorForm, secret: str) -> str:
         form=form,
         code=Markup(drawn),  # noqa: S704 # nosec B704 - squares, drawn from an address of ours
         secret=secret,
+        uri=uri,
         hidden=hidden,
         has=queries.factors_of(context.reader(), account.id),
     )
