@@ -255,6 +255,11 @@ def test_a_passkey_signs_in_alone_and_as_second_step_and_proves(
         assert second.get("/account/authenticator").status_code == 200
         assert second.get("/account/password").status_code == 200
     assert "My phone" in own.get("/account/sessions").text
+    kept = own.get("/account/export").json["second_steps"]
+    assert [(one["kind"], one["name"]) for one in kept] == [
+        ("passkey", "My phone"),
+        ("recovery-codes", None),
+    ]
     assert "with a passkey" in own.get("/account/sessions").text
     (stored,) = network.read(lambda session: session.scalars(select(StoredPasskey)).all())
     assert stored.sign_count == passkey.counter

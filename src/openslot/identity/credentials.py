@@ -57,14 +57,15 @@ def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
     """Return the credentials of an account: second steps, browsers, programs, then the calendar
     address."""
     return [
-        *_steps(work, account_id),
+        *steps_of(work, account_id),
         *_browsers(work, account_id),
         *_programs(work, account_id),
         *_calendars(work, account_id),
     ]
 
 
-def _steps(work: Work, account_id: UUID) -> list[Credential]:
+def steps_of(work: Work, account_id: UUID) -> list[Credential]:
+    """Return the second steps of an account: passkeys, the authenticator app, recovery codes."""
     app = queries.authenticator_of(work.session, account_id)
     codes = queries.recovery_codes_of(work.session, account_id)
     return [
