@@ -36,10 +36,6 @@ KEYS = "/api/v1/keys"
 CREDENTIALS = "/api/v1/me/credentials"
 
 
-class StepRemovedOnPages(Forbidden):
-    """Remove a second step on the pages of OpenSlot, which ask for a proof first."""
-
-
 class Account(Shown):
     """An account, and the patient, practitioner, centre or department that it belongs to."""
 
@@ -201,16 +197,15 @@ def end_credentials() -> None:
     rule=Rule.OWN,
     status=204,
     fresh=True,
+    may_fail=(409,),
 )
 def end_credential(kind: str, credential_id: str) -> None:
-    """End one browser, program or calendar address.
+    """End one browser, program or calendar address, or remove a second step.
 
-    Second steps are removed on the pages, which ask for a proof first.
+    The last second step of a role that needs one stays.
     """
     if kind not in frozenset(CredentialKind):
         raise NotFound
-    if kind in credentials.STEPS:
-        raise StepRemovedOnPages
     bearer.write(credentials.end_one, _account().id, CredentialKind(kind), credential_id)
 
 
