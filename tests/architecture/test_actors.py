@@ -50,6 +50,7 @@ BOUND = {
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
         identity.credentials.credentials_of identity.queries.by_id notifications.feeds.feed_of
+        identity.passkeys.ask_new identity.queries.factors_of
         notifications.preferences.preferences notifications.preferences.wants
         waiting_list.queries.open_offers waiting_list.search.entries_for
         records.queries.self_made
@@ -88,6 +89,8 @@ BOUND = {
         identity.sessions.is_proved identity.sessions.renew_session identity.sessions.touch_session
         identity.links.account_to_change identity.links.account_to_confirm
         identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email
+        identity.commands.note_sign_in identity.factors.must_enrol
+        identity.links.account_half_signed_in identity.passkeys.ask identity.passkeys.use
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop waiting_list.answers.by_link
         notifications.replies.refuse notifications.replies.take""",

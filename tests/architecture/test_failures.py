@@ -20,6 +20,7 @@ SHARED_CODES = {
     "rate-limited": {"RateLimited", "SignInLocked"},
     "works-elsewhere": {"WorksElsewhere", "BlocksElsewhere"},
     "wrong-credentials": {"WrongCredentials", "NotActive"},
+    "code-needed": {"CodeNeeded", "HalfSignedIn"},
 }
 """Failures that programs need not tell apart."""
 

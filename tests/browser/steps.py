@@ -32,7 +32,7 @@ def sign_in(
     page.goto(f"{server_url}/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
-    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.locator("main").get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{server_url}{home}")
 
 

@@ -14,8 +14,10 @@ from openslot.entrypoints.api.install import SERVICES
 PATH = "/api/v1/appointments"
 NEVER_SHOWN = {
     "PatientTerms.q",
+    "Proof.code",
     "Proof.password",
     "Refresh.refresh_token",
+    "SignIn.code",
     "SignIn.email",
     "SignIn.password",
 }

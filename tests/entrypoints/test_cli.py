@@ -45,7 +45,7 @@ from openslot.entrypoints.cli.main import cli
 from openslot.identity import queries as identities
 from openslot.identity import sessions
 from openslot.identity.commands import sign_in, source_of
-from openslot.identity.models import Account
+from openslot.identity.models import Account, Passkey
 from openslot.importers import documents, tables
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
@@ -520,6 +520,26 @@ def test_account_list_and_password(run: Run, database: Database) -> None:
         1,
         "Error: There is no account nobody@example.org.\n",
     )
+
+
+def test_whoever_is_locked_out_loses_the_second_step(run: Run, database: Database) -> None:
+    words = ("--role", "network-admin", "--email", "root@example.org", "--name", "Jo Bow")
+    assert run("account", "create", *words).exit_code == 0
+    (account,) = accounts(database)
+
+    def add_passkey(session: Session) -> None:
+        values = {"credential_id": b"1", "public_key": b"1", "sign_count": 0, "made_at": NOW}
+        session.add(
+            Passkey(account_id=account.id, credential_hash=bytes(32), name="Lost", **values)
+        )
+
+    database.run(add_passkey)
+    first, again = (run("account", "remove-second-steps", account.email) for _ in range(2))
+    assert first.stdout == (
+        "Removed the second steps of root@example.org and signed them out everywhere.\n"
+    )
+    assert again.stdout == "root@example.org has no second step.\n"
+    assert database.read(lambda session: session.scalars(select(Passkey)).all()) == []
 
 
 def test_people_are_signed_out(run: Run, database: Database) -> None:

@@ -11,7 +11,7 @@ from entrypoints.programs import signed_in
 from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.db import Database
-from openslot.identity.credentials import CredentialKind
+from openslot.identity.credentials import SIGNED_IN
 
 NEW = "seven quiet otters swim"
 
@@ -65,7 +65,7 @@ def test_signing_out_everywhere_ends_all_that_is_chosen(
     assert own.get("/account").status_code == 200
 
 
-@pytest.mark.parametrize("kind", CredentialKind)
+@pytest.mark.parametrize("kind", sorted(SIGNED_IN))
 @pytest.mark.parametrize("which", ["00" * 32, "0" * 32, "none", "", "another's"])
 def test_who_ends_what_is_not_there_is_told_so(
     app: Flask, client_for: ClientFor, world: World, thief: Thief, kind: str, which: str

@@ -18,6 +18,7 @@ NO_DOOR = ""
 
 DOORS = {
     "admin_accounts.new": NO_DOOR,
+    "admin_accounts.remove_second_steps": NO_DOOR,
     "admin_accounts.send_link": NO_DOOR,
     "admin_accounts.set_desks": NO_DOOR,
     "admin_accounts.sign_everybody_out": NO_DOOR,
@@ -30,6 +31,9 @@ DOORS = {
     "admin_patients.undo": "api_merges.undo_merge",
     "admin_webhooks.new": NO_DOOR,
     "admin_webhooks.rotate": NO_DOOR,
+    "factors.authenticator": NO_DOOR,
+    "factors.passkey": NO_DOOR,
+    "factors.recovery_codes": NO_DOOR,
     "history.as_json": NO_DOOR,
     "history.as_pdf": NO_DOOR,
     "profile_security.end_session": "api_me.end_credentials api_me.end_credential",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from openslot.core.actor import Role
 from openslot.core.fields import known_zones
 
 
@@ -84,6 +85,16 @@ def _countries(codes: tuple[str, ...]) -> tuple[str, ...]:
     if bad is not None:
         raise ValueError(f"{bad!r} is not a country such as AU")
     return codes
+
+
+def _roles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the roles of these names; "administrator" stands for both kinds."""
+    both = {"administrator": (Role.CENTRE_ADMIN, Role.NETWORK_ADMIN)}
+    known = both | {role.value: (role,) for role in Role}
+    bad = next((name for name in names if name not in known), None)
+    if bad is not None:
+        raise ValueError(f"{bad!r} is none of: {', '.join(sorted(known))}")
+    return tuple(dict.fromkeys(role.value for name in names for role in known[name]))
 
 
 _ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
@@ -320,8 +331,16 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=720,
-        description="Minutes for which a password counts before it is asked again for what could "
-        "do great harm, such as creating API keys.",
+        description="Minutes for which a password or passkey counts before it is asked again for "
+        "what could do great harm, such as creating API keys.",
+    )
+    second_factor_roles: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_roles)
+    ] = Field(
+        (),
+        description="Who needs a second step to sign in, an authenticator app or a passkey, "
+        "separated by commas: `patient`, `practitioner`, `staff`, `administrator`. They are asked "
+        "to set one up before anything else.",
     )
     sign_up: Literal["open", "staff-only", "closed"] = Field(
         "open",

@@ -60,24 +60,34 @@ def read_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any:
         raise NotSigned from None
 
 
-def hide_dated(key: Keys, purpose: str, content: Any) -> str:
-    """Return ``content``, which must be JSON, as an encrypted text that includes its date, for
-    :func:`reveal_dated`."""
-    text = json.dumps([clock.now().timestamp(), content], separators=(",", ":"))
+def hide(key: Keys, purpose: str, content: Any) -> str:
+    """Return ``content``, which must be JSON, as a text that is encrypted with the newest key."""
+    text = json.dumps(content, separators=(",", ":"))
     return str(jwe.encrypt_compact(_JWE, text, _own_key(_all(key)[-1], purpose)))
+
+
+def reveal(key: Keys, purpose: str, text: str) -> Any:
+    """Return what was hidden for this purpose with one of the keys. Raises NotSigned."""
+    for one in reversed(_all(key)):
+        try:
+            found = jwe.decrypt_compact(text, _own_key(one, purpose), algorithms=[*_JWE.values()])
+            return json.loads(found.plaintext or b"")
+        except (JoseError, ValueError):
+            continue
+    raise NotSigned
+
+
+def hide_dated(key: Keys, purpose: str, content: Any) -> str:
+    """Return an encrypted text that includes its date, for :func:`reveal_dated`."""
+    return hide(key, purpose, [clock.now().timestamp(), content])
 
 
 def reveal_dated(key: Keys, purpose: str, text: str, *, lasts: timedelta) -> Any:
     """Return content that was hidden no longer than ``lasts`` ago. Raises NotSigned."""
-    for one in reversed(_all(key)):
-        try:
-            found = jwe.decrypt_compact(text, _own_key(one, purpose), algorithms=[*_JWE.values()])
-            hidden_at, content = json.loads(found.plaintext or b"")
-        except (JoseError, ValueError):
-            continue
-        if 0 <= clock.now().timestamp() - hidden_at <= lasts.total_seconds():
-            return content
-    raise NotSigned
+    hidden_at, content = reveal(key, purpose, text)
+    if not 0 <= clock.now().timestamp() - hidden_at <= lasts.total_seconds():
+        raise NotSigned
+    return content
 
 
 def _all(key: Keys) -> Sequence[str]:

@@ -16,7 +16,7 @@ from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.models import Practitioner
 from openslot.identity import commands as identity
-from openslot.identity import credentials
+from openslot.identity import credentials, factors
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -51,6 +51,10 @@ class OwnAccount(Conflict):
 
     code = "own-account"
     sentence = "This is your own account. Ask another administrator to deactivate it."
+
+
+class NoSecondStep(Conflict):
+    """This account has no second step."""
 
 
 class AddressNotConfirmed(Conflict):
@@ -157,6 +161,17 @@ def sign_out_account(work: Work, account_id: UUID) -> None:
     managed_account(work, account_id)
     if account_id == work.actor.account_id:
         raise OwnAccount("This is your own account. Sign out on the page of your account.")
+    credentials.end_all(work, account_id)
+
+
+def remove_second_steps(work: Work, account_id: UUID) -> None:
+    """Remove the second steps of an account that the actor manages, whose owner has lost them, and
+    sign it out everywhere. Where the role needs one, they set up another at the next sign-in."""
+    managed_account(work, account_id)
+    if account_id == work.actor.account_id:
+        raise OwnAccount("This is your own account. Change your second step on its page.")
+    if not factors.remove_all(work, account_id).is_any:
+        raise NoSecondStep
     credentials.end_all(work, account_id)
 
 

@@ -48,7 +48,9 @@ VISITORS_HOLDS = Limit(20, HOUR)
 """Times held for those who have not signed in, from one address."""
 
 POSTS: Mapping[str, Limit] = {
+    "accounts.second_step": Limit(300, MINUTE),
     "accounts.sign_in": Limit(300, MINUTE),
+    "accounts.sign_in_by_passkey": Limit(300, MINUTE),
     "accounts.sign_up": Limit(1000, HOUR),
     "accounts.forgot": Limit(30, HOUR),
     "accounts.reset": Limit(60, HOUR),

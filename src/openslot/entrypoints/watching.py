@@ -19,7 +19,14 @@ from openslot.entrypoints.request import (
     services,
     settings,
 )
-from openslot.identity.errors import NotActive, NotConfirmed, SignInLocked, WrongCredentials
+from openslot.identity.errors import (
+    NotActive,
+    NotConfirmed,
+    SignInLocked,
+    WrongCode,
+    WrongCredentials,
+    WrongPasskey,
+)
 from openslot.identity.own import WrongPassword
 
 _ACTIONS: Mapping[type[Exception], str] = {
@@ -28,6 +35,8 @@ _ACTIONS: Mapping[type[Exception], str] = {
     NotActive: "sign-in.failed",
     NotConfirmed: "sign-in.failed",
     WrongPassword: "sign-in.failed",
+    WrongCode: "sign-in.failed",
+    WrongPasskey: "sign-in.failed",
     RateLimited: "limit.hit",
     Unauthenticated: "access.unauthenticated",
     Forbidden: "access.forbidden",

@@ -16,6 +16,7 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Dependent, Patient, Practitioner
 from openslot.exports import history
 from openslot.feedback import queries as feedback
+from openslot.identity import credentials
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
 from openslot.identity.sessions import unused_since
@@ -56,6 +57,7 @@ def document(work: Work, account: Account) -> Document:
         "exported_at": work.now.isoformat(),
         "account": _account(account),
         "sessions": _sessions(work, account.id),
+        "second_steps": _second_steps(work, account.id),
         "favourites": [
             {"kind": one.kind, "name": one.name} for one in feedback.liked(work.session, account.id)
         ],
@@ -100,6 +102,18 @@ def _sessions(work: Work, account_id: UUID) -> list[Document]:
             "browser": one.agent,
         }
         for one in identities.sessions_of(work, account_id, unused_since=unused)
+    ]
+
+
+def _second_steps(work: Work, account_id: UUID) -> list[Document]:
+    return [
+        {
+            "kind": one.kind,
+            "name": one.agent,
+            "added_at": one.made_at.isoformat(),
+            "last_used_at": _iso(one.used_at),
+        }
+        for one in credentials.steps_of(work, account_id)
     ]
 
 

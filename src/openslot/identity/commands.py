@@ -18,15 +18,18 @@ from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work, doing
-from openslot.identity import passwords, queries
+from openslot.identity import factors, passwords, queries
 from openslot.identity.credentials import end_all
 from openslot.identity.errors import (
     EmailTaken,
+    HalfSignedIn,
     NotActive,
     NotConfirmed,
     SignInLocked,
+    WrongCode,
     WrongCredentials,
 )
+from openslot.identity.factors import Factor
 from openslot.identity.models import Account, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
@@ -103,13 +106,14 @@ def sign_in(
     source: Source,
     address: str | None,
     now: datetime,
+    code: str | None = None,
 ) -> Account:
-    """Return the account with this e-mail and password.
+    """Return the account with this e-mail and password, and this ``code`` if it has a second step.
 
     Takes the database, unlike other commands: the slow hash is computed between two
     transactions, so that no lock is held meanwhile, and a failure is counted although the
     sign-in is refused. Raises WrongCredentials (NotActive if the password is right and the
-    account is not active), NotConfirmed or RateLimited.
+    account is not active), NotConfirmed, CodeNeeded, WrongCode or RateLimited.
     """
     email = address_key(email)[:254]
     if not email.isprintable():
@@ -129,11 +133,56 @@ def sign_in(
         passwords.is_imported(account.password)
         and passwords.is_weak(password, account.name, account.email),
     )
-    return database.run(
-        doing(
-            SYSTEM, now, settings, _complete_sign_in, account.id, checked, source, address=address
+    owner = Actor(account_id=account.id, address=address)
+    account, is_enough = database.run(doing(owner, now, settings, _take_password, checked, source))
+    if not is_enough:
+        if not code:
+            raise HalfSignedIn(account)
+        factor = give_code(
+            database, settings, account, code, source=source, address=address, now=now
         )
-    )
+        database.run(doing(owner, now, settings, note_sign_in, account, source, factor))
+    return account
+
+
+def give_code(
+    database: Database,
+    settings: Settings,
+    account: Account,
+    code: str,
+    *,
+    source: Source,
+    address: str | None,
+    now: datetime,
+) -> Factor:
+    """Use up a code of the account, and return what it was. Raises WrongCode, and RateLimited after
+    too many wrong ones.
+
+    Takes the database, like sign-in, since a failure is counted although the code is refused.
+    """
+    owner = Actor(account_id=account.id, address=address)
+    database.read(doing(SYSTEM, now, settings, _check_codes, account.id, source))
+    factor = database.run(doing(owner, now, settings, factors.use_code, account.id, code))
+    if factor is None:
+        database.run(doing(SYSTEM, now, settings, note_failure, _codes_of(account.id), source))
+        raise WrongCode(field="code")
+    return factor
+
+
+def _check_codes(work: Work, account_id: UUID, source: Source) -> None:
+    """Raise RateLimited after too many wrong codes for the account from everywhere: whoever gives
+    one knows the password already, so no stranger locks the owner out."""
+    since, allowed = work.now - FAILURES_COUNT, work.settings.sign_in_attempts
+    key = _codes_of(account_id)
+    _by_both, by_source, by_account = queries.failures_since(work.session, key, source.name, since)
+    is_flooded = by_source >= allowed * FAILURES_PER_SOURCE
+    if by_account >= allowed or (is_flooded and not source.is_known):
+        raise SignInLocked(retry_after=int(FAILURES_COUNT.total_seconds()))
+
+
+def _codes_of(account_id: UUID) -> str:
+    """Return what wrong codes count against, in place of an e-mail."""
+    return f"codes of {account_id}"
 
 
 class _Checked(NamedTuple):
@@ -165,20 +214,29 @@ def note_failure(work: Work, email: str, source: Source) -> None:
     work.session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=work.now))
 
 
-def _complete_sign_in(
-    work: Work, account_id: UUID, checked: _Checked, source: Source, *, address: str | None
-) -> Account:
-    account = _existing(work.session, account_id)
+def _take_password(work: Work, checked: _Checked, source: Source) -> tuple[Account, bool]:
+    """Return the actor's account, and whether its password is enough to sign in."""
+    account = _existing(work.session, work.actor.account_id)
     if checked.new_hash:
         account.password = checked.new_hash
     if checked.is_weak:
         account.must_change_password = True
-    queries.forget_failures(
-        work.session, email=account.email, address=source.name, before=work.now - FAILURES_COUNT
-    )
-    owner = Actor(account_id=account.id, address=address)
-    audit.record(work.by(owner), "account.signed-in", subject_of(account.id))
-    return account
+    if queries.factors_of(work.session, account.id).is_any:
+        audit.record(work, "account.code-asked", subject_of(account.id))
+        return account, False
+    note_sign_in(work, account, source)
+    return account, True
+
+
+def note_sign_in(
+    work: Work, account: Account, source: Source, factor: Factor | None = None
+) -> None:
+    """Note that the actor has signed in, and forget failures from the same source."""
+    before = work.now - FAILURES_COUNT
+    for key in (account.email, _codes_of(account.id)):
+        queries.forget_failures(work.session, email=key, address=source.name, before=before)
+    how = {"factor": factor} if factor else {}
+    audit.record(work, "account.signed-in", subject_of(account.id), **how)
 
 
 def set_password(
@@ -261,8 +319,8 @@ def delete_account(work: Work, account_id: UUID) -> None:
     remove(work.session, account)
 
 
-def _existing(session: Session, account_id: UUID) -> Account:
-    account = queries.by_id(session, account_id)
+def _existing(session: Session, account_id: UUID | None) -> Account:
+    account = queries.by_id(session, account_id) if account_id else None
     if account is None:
         raise NotFound
     return account

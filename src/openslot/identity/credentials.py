@@ -1,6 +1,8 @@
-"""Everything that opens an account besides its password: browsers, programs, a calendar address.
+"""Everything that opens an account besides its password: browsers, programs, a calendar address,
+and the second steps at sign-in.
 
-One list and one way to end them, so that nothing outlives "sign out everywhere".
+One list and one way to end them, so that nothing outlives "sign out everywhere". That ends what is
+signed in; second steps stay until each is removed.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from uuid import UUID
 from openslot.core import audit
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
-from openslot.identity import queries
+from openslot.identity import factors, queries
 from openslot.identity.sessions import token_hash, unused_since
 
 
@@ -22,15 +24,23 @@ class CredentialKind(StrEnum):
     BROWSER = "browser"
     PROGRAM = "program"
     CALENDAR = "calendar"
+    PASSKEY = "passkey"
+    AUTHENTICATOR = "authenticator"
+    RECOVERY_CODES = "recovery-codes"
 
 
-ALL_KINDS = frozenset(CredentialKind)
+SIGNED_IN = frozenset({CredentialKind.BROWSER, CredentialKind.PROGRAM, CredentialKind.CALENDAR})
+"""What "sign out everywhere" ends."""
+
+STEPS = frozenset(CredentialKind) - SIGNED_IN
+"""Second steps at sign-in, which are removed one by one, by who has just proved who they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """One credential; ``id`` opens nothing. ``agent`` is what the browser or program calls
-    itself."""
+    itself, or its owner a passkey; ``factor`` the second step of a browser; ``left`` the number of
+    recovery codes."""
 
     kind: CredentialKind
     id: str
@@ -39,15 +49,48 @@ class Credential:
     ends_at: datetime | None = None
     agent: str | None = None
     address: str | None = None
+    factor: str | None = None
+    left: int | None = None
 
 
 def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
-    """Return the credentials of an account: browsers, then programs, then the calendar address."""
+    """Return the credentials of an account: second steps, browsers, programs, then the calendar
+    address."""
     return [
+        *steps_of(work, account_id),
         *_browsers(work, account_id),
         *_programs(work, account_id),
         *_calendars(work, account_id),
     ]
+
+
+def steps_of(work: Work, account_id: UUID) -> list[Credential]:
+    """Return the second steps of an account: passkeys, the authenticator app, recovery codes."""
+    app = queries.authenticator_of(work.session, account_id)
+    codes = queries.recovery_codes_of(work.session, account_id)
+    return [
+        *(
+            Credential(CredentialKind.PASSKEY, one.id.hex, one.made_at, one.used_at, agent=one.name)
+            for one in queries.passkeys_of(work.session, account_id)
+        ),
+        *([_only(CredentialKind.AUTHENTICATOR, app.made_at, app.used_at)] if app else []),
+        *(
+            [_only(CredentialKind.RECOVERY_CODES, codes[0].made_at, left=len(codes))]
+            if codes
+            else []
+        ),
+    ]
+
+
+def _only(
+    kind: CredentialKind,
+    made_at: datetime,
+    used_at: datetime | None = None,
+    *,
+    left: int | None = None,
+) -> Credential:
+    """Return a credential of which an account has one at most, so that its kind is its id."""
+    return Credential(kind, kind, made_at, used_at, left=left)
 
 
 def _browsers(work: Work, account_id: UUID) -> list[Credential]:
@@ -61,6 +104,7 @@ def _browsers(work: Work, account_id: UUID) -> list[Credential]:
             row.ends_at,
             row.agent,
             row.address,
+            row.factor,
         )
         for row in rows
     ]
@@ -82,11 +126,15 @@ def _programs(work: Work, account_id: UUID) -> list[Credential]:
 
 def _calendars(work: Work, account_id: UUID) -> list[Credential]:
     feed = queries.feed_of(work.session, account_id)
-    return [Credential(CredentialKind.CALENDAR, "calendar", feed.made_at)] if feed else []
+    return [_only(CredentialKind.CALENDAR, feed.made_at)] if feed else []
 
 
 def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
-    """End one credential of the account. Raises NotFound if the account has none of this id."""
+    """End one credential of the account. Raises NotFound if the account has none of this id, and
+    SecondStepRequired for the last second step of an account that needs one."""
+    if kind in STEPS:
+        _remove_step(work, account_id, kind, credential_id)
+        return
     if kind is CredentialKind.CALENDAR:
         ended = queries.end_feed(work.session, account_id)
     elif kind is CredentialKind.PROGRAM:
@@ -98,14 +146,23 @@ def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: s
     _record(work, account_id, {kind})
 
 
+def _remove_step(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
+    if kind is CredentialKind.PASSKEY:
+        factors.remove_passkey(work, account_id, _uuid(credential_id))
+    elif kind is CredentialKind.AUTHENTICATOR:
+        factors.remove_authenticator(work, account_id)
+    else:
+        raise NotFound  # recovery codes are made anew, or go with the last step
+
+
 def end_all(
     work: Work,
     account_id: UUID,
     *,
-    kinds: frozenset[CredentialKind] = ALL_KINDS,
+    kinds: frozenset[CredentialKind] = SIGNED_IN,
     keep_session: str | None = None,
 ) -> None:
-    """End the credentials of the account of some ``kinds``, except the browser whose token is
+    """End what is signed in to the account, of some ``kinds``, except the browser whose token is
     ``keep_session``."""
     if CredentialKind.BROWSER in kinds:
         keep = token_hash(keep_session) if keep_session else None

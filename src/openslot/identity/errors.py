@@ -9,6 +9,7 @@ from openslot.core.errors import (
     RateLimited,
     Unauthenticated,
 )
+from openslot.identity.models import Account
 
 
 class WrongCredentials(Unauthenticated):
@@ -38,10 +39,52 @@ class SignInLocked(RateLimited):
 
 
 class ProofNeeded(Forbidden):
-    """Enter your password again to continue.
+    """Confirm that it is you to continue.
 
-    It was last given too long ago for something that could do great harm.
+    The password or passkey was last given too long ago for something that could do great harm.
     """
+
+
+class CodeNeeded(Forbidden):
+    """Enter the code that your authenticator app shows, or one of your recovery codes.
+
+    The password is right, and the account has a second step.
+    """
+
+    def __init__(self, sentence: str | None = None, *, field: str | None = "code") -> None:
+        super().__init__(sentence, field=field)
+
+
+class HalfSignedIn(CodeNeeded):
+    """A code is needed to sign in to the ``account``."""
+
+    code, sentence = CodeNeeded.code, CodeNeeded.sentence
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        super().__init__()
+
+
+class WrongCode(Invalid):
+    """This code is wrong or was used before. Enter the one that your app shows now."""
+
+
+class WrongPasskey(Invalid):
+    """This passkey was not accepted. Try again, or continue without it.
+
+    Its signature is wrong, it is for another page, too old, used before, or of no account here.
+    """
+
+
+class MustEnrol(Forbidden):
+    """Set up a second step on the pages of OpenSlot first: an authenticator app or a passkey.
+
+    The network wants one for this role, and the account has none.
+    """
+
+
+class SecondStepRequired(Conflict):
+    """Your role needs a second step to sign in. Set up another one before you remove this one."""
 
 
 class NotConfirmed(Unauthenticated):

@@ -16,6 +16,7 @@ from openslot.core.limits import network_of
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.errors import MustChangePassword
+from openslot.identity.factors import must_enrol
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
 from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
 from openslot.identity.sessions import token_hash
@@ -233,7 +234,12 @@ def refresh(work: Work, text: str) -> Pair | None:
         return None
     holder = queries.by_id(work.session, token.account_id)
     spent = token.used_at is not None or token.ends_at <= work.now
-    may_go_on = holder is not None and holder.active and not holder.must_change_password
+    may_go_on = (
+        holder is not None
+        and holder.active
+        and not holder.must_change_password
+        and not must_enrol(work, holder)
+    )
     if spent or not may_go_on or not queries.spend(work, digest):
         queries.end_family(work.session, token.family)
         if token.used_at is not None:

@@ -1,4 +1,5 @@
-"""The links in mails that confirm an address and set a password.
+"""The links in mails that confirm an address and set a password, and the token of a browser that
+is half signed in.
 
 A link names the account by its uniquifier. It contains a digest of the password, the e-mail
 address and, in a confirmation, whether it is done: a change of any of them invalidates the link.
@@ -18,9 +19,11 @@ from openslot.identity.models import Account
 
 CONFIRM_WITHIN = timedelta(days=5)
 RESET_WITHIN = timedelta(hours=2)
+SECOND_STEP_WITHIN = timedelta(minutes=10)
 
 _CONFIRM, _RESET = "confirm e-mail", "reset password"
 _CHANGE, _SIGN_UP = "change e-mail", "sign up"
+_SECOND_STEP = "second step"
 
 
 def confirmation_token(key: Keys, account: Account) -> str:
@@ -36,6 +39,12 @@ def reset_token(key: Keys, account: Account) -> str:
 def change_token(key: Keys, account: Account) -> str:
     """Return the token for the link that takes ``pending_email`` for the account."""
     return signing.sign_dated(key, _CHANGE, _content(_CHANGE, account))
+
+
+def half_token(key: Keys, account: Account) -> str:
+    """Return the token by which a browser that has given the password goes on to the second
+    step."""
+    return signing.sign_dated(key, _SECOND_STEP, _content(_SECOND_STEP, account))
 
 
 def sign_up_token(key: Keys, pending_id: UUID) -> str:
@@ -64,7 +73,16 @@ def account_to_confirm(session: Session, key: Keys, token: str) -> Account:
 def account_to_reset(session: Session, key: Keys, token: str) -> Account:
     """Return the account that a password link names. Raises LinkExpired, also if the account is
     not active."""
-    account = _account(session, key, _RESET, token, RESET_WITHIN)
+    return _active(_account(session, key, _RESET, token, RESET_WITHIN))
+
+
+def account_half_signed_in(session: Session, key: Keys, token: str) -> Account:
+    """Return the account whose password a browser has given. Raises LinkExpired, also if the
+    account is not active."""
+    return _active(_account(session, key, _SECOND_STEP, token, SECOND_STEP_WITHIN))
+
+
+def _active(account: Account) -> Account:
     if not account.active:
         raise LinkExpired
     return account

@@ -1,10 +1,21 @@
-"""Accounts, their sessions, failed sign-ins, and the credentials of programs."""
+"""Accounts, their sessions and second steps, failed sign-ins, and the credentials of programs."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BINARY, JSON, Boolean, ForeignKey, Index, LargeBinary, String, Text, Uuid
+from sqlalchemy import (
+    BINARY,
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    Uuid,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -45,7 +56,8 @@ class Account(Base):
 class AccountSession(Base):
     """A signed-in browser. The cookie has a random token, this row its SHA-256.
 
-    ``proved_at`` is when the password was last given there.
+    ``proved_at`` is when the password or a passkey was last given there. ``factor`` is the second
+    step of the sign-in, or the passkey that stood for both; None if a password was all.
     """
 
     __tablename__ = "account_session"
@@ -59,6 +71,58 @@ class AccountSession(Base):
     proved_at: Mapped[datetime | None] = mapped_column(Instant)
     address: Mapped[str | None] = mapped_column(String(45))
     agent: Mapped[str | None] = mapped_column(String(200))
+    factor: Mapped[str | None] = mapped_column(String(20))
+
+
+class Authenticator(Base):
+    """The authenticator app of an account, which shows a new code every 30 seconds (RFC 6238).
+
+    ``secret`` is encrypted with a key derived from the secret key and the account. ``counter`` is
+    that of the last code that was accepted: it and all earlier ones are used up.
+    """
+
+    __tablename__ = "authenticator"
+
+    account_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    secret: Mapped[str] = mapped_column(Text)
+    counter: Mapped[int] = mapped_column(BigInteger)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RecoveryCode(Base):
+    """A code that stands once for a second step that is lost, stored as its SHA-256; it goes when
+    it is used."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (Index(None, "account_id"),)
+
+    code_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Passkey(Base):
+    """The public half of a passkey (Web Authentication, level 2).
+
+    ``credential_id`` is what its authenticator calls it, and is found by its SHA-256.
+    ``sign_count`` is that of its last use; many passkeys always send 0.
+    """
+
+    __tablename__ = "passkey"
+    __table_args__ = (Index(None, "account_id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    credential_hash: Mapped[bytes] = mapped_column(Digest, unique=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class CalendarFeed(Base):
@@ -95,7 +159,8 @@ class PendingSignUp(Base):
 
 
 class SignInFailure(Base):
-    """A wrong password, counted against the e-mail and the address that it came from."""
+    """A wrong password, counted against the e-mail and the address that it came from; or a wrong
+    code, counted against the account in place of the e-mail."""
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index(None, "email", "at"), Index(None, "address", "at"))
@@ -149,7 +214,8 @@ class ApiClient(Base):
 
 
 class UsedAssertion(Base):
-    """The id of an accepted assertion, so that it is not accepted again."""
+    """The id of an accepted assertion of a program, or the challenge that a passkey has signed, so
+    that neither is accepted again."""
 
     __tablename__ = "used_assertion"
     __table_args__ = (Index(None, "ends_at"),)

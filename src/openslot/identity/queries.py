@@ -19,8 +19,11 @@ from openslot.identity.models import (
     ApiClient,
     ApiKey,
     ApiToken,
+    Authenticator,
     CalendarFeed,
+    Passkey,
     PendingSignUp,
+    RecoveryCode,
     SignInFailure,
     UsedAssertion,
 )
@@ -124,6 +127,100 @@ def end_sessions(
     if only is not None:
         query = query.where(AccountSession.token_hash == only)
     return changed(session, query)
+
+
+def set_factor(session: Session, token_hash: bytes, factor: str) -> None:
+    """Note the second step of a session."""
+    own = AccountSession.token_hash == token_hash
+    session.execute(update(AccountSession).where(own).values(factor=factor))
+
+
+class Factors(NamedTuple):
+    """How many second steps of each kind an account has."""
+
+    authenticators: int
+    passkeys: int
+    codes: int
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether signing in takes a second step; codes only stand for one that is lost."""
+        return bool(self.authenticators or self.passkeys)
+
+
+def factors_of(session: Session, account_id: UUID) -> Factors:
+    """Return how many second steps an account has, in one statement."""
+    owners = (Authenticator.account_id, Passkey.account_id, RecoveryCode.account_id)
+    counts = (select(func.count()).where(owner == account_id).scalar_subquery() for owner in owners)
+    return Factors(*session.execute(select(*counts)).one())
+
+
+def authenticator_of(session: Session, account_id: UUID) -> Authenticator | None:
+    """Return the authenticator app of an account, if it has one."""
+    return session.get(Authenticator, account_id)
+
+
+def authenticators(session: Session) -> Sequence[Authenticator]:
+    """Return the authenticator apps of all accounts."""
+    return session.scalars(select(Authenticator)).all()
+
+
+def use_counter(work: Work, account_id: UUID, counter: int) -> bool:
+    """Note that the code of this counter is used; return False if it or a later one was."""
+    unused = (Authenticator.account_id == account_id, Authenticator.counter < counter)
+    query = update(Authenticator).where(*unused).values(counter=counter, used_at=work.now)
+    return changed(work.session, query) == 1
+
+
+def use_recovery_code(session: Session, account_id: UUID, code_hash: bytes) -> bool:
+    """Delete a recovery code; return False if the account has none of this hash."""
+    own = (RecoveryCode.account_id == account_id, RecoveryCode.code_hash == code_hash)
+    return changed(session, delete(RecoveryCode).where(*own)) == 1
+
+
+def recovery_codes_of(session: Session, account_id: UUID) -> Sequence[RecoveryCode]:
+    """Return the recovery codes of an account that are left."""
+    own = RecoveryCode.account_id == account_id
+    return session.scalars(select(RecoveryCode).where(own)).all()
+
+
+def passkeys_of(session: Session, account_id: UUID) -> Sequence[Passkey]:
+    """Return the passkeys of an account, oldest first."""
+    query = select(Passkey).where(Passkey.account_id == account_id)
+    return session.scalars(query.order_by(Passkey.made_at, Passkey.id)).all()
+
+
+def passkey_by_hash(session: Session, credential_hash: bytes) -> Passkey | None:
+    """Return the passkey whose credential id has this hash, or None."""
+    return session.scalar(select(Passkey).where(Passkey.credential_hash == credential_hash))
+
+
+def use_passkey(work: Work, passkey: Passkey, sign_count: int) -> bool:
+    """Note the use of a passkey; return False if it was used meanwhile."""
+    same = (Passkey.id == passkey.id, Passkey.sign_count == passkey.sign_count)
+    query = update(Passkey).where(*same).values(sign_count=sign_count, used_at=work.now)
+    return changed(work.session, query) == 1
+
+
+def remove_passkey(session: Session, account_id: UUID, passkey_id: UUID) -> int:
+    """Delete a passkey of an account; return the number, 0 or 1."""
+    own = (Passkey.account_id == account_id, Passkey.id == passkey_id)
+    return changed(session, delete(Passkey).where(*own))
+
+
+def remove_authenticator(session: Session, account_id: UUID) -> int:
+    """Delete the authenticator app of an account; return the number, 0 or 1."""
+    return changed(session, delete(Authenticator).where(Authenticator.account_id == account_id))
+
+
+def remove_passkeys(session: Session, account_id: UUID) -> int:
+    """Delete all passkeys of an account; return the number."""
+    return changed(session, delete(Passkey).where(Passkey.account_id == account_id))
+
+
+def remove_recovery_codes(session: Session, account_id: UUID) -> None:
+    """Delete all recovery codes of an account."""
+    session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account_id))
 
 
 def failures_since(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from openslot.core.db import remove
 from openslot.core.work import Work
 from openslot.identity import queries
+from openslot.identity.factors import Factor
 from openslot.identity.models import Account, AccountSession
 from openslot.identity.queries import Unused
 
@@ -25,8 +26,11 @@ def unused_since(work: Work) -> Unused:
     )
 
 
-def start_session(work: Work, account: Account, *, agent: str | None) -> str:
-    """Start a session for a browser and return its random token; only its hash is stored."""
+def start_session(
+    work: Work, account: Account, *, agent: str | None, factor: Factor | None = None
+) -> str:
+    """Start a session for a browser, with the second step that was given, and return its random
+    token; only its hash is stored."""
     token = secrets.token_urlsafe(32)
     work.session.add(
         AccountSession(
@@ -38,6 +42,7 @@ def start_session(work: Work, account: Account, *, agent: str | None) -> str:
             ends_at=work.now + timedelta(days=work.settings.session_days),
             address=work.actor.address,
             agent=agent[:200] if agent else None,
+            factor=factor,
         )
     )
     return token
@@ -69,8 +74,8 @@ def is_stale(row: AccountSession, *, now: datetime) -> bool:
 
 
 def is_proved(work: Work, proved_at: datetime | None) -> bool:
-    """Return whether a password that was last given at ``proved_at`` is fresh enough for an action
-    that could do great harm."""
+    """Return whether a password or passkey that was last given at ``proved_at`` is fresh enough for
+    an action that could do great harm."""
     lasts = timedelta(minutes=work.settings.proof_minutes)
     return proved_at is not None and work.now - proved_at <= lasts
 
@@ -83,8 +88,8 @@ def touch_session(work: Work, token: str) -> None:
 
 
 def renew_session(work: Work, token: str) -> str | None:
-    """Note that the password was given again, and return the token that takes the place of
-    ``token``; None if the session has ended meanwhile."""
+    """Note that the password or a passkey was given again, and return the token that takes the
+    place of ``token``; None if the session has ended meanwhile."""
     new = secrets.token_urlsafe(32)
     is_renewed = queries.renew_session(
         work.session, token_hash(token), token_hash(new), proved_at=work.now

@@ -30,6 +30,7 @@ from openslot.notifications.events import (
     OfferEvent,
     ReferralEvent,
     RequestEvent,
+    SecondStepEvent,
     SessionMessage,
 )
 from openslot.notifications.events import Topic as Reminder
@@ -231,6 +232,16 @@ def contact(event: ContactEvent, to: Recipient) -> Values:
         "page": page(
             event.work.settings, "account" if to.side is Side.PATIENT else "profile/dependents"
         ),
+    }
+
+
+def second_step(event: SecondStepEvent, to: Recipient) -> Values:
+    """Return what is said of a second step: what happened to it, and when."""
+    zone = ZoneInfo(to.zone or event.work.settings.time_zone)
+    return {
+        "change": event.change,
+        "when": _in_zone(to.language, event.at, zone),
+        "page": page(event.work.settings, "account/sessions"),
     }
 
 

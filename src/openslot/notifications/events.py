@@ -5,6 +5,7 @@ A payload may be older than the code that reads it: what was added to it later i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,7 @@ from openslot.department_requests.models import ServiceRequest
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Department, Patient, Practitioner
 from openslot.identity import queries as accounts
+from openslot.identity.events import Change
 from openslot.identity.models import Account
 from openslot.questions.queries import left_to_answer
 from openslot.records.models import EmergencyAccess
@@ -366,6 +368,25 @@ class ContactEvent(Event):
         key = f"{patient.id}.{payload['at']}"
         has_email, has_phone = bool(payload["email"]), bool(payload["phone"])
         return cls(work, topic, key, patient, has_email, has_phone, payload["old_email"])
+
+
+@dataclass(frozen=True, eq=False)
+class SecondStepEvent(Event):
+    """A second step of an account was added, removed or used up."""
+
+    account: Account
+    change: Change
+    at: datetime
+
+    @classmethod
+    def load(cls, work: Work, topic: str, payload: Payload) -> "SecondStepEvent | None":
+        """Return the event; None if the account does not exist any more."""
+        account = accounts.by_id(work.session, UUID(payload["account"]))
+        if account is None:
+            return None
+        at, change = str(payload["at"]), Change(payload["change"])
+        key = f"{account.id}.{at}.{change}"
+        return cls(work, topic, key, account, change, datetime.fromisoformat(at))
 
 
 def department_of(session: Session, account_id: UUID | None) -> Department | None:

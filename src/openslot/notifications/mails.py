@@ -14,6 +14,7 @@ from openslot.booking.events import Topic as Appointment
 from openslot.core.work import Work
 from openslot.department_requests.events import Topic as Request
 from openslot.directory.contacts import Topic as Contact
+from openslot.identity.events import Topic as Identity
 from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
@@ -27,6 +28,7 @@ from openslot.notifications.events import (
     Payload,
     ReferralEvent,
     RequestEvent,
+    SecondStepEvent,
     SessionMessage,
 )
 from openslot.notifications.events import Topic as Reminder
@@ -39,6 +41,7 @@ from openslot.notifications.recipients import (
     contact_changed,
     gp,
     other_department,
+    owner,
     patient,
     patient_of_all,
     practice,
@@ -110,6 +113,7 @@ REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
 OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
 CONTACT = About(ContactEvent.load, None, contents.contact)
 GROWING_UP = About(DependentEvent.load, None, contents.growing_up)
+SECOND_STEP = About(SecondStepEvent.load, None, contents.second_step)
 EMERGENCY = About(EmergencyEvent.load, None, contents.emergency)
 
 
@@ -206,6 +210,7 @@ MAILS: Mapping[str, Mails[Any]] = {
         Mail("emergency_access", patient, None),
         Mail("emergency_access_administrator", administrators, None),
     ),
+    Identity.SECOND_STEP: _mails(SECOND_STEP, Mail("account_second_step", owner, None)),
     Contact.CHANGED: _mails(CONTACT, Mail("contact_changed", contact_changed, None)),
     **{
         topic: _mails(GROWING_UP, Mail(topic.replace(".", "_"), carer, None)) for topic in GrowingUp

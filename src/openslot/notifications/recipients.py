@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.core.work import Work
@@ -26,6 +27,7 @@ from openslot.notifications.events import (
     OfferEvent,
     ReferralEvent,
     RequestEvent,
+    SecondStepEvent,
 )
 
 PatientEvent = AppointmentEvent | ReferralEvent | OfferEvent | EmergencyEvent
@@ -188,6 +190,15 @@ def carer(event: DependentEvent) -> list[Recipient]:
     zone = event.carer.time_zone
     name = event.dependent.name
     return _only(_person(event.work, Side.CARER, event.carer, zone, dependent=name))
+
+
+def owner(event: SecondStepEvent) -> list[Recipient]:
+    """Return the owner of an account."""
+    account = event.account
+    tongue = language(account.locale, event.work.settings.locale)
+    side = Side.PATIENT if account.role == Role.PATIENT else Side.PRACTICE
+    to = Recipient(side, account.name, account.email, tongue, account.time_zone, account.id)
+    return [to]
 
 
 def contact_changed(event: ContactEvent) -> list[Recipient]:

@@ -19,7 +19,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
-from openslot.entrypoints.api.tokens import Secret
+from openslot.entrypoints.api.tokens import Code, Secret
 from openslot.entrypoints.request import database, now, reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.identity import credentials, keys, queries
@@ -56,9 +56,11 @@ AccountChange = Partial.of(AccountDetails, "AccountChange", "Changes to the acco
 
 
 class Proof(Given):
-    """The password of the account, to confirm an action that cannot be undone."""
+    """The password of the account, and a code if it has a second step, to confirm an action that
+    cannot be undone."""
 
     password: Secret
+    code: Code = None
 
 
 class Key(Shown):
@@ -88,15 +90,23 @@ class MadeKey(Key):
 
 
 class Credential(Shown):
-    """A browser, program or calendar address that opens the account; the id opens nothing."""
+    """A browser, program, calendar address or second step that opens the account; the id opens
+    nothing."""
 
     kind: CredentialKind
     id: str
     made: AwareDatetime
     used: AwareDatetime | None
     ends: AwareDatetime | None
-    agent: str | None
+    agent: Annotated[
+        str | None,
+        Field(description="What a browser or program calls itself, or its owner a passkey."),
+    ]
     address: str | None
+    factor: Annotated[
+        str | None, Field(description="The second step with which a browser was signed in.")
+    ]
+    left: Annotated[int | None, Field(description="Recovery codes that are left.")]
 
 
 class CredentialList(Listing[Credential]):
@@ -146,8 +156,8 @@ def _change(work: Work, account: AccountRow, body: Partial) -> AccountRow:
 def delete_me(body: Proof) -> None:
     """Delete your account, as a patient; upcoming appointments are cancelled, records are kept.
 
-    Send your password to confirm. After several wrong passwords the account has to wait, as on the
-    sign-in page.
+    Send your password to confirm, and a code if you have a second step. After several wrong ones
+    the account has to wait, as on the sign-in page.
     """
     account = _account()
     check_may_delete(bearer.actor())
@@ -156,6 +166,7 @@ def delete_me(body: Proof) -> None:
         settings(),
         account,
         body.password,
+        body.code or "",
         field="password",
         address=request.remote_addr,
         now=now(),
@@ -174,7 +185,8 @@ def list_credentials() -> CredentialList:
     "DELETE", CREDENTIALS, scope="account:write", rule=Rule.OWN, status=204, fresh=True
 )
 def end_credentials() -> None:
-    """Sign out everywhere: end all browsers, programs and the calendar address, also this token."""
+    """Sign out everywhere: end all browsers, programs and the calendar address, also this token.
+    Second steps stay."""
     bearer.write(credentials.end_all, _account().id)
 
 
@@ -185,9 +197,13 @@ def end_credentials() -> None:
     rule=Rule.OWN,
     status=204,
     fresh=True,
+    may_fail=(409,),
 )
 def end_credential(kind: str, credential_id: str) -> None:
-    """End one browser, program or calendar address."""
+    """End one browser, program or calendar address, or remove a second step.
+
+    The last second step of a role that needs one stays.
+    """
     if kind not in frozenset(CredentialKind):
         raise NotFound
     bearer.write(credentials.end_one, _account().id, CredentialKind(kind), credential_id)
@@ -248,6 +264,8 @@ def _credential(item: credentials.Credential) -> Credential:
         ends=item.ends_at,
         agent=item.agent,
         address=item.address,
+        factor=item.factor,
+        left=item.left,
     )
 
 

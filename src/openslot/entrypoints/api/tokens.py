@@ -7,11 +7,11 @@ from pydantic import Field, StringConstraints
 
 from openslot.entrypoints import limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.request import database, now, settings, visitor, write_by
+from openslot.entrypoints.request import database, now, reading_by, settings, visitor, write_by
 from openslot.entrypoints.rules import Rule
-from openslot.identity import keys
+from openslot.identity import factors, keys
 from openslot.identity.commands import sign_in, source_of
-from openslot.identity.errors import MustChangePassword
+from openslot.identity.errors import MustChangePassword, MustEnrol
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
 
 service = Service("tokens", "Tokens", "Sign in as a person, and stay signed in.")
@@ -19,11 +19,21 @@ service = Service("tokens", "Tokens", "Sign in as a person, and stay signed in."
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
+Code = Annotated[
+    str | None,
+    Field(
+        max_length=100,
+        description="The code that the authenticator app shows, or a recovery code.",
+    ),
+]
+
+
 class SignIn(Given):
-    """The email address and password of an account."""
+    """The email address and password of an account, and a code if it has a second step."""
 
     email: Annotated[str, StringConstraints(min_length=1, max_length=254)]
     password: Secret
+    code: Code = None
 
 
 class Refresh(Given):
@@ -57,7 +67,8 @@ def create(body: SignIn) -> Tokens:
 
     The answer is the same for an unknown address and a wrong password. After several wrong
     passwords the account has to wait, as on the sign-in page. A password that others may know
-    has to be changed on the pages first.
+    has to be changed on the pages first, and a second step that the role needs set up there. An
+    account with a second step is refused as code-needed until a code is sent too; each works once.
     """
     account = sign_in(
         database(),
@@ -67,9 +78,12 @@ def create(body: SignIn) -> Tokens:
         source=source_of(request.remote_addr),
         address=request.remote_addr,
         now=now(),
+        code=body.code,
     )
     if account.must_change_password:
         raise MustChangePassword
+    if factors.must_enrol(reading_by(visitor()), account):
+        raise MustEnrol
     limits.sign_in(account.id)
     return _shown(write_by(visitor(), keys.issue_pair, account, agent=request.user_agent.string))
 

@@ -18,11 +18,12 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Practitioner
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.identity import commands as identity
-from openslot.identity import credentials
+from openslot.identity import credentials, factors
 from openslot.identity import queries as identity_queries
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
 from openslot.identity.passwords import check_new, hash_password
+from openslot.identity.queries import Factors
 
 EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 NAME: TypeAdapter[str] = TypeAdapter(Name)
@@ -138,6 +139,20 @@ def sign_out(deployment: Deployment, email: str | None) -> None:
     account = deployment.ready_database.read(lambda session: _account(session, email))
     deployment.write(credentials.end_all, account.id)
     click.echo(f"Signed {account.email} out everywhere.")
+
+
+def remove_second_steps(deployment: Deployment, email: str) -> None:
+    """Remove the second steps of an account whose owner has lost them, and end its sessions."""
+    account = deployment.ready_database.read(lambda session: _account(session, email))
+
+    def remove(work: Work) -> Factors:
+        credentials.end_all(work, account.id)
+        return factors.remove_all(work, account.id)
+
+    if deployment.write(remove).is_any:
+        click.echo(f"Removed the second steps of {account.email} and signed them out everywhere.")
+    else:
+        click.echo(f"{account.email} has no second step.")
 
 
 def _account(session: Session, email: str) -> Account:

@@ -6,7 +6,7 @@ import click
 
 from openslot.booking import check, queries
 from openslot.core import clock, facts, sealing
-from openslot.core.actor import SYSTEM
+from openslot.core.actor import SYSTEM, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.files import open_files
@@ -14,7 +14,10 @@ from openslot.core.sealing import Checked, Sealed
 from openslot.core.work import doing
 from openslot.entrypoints.cli.deployment import check_file
 from openslot.entrypoints.cli.serving import OTHER_KEY
+from openslot.identity import factors
 from openslot.usecases import retention
+
+_ADMINISTRATORS = frozenset({Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 
 
 def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
@@ -40,6 +43,7 @@ def check_database(database: Database, settings: Settings, *, repair: bool = Fal
         *_check_diaries(database, repair=repair),
         *_check_audit(database, settings),
         *_check_key(database, settings, repair=repair),
+        *check_authenticators(database, settings, repair=repair),
     ]
 
 
@@ -115,6 +119,24 @@ def _check_key(database: Database, settings: Settings, *, repair: bool) -> list[
     return [OTHER_KEY]
 
 
+def check_authenticators(database: Database, settings: Settings, *, repair: bool) -> list[str]:
+    """Print how many secrets of authenticator apps are encrypted with an earlier key; with
+    ``repair``, encrypt them with the newest. Return advice if any cannot be read."""
+    earlier, lost = database.run(
+        doing(SYSTEM, clock.now(), settings, factors.check_secrets, renew=repair)
+    )
+    if earlier and repair:
+        click.echo(f"Encrypted again with the newest secret key: {earlier} authenticator apps.")
+    elif earlier:
+        click.echo(f"Encrypted with an earlier secret key: {earlier} authenticator apps.")
+    if not lost:
+        return []
+    return [
+        f"No secret key opens {lost} authenticator apps. Add the earlier key to "
+        "OPENSLOT_SECRET_KEY_FALLBACKS, or have their owners use recovery codes."
+    ]
+
+
 def left_open(settings: Settings) -> list[str]:
     """Return a sentence for each setting that a public server should have otherwise."""
     is_mailed = bool(settings.smtp_host)
@@ -132,6 +154,9 @@ def left_open(settings: Settings) -> list[str]:
         ),
         "Requests are not limited (OPENSLOT_RATE_LIMITS).": not settings.rate_limits,
         "API keys never end (OPENSLOT_KEY_DAYS).": not settings.key_days,
+        "Administrators sign in with a password alone (OPENSLOT_SECOND_FACTOR_ROLES).": (
+            not {*settings.second_factor_roles} >= _ADMINISTRATORS
+        ),
     }
     return [*(sentence for sentence, is_open in found.items() if is_open), *open_files(settings)]
 

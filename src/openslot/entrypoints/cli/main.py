@@ -361,6 +361,17 @@ def sign_out(deployment: Deployment, email: str | None, everybody: bool) -> None
     accounts.sign_out(deployment, email)
 
 
+@account.command("remove-second-steps")
+@click.argument("email")
+@pass_deployment
+def remove_second_steps(deployment: Deployment, email: str) -> None:
+    """Remove the authenticator app, passkeys and recovery codes of the account EMAIL.
+
+    For somebody who has lost them and knows no administrator who can do it on the pages.
+    """
+    accounts.remove_second_steps(deployment, email)
+
+
 @cli.group()
 def patient() -> None:
     """Merge duplicate records of patients, and erase people."""

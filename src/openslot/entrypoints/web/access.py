@@ -12,7 +12,7 @@ from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
 from openslot.identity import queries as identities
-from openslot.identity.errors import MustChangePassword, ProofNeeded
+from openslot.identity.errors import MustChangePassword, MustEnrol, ProofNeeded
 from openslot.identity.models import Account
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -55,17 +55,31 @@ WITH_OLD_PASSWORD = frozenset(
 """Views that work before a password that others may know is replaced: those that replace it, sign
 out, or have nothing to do with the account."""
 
+WITHOUT_STEP = WITH_OLD_PASSWORD | {
+    "factors.authenticator",
+    "factors.choose",
+    "factors.passkey",
+    "profile_security.prove",
+}
+"""Views that work before a second step that the role needs is set up: those that set it up, and
+those that work with an old password."""
+
 
 def allow(
-    roles: frozenset[Role | None] | frozenset[Role], *, fresh: bool = False
+    roles: frozenset[Role | None] | frozenset[Role],
+    *,
+    fresh: bool = False,
+    asks_password: bool = False,
 ) -> Callable[[View], View]:
     """Declare the roles that may use a view; the commands check ownership.
 
-    A ``fresh`` view needs the password again, unless it was given a short time ago.
+    A ``fresh`` view needs the password or a passkey again, unless it was given a short time ago.
+    So does a view that ``asks_password`` itself, of those for whom that is only half of the proof.
     """
 
     def mark(view: View) -> View:
         view.fresh = fresh  # type: ignore[attr-defined] # read by check()
+        view.asks_password = asks_password  # type: ignore[attr-defined] # read by check()
         view.allowed = roles  # type: ignore[attr-defined] # read by check() and by a guard test
         return view
 
@@ -90,8 +104,8 @@ def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
 def check() -> None:
     """Refuse a request unless the view allows the reader's role.
 
-    Raise Unauthenticated, MustChangePassword, ProofNeeded or Forbidden; a view without a
-    declaration raises Forbidden.
+    Raise Unauthenticated, MustChangePassword, MustEnrol, ProofNeeded or Forbidden; a view without
+    a declaration raises Forbidden.
     """
     if request.endpoint is None or request.endpoint in STATIC:
         return
@@ -110,6 +124,8 @@ def check() -> None:
         limits.by_account(account.id)
         if account.must_change_password and request.endpoint not in WITH_OLD_PASSWORD:
             raise MustChangePassword
+        if context.must_enrol() and request.endpoint not in WITHOUT_STEP:
+            raise MustEnrol
     if None in allowed:
         _check_directory(account)
         return
@@ -118,7 +134,8 @@ def check() -> None:
         raise Unauthenticated
     if role not in allowed:
         raise Forbidden
-    if getattr(view, "fresh", False) and not context.is_proved():
+    asks_half = getattr(view, "asks_password", False) and context.has_step()
+    if (getattr(view, "fresh", False) or asks_half) and not context.is_proved():
         raise ProofNeeded
 
 

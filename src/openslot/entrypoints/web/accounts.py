@@ -28,24 +28,32 @@ from openslot.entrypoints.web import (
     asked,
     context,
     known_device,
+    proof,
     reading,
     signing_up,
     unsent,
 )
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
-from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.forms import CodeField, Form
 from openslot.entrypoints.web.saving import checked, see_other
 from openslot.entrypoints.web.written import mailed
 from openslot.identity import commands as identity
-from openslot.identity import links, passwords, pending, queries
-from openslot.identity.errors import LinkExpired, NotActive, NotConfirmed
+from openslot.identity import links, passkeys, passwords, pending, queries
+from openslot.identity.errors import (
+    HalfSignedIn,
+    LinkExpired,
+    NotActive,
+    NotConfirmed,
+    WrongPasskey,
+)
+from openslot.identity.factors import Factor
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
 
-SIGN_IN = "accounts.sign_in"
-"""Endpoint of the sign-in page, which carries forms that were refused for their session."""
+SIGN_INS = frozenset({"accounts.sign_in", "accounts.second_step", "accounts.sign_in_by_passkey"})
+"""Endpoints of signing in, which carries forms that were refused for their session."""
 
 
 class SignInForm(Form):
@@ -53,6 +61,12 @@ class SignInForm(Form):
 
     email = EmailField(_l("Email"))
     password = PasswordField(_l("Password"))
+
+
+class CodeForm(Form):
+    """Form for a code of the authenticator app, or a recovery code."""
+
+    code = CodeField(_l("Code"))
 
 
 class SignUpForm(Form):
@@ -91,6 +105,7 @@ def sign_in() -> ResponseReturnValue:
         return _go_on()
     form = SignInForm(email=asked.text("email"))
     if request.method == "GET":
+        signing.forget_half()
         return _sign_in_page(form)
     email, password = reading.text("email"), form.password.data or ""
     try:
@@ -104,11 +119,107 @@ def sign_in() -> ResponseReturnValue:
             now=context.now(),
         )
         limits.sign_in(account.id)
+    except HalfSignedIn as error:
+        return _to_second_step(error.account)
     except DomainError as error:
         return _not_signed_in(form, email, error)
+    return _signed_in(account)
+
+
+def _to_second_step(account: Account) -> ResponseReturnValue:
+    signing.begin_half(account)
+    if unsent.carried() is not None:
+        return _code_page(CodeForm(formdata=None), account)
+    return redirect(url_for("accounts.second_step", next=_next() or None), 303)
+
+
+def _signed_in(account: Account, factor: Factor | None = None) -> Response:
     known_device.remember(account.email)
-    signing.begin(account, agent=request.user_agent.string)
+    signing.begin(account, agent=request.user_agent.string, factor=factor)
     return _go_on()
+
+
+@pages.route("/login/code", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def second_step() -> ResponseReturnValue:
+    """Ask for the second step of who has given the password, and continue as :func:`sign_in`."""
+    if context.account_or_none():
+        return _go_on()
+    account = signing.half_signed_in()
+    if account is None:
+        return _begin_again()
+    form = CodeForm()
+    if request.method == "GET":
+        return _code_page(form, account)
+    source = known_device.source(account.email)
+    try:
+        limits.sign_in(account.id)
+        factor = identity.give_code(
+            context.database(),
+            context.settings(),
+            account,
+            form.code.data or "",
+            source=source,
+            address=request.remote_addr,
+            now=context.now(),
+        )
+    except DomainError as error:
+        watching.refused(error, email=account.email)
+        form.refuse(error)
+        return _code_page(form, account, status_of(error))
+    write_by(_owner(account), identity.note_sign_in, account, source, factor)
+    return _signed_in(account, factor)
+
+
+def _begin_again() -> Response:
+    """Return to the sign-in page, because the password was given too long ago."""
+    carried = unsent.carried()
+    if carried is not None:
+        return sign_in_to_send(carried, 401)
+    flash(_("Sign in again: that took too long."))
+    return redirect(url_for("accounts.sign_in", next=_next() or None), 303)
+
+
+def _code_page(form: CodeForm, account: Account, status: int = 200) -> tuple[str, int]:
+    page = render_template(
+        "accounts/second_step.html",
+        form=form,
+        has=queries.factors_of(context.reader(), account.id),
+        asked=proof.asked(account),
+        next_path=_next(),
+        unsent=unsent.carried(),
+    )
+    return page, status
+
+
+@pages.post("/login/passkey")
+@access.allow(access.ANYONE)
+def sign_in_by_passkey() -> ResponseReturnValue:
+    """Sign in with a passkey, as the second step or alone."""
+    if context.account_or_none():
+        return _go_on()
+    half = signing.half_signed_in()
+    try:
+        account = write_by(visitor(), _use_passkey, half)
+        limits.sign_in(account.id)
+    except DomainError as error:
+        watching.refused(error, email=half.email if half else None)
+        form: Form = CodeForm(formdata=None) if half else SignInForm(formdata=None)
+        form.refuse(error)
+        page = _code_page(form, half) if half else _sign_in_page(form)
+        return page[0], status_of(error)
+    return _signed_in(account, Factor.PASSKEY)
+
+
+def _use_passkey(work: Work, half: Account | None) -> Account:
+    account = passkeys.use(work, proof.needed_site(), proof.answer(), half)
+    if not account.active:
+        raise WrongPasskey
+    if work.settings.confirms_email and account.confirmed_at is None:
+        raise NotConfirmed
+    source = known_device.source(account.email)
+    identity.note_sign_in(work.by(_owner(account)), account, source, Factor.PASSKEY)
+    return account
 
 
 def _go_on() -> Response:
@@ -161,6 +272,7 @@ def _sign_in_page(form: SignInForm, carried: unsent.Unsent | None = None) -> tup
         form=form,
         next_path=_next(),
         unsent=carried or unsent.carried(),
+        asked=proof.asked(),
     )
     return page, 200
 

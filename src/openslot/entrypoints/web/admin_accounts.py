@@ -23,6 +23,7 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import queries as identities
+from openslot.identity.factors import is_required
 from openslot.identity.models import Account
 
 pages = Blueprint("admin_accounts", __name__)
@@ -103,6 +104,8 @@ def show(account_id: UUID) -> str:
         if member and member.department_id
         else None,
         desks=_desks(account, member),
+        steps=identities.factors_of(session, account_id),
+        needs_step=is_required(context.settings(), account.role),
         further=queries.further_desks(session, account_id),
         zone=own_zone(),
         is_own=account_id == context.account().id,
@@ -203,6 +206,26 @@ def sign_out(account_id: UUID) -> ResponseReturnValue:
     if isinstance(status, Done):
         return see_other(back, _("%(name)s is signed out everywhere.", name=account.name))
     return _ask_to_sign_out(form, account, back), status
+
+
+@pages.route("/admin/accounts/<uuid:account_id>/second-steps", methods=["GET", "POST"])
+@access.allow(access.ADMINS, fresh=True)
+def remove_second_steps(account_id: UUID) -> ResponseReturnValue:
+    """Remove the second steps of an account, after confirmation."""
+    account = staff.managed_account(context.work(), account_id)
+    back = url_for("admin_accounts.show", account_id=account_id)
+    form = Form()
+    status = do(form, staff.remove_second_steps, account_id)
+    if isinstance(status, Done):
+        return see_other(back, _("The second step of %(name)s is removed.", name=account.name))
+    page = render_template(
+        "admin/account_second_steps.html",
+        form=form,
+        account=account,
+        back=back,
+        is_required=is_required(context.settings(), account.role),
+    )
+    return page, status
 
 
 @pages.route("/admin/accounts/sign-out", methods=["GET", "POST"])

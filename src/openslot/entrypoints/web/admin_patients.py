@@ -201,7 +201,7 @@ def undo(merge_id: UUID) -> ResponseReturnValue:
 
 
 @pages.route("/admin/patients/<uuid:patient_id>/erase", methods=["GET", "POST"])
-@access.allow(access.NETWORK_ADMINS)
+@access.allow(access.NETWORK_ADMINS, asks_password=True)
 def erase(patient_id: UUID) -> ResponseReturnValue:
     """Erase a patient after confirmation and with the password; show before what will go."""
     may_run_network(context.actor())
@@ -216,7 +216,7 @@ def erase(patient_id: UUID) -> ResponseReturnValue:
 
 def _erase(form: EraseForm, patient_id: UUID) -> Done[Any] | int:
     try:
-        proof.prove(form.current.data or "", field="current")
+        proof.prove_password(form.current.data or "", field="current")
     except DomainError as error:
         form.refuse(error)
         return status_of(error)

@@ -27,6 +27,7 @@ from openslot.entrypoints.request import (
 )
 from openslot.entrypoints.rules import STATIC
 from openslot.identity import sessions
+from openslot.identity.factors import is_required
 from openslot.identity.models import Account
 
 P = ParamSpec("P")
@@ -50,7 +51,9 @@ __all__ = [
     "close_reader",
     "database",
     "does_without_database",
+    "has_step",
     "is_proved",
+    "must_enrol",
     "now",
     "reader",
     "reader_zone",
@@ -92,7 +95,7 @@ def account_or_none() -> Account | None:
 
 def set_account(account: Account | None) -> None:
     """Set the account for the rest of the request, after signing in or out."""
-    g.account, g.is_proved = account, account is not None
+    g.account, g.is_proved, g.factor, g.must_enrol = account, account is not None, None, False
     g.pop("actor", None)
 
 
@@ -111,6 +114,7 @@ def _account_of_session() -> Account | None:
         return None
     account, row = account_and_session
     g.is_proved = sessions.is_proved(reading_by(visitor()), row.proved_at)
+    g.factor, g.must_enrol = row.factor, is_required(settings(), account.role) and not row.factor
     used = row.seen_at
     is_due = sessions.is_stale(row, now=now()) and request.endpoint not in LOOKS
     if is_due or request.endpoint == STAYS:
@@ -130,8 +134,19 @@ def session_left() -> int | None:
 
 
 def is_proved() -> bool:
-    """Return whether the password was given in this browser a short time ago."""
+    """Return whether the password or a passkey was given in this browser a short time ago."""
     return account_or_none() is not None and bool(g.get("is_proved"))
+
+
+def has_step() -> bool:
+    """Return whether the reader signed in with a second step, which is so if they have one: the
+    first one ends all sessions that were begun without."""
+    return account_or_none() is not None and bool(g.get("factor"))
+
+
+def must_enrol() -> bool:
+    """Return whether the reader has to set up a second step before anything else."""
+    return account_or_none() is not None and bool(g.get("must_enrol"))
 
 
 def account() -> Account:

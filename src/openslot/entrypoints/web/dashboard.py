@@ -125,20 +125,25 @@ def change() -> Response:
 @access.allow(access.SIGNED_IN)
 @access.by_token("account:write")
 def delete() -> Response:
-    """Delete the reader's account, given the password as JSON; cancels upcoming appointments."""
+    """Delete the reader's account, given the password, and a code if they have a second step, as
+    JSON; cancels upcoming appointments."""
     check_may_delete(context.actor())
-    proof.prove(_password(), field="password")
+    proof.prove(*_proof(), field="password")
     context.write(delete_own_account)
     sign_in.forget()
     return Response(status=204)
 
 
-def _password() -> str:
+def _proof() -> tuple[str, str]:
+    """Return the password, and the code if one was sent."""
     values = request.get_json(silent=True)
-    password = values.get("password") if isinstance(values, dict) else None
+    sent = values if isinstance(values, dict) else {}
+    password, code = sent.get("password"), sent.get("code") or ""
     if not isinstance(password, str) or not password:
         raise Invalid('Send your password, as in {{"password": "…"}}.', field="password")
-    return password
+    if not isinstance(code, str):
+        raise Invalid('Send a code as text, as in {{"code": "123456"}}.', field="code")
+    return password, code
 
 
 def _appointment_changes(sent: object) -> list[AppointmentChange]:

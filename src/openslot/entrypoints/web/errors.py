@@ -22,7 +22,7 @@ from openslot.entrypoints import failures, watching
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import close_reader
 from openslot.entrypoints.web import access, accounts, context, unsent, ways
-from openslot.identity.errors import MustChangePassword, ProofNeeded
+from openslot.identity.errors import MustChangePassword, MustEnrol, ProofNeeded
 
 FINAL = frozenset({403, 404, 405, 410})
 """Statuses of refusals that sending the form again does not change."""
@@ -47,7 +47,7 @@ def csrf_error(error: CSRFError) -> BaseResponse:
     if form is None:
         return failures.render(Problem(400, "stale-form", sentence))
     close_reader()
-    if request.endpoint == accounts.SIGN_IN:
+    if request.endpoint in accounts.SIGN_INS:
         return accounts.stale_sign_in(form, sentence)
     if context.account_or_none() is None and not _is_for_visitors():
         return accounts.sign_in_to_send(form, 401)
@@ -72,6 +72,8 @@ def show(problem: Problem) -> BaseResponse:
             return redirect(f"{url_for('accounts.sign_in')}?next={quote(ways.here())}", 303)
     if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
         return redirect(url_for("profile_security.password"), 303)
+    if isinstance(problem.cause, MustEnrol) and request.method == "GET":
+        return redirect(url_for("factors.choose"), 303)
     if isinstance(problem.cause, ProofNeeded):
         return redirect(url_for("profile_security.prove", next=_way_back()), 303)
     return _page(problem, form)

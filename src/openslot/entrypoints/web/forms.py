@@ -7,7 +7,8 @@ from flask import after_this_request
 from flask_wtf import FlaskForm
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
-from wtforms import Field
+from wtforms import Field, PasswordField
+from wtforms.widgets import TextInput
 
 from openslot.core.errors import DomainError
 from openslot.core.fields import Details
@@ -16,6 +17,12 @@ from openslot.entrypoints.failures import headers_of
 from openslot.entrypoints.problems import problems_of, sentence_of
 
 D = TypeVar("D", bound=Details)
+
+
+class CodeField(PasswordField):  # type: ignore[misc] # the library carries no types
+    """A code that works once: shown while it is typed, and kept as little as a password is."""
+
+    widget = TextInput()
 
 
 class Form(FlaskForm):  # type: ignore[misc] # the library carries no types

@@ -45,6 +45,7 @@ from openslot.entrypoints.web import (
     desk,
     desk_booking,
     errors,
+    factors,
     feedback,
     formats,
     hand_over,
@@ -104,6 +105,7 @@ FEATURES = (
     dependents,
     desk,
     desk_booking,
+    factors,
     feedback,
     hand_over,
     history,
@@ -208,12 +210,13 @@ def _locale(settings: Settings) -> str:
 def _page_context() -> dict[str, object]:
     settings = context.settings()
     account = context.account_or_none()
-    has_old_password = account is not None and account.must_change_password
+    is_held = account is not None and (account.must_change_password or context.must_enrol())
     language = get_locale()
     return {
         "current_account": account,
         "actor": context.actor(),
-        "nav": [] if has_old_password else navigation(context.actor()),
+        "is_held": is_held,
+        "nav": [] if is_held else navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
         "theme_choice": account.theme if account else context.cookie(profile.THEME, "auto"),

@@ -1,5 +1,7 @@
 """Password, email address, sessions, data export and deletion of one's own account."""
 
+from uuid import UUID
+
 from flask import Blueprint, Response, flash, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,18 +16,20 @@ from openslot.core.errors import DomainError, NotFound
 from openslot.core.work import Work
 from openslot.directory import own
 from openslot.directory.own import NewEmail
-from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, account_mail, context, proof, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
-from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.forms import CodeField, Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
 from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
 from openslot.identity import commands as identity
 from openslot.identity import credentials, passwords, sessions
+from openslot.identity import queries as identities
 from openslot.identity.credentials import CredentialKind
+from openslot.identity.errors import SecondStepRequired
 from openslot.records.access import open_histories
 from openslot.usecases.account_deletion import delete_own_account
 
@@ -52,8 +56,14 @@ class ProofForm(Form):
     current = PasswordField(_l("Your password"))
 
 
+class WholeProofForm(ProofForm):
+    """Form that asks for the current password, and a code of those who have a second step."""
+
+    code = CodeField(_l("Code"))
+
+
 @pages.route("/account/password", methods=["GET", "POST"])
-@access.allow(access.SIGNED_IN)
+@access.allow(access.SIGNED_IN, asks_password=True)
 def password() -> ResponseReturnValue:
     """Change the password; this ends all other sessions."""
     form = PasswordForm()
@@ -95,7 +105,7 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
 def _password_refusal(form: Form) -> int | None:
     """Return the status of the refusal if the current password is wrong, else None."""
     try:
-        proof.prove(form["current"].data or "", field="current")
+        proof.prove_password(form["current"].data or "", field="current")
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
@@ -103,7 +113,7 @@ def _password_refusal(form: Form) -> int | None:
 
 
 @pages.route("/account/email", methods=["GET", "POST"])
-@access.allow(access.SIGNED_IN)
+@access.allow(access.SIGNED_IN, asks_password=True)
 def email() -> ResponseReturnValue:
     """Ask for another email address for sign-in, which is taken once it is confirmed."""
     form = EmailForm()
@@ -138,14 +148,27 @@ def _ask_for_email(work: Work, details: NewEmail) -> None:
 @pages.route("/account/prove", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def prove() -> ResponseReturnValue:
-    """Ask for the password again, and continue to the page that needs it."""
-    form, target = ProofForm(), reading.own_path("next", url_for("dashboard.show"))
+    """Ask for the password or a passkey again, and continue to the page that needs it."""
+    form, target = WholeProofForm(), reading.own_path("next", url_for("dashboard.show"))
     status = SHOWN
     if request.method == "POST":
-        status = _password_refusal(form) or SHOWN
-        if status == SHOWN:
+        try:
+            _prove(form)
             return redirect(target, 303)
-    return render_template("profile/prove.html", form=form, next_path=target), status
+        except DomainError as error:
+            form.refuse(error)
+            status = status_of(error)
+    has = identities.factors_of(context.reader(), context.account().id)
+    asked = proof.asked(context.account()) if has.passkeys else None
+    page = render_template("profile/prove.html", form=form, next_path=target, has=has, asked=asked)
+    return page, status
+
+
+def _prove(form: WholeProofForm) -> None:
+    if "credential" in request.form:
+        proof.prove_by_passkey()
+    else:
+        proof.prove(form.current.data or "", form.code.data or "", field="current")
 
 
 @pages.get("/account/sessions", endpoint="sessions")
@@ -153,9 +176,12 @@ def prove() -> ResponseReturnValue:
 def signed_in() -> str:
     """List everything that opens the account besides the password."""
     token = signing.current_token()
+    found = credentials.credentials_of(context.work(), context.account().id)
     return render_template(
         "profile/sessions.html",
-        credentials=credentials.credentials_of(context.work(), context.account().id),
+        steps=[one for one in found if one.kind in credentials.STEPS],
+        credentials=[one for one in found if one.kind in credentials.SIGNED_IN],
+        offers_passkeys=proof.site() is not None,
         current=sessions.token_hash(token).hex() if token else None,
         device=device,
         zone=own_zone(),
@@ -169,17 +195,26 @@ def end_session() -> BaseResponse:
     account_id, chosen = context.account().id, reading.text("session")
     kind, _colon, credential_id = chosen.partition(":")
     if chosen == "others":
-        names = request.form.getlist("kinds") or list(CredentialKind)
-        kinds = frozenset(CredentialKind(name) for name in names if name in set(CredentialKind))
+        names = request.form.getlist("kinds") or list(credentials.SIGNED_IN)
+        kinds = frozenset(CredentialKind(name) for name in names if name in credentials.SIGNED_IN)
         token = signing.current_token()
         context.write(credentials.end_all, account_id, kinds=kinds, keep_session=token)
         flash(_("Everything you chose is signed out."), "good")
     elif kind in set(CredentialKind):
-        context.write(credentials.end_one, account_id, CredentialKind(kind), credential_id)
-        flash(_("That is signed out."), "good")
+        _end_one(account_id, CredentialKind(kind), credential_id)
     else:
         raise NotFound
     return redirect(url_for("profile_security.sessions"), 303)
+
+
+def _end_one(account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
+    try:
+        context.write(credentials.end_one, account_id, kind, credential_id)
+    except SecondStepRequired as error:
+        flash(sentence_of(error), "bad")
+    else:
+        removed, ended = _("That is removed."), _("That is signed out.")
+        flash(removed if kind in credentials.STEPS else ended, "good")
 
 
 @pages.get("/account/export")
@@ -201,7 +236,7 @@ def _note_export(work: Work) -> None:
 
 
 @pages.route("/account/delete", methods=["GET", "POST"])
-@access.allow(access.PATIENTS)
+@access.allow(access.PATIENTS, asks_password=True)
 def delete() -> ResponseReturnValue:
     """Delete the reader's account and cancel upcoming appointments; asks for the password."""
     form = ProofForm()

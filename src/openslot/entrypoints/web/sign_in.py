@@ -15,37 +15,73 @@ from openslot.core.work import Work
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.context import TOKEN
 from openslot.identity import commands as identity
-from openslot.identity import sessions
+from openslot.identity import links, sessions
+from openslot.identity.errors import LinkExpired
+from openslot.identity.factors import Factor
 from openslot.identity.models import Account
 
 CSRF = "csrf_token"
 """Where Flask-WTF keeps the secret of a session's forms, and in g the token of a response."""
 
 
-def begin(account: Account, *, agent: str | None) -> None:
+HALF = "half"
+"""Name in the cookie of the token of a browser that has given the password alone."""
+
+
+def begin_half(account: Account) -> None:
+    """Remember for a short time that the password was given here; this opens nothing but the
+    page of the second step, and a new password ends it."""
+    session[HALF] = links.half_token(context.settings().signing_keys(), account)
+
+
+def half_signed_in() -> Account | None:
+    """Return the account whose password was given here, and whose second step is to come."""
+    token = session.get(HALF)
+    if not isinstance(token, str):
+        return None
+    try:
+        keys = context.settings().signing_keys()
+        return links.account_half_signed_in(context.reader(), keys, token)
+    except LinkExpired:
+        return None
+
+
+def forget_half() -> None:
+    """Forget that the password was given here."""
+    session.pop(HALF, None)
+
+
+def begin(account: Account, *, agent: str | None, factor: Factor | None = None) -> None:
     """Start a session for an account, end the one that this browser had, and set its cookie.
 
     An account without a language takes the one that its owner reads, for mail too.
     """
     reads = str(get_locale()) if account.locale is None else None
-    token = context.write(_begin, session.get(TOKEN), account, agent, reads)
+    token = context.write(_begin, session.get(TOKEN), account, agent, factor, reads)
     session.clear()
     session[TOKEN] = token
     _begin_forms(account)
     context.set_account(account)
 
 
-def _begin(work: Work, old: object, account: Account, agent: str | None, reads: str | None) -> str:
+def _begin(
+    work: Work,
+    old: object,
+    account: Account,
+    agent: str | None,
+    factor: Factor | None,
+    reads: str | None,
+) -> str:
     if isinstance(old, str):
         sessions.end_session(work.session, old)
     if reads in TRANSLATED:
         identity.change_account(work, account.id, locale=reads)
-    return sessions.start_session(work, account, agent=agent)
+    return sessions.start_session(work, account, agent=agent, factor=factor)
 
 
 def renew() -> None:
-    """Give the session another token, because its owner gave the password again; the old one opens
-    nothing any more."""
+    """Give the session another token, because its owner has proved again who they are; the old one
+    opens nothing any more."""
     token = session.get(TOKEN)
     new = context.write(sessions.renew_session, token) if isinstance(token, str) else None
     if new is not None:
