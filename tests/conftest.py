@@ -10,6 +10,7 @@
 Code under test commits, so nothing is rolled back: after each test the tables are emptied.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -97,7 +98,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Have the servers started that the chosen tests need, while others run already."""
+    """Have the servers started that the chosen tests need, while others run already.
+
+    What is loaded by now stays: looking through it for garbage took a fifth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
     if not session.config.option.collectonly:
         for name in sorted({_server_of(item) for item in session.items} - {""}):
             engines.order(session.config.stash[FOLDER], name)

@@ -1,5 +1,6 @@
 """Builds the application from its parts."""
 
+import gc
 import hashlib
 
 from flask import Flask, Request
@@ -83,8 +84,13 @@ def create_app(settings: Settings | None = None) -> Flask:
 def create_asgi_app(*, threads: int) -> AsgiApp:
     """Return the application as ASGI, which runs it in ``threads`` threads."""
     settings = Settings()
+    app = create_app(settings)
+    # What is loaded by now stays. Looking through it for garbage took 5 to 8 % of a page.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
     return AsgiApp(
-        create_app(settings),
+        app,
         threads=threads,
         largest_body=LARGEST_RETURNED,
         body_seconds=settings.body_seconds,
