@@ -93,4 +93,3 @@ def test_patients_of_today_need_no_search_and_a_gap_leads_to_booking(
     page = client.get(f"/appointments/{booked}").text
     assert re.search(r"<h1><a [^>]*><bdi>", page), "the patient is the heading"
     assert "Book a follow-up" in page
-    assert "Wait for an earlier time" not in page
