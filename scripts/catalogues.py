@@ -83,8 +83,9 @@ def _terms() -> set[Message]:
 
 def _kinds(base: type[Failure]) -> Iterator[type[Failure]]:
     for kind in base.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
+        if kind.__module__.startswith("openslot."):
+            yield kind
+            yield from _kinds(kind)
 
 
 def updated(locale: str, messages: list[Message]) -> Catalog:
