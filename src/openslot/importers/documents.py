@@ -40,7 +40,9 @@ def _object_id(value: object) -> str:
     """Return the id in ``{"$oid": "5bc7…"}`` or in another type of MongoDB, or the id itself."""
     text = _id_text(value)
     if not re.fullmatch(r"[\w.-]{1,50}", text, re.ASCII):
-        raise refuse('Enter an id such as {"$oid": "5bc720000000000000000001"}.')
+        raise refuse(
+            "Enter an id such as {example}.", example='{"$oid": "5bc720000000000000000001"}'
+        )
     return text
 
 
@@ -86,7 +88,9 @@ def _instant(value: object) -> datetime:
             instant = _EPOCH + timedelta(milliseconds=int(date_or_number))
         instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise refuse('Enter a date such as {"$date": "2019-02-22T20:33:15Z"}.') from None
+        raise refuse(
+            "Enter a date such as {example}.", example='{"$date": "2019-02-22T20:33:15Z"}'
+        ) from None
     return _check_year(instant)
 
 
