@@ -396,7 +396,7 @@ def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: D
         source=source_of("x"),
         address="x",
         now=clock.now(),
-    )
+    ).account
     assert (account.role, account.name, account.must_change_password) == (
         "network-admin",
         "Ada Best",
@@ -429,7 +429,7 @@ def test_account_create_reads_a_password(run: Run, database: Database) -> None:
         source=source_of("x"),
         address="x",
         now=clock.now(),
-    )
+    ).account
     assert not account.must_change_password
     patients = database.read(lambda session: list(session.scalars(select(Patient))))
     assert [(one.name, one.account_id) for one in patients] == [("Pat", account.id)]

@@ -20,6 +20,7 @@ from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.web.access import WITHOUT_STEP
+from openslot.identity import queries
 from openslot.identity.models import Authenticator, RecoveryCode
 from openslot.identity.models import Passkey as StoredPasskey
 from passkeys import Passkey
@@ -141,6 +142,20 @@ def test_guessing_codes_is_stopped_and_the_password_does_not_begin_it_anew(
     with time_machine.travel(clock.now() + timedelta(minutes=16), tick=False):
         give_password(thief, world)
         assert thief.send("/login/code", code=shown.code()).status_code == 303
+
+
+def test_strangers_who_know_the_id_of_an_account_do_not_lock_its_codes(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    shown, _codes = set_up_app(client_for(PERSON))
+    account = network.read(lambda session: queries.by_email(session, world.emails[PERSON]))
+    assert account
+    for mark in (" ", "\n"):
+        for _ in range(10):
+            client_for(None).send("/login", email=f"codes of{mark}{account.id}", password="no")
+    owner = client_for(None)
+    give_password(owner, world)
+    assert owner.send("/login/code", code=shown.code(1)).status_code == 303
 
 
 def test_programs_send_a_code_too(app: Flask, client_for: ClientFor, world: World) -> None:

@@ -20,7 +20,7 @@ from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import Patient
 from openslot.entrypoints.web.access import allowed_roles
-from openslot.records.shown import SHOWN, ShownPeople
+from openslot.records.shown import LISTED, SHOWN, ShownPeople
 
 ACCESSES = ("audit.read", "data.exported", "mail.read", "patient.", "record.", "referral.")
 """How the actions begin that say that somebody's data were read."""
@@ -137,3 +137,25 @@ def test_who_is_shown_themselves_or_changes_leaves_no_look(
     program.get("/api/v1/appointments")
     desk.get("/search")
     assert [event.action for event in audit.new()] == []
+
+
+@pytest.mark.usefixtures("parts")
+def test_pages_that_answer_or_refuse_a_form_are_looks_too(
+    network: Database, world: World, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ShownPeople, "note", lambda _self, _reader, _name, people, **_: len(people))
+    one, other = world.patients["owner"], world.patients["stranger"]
+    doors = (
+        ("practitioner-owner", "/patients", {}),
+        ("practitioner-owner", f"/patients/{one}/notes/new", {}),
+        ("network-admin", f"/admin/patients/{one}/merge", {"duplicate": one}),
+        ("network-admin", f"/admin/patients/{one}/merge", {"duplicate": other}),
+    )
+    audit = Audit(network)
+    for person, path, fields in doors:
+        client = client_for(person)
+        client.token_of("/account")
+        audit.new()
+        answer = client.send(path, page="/account", **fields)
+        assert "Aroha Owner" in answer.text, path
+        assert any(event.action in (SHOWN, LISTED) for event in audit.new()), path

@@ -141,8 +141,10 @@ def test_a_backup_while_people_book_has_every_booking_confirmed_before(
             version="1", engine=blank_engine.dialect.name, revision=revisions.head(), made_at=""
         )
         with archives.writing(broken, manifest, []) as archive:
-            archive.writestr(archives.DATABASE, "CREATE TABLE half (id INT); nonsense;")
+            dump = f"CREATE TABLE half (id INT);\n\\! touch {tmp_path / 'run'}\nnonsense;"
+            archive.writestr(archives.DATABASE, dump)
         assert " failed: " in run(blank_engine, "restore", broken).output
+        assert not (tmp_path / "run").exists(), "a backup is no program"
         assert not queries.has_tables(blank_engine)
     restored = run(blank_engine, "restore", "--key", key, file)
     assert restored.exit_code == 0, restored.output

@@ -109,7 +109,7 @@ def test_each_login_opens_an_account_of_its_role(
         source=source_of("test"),
         address="test",
         now=NOW,
-    )
+    ).account
     actor = demo_database.read(lambda session: actor_of(session, account, None))
     expected = {
         "Patient": Role.PATIENT,

@@ -62,7 +62,7 @@ def enter(database: Database, password: str = PASSWORD) -> Account:
         source=source_of(address),
         address=address,
         now=NOW,
-    )
+    ).account
 
 
 def admin(town: Town) -> Actor:

@@ -46,6 +46,12 @@ def refuse(sentence: str, **params: object) -> PydanticCustomError:
     return PydanticCustomError("refused", "{sentence}", {"sentence": sentence, "params": params})
 
 
+def refused(refusal: PydanticCustomError, *, field: str) -> Invalid:
+    """Return what :func:`refuse` made as a domain error, for who checks a field by hand."""
+    context = refusal.context or {}
+    return Invalid(context["sentence"], field=field, **context["params"])
+
+
 def first_problem(error: ValidationError) -> Invalid:
     """Return the first problem of ``error`` as a domain error that names the field."""
     item = error.errors(include_url=False, include_input=False)[0]

@@ -35,6 +35,9 @@ ENOUGH = frozenset({"audit.read", DETAILS_READ, READ, REFERRAL_READ, SEARCHED})
 POSTED = frozenset({"fhir.search_by_post"})
 """Views that only read, although they are posted."""
 
+REFUSED_FORMS = frozenset({400, 409, 422, 429, 503})
+"""Statuses of pages that show a form again."""
+
 SECRETS = frozenset({"token"})
 """Parts of addresses that no event may have."""
 
@@ -46,12 +49,20 @@ def install(app: Flask) -> None:
 
 def _note(response: Response) -> Response:
     actor = reader_actor()
-    is_look = request.method == "GET" or request.endpoint in POSTED
-    if is_look and response.status_code == 200 and works_with_patients(actor):
+    if _shows(response) and works_with_patients(actor):
         people = g.get("people", set()) - {actor.patient_id, *actor.dependents}
         if people and ENOUGH.isdisjoint(g.get("audited", ())):
             _write(str(actor.account_id or actor.program), people)
     return response
+
+
+def _shows(response: Response) -> bool:
+    """Return whether the answer can show what was read: also a page by which a form is refused or
+    answered. What programs change has events of its own."""
+    if response.mimetype == "text/html":
+        return response.status_code == 200 or response.status_code in REFUSED_FORMS
+    is_look = request.method == "GET" or request.endpoint in POSTED
+    return is_look and response.status_code == 200
 
 
 def _write(reader: str, people: set[UUID]) -> None:

@@ -18,7 +18,7 @@ from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work, doing
-from openslot.identity import factors, passwords, queries
+from openslot.identity import factors, opening, passwords, queries
 from openslot.identity.credentials import end_all
 from openslot.identity.errors import (
     EmailTaken,
@@ -97,6 +97,13 @@ def subject_of(account_id: UUID) -> str:
     return f"account:{account_id}"
 
 
+class SignedIn(NamedTuple):
+    """Who has signed in, and with which second step."""
+
+    account: Account
+    factor: Factor | None = None
+
+
 def sign_in(
     database: Database,
     settings: Settings,
@@ -107,8 +114,9 @@ def sign_in(
     address: str | None,
     now: datetime,
     code: str | None = None,
-) -> Account:
-    """Return the account with this e-mail and password, and this ``code`` if it has a second step.
+) -> SignedIn:
+    """Return the account with this e-mail and password, and what its ``code`` was if it has a
+    second step.
 
     Takes the database, unlike other commands: the slow hash is computed between two
     transactions, so that no lock is held meanwhile, and a failure is counted although the
@@ -134,15 +142,16 @@ def sign_in(
         and passwords.is_weak(password, account.name, account.email),
     )
     owner = Actor(account_id=account.id, address=address)
-    account, is_enough = database.run(doing(owner, now, settings, _take_password, checked, source))
-    if not is_enough:
-        if not code:
-            raise HalfSignedIn(account)
-        factor = give_code(
-            database, settings, account, code, source=source, address=address, now=now
-        )
-        database.run(doing(owner, now, settings, note_sign_in, account, source, factor))
-    return account
+    account, is_enough = database.run(
+        doing(owner, now, settings, _take_password, account, checked, source)
+    )
+    if is_enough:
+        return SignedIn(account)
+    if not code:
+        raise HalfSignedIn(account)
+    factor = give_code(database, settings, account, code, source=source, address=address, now=now)
+    database.run(doing(owner, now, settings, note_sign_in, account, source, factor))
+    return SignedIn(account, factor)
 
 
 def give_code(
@@ -181,8 +190,9 @@ def _check_codes(work: Work, account_id: UUID, source: Source) -> None:
 
 
 def _codes_of(account_id: UUID) -> str:
-    """Return what wrong codes count against, in place of an e-mail."""
-    return f"codes of {account_id}"
+    """Return what wrong codes count against, in place of an e-mail. It has a mark that none has and
+    :func:`sign_in` refuses: else strangers who know the id would count as who gives wrong codes."""
+    return f"codes of\n{account_id}"
 
 
 class _Checked(NamedTuple):
@@ -214,9 +224,13 @@ def note_failure(work: Work, email: str, source: Source) -> None:
     work.session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=work.now))
 
 
-def _take_password(work: Work, checked: _Checked, source: Source) -> tuple[Account, bool]:
-    """Return the actor's account, and whether its password is enough to sign in."""
-    account = _existing(work.session, work.actor.account_id)
+def _take_password(
+    work: Work, proved: Account, checked: _Checked, source: Source
+) -> tuple[Account, bool]:
+    """Return the account as it is now, and whether its password is enough to sign in. Raises
+    WrongCredentials if that was changed since it was ``proved``."""
+    opening.check_unchanged(work, proved)
+    account = _existing(work.session, proved.id)
     if checked.new_hash:
         account.password = checked.new_hash
     if checked.is_weak:
@@ -244,6 +258,7 @@ def set_password(
 ) -> None:
     """Set a new password, end all credentials but the browser with ``keep_session``, and
     invalidate all links in mails."""
+    opening.wait(work, account_id)
     account = _existing(work.session, account_id)
     account.password = password_hash
     account.must_change_password = False
@@ -282,6 +297,7 @@ def change_email(
 
     Raises EmailTaken if another account has the e-mail.
     """
+    opening.wait(work, account.id)
     if queries.by_email(work.session, email):
         raise EmailTaken(field="email")
     account.email, account.pending_email, account.confirmed_at = email, None, None

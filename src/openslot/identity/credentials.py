@@ -14,7 +14,7 @@ from uuid import UUID
 from openslot.core import audit
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
-from openslot.identity import factors, queries
+from openslot.identity import factors, opening, queries
 from openslot.identity.sessions import token_hash, unused_since
 
 
@@ -147,6 +147,7 @@ def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: s
 
 
 def _remove_step(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
+    opening.wait(work, account_id)
     if kind is CredentialKind.PASSKEY:
         factors.remove_passkey(work, account_id, _uuid(credential_id))
     elif kind is CredentialKind.AUTHENTICATOR:
@@ -163,7 +164,8 @@ def end_all(
     keep_session: str | None = None,
 ) -> None:
     """End what is signed in to the account, of some ``kinds``, except the browser whose token is
-    ``keep_session``."""
+    ``keep_session``; also what a sign-in opens at this moment."""
+    opening.wait(work, account_id)
     if CredentialKind.BROWSER in kinds:
         keep = token_hash(keep_session) if keep_session else None
         queries.end_sessions(work.session, account_id, keep=keep)

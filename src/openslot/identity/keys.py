@@ -16,8 +16,9 @@ from openslot.core.limits import network_of
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.errors import MustChangePassword
-from openslot.identity.factors import must_enrol
+from openslot.identity.factors import Factor, must_enrol
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
+from openslot.identity.opening import check_opens
 from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
 from openslot.identity.sessions import token_hash
 
@@ -215,8 +216,12 @@ def note_use(work: Work, key_id: UUID) -> None:
     key.used_at = work.now
 
 
-def issue_pair(work: Work, account: Account, *, agent: str | None = None) -> Pair:
-    """Issue a pair of tokens to a person who has signed in, with all rights of the account."""
+def issue_pair(
+    work: Work, account: Account, *, agent: str | None = None, factor: Factor | None = None
+) -> Pair:
+    """Issue a pair of tokens to a person who has signed in, with all rights of the account. Raises
+    WrongCredentials or HalfSignedIn if what was given opens the account no longer."""
+    check_opens(work, account, factor)
     work = work.by(Actor(account_id=account.id, address=work.actor.address))
     audit.record(work, "token.issued", f"account:{account.id}")
     return _pair(work, account.id, _Family(new_id(), work.now, agent[:200] if agent else None))

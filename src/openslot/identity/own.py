@@ -9,7 +9,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid
 from openslot.core.limits import network_of
 from openslot.core.work import Work, doing
-from openslot.identity import credentials, factors, passkeys, passwords, queries
+from openslot.identity import credentials, factors, opening, passkeys, passwords, queries
 from openslot.identity.commands import Source, check_failures, give_code, note_failure
 from openslot.identity.credentials import CredentialKind
 from openslot.identity.errors import CodeNeeded
@@ -77,7 +77,7 @@ def prove_password(
 def add_authenticator(work: Work, secret: str, code: str, *, session_token: str) -> list[str]:
     """Take an authenticator app for the actor, who types the ``code`` that it shows, in place of an
     earlier one. Return the recovery codes if it is their first second step. Raises WrongCode."""
-    account_id = _own(work)
+    account_id = _own_alone(work)
     had_any = queries.factors_of(work.session, account_id).is_any
     factors.set_authenticator(work, account_id, secret, code)
     factors.note(work, account_id, Change.AUTHENTICATOR_ADDED)
@@ -89,7 +89,7 @@ def add_passkey(
 ) -> list[str]:
     """Take a passkey for the actor. Return the recovery codes if it is their first second step.
     Raises WrongPasskey."""
-    account_id = _own(work)
+    account_id = _own_alone(work)
     had_any = queries.factors_of(work.session, account_id).is_any
     passkeys.register(work, site, account_id, answer, name)
     factors.note(work, account_id, Change.PASSKEY_ADDED)
@@ -108,14 +108,16 @@ def _first(work: Work, account_id: UUID, factor: Factor, session_token: str) -> 
 def make_recovery_codes(work: Work) -> list[str]:
     """Return new recovery codes for the actor in place of all earlier ones. Raises Forbidden
     without a second step that they could stand for."""
-    account_id = _own(work)
+    account_id = _own_alone(work)
     if not queries.factors_of(work.session, account_id).is_any:
         raise Forbidden
     factors.note(work, account_id, Change.CODES_MADE)
     return factors.new_recovery_codes(work, account_id)
 
 
-def _own(work: Work) -> UUID:
+def _own_alone(work: Work) -> UUID:
+    """Return the actor's account, once nobody else changes what opens it."""
     if work.actor.account_id is None:
         raise Forbidden
+    opening.wait(work, work.actor.account_id)
     return work.actor.account_id

@@ -71,6 +71,12 @@ def by_uniquifier(session: Session, uniquifier: str) -> Account | None:
     return session.scalar(select(Account).where(Account.fs_uniquifier == uniquifier))
 
 
+def uniquifier_of(session: Session, account_id: UUID) -> str | None:
+    """Return what links name the account by now, whatever the session has read of it before; each
+    new password or address changes it."""
+    return session.scalar(select(Account.fs_uniquifier).where(Account.id == account_id))
+
+
 def account_of_token(
     work: Work, token_hash: bytes, *, unused_since: Unused
 ) -> tuple[Account, AccountSession] | None:

@@ -11,6 +11,7 @@ from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.factors import Factor
 from openslot.identity.models import Account, AccountSession
+from openslot.identity.opening import check_opens
 from openslot.identity.queries import Unused
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -30,7 +31,9 @@ def start_session(
     work: Work, account: Account, *, agent: str | None, factor: Factor | None = None
 ) -> str:
     """Start a session for a browser, with the second step that was given, and return its random
-    token; only its hash is stored."""
+    token; only its hash is stored. Raises WrongCredentials or HalfSignedIn if what was given opens
+    the account no longer."""
+    check_opens(work, account, factor)
     token = secrets.token_urlsafe(32)
     work.session.add(
         AccountSession(

@@ -70,7 +70,7 @@ def create(body: SignIn) -> Tokens:
     has to be changed on the pages first, and a second step that the role needs set up there. An
     account with a second step is refused as code-needed until a code is sent too; each works once.
     """
-    account = sign_in(
+    account, factor = sign_in(
         database(),
         settings(),
         body.email,
@@ -85,7 +85,8 @@ def create(body: SignIn) -> Tokens:
     if factors.must_enrol(reading_by(visitor()), account):
         raise MustEnrol
     limits.sign_in(account.id)
-    return _shown(write_by(visitor(), keys.issue_pair, account, agent=request.user_agent.string))
+    agent = request.user_agent.string
+    return _shown(write_by(visitor(), keys.issue_pair, account, agent=agent, factor=factor))
 
 
 @service.operation(

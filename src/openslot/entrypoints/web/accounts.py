@@ -109,7 +109,7 @@ def sign_in() -> ResponseReturnValue:
         return _sign_in_page(form)
     email, password = reading.text("email"), form.password.data or ""
     try:
-        account = identity.sign_in(
+        account, _factor = identity.sign_in(
             context.database(),
             context.settings(),
             email,
@@ -119,11 +119,11 @@ def sign_in() -> ResponseReturnValue:
             now=context.now(),
         )
         limits.sign_in(account.id)
+        return _signed_in(account)
     except HalfSignedIn as error:
         return _to_second_step(error.account)
     except DomainError as error:
         return _not_signed_in(form, email, error)
-    return _signed_in(account)
 
 
 def _to_second_step(account: Account) -> ResponseReturnValue:
@@ -134,8 +134,8 @@ def _to_second_step(account: Account) -> ResponseReturnValue:
 
 
 def _signed_in(account: Account, factor: Factor | None = None) -> Response:
-    known_device.remember(account.email)
     signing.begin(account, agent=request.user_agent.string, factor=factor)
+    known_device.remember(account.email)
     return _go_on()
 
 

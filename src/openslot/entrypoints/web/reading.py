@@ -11,8 +11,8 @@ from flask import request
 from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 
-from openslot.core.errors import Invalid, Malformed
-from openslot.core.fields import Prose
+from openslot.core.errors import Malformed
+from openslot.core.fields import Prose, refused
 from openslot.entrypoints.web import ways
 from openslot.search.nearby import Spot
 
@@ -56,8 +56,8 @@ def long_text(name: str, longest: int) -> str | None:
     be seen, and if it is too long, because a text that is cut off is lost."""
     try:
         return Prose(longest, lines=True, optional=True).check(typed(name))
-    except PydanticCustomError as refused:
-        raise Invalid(refused.message(), field=name) from None
+    except PydanticCustomError as refusal:
+        raise refused(refusal, field=name) from None
 
 
 def number(name: str, default: int) -> int:
