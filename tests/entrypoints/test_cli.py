@@ -479,7 +479,7 @@ def test_account_create_gives_a_practitioner_a_login(run: Run, database: Databas
     ("words", "sentence"),
     [
         (["--role", "wizard", "--email", "a@example.org", "--name", "A"], "'wizard' is not one of"),
-        (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an e-mail"),
+        (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an email"),
         (["--role", "patient", "--email", "a@example.org", "--name", " "], "--name: Fill in this"),
         (
             ["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],
