@@ -47,7 +47,7 @@ def test_wrong_credentials_are_refused_alike(client_for: ClientFor, world: World
     known = client.send("/login", email=world.emails["patient-owner"], password="wrong")
     unknown = client.send("/login", email="nobody@example.org", password="wrong")
     assert (known.status_code, unknown.status_code) == (401, 401)
-    assert "Wrong e-mail address or password" in known.text
+    assert "Wrong email address or password" in known.text
     assert "nobody@example.org" in unknown.text, "what was typed is kept"
     strip = re.compile(r'value="[^"]*"|asked=[^"]*|nonce="[^"]*"|data-options="[^"]*"')
     assert strip.sub("", known.text) == strip.sub("", unknown.text)
@@ -156,7 +156,7 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
         ("born", "31 2 1980", "Enter a date such as 31 March 1980, or only the year or month."),
         ("born", "86400", "Enter a date such as 31 March 1980, or only the year or month."),
         ("born", "31 3 2080", "Enter a date of birth that is in the past"),
-        ("email", "mere", "Enter an e-mail address"),
+        ("email", "mere", "Enter an email address"),
         ("phone", "abc", "Enter a telephone number"),
         ("password", "short", "at least 12 characters"),
         ("password", "password1234", "too easy to guess"),

@@ -185,7 +185,7 @@ def test_with_a_mail_server_the_link_is_not_shown(
     ("fields", "status", "sentence"),
     [
         ({"role": "staff", "name": "A", "email": "a@example.org"}, 422, "Choose the centre."),
-        ({"role": "staff", "name": "A", "email": "x"}, 422, "Enter an e-mail address"),
+        ({"role": "staff", "name": "A", "email": "x"}, 422, "Enter an email address"),
         ({"role": "patient", "name": "A", "email": "a@example.org"}, 422, "sign up themselves"),
         ({"role": "practitioner", "email": "a@example.org"}, 422, "Choose the practitioner"),
         ({"role": "network-admin", "email": "a@example.org"}, 422, "Enter the person&#39;s name."),

@@ -232,7 +232,7 @@ def test_import_problems_go_to_standard_error_with_exit_code_1(
     result = run("import", tmp_path / "patient.csv")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-2:] == [
-        "patient.csv, line 2, column patient_email: Enter an e-mail address such as "
+        "patient.csv, line 2, column patient_email: Enter an email address such as "
         "name@example.com.",
         "Nothing was imported. Problems found: 1. Correct them and import again.",
     ]
@@ -405,7 +405,7 @@ def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: D
     again = run("account", "create", *words)
     assert (again.exit_code, again.stderr) == (
         1,
-        "Error: Another account has this e-mail address. Enter a different one.\n",
+        "Error: Another account has this email address. Enter a different one.\n",
     )
 
 
@@ -479,7 +479,7 @@ def test_account_create_gives_a_practitioner_a_login(run: Run, database: Databas
     ("words", "sentence"),
     [
         (["--role", "wizard", "--email", "a@example.org", "--name", "A"], "'wizard' is not one of"),
-        (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an e-mail"),
+        (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an email"),
         (["--role", "patient", "--email", "a@example.org", "--name", " "], "--name: Fill in this"),
         (
             ["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],

@@ -237,6 +237,7 @@ def test_profiles_say_the_other_days(
     typed = other(0, day="2027-03-02", repeats="2") | other(1, day="2020-03-07")
     assert client.send(path, **LIMITS, **MONDAY, **typed).status_code == 303
     page = text_of(client.get(f"/practitioners/{world.practitioners['owner']}").text)
+    assert "Tuesday to Sunday Closed" in page
     assert "Every 2 weeks on Tuesday" in page
     assert "6:00 pm to 8:00 pm" in page.replace("\u202f", " ").replace("\xa0", " ")
     assert "2020" not in page  # what is over is left out

@@ -384,7 +384,7 @@ def test_a_registration_that_comes_back_names_each_field(
 ) -> None:
     answer = client_for(None).send("/sign-up/staff", name="", email="x", place="1:x", password="")
     assert answer.status_code == 422
-    for words in ("Enter your full name.", "Choose your department.", "Enter an e-mail address"):
+    for words in ("Enter your full name.", "Choose your department.", "Enter an email address"):
         assert words in answer.text
 
 

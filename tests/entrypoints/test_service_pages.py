@@ -11,7 +11,7 @@ from entrypoints.browsing import ClientFor, next_week
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
-from openslot.directory.models import Mode
+from openslot.directory.models import Mode, Practitioner
 from openslot.schedules.models import Schedule
 
 
@@ -275,6 +275,19 @@ def test_a_profile_leads_to_each_service(
     links = re.findall(rf"/book/{offers.schedule}\?service=(\d+)", page)
     assert [int(key) for key in links] == [offers.follow_up, offers.video]
     assert "By video" in page
+
+
+def test_only_the_care_team_sees_the_mail_and_number_of_a_practitioner(
+    client_for: ClientFor, world: World, network: Database
+) -> None:
+    key = world.practitioners["owner"]
+    factories.change(network, Practitioner, key, provider_number="2426621B")
+    for who in (None, "patient-owner", "staff-owner"):
+        page = client_for(who).get(f"/practitioners/{key}").text
+        assert "9382 2222" in page
+        is_care_team = who == "staff-owner"
+        assert ("mailto:" in page) is is_care_team
+        assert ("2426621B" in page) is is_care_team
 
 
 def test_a_search_for_a_service_finds_who_offers_it_and_its_times(

@@ -405,7 +405,7 @@ BAD_DOCUMENTS = [
         "an e-mail is one",
         department(main_contact=[{"email": "me"}]),
         "main_contact.0.email",
-        "Enter an e-mail address such as name@example.com.",
+        "Enter an email address such as name@example.com.",
     ),
     (
         "a picture has an address",

@@ -256,7 +256,7 @@ BAD_ROWS = [
         PATIENTS,
         "not-an-email,x",
         "patient_email",
-        "Enter an e-mail address such as name@example.com.",
+        "Enter an email address such as name@example.com.",
     ),
     ("an e-mail must be there", PATIENTS, ",x", "patient_email", "Fill in this field."),
     (

@@ -137,7 +137,7 @@ def test_a_line_break_in_a_header_is_refused_for_good(
     "to", ["", "ann", "ann@example.org, eve@evil.example", "ann@example.org eve", "<a@b.example>"]
 )
 def test_what_is_not_one_address_is_refused(to: str) -> None:
-    with pytest.raises(Refused, match="no e-mail address"):
+    with pytest.raises(Refused, match="no email address"):
         to_message(a_mail(to=to), Settings(_env_file=None), now=NOW)
 
 

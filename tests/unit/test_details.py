@@ -37,7 +37,7 @@ def test_blank_fields_are_none() -> None:
         ("type", "Bakery", "Choose an option from the list."),
         ("time_zone", "Mars/Base", "Choose a time zone such as Australia/Sydney."),
         ("phone", "call me", "Enter a telephone number such as 02 9382 1111."),
-        ("email", "nobody", "Enter an e-mail address such as name@example.com."),
+        ("email", "nobody", "Enter an email address such as name@example.com."),
         ("picture_url", "javascript:alert(1)", "Enter an address that begins with https://."),
         ("latitude", "91", "Enter a smaller number."),
         ("latitude", "north", "Enter a number such as -33.92."),

@@ -104,7 +104,7 @@ class StaleVersion(Conflict):
 
 _FILLED_IN = {
     "name": ("name", "name"),
-    "email": ("email", "e-mail address"),
+    "email": ("email", "email address"),
     "business_number": ("business_number", "business number"),
     "external_id": ("identifier", "identifier"),
 }

@@ -264,7 +264,7 @@ def _email(value: str) -> str:
             ).normalized
         )
     except EmailNotValidError:
-        raise refuse("Enter an e-mail address such as name@example.com.") from None
+        raise refuse("Enter an email address such as name@example.com.") from None
 
 
 _PHONE = r"^\+?[0-9 ()/.-]*[0-9]{3}[0-9 ()/.-]*( ext\. [0-9]{1,6})?$"

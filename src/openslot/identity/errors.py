@@ -13,7 +13,7 @@ from openslot.identity.models import Account
 
 
 class WrongCredentials(Unauthenticated):
-    """Wrong e-mail address or password. Check both and try again.
+    """Wrong email address or password. Check both and try again.
 
     Raised alike for an unknown e-mail address, a wrong password and a deactivated account.
     """
@@ -107,7 +107,7 @@ class WeakPassword(Invalid):
 
 
 class EmailTaken(Conflict):
-    """Another account has this e-mail address. Enter a different one.
+    """Another account has this email address. Enter a different one.
 
     Raised only for readers who are signed in; others do not learn which addresses are known.
     """

@@ -171,7 +171,7 @@ def _recipient(mail: MailMessage) -> Address:
         checked = validate_email(mail.to, check_deliverability=False, test_environment=True)
         return Address(mail.name, username=checked.local_part, domain=checked.ascii_domain)
     except (EmailNotValidError, ValueError) as error:
-        raise Refused("the address is no e-mail address") from error
+        raise Refused("the address is no email address") from error
 
 
 def _filled(message: P, kind: str, parts: Sequence[MIMEPart]) -> P:

@@ -42,7 +42,7 @@ class TooManyLookUps(RateLimited):
 
 
 class TooFewDetails(Invalid):
-    """Enter a date of birth, phone number, e-mail address or Medicare number too.
+    """Enter a date of birth, phone number, email address or Medicare number too.
 
     A name alone is shared by too many people. Not raised once the caller says that nothing else is
     known.

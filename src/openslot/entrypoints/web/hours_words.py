@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
+from itertools import groupby
 
 from flask_babel import format_time, ngettext
 from flask_babel import gettext as _
@@ -29,11 +30,13 @@ _WHICH: Mapping[int, object] = {
 
 
 def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
-    """Return the seven weekdays with the periods of each week, Monday first."""
-    return [
-        (_weekday(weekday), [one for one in hours if one.weekday == weekday and _is_weekly(one)])
-        for weekday in range(7)
-    ]
+    """Return the weekdays in words with the periods of each week, Monday first. Successive days of
+    the same hours are one line: ``Monday to Friday``."""
+    weekly = sorted(filter(_is_weekly, hours), key=lambda one: one.starts)
+    of_day = [[one for one in weekly if one.weekday == day] for day in range(7)]
+    lines = groupby(range(7), lambda day: [_as_shown(one) for one in of_day[day]])
+    runs = [list(days) for _shown, days in lines]
+    return [(_run(days[0], days[-1]), of_day[days[0]]) for days in runs]
 
 
 def on_other_days(hours: Sequence[Weekly]) -> list[tuple[str, Weekly]]:
@@ -82,6 +85,15 @@ def _days(period: Weekly) -> str:
     if last:
         words = str(_("%(words)s, until %(day)s", words=words, day=day_long(last)))
     return words
+
+
+def _as_shown(period: Weekly) -> tuple[int, int, frozenset[int]]:
+    return period.starts, period.ends, frozenset(period.services)
+
+
+def _run(first: int, last: int) -> str:
+    start, end = _weekday(first), _weekday(last)
+    return start if first == last else str(_("%(start)s to %(end)s", start=start, end=end))
 
 
 def _is_weekly(period: Weekly) -> bool:

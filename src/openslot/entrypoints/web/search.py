@@ -1,5 +1,6 @@
 """Start page and search."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple, get_args
@@ -214,8 +215,10 @@ def _active(search: Search) -> list[Active]:
 
 
 def _professions() -> list[str]:
+    """Return the professions, those of most practitioners first."""
     names = context.services().network.fresh(context.reader()).entries.values()
-    return sorted({entry.subtitle for entry in names if entry.kind == "practitioner"})
+    counts = Counter(entry.subtitle for entry in names if entry.kind == "practitioner")
+    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _zones(matches: Results) -> list[str]:
