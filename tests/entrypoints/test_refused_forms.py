@@ -112,6 +112,10 @@ class Shown(HTMLParser):
         self.textarea = None if tag == "textarea" else self.textarea
 
 
+MADE_ANEW = frozenset({"challenge", "csrf_token", "secret"})
+"""Hidden fields that a page seals, or asks a device for, anew each time."""
+
+
 def lost_fields(form: Form, page: str) -> list[str]:
     """Names of the fields that a page does not hold as they were sent."""
     reader = Shown()
@@ -119,7 +123,7 @@ def lost_fields(form: Form, page: str) -> list[str]:
     return [
         name
         for name, value in form.fields
-        if name != "csrf_token" and value and (name, value) not in reader.values
+        if name not in MADE_ANEW and value and (name, value) not in reader.values
     ]
 
 

@@ -35,6 +35,7 @@ from openslot.entrypoints.worker.main import (
     purge_outbox,
     run,
 )
+from openslot.identity import events as accounts
 from openslot.notifications import delivery
 from openslot.notifications import events as notifications
 from openslot.notifications.dispatch import MAIL, SMS, queue_mail
@@ -336,6 +337,7 @@ def test_every_topic_has_a_handler() -> None:
         offers.Topic,
         growing_up.Topic,
         contacts.Topic,
+        accounts.Topic,
     )
     own = {MAIL, SMS, WEBHOOK, DAILY, elsewhere.TOPIC}
     assert set(HANDLERS) == own | {topic for known in topics for topic in known}

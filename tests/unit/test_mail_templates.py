@@ -22,6 +22,7 @@ from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.identity.events import Change
 from openslot.identity.models import Account
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
@@ -33,6 +34,7 @@ from openslot.notifications.events import (
     OfferEvent,
     ReferralEvent,
     RequestEvent,
+    SecondStepEvent,
     SessionMessage,
 )
 from openslot.notifications.mails import MAILS, AccountMail
@@ -71,6 +73,7 @@ SUBJECTS = {
     "account_hand_over": ["Manage your own appointments"],
     "account_invitation": ["Your new account"],
     "account_known": ["You already have an account"],
+    "account_second_step": ["A passkey was added to your account"],
     "account_reset": ["Choose a new password"],
     "account_staff_declined": ["Your registration was declined"],
     "account_staff_welcome": ["You can now sign in"],
@@ -219,6 +222,9 @@ def event_of(topic: str, **kept: Any) -> Any:
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
         id(mails.CONTACT): lambda: ContactEvent(unit, topic, "", ANN, True, False, None),
         id(mails.GROWING_UP): lambda: DependentEvent(unit, topic, "", KID, ANN),
+        id(mails.SECOND_STEP): lambda: SecondStepEvent(
+            unit, topic, "", Account(id=ID, name="Kim"), Change.PASSKEY_ADDED, START
+        ),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
     known = {
