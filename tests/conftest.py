@@ -43,7 +43,7 @@ settings.register_profile("quick", max_examples=60, deadline=None)
 # are looked for wherever else the tests run.
 settings.register_profile(
     "ci",
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     print_blob=True,

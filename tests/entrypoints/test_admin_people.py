@@ -192,7 +192,7 @@ def test_with_a_mail_server_the_link_is_not_shown(
         (
             {"role": "network-admin", "name": "A", "email": "staff-owner@example.com"},
             409,
-            "Another account has this e-mail",
+            "Another account has this email",
         ),
     ],
 )
