@@ -34,11 +34,14 @@ GET accounts.forgot                           200 200 200 200 200 200 200 200
 POST accounts.forgot                          422 422 422 422 422 422 422   -
 GET accounts.reset                            200 200 200 200 200 200 200 200
 POST accounts.reset                             -   -   -   -   -   -   -   -
+GET accounts.second_step                      303 303 303 303 303 303 303 303
+POST accounts.second_step                     303 303 303 303 303 303 303   -
 POST accounts.send_confirmation               401 303 303 303 303 303 303   -
 GET accounts.session_left                     200 200 200 200 200 200 200 200
 PUT accounts.stay_signed_in                   401 200 200 200 200 200 200 200
 GET accounts.sign_in                          200 303 303 303 303 303 303 303
 POST accounts.sign_in                         401 303 303 303 303 303 303   -
+POST accounts.sign_in_by_passkey              422 303 303 303 303 303 303   -
 GET accounts.sign_up                          200 303 303 303 303 303 303 303
 POST accounts.sign_up                         422 303 303 303 303 303 303   -
 GET admin.centre                              401 403 403 403 403 403 403 200
@@ -56,6 +59,8 @@ GET admin_accounts.listing                    401 403 403 403 403 403 200 200
 POST admin_accounts.listing                   401 403 403 403 403 403 200   -
 GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
+GET admin_accounts.remove_second_steps        401 403 403 403 403 403 404 200
+POST admin_accounts.remove_second_steps       401 403 403 403 403 403 404   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
 GET admin_accounts.show                       401 403 403 403 403 403 404 200
 GET admin_accounts.sign_everybody_out         401 403 403 403 403 403 403 200
@@ -340,6 +345,12 @@ PUT dashboard.change                          401 400 400 400 400 400 400   -
 DELETE dashboard.delete                       401 422 422 403 403 403 403   -
 GET dashboard.past                            401 200 200 403 403 403 403 403
 GET dashboard.show                            401 200 200 200 200 200 200 200
+GET factors.choose                            401 200 200 200 200 200 200 200
+GET factors.authenticator                     401 200 200 200 200 200 200 200
+GET factors.passkey                           401 200 200 200 200 200 200 200
+POST factors.authenticator                    401 422 422 422 422 422 422   -
+POST factors.passkey                          401 422 422 422 422 422 422   -
+POST factors.recovery_codes                   401 403 403 403 403 403 403   -
 GET dependents.edit                           401 404 404 403 403 403 403 403
 POST dependents.edit                          401 404 404 403 403 403 403   -
 GET dependents.listing                        401 200 200 403 403 403 403 403

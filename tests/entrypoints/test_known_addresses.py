@@ -17,7 +17,7 @@ from openslot.identity import queries as identities
 from openslot.identity.models import Account
 
 NEW = "plum kettle orbit seven"
-STRIP = re.compile(r'value="[^"]*"|asked=[^"&]*|nonce="[^"]*"|[\w.-]+@[\w.-]+')
+STRIP = re.compile(r'value="[^"]*"|data-options="[^"]*"|asked=[^"&]*|nonce="[^"]*"|[\w.-]+@[\w.-]+')
 
 
 @pytest.fixture
