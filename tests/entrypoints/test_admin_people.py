@@ -45,17 +45,20 @@ def test_a_practitioner_is_added_in_steps_that_lose_nothing(
     service = network.run(
         lambda session: factories.offered_service(session, None, "Heart check", minutes=40).id
     )
-    person = {**PERSON, "about": "Hearts of all ages"}
+    person = {**PERSON, "about": "Hearts of all ages", "gender": "female", "languages": "Hindi"}
     place = {**LIMITS, **HOURS, "centre_id": world.centres["own"], "services": service}
     refused = client.send(new, step="person", **{**person, "name": ""})
     assert refused.status_code == 422
     assert "Hearts of all ages" in refused.text
     hours = client.send(new, step="person", **person)
     assert hours.status_code == 200
-    assert 'value="Hearts of all ages"' in hours.text, "carried along"
+    for name, value in person.items():
+        assert f'name="{name}" value="{value}"' in hours.text, "carried along"
     assert 'name="hours-4-0-starts"' in hours.text
     back = client.send(new, step="place", go="back", **person, **place)
-    assert 'name="about" value=' not in back.text, "its own field, not carried"
+    for name in person:
+        assert len(re.findall(f' name="{name}"', back.text)) == 1, "its own field, not carried"
+    assert 'selected value="female"' in back.text
     assert "Hearts of all ages</textarea>" in back.text
     assert f'name="services" value="{service}"' in back.text
     account = client.send(new, step="place", **person, **place)
@@ -72,6 +75,7 @@ def test_a_practitioner_is_added_in_steps_that_lose_nothing(
         lambda session: directory.practitioners(session, text="Okoye", limit=2, offset=0)[0]
     )
     assert practitioner.account_id is not None
+    assert (practitioner.gender, practitioner.languages) == ("female", "Hindi")
     [opened] = network.read(
         lambda session: schedules.practitioner_places(session, practitioner.id)
     ).values()

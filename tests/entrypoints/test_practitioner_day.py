@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, time, timedelta
 from html import unescape
+from uuid import UUID
 
 from entrypoints.browsing import ClientFor, next_week
 from entrypoints.world import World
@@ -15,11 +16,9 @@ from openslot.core.db import Database
 from working import work
 
 
-def test_a_row_of_today_is_one_press_from_what_comes_next(
-    client_for: ClientFor, network: Database, world: World
-) -> None:
+def book_today(network: Database, world: World) -> UUID:
     start = datetime.combine(clock.now().astimezone(SYDNEY).date(), time(10), SYDNEY)
-    booked = network.run(
+    return network.run(
         lambda session: appointment(
             session,
             world.schedules["owner"],
@@ -28,7 +27,12 @@ def test_a_row_of_today_is_one_press_from_what_comes_next(
             now=start - timedelta(days=1),
         )
     ).id
-    client = client_for("practitioner-owner")
+
+
+def test_a_row_of_today_is_one_press_from_what_comes_next(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    client, booked = client_for("practitioner-owner"), book_today(network, world)
     back = f"/dashboard#a{booked}"
     for to, label, then in (
         (Status.ARRIVED, "Arrived", Status.ARRIVED),
@@ -72,17 +76,7 @@ def test_a_time_that_is_offered_is_shown_as_offered_in_every_calendar(
 def test_patients_of_today_need_no_search_and_a_gap_leads_to_booking(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    start = datetime.combine(clock.now().astimezone(SYDNEY).date(), time(10), SYDNEY)
-    booked = network.run(
-        lambda session: appointment(
-            session,
-            world.schedules["owner"],
-            start,
-            world.patients["owner"],
-            now=start - timedelta(days=1),
-        )
-    ).id
-    client = client_for("practitioner-owner")
+    client, booked = client_for("practitioner-owner"), book_today(network, world)
     patients = client.get("/patients").text
     assert ">Today</h2>" in patients
     assert f'href="/patients/{world.patients["owner"]}"' in patients

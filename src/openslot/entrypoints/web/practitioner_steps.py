@@ -10,6 +10,7 @@ from flask import request
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
+from openslot.directory.details import PractitionerDetails
 from openslot.entrypoints.web import reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import HoursForm
@@ -39,19 +40,7 @@ TITLES = {
     Step.ACCOUNT: _l("Their account"),
 }
 
-OF_PERSON = frozenset(
-    {
-        "name",
-        "profession",
-        "expertise",
-        "provider_number",
-        "phone",
-        "email",
-        "languages",
-        "about",
-        "either_place",
-    }
-)
+OF_PERSON = frozenset(PractitionerDetails.model_fields)
 OF_ACCOUNT = frozenset({"invite", "asked", "email"})
 """The address of the account is the practitioner's, and can be corrected there too."""
 
