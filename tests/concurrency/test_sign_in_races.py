@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 import factories
 from factories import NOW
 from openslot.core.actor import Actor, Role
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity import commands, credentials, factors, own, queries, sessions
@@ -119,6 +120,18 @@ def test_recovery_codes_that_are_made_twice_at_once_are_those_of_the_later(
 
     together(database, make, make).result()
     assert rows(database, RecoveryCode) == factors.CODES
+
+
+def test_of_two_wrong_codes_at_once_the_later_is_the_last_and_told_to_the_owner(
+    database: Database, account: Account
+) -> None:
+    def note(session: Session) -> None:
+        allowed = work(session, now=NOW, sign_in_attempts=2)
+        commands.note_wrong_code(allowed, account.id, source_of(None))
+
+    together(database, note, note).result()
+    query = select(AuditEvent.action).where(AuditEvent.action == "account.second-step-guessed")
+    assert len(database.read(lambda session: session.scalars(query).all())) == 1
 
 
 def test_what_was_enough_when_it_was_looked_at_opens_nothing_once_it_is_not(

@@ -127,8 +127,8 @@ def test_being_half_signed_in_opens_nothing_and_ends_soon(
         assert client.get("/login/code").location == "/login"
 
 
-def test_guessing_codes_is_stopped_and_the_password_does_not_begin_it_anew(
-    client_for: ClientFor, world: World
+def test_guessing_codes_is_stopped_told_to_the_owner_and_not_begun_anew_by_the_password(
+    client_for: ClientFor, network: Database, world: World
 ) -> None:
     shown, _codes = set_up_app(client_for(PERSON))
     thief = client_for(None)
@@ -137,6 +137,7 @@ def test_guessing_codes_is_stopped_and_the_password_does_not_begin_it_anew(
         give_password(thief, world)
         code = f"{(int(shown.code(1)) + 7 + number) % 10**6:06}"
         statuses.append(thief.send("/login/code", code=code).status_code)
+        assert actions(network).count("account.second-step-guessed") == (number >= 9)
     assert statuses == [422] * 10 + [429]
     assert thief.send("/login/code", code=shown.code(1)).status_code == 429
     with time_machine.travel(clock.now() + timedelta(minutes=16), tick=False):

@@ -17,6 +17,7 @@ from openslot.core.errors import NotFound
 from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
+from openslot.core.locks import lock
 from openslot.core.work import Work, doing
 from openslot.identity import factors, opening, passwords, queries
 from openslot.identity.credentials import end_all
@@ -29,6 +30,7 @@ from openslot.identity.errors import (
     WrongCode,
     WrongCredentials,
 )
+from openslot.identity.events import Change
 from openslot.identity.factors import Factor
 from openslot.identity.models import Account, SignInFailure
 
@@ -165,7 +167,7 @@ def give_code(
     now: datetime,
 ) -> Factor:
     """Use up a code of the account, and return what it was. Raises WrongCode, and RateLimited after
-    too many wrong ones.
+    too many wrong ones, of which the owner is told: whoever gives them knows the password.
 
     Takes the database, like sign-in, since a failure is counted although the code is refused.
     """
@@ -173,9 +175,20 @@ def give_code(
     database.read(doing(SYSTEM, now, settings, _check_codes, account.id, source))
     factor = database.run(doing(owner, now, settings, factors.use_code, account.id, code))
     if factor is None:
-        database.run(doing(SYSTEM, now, settings, note_failure, _codes_of(account.id), source))
+        database.run(doing(SYSTEM, now, settings, note_wrong_code, account.id, source))
         raise WrongCode(field="code")
     return factor
+
+
+def note_wrong_code(work: Work, account_id: UUID, source: Source) -> None:
+    """Count a wrong code, and have the owner told of the last for which there is an answer."""
+    key, since = _codes_of(account_id), work.now - FAILURES_COUNT
+    lock(work.session, key)  # of two at once, the later counts both
+    note_failure(work, key, source)
+    work.session.flush()
+    by_account = queries.failures_since(work.session, key, source.name, since)[2]
+    if by_account == work.settings.sign_in_attempts:
+        factors.note(work, account_id, Change.CODES_GUESSED)
 
 
 def _check_codes(work: Work, account_id: UUID, source: Source) -> None:

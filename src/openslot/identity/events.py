@@ -4,8 +4,8 @@ from enum import StrEnum
 
 
 class Topic(StrEnum):
-    """SECOND_STEP: a second step of an ``account`` was added, removed or used up at ``at``; what it
-    was is the ``change``, one of :class:`Change`."""
+    """SECOND_STEP: something happened at ``at`` to the second steps of an ``account``; what it was
+    is the ``change``, one of :class:`Change`."""
 
     SECOND_STEP = "account.second-step"
 
@@ -13,6 +13,7 @@ class Topic(StrEnum):
 class Change(StrEnum):
     """What happened to the second steps of an account; with "account." before it the audit event.
 
+    CODES_GUESSED: so many wrong codes were given after the right password that no more are taken.
     ALL_REMOVED is by an administrator, or at the command line.
     """
 
@@ -22,4 +23,5 @@ class Change(StrEnum):
     PASSKEY_REMOVED = "passkey-removed"
     CODES_MADE = "recovery-codes-made"
     CODE_USED = "recovery-code-used"
+    CODES_GUESSED = "second-step-guessed"
     ALL_REMOVED = "second-steps-removed"

@@ -162,6 +162,7 @@ TITLES: Mapping[str, str] = {
     "account.passkey-removed": _l("Removed a passkey"),
     "account.recovery-codes-made": _l("Made new recovery codes"),
     "account.recovery-code-used": _l("Used a recovery code"),
+    "account.second-step-guessed": _l("Gave too many wrong codes after the right password"),
     "account.second-steps-removed": _l("Removed all second steps of an account"),
     "account.password-changed": _l("Set a new password"),
     "account.credentials-ended": _l("Signed out browsers, programs or a calendar address"),
