@@ -156,7 +156,7 @@ class Keyed(NamedTuple):
 
 def keyed(column: Any) -> Keyed:
     """Return a column of a model with its key. A column without one has to be in lower case, as
-    e-mail addresses are, and is its own."""
+    email addresses are, and is its own."""
     if isinstance(column, Keyed):
         return column
     return column.info.get("keyed") or Keyed(column, column, str.lower)

@@ -1,6 +1,6 @@
 """The demonstration network: two real exports, and an invented network around them.
 
-Dates are relative to ``now``; everything else is the same each time. Invented people have e-mail
+Dates are relative to ``now``; everything else is the same each time. Invented people have email
 addresses under example domains (RFC 2606) and telephone numbers reserved for fiction.
 """
 
@@ -96,7 +96,7 @@ def is_demo(database: Database) -> bool:
 
 
 def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
-    """Return hashes by e-mail address. The passwords are public, so equal ones share a hash."""
+    """Return hashes by email address. The passwords are public, so equal ones share a hash."""
 
     @cache
     def hashed(password: str) -> str:

@@ -163,7 +163,7 @@ def read_invented(file: Path) -> Invented:
 
 
 def email_of(name: str, domain: str) -> str:
-    """Return an e-mail address for an invented person."""
+    """Return an email address for an invented person."""
     local = folded(name).replace(" ", ".")
     return f"{local}@{domain}"
 

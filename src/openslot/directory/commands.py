@@ -290,8 +290,8 @@ def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
 def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
     """Create the account and record of a patient. Raises EmailTaken.
 
-    A patient whom staff registered with the same e-mail stays a separate record: knowing an
-    e-mail address must not give access to that patient's appointments.
+    A patient whom staff registered with the same email stays a separate record: knowing an
+    email address must not give access to that patient's appointments.
     """
     check_sign_up(work, new)
     account = identity.create_account(

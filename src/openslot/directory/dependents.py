@@ -32,7 +32,7 @@ MOST = 20
 
 
 class HandOverDetails(Details):
-    """The e-mail address of the person who will take over a record."""
+    """The email address of the person who will take over a record."""
 
     email: Email
 

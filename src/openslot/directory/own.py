@@ -22,7 +22,7 @@ class NewEmail(Details):
 def change_own_patient(work: Work, details: PatientDetails) -> Patient:
     """Replace the actor's own details as a patient, and the name and time zone of the account.
 
-    Raises NotYoursToChange for another e-mail, which take_email changes.
+    Raises NotYoursToChange for another email, which take_email changes.
     """
     if work.actor.patient_id is None or work.actor.account_id is None:
         raise Forbidden

@@ -303,7 +303,7 @@ def patients(
 
 
 def patient_is(text: str, born: BirthDate | None) -> ColumnElement[bool]:
-    """Return the condition that a patient's name, e-mail, phone or Medicare number contains the
+    """Return the condition that a patient's name, email, phone or Medicare number contains the
     words of ``text``, and that they were born on ``born``, if given."""
     columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
     has_text = has_words(text, *columns)

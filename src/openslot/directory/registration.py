@@ -88,7 +88,7 @@ def check_place(work: Work, new: StaffSignUp) -> None:
 
 
 def is_waiting(session: Session, email: str) -> bool:
-    """Return whether the account with this e-mail waits for approval. Call it only after the
+    """Return whether the account with this email waits for approval. Call it only after the
     right password, so that it does not reveal which accounts exist."""
     account = identities.by_email(session, email)
     member = queries.staff_member(session, account.id) if account else None

@@ -1,4 +1,4 @@
-"""Commands on accounts: create, sign in, sessions, password, e-mail address, delete."""
+"""Commands on accounts: create, sign in, sessions, password, email address, delete."""
 
 import secrets
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ from openslot.identity.factors import Factor
 from openslot.identity.models import Account, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
-"""Time for which a wrong password counts against its e-mail and its source."""
+"""Time for which a wrong password counts against its email and its source."""
 
 FAILURES_PER_SOURCE = 5
 """Limit for one address, which many people may share, as a multiple of ``sign_in_attempts``."""
 
 FAILURES_PER_EMAIL = 10
-"""Limit for one e-mail from all addresses, as a multiple of ``sign_in_attempts``. Beyond it only
+"""Limit for one email from all addresses, as a multiple of ``sign_in_attempts``. Beyond it only
 known browsers can sign in: that bounds guessing from many addresses and lets the owner in."""
 
 
@@ -59,7 +59,7 @@ def source_of(address: str | None, *, device: str | None = None) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A validated e-mail and name, and a password hash."""
+    """A validated email and name, and a password hash."""
 
     email: str
     name: str
@@ -71,7 +71,7 @@ class NewAccount:
 
 
 def create_account(work: Work, new: NewAccount) -> Account:
-    """Create an account. Raises EmailTaken if another account has this e-mail."""
+    """Create an account. Raises EmailTaken if another account has this email."""
     if queries.by_email(work.session, new.email):
         raise EmailTaken(field="email")
     account = Account(
@@ -117,7 +117,7 @@ def sign_in(
     now: datetime,
     code: str | None = None,
 ) -> SignedIn:
-    """Return the account with this e-mail and password, and what its ``code`` was if it has a
+    """Return the account with this email and password, and what its ``code`` was if it has a
     second step.
 
     Takes the database, unlike other commands: the slow hash is computed between two
@@ -203,7 +203,7 @@ def _check_codes(work: Work, account_id: UUID, source: Source) -> None:
 
 
 def _codes_of(account_id: UUID) -> str:
-    """Return what wrong codes count against, in place of an e-mail. It has a mark that none has and
+    """Return what wrong codes count against, in place of an email. It has a mark that none has and
     :func:`sign_in` refuses: else strangers who know the id would count as who gives wrong codes."""
     return f"codes of\n{account_id}"
 
@@ -221,8 +221,8 @@ def _may_try(work: Work, email: str, source: Source) -> Account | None:
 
 
 def check_failures(work: Work, email: str, source: Source) -> None:
-    """Raise RateLimited after too many wrong passwords for the e-mail from this source or, unless
-    the source is known, for the e-mail from all sources or for all e-mails from this source."""
+    """Raise RateLimited after too many wrong passwords for the email from this source or, unless
+    the source is known, for the email from all sources or for all emails from this source."""
     since, allowed = work.now - FAILURES_COUNT, work.settings.sign_in_attempts
     by_both, by_source, by_email = queries.failures_since(work.session, email, source.name, since)
     is_flooded = (
@@ -233,7 +233,7 @@ def check_failures(work: Work, email: str, source: Source) -> None:
 
 
 def note_failure(work: Work, email: str, source: Source) -> None:
-    """Count a wrong password against its e-mail and its source."""
+    """Count a wrong password against its email and its source."""
     work.session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=work.now))
 
 
@@ -281,7 +281,7 @@ def set_password(
 
 
 def confirm_email(work: Work, account_id: UUID) -> None:
-    """Mark the e-mail address of an account as confirmed by its owner."""
+    """Mark the email address of an account as confirmed by its owner."""
     account = _existing(work.session, account_id)
     if account.confirmed_at is None:
         account.confirmed_at = work.now
@@ -305,10 +305,10 @@ def change_account(work: Work, /, account_id: UUID, **values: object) -> Account
 def change_email(
     work: Work, account: Account, email: str, *, keep_session: str | None = None
 ) -> None:
-    """Set a new e-mail, which is not confirmed; end all credentials but the browser with
+    """Set a new email, which is not confirmed; end all credentials but the browser with
     ``keep_session``, and invalidate all links in mails.
 
-    Raises EmailTaken if another account has the e-mail.
+    Raises EmailTaken if another account has the email.
     """
     opening.wait(work, account.id)
     if queries.by_email(work.session, email):
@@ -320,7 +320,7 @@ def change_email(
 
 
 def ask_for_email(work: Work, account_id: UUID, email: str) -> Account:
-    """Remember the e-mail that replaces the account's own once its owner has confirmed it.
+    """Remember the email that replaces the account's own once its owner has confirmed it.
 
     Nothing tells whether another account has it.
     """

@@ -15,7 +15,7 @@ from openslot.identity.models import Account
 class WrongCredentials(Unauthenticated):
     """Wrong email address or password. Check both and try again.
 
-    Raised alike for an unknown e-mail address, a wrong password and a deactivated account.
+    Raised alike for an unknown email address, a wrong password and a deactivated account.
     """
 
 
@@ -90,7 +90,7 @@ class SecondStepRequired(Conflict):
 class NotConfirmed(Unauthenticated):
     """Follow the link in the mail that we sent you, then sign in.
 
-    The password is right; the e-mail address is still to be confirmed.
+    The password is right; the email address is still to be confirmed.
     """
 
 

@@ -1,7 +1,7 @@
 """The links in mails that confirm an address and set a password, and the token of a browser that
 is half signed in.
 
-A link names the account by its uniquifier. It contains a digest of the password, the e-mail
+A link names the account by its uniquifier. It contains a digest of the password, the email
 address and, in a confirmation, whether it is done: a change of any of them invalidates the link.
 """
 

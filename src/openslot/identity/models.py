@@ -159,8 +159,8 @@ class PendingSignUp(Base):
 
 
 class SignInFailure(Base):
-    """A wrong password, counted against the e-mail and the address that it came from; or a wrong
-    code, counted against the account in place of the e-mail."""
+    """A wrong password, counted against the email and the address that it came from; or a wrong
+    code, counted against the account in place of the email."""
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index(None, "email", "at"), Index(None, "address", "at"))

@@ -135,7 +135,7 @@ def is_weak(password: str, *known: str) -> bool:
 def check_new(password: str, *known: str) -> str:
     """Return ``password`` if it is long enough and hard to guess, else raise WeakPassword.
 
-    ``known`` are words that an attacker would try first, for example name and e-mail.
+    ``known`` are words that an attacker would try first, for example name and email.
     """
     if not len(password) >= SHORTEST:
         raise WeakPassword(field="password", shortest=SHORTEST)

@@ -42,7 +42,7 @@ class Unused(NamedTuple):
 
 
 def by_email(session: Session, email: str) -> Account | None:
-    """Return the account with this e-mail, regardless of case."""
+    """Return the account with this email, regardless of case."""
     key = address_key(email)
     if not key.isprintable():
         return None  # no account has it, and not every engine can search for it
@@ -232,8 +232,8 @@ def remove_recovery_codes(session: Session, account_id: UUID) -> None:
 def failures_since(
     session: Session, email: str, address: str, since: datetime
 ) -> tuple[int, int, int]:
-    """Return the numbers of failed sign-ins for the e-mail from the address, for all e-mails from
-    the address, and for the e-mail from all addresses, in one statement."""
+    """Return the numbers of failed sign-ins for the email from the address, for all emails from
+    the address, and for the email from all addresses, in one statement."""
     of_email, of_address = SignInFailure.email == email, SignInFailure.address == address
     counts = session.execute(
         select(
@@ -247,7 +247,7 @@ def failures_since(
 
 
 def forget_failures(session: Session, *, email: str, address: str, before: datetime) -> None:
-    """Delete the failures of an e-mail from an address, after a successful sign-in, and all
+    """Delete the failures of an email from an address, after a successful sign-in, and all
     failures from before ``before``. Failures from other addresses stay."""
     own = (SignInFailure.email == email) & (SignInFailure.address == address)
     session.execute(delete(SignInFailure).where(or_(own, SignInFailure.at < before)))

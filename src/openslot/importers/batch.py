@@ -48,7 +48,7 @@ class Person(Protocol):
 
     @property
     def email(self) -> str:
-        """The e-mail address for signing in, in lower case."""
+        """The email address for signing in, in lower case."""
 
     @property
     def password(self) -> str | None:
@@ -67,7 +67,7 @@ class Found(Generic[T_co]):
 class Batch:
     """The rows and documents to import, in the order of the files.
 
-    ``mentioned`` are e-mail addresses and names of refused rows, so that no problem is reported for
+    ``mentioned`` are email addresses and names of refused rows, so that no problem is reported for
     rows that refer to them. ``zones`` are the time zones of new centres, by file.
     """
 

@@ -40,7 +40,7 @@ _ROLES: Mapping[type, Role] = {
     ProviderRow: Role.PRACTITIONER,
     UserDocument: Role.STAFF,
 }
-"""The role of each type of person; _COLUMNS is the column of their e-mail address."""
+"""The role of each type of person; _COLUMNS is the column of their email address."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Known:
     """The professions by all their names, squeezed."""
 
     roles: dict[str, str] = field(default_factory=dict)
-    """The role of each account by its e-mail address."""
+    """The role of each account by its email address."""
 
 
 def check_once(batch: Batch, problems: Problems) -> None:
@@ -112,7 +112,7 @@ def _check_departments(batch: Batch, problems: Problems) -> None:
 
 
 def _check_one_role(batch: Batch, problems: Problems) -> None:
-    """Add a problem if people with different roles have the same e-mail address."""
+    """Add a problem if people with different roles have the same email address."""
     first: dict[str, Found[Person]] = {}
     for item in batch.people():
         other = first.setdefault(item.row.email, item)

@@ -57,7 +57,7 @@ STEPS = (
 
 
 class Unhashed(Exception):
-    """Accounts with these e-mail addresses were deleted after the first check.
+    """Accounts with these email addresses were deleted after the first check.
 
     They are created again, and their passwords must be hashed first, outside the transaction.
     """
@@ -131,7 +131,7 @@ def read_origins(
 
 
 def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
-    """Check the batch against the database; return the e-mail addresses of new accounts."""
+    """Check the batch against the database; return the email addresses of new accounts."""
     emails = {item.row.email for item in batch.people()}
     linked = {item.row.email for item in batch.of(LinkRow)}
     offering = {item.row.email for item in batch.of(OfferRow)}

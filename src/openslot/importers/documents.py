@@ -155,14 +155,14 @@ class Part(BaseModel):
 
 
 class Contact(Part):
-    """The phone number and e-mail address of a department."""
+    """The phone number and email address of a department."""
 
     phone: OptionalPhone = None
     email: OptionalEmail = None
 
 
 class UserContact(Part):
-    """The phone number of a user, and the e-mail address for signing in."""
+    """The phone number of a user, and the email address for signing in."""
 
     phone: OptionalPhone = None
     email: Email
@@ -214,7 +214,7 @@ class UserDocument(Part):
 
     @property
     def email(self) -> str:
-        """The e-mail address for signing in."""
+        """The email address for signing in."""
         return self.contacts[0].email
 
 

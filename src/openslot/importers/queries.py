@@ -47,7 +47,7 @@ class NewPatient:
 
 
 def roles(session: Session, emails: Iterable[str]) -> dict[str, str]:
-    """Return the roles of existing accounts by e-mail address."""
+    """Return the roles of existing accounts by email address."""
     roles_by_email: dict[str, str] = {}
     for batch in _batches(sorted(set(emails))):
         rows = session.execute(select(Account.email, Account.role).where(Account.email.in_(batch)))
@@ -101,17 +101,17 @@ def offered_services(session: Session) -> Sequence[tuple[Service, Centre | None]
 def practitioners(
     session: Session, emails: Iterable[str]
 ) -> dict[str, tuple[Account, Practitioner | None]]:
-    """Return accounts with their practitioners, by e-mail address."""
+    """Return accounts with their practitioners, by email address."""
     return _people(session, emails, Practitioner)
 
 
 def patients(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, Patient | None]]:
-    """Return accounts with their patients, by e-mail address."""
+    """Return accounts with their patients, by email address."""
     return _people(session, emails, Patient)
 
 
 def staff(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, StaffMember | None]]:
-    """Return accounts with their places of work, by e-mail address."""
+    """Return accounts with their places of work, by email address."""
     return _people(session, emails, StaffMember)
 
 
@@ -219,7 +219,7 @@ def is_unused(session: Session) -> bool:
 
 
 def has_account(session: Session, email: str) -> bool:
-    """Return True if there is an account with this e-mail address."""
+    """Return True if there is an account with this email address."""
     return session.scalar(select(Account.id).where(Account.email == email)) is not None
 
 

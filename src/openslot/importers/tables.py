@@ -49,7 +49,7 @@ def folded(text: str) -> str:
 
 
 def name_from_email(email: str) -> str:
-    """Return a name made from an e-mail address: jo.van-doe9@… gives Jo Van Doe."""
+    """Return a name made from an email address: jo.van-doe9@… gives Jo Van Doe."""
     local = email.partition("@")[0]
     words = re.findall(r"[^\W\d_]+", local)
     return " ".join(word.capitalize() for word in words) or local

@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Writing:
-    """The transaction of one import. ``hashes`` are those of new accounts, by e-mail address."""
+    """The transaction of one import. ``hashes`` are those of new accounts, by email address."""
 
     work: Work
     hashes: dict[str, str]
@@ -106,7 +106,7 @@ def open_account(
 
 
 def rename(writing: Writing, account: Account, **values: str | None) -> bool:
-    """Change an account's name or e-mail address if it differs; return True if it was changed."""
+    """Change an account's name or email address if it differs; return True if it was changed."""
     new = {
         name: value for name, value in given(**values).items() if getattr(account, name) != value
     }

@@ -41,7 +41,7 @@ def found(
 ) -> Sequence[Patient]:
     """Return the patients in the actor's reach who match, by name and id; one statement.
 
-    ``text`` is part of the name, e-mail address, phone number or Medicare number; ``after`` is the
+    ``text`` is part of the name, email address, phone number or Medicare number; ``after`` is the
     name and id of the last patient of the page before. Raise Forbidden if the actor does not work
     with patients. The caller notes the search.
     """
@@ -170,7 +170,7 @@ def may_be_same(patient: Patient, details: PatientDetails, *, exact: bool) -> bo
     """Return whether the details may be those of the patient.
 
     They may with the same Medicare number, or if two of name, date of birth, phone number and
-    e-mail address agree. People of different names and births may share a phone, as families
+    email address agree. People of different names and births may share a phone, as families
     do. Unless ``exact``, one name may be longer than the other, and the same name is enough where
     a birth is unknown: practitioners must not learn of strangers by a part of a name.
     """

@@ -231,7 +231,7 @@ def exactly(
     session: Session, name: str, *, born: BirthDate | None = None, identifier: str | None = None
 ) -> list[Patient]:
     """Return the active patients with exactly this name, however it is written, and this date of
-    birth or, as ``identifier``, Medicare number, phone number or e-mail address; one statement.
+    birth or, as ``identifier``, Medicare number, phone number or email address; one statement.
 
     Nobody has a name alone: without a second detail there are none.
     """
@@ -250,7 +250,7 @@ MOST_ALIKE = 200
 
 
 def resembling(session: Session, details: PatientDetails) -> Sequence[Patient]:
-    """Return active patients with the same name, number, date of birth, phone number or e-mail
+    """Return active patients with the same name, number, date of birth, phone number or email
     address, at most MOST_ALIKE; one statement."""
     conditions = [
         is_text(column, text)
