@@ -126,7 +126,7 @@ def bom() -> str:
 def _component(package: Package) -> Mapping[str, Any]:
     files = {
         "type": "distribution",
-        "url": f"https://pypi.org/project/{package.name}/{package.version}/#files",
+        "url": package.url,
         "hashes": [{"alg": "SHA-256", "content": content} for content in package.hashes],
     }
     return {
