@@ -69,6 +69,19 @@ def test_the_container_copies_files_that_there_are_and_runs_as_nobody_special() 
     assert re.findall(r"^FROM python:([\d.]+)-", dockerfile, re.MULTILINE) == [python, python]
 
 
+# Where packages come from
+
+
+def test_nothing_names_the_host_of_a_package_registry() -> None:
+    """Whoever installs decides where packages come from: many hospitals have a mirror."""
+    hosts = re.compile(r"\b(pypi|pythonhosted|npmjs|debian)\.(org|com)\b")
+    kept = [ROOT / name for name in ("requirements.txt", "pyproject.toml", "Makefile", ".ci/run")]
+    folders = [ROOT / name for name in ("scripts", "deploy", "docs")]
+    files = kept + [file for one in folders for file in one.rglob("*") if file.is_file()]
+    read = {file: file.read_text(errors="replace") for file in files if file.suffix != ".png"}
+    assert [file for file, content in read.items() if hosts.search(content)] == []
+
+
 # The bill of materials
 
 
