@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openslot.booking.slots import Board
+from openslot.booking.slots import Board, soonest
 from openslot.schedules.availability import DAY, Weekly, Window, bits
 from openslot.schedules.errors import BadHours, HoursOverlap, LongNight
 from openslot.schedules.needs import Member, Need
@@ -132,3 +132,16 @@ def test_a_start_is_free_exactly_if_everybody_is_there_with_time_around_it(
         if at + length <= window.days * DAY and is_free(OWNER, at) and is_served(at)
     }
     assert set(bits(found)) == expected
+
+
+@given(
+    st.dictionaries(st.integers(1, 9), st.integers(0, 2**12 - 1)),
+    st.none() | st.integers(1, 30),
+)
+def test_the_soonest_of_many_are_those_of_all_in_order(
+    masks: dict[int, int], limit: int | None
+) -> None:
+    every = sorted(
+        (bit, key) for key, mask in masks.items() for bit in range(12) if mask >> bit & 1
+    )
+    assert list(soonest(masks, limit)) == every[:limit]

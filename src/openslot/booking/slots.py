@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, repeat
 
 from openslot.booking import queries
 from openslot.booking.errors import (
@@ -167,6 +167,7 @@ class Board:
     whom: ForWhom | None = None
     groups: Sequence[OpenGroup] = ()
     _fits: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _bookable: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def free_starts(
         self, place: Place, minutes: int | None = None, besides: Sequence[int] = ()
@@ -187,7 +188,7 @@ class Board:
         offered = fits & starts | self._with_places(place)
         if self.whom or besides:
             offered &= starts_of_runs(~self._patient_busy(place, besides), minutes // 5)
-        return offered & mask_of([bookable_span(place, self.now)], self.window)
+        return offered & self._bookable_at(place)
 
     def places_left(self, place: Place, tick: int) -> int | None:
         """Return the number of places left in a session that starts then, or that the first booking
@@ -199,8 +200,17 @@ class Board:
 
     def _with_places(self, place: Place) -> int:
         """Return the starts of the sessions of a place that have places left."""
+        if not self.groups:
+            return 0
         starts = (group.span.start for group in self.groups if group.is_of(place))
         return mask_of([Span(start, start + 1) for start in starts], self.window)
+
+    def _bookable_at(self, place: Place) -> int:
+        """Return the ticks between notice and horizon, which many places have in common."""
+        key = (place.notice_minutes, place.horizon_days)
+        if key not in self._bookable:
+            self._bookable[key] = mask_of([bookable_span(place, self.now)], self.window)
+        return self._bookable[key]
 
     def _busy(self, member: Member) -> int:
         return self.taken.get(member.diary_id, 0)
@@ -415,15 +425,20 @@ def slots(
     read = _wide_board(work, places, window, besides=besides, whom=whom, moving=moving)
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
-
-    def starts_of(key: int) -> Iterator[tuple[int, int]]:
-        return ((window.start + bit, key) for bit in islice(bits(masks[key] & within), limit))
-
-    in_order = islice(heapq.merge(*map(starts_of, masks)), limit)
+    found = soonest({key: mask & within for key, mask in masks.items()}, limit)
+    in_order = ((window.start + bit, places[key]) for bit, key in found)
     return [
-        slot_at(tick, places[key], minutes, read.places_left(places[key], tick))
-        for tick, key in in_order
+        slot_at(tick, place, minutes, read.places_left(place, tick)) for tick, place in in_order
     ]
+
+
+def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, int]]:
+    """Yield up to ``limit`` set bits with their keys, lowest first; equal bits by key."""
+    firsts = [((mask & -mask).bit_length(), key) for key, mask in masks.items() if mask]
+    # A key whose first bit comes after those of so many others has none among the lowest.
+    keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
+    streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
+    return islice(heapq.merge(*streams), limit)
 
 
 def is_free(

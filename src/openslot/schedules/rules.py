@@ -431,7 +431,7 @@ def times_of(place: Place, window: Window) -> Times:
         place.starts_from,
         window,
     )
-    return times._replace(starts=times.starts << before // 5)
+    return times._replace(starts=times.starts << before // 5) if before else times
 
 
 def starts_beside(place: Place, taken: int, minutes: int) -> int:
@@ -457,6 +457,8 @@ def starts_served(
     """Return the starts at which the needs of the place can be served for an appointment of
     ``minutes``, as a mask; -1 if there are none. ``busy`` returns the taken time of a member.
     ``fits`` keeps the starts of members for further places."""
+    if not place.needs:
+        return -1
     known = {} if fits is None else fits
     before, after = place.before // 5, place.after // 5
     length = before + minutes // 5 + after

@@ -40,6 +40,8 @@ class Asked(NamedTuple):
 
     def without(self, entry: Entry, centre_ids: Set[int]) -> "Asked":
         """Return the schedules that are not at one of the centres, unless all of them are."""
+        if not centre_ids:
+            return self
         away = {place.schedule_id for place in entry.places if place.centre_id in centre_ids}
         kept = tuple(key for key in self.schedule_ids if key not in away)
         return self._replace(schedule_ids=kept) if kept else self
@@ -104,6 +106,8 @@ class Wanted:
         """
         if not entry.places:
             return Asked((), NoTimes.OFFLINE)
+        if not self.words and entry.kind == "practitioner":
+            return _all_of(entry)
         words_by_schedule = {
             place.schedule_id: self._held(place.schedule_id) for place in entry.places
         }
@@ -142,6 +146,16 @@ class Wanted:
         own = {number for number, (own, _) in enumerate(self.words) if schedule_id in own}
         around = {number for number, (_, near) in enumerate(self.words) if schedule_id in near}
         return own | around, bool(own - around)
+
+
+def _all_of(entry: Entry) -> Asked:
+    """Return all schedules of a result, with their usual services."""
+    usual = {
+        place.schedule_id: place.usual_service
+        for place in entry.places
+        if place.usual_service is not None
+    }
+    return Asked(tuple([place.schedule_id for place in entry.places]), services=usual)
 
 
 def _own(place: Where) -> Iterable[Text]:

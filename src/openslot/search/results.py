@@ -231,9 +231,9 @@ def find(
         counts[fit.entry.kind] += 1
     away = {key for key, distance in kilometres.items() if distance > NEAR and not is_far}
     chosen = [
-        fit._replace(asked=wanted_schedules.of(fit.entry).without(fit.entry, away))
-        for fit in fits
-        if fit.entry.kind in search.kinds
+        _Fit(entry, score, wanted_schedules.of(entry).without(entry, away), distance)
+        for entry, score, _, distance in fits
+        if entry.kind in search.kinds
     ]
     items, total = _page(work, chosen, search, liked, days=days, times=times, booker=booker)
     return Results(items, total, counts, matches.corrected, matches.wider, around, is_far)
@@ -241,8 +241,9 @@ def find(
 
 def _nearest(entry: Entry, kilometres: Mapping[int, float]) -> float | None:
     """Return how far the nearest centre of an entry is; None if nobody knows."""
-    known = (kilometres[key] for key in entry.centre_ids if key in kilometres)
-    return min(known, default=None) if kilometres else None
+    if not kilometres:
+        return None
+    return min((kilometres[key] for key in entry.centre_ids if key in kilometres), default=None)
 
 
 def _near(fits: list[_Fit]) -> tuple[list[_Fit], bool]:

@@ -1,21 +1,19 @@
 """The free times of search results: of matching schedules, and bookable by the reader."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from heapq import merge
-from itertools import islice
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.rules import is_offered
-from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at
+from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at, soonest
 from openslot.core.work import Work
 from openslot.schedules import known
-from openslot.schedules.availability import Span, Window, bits, mask_of, span_between, window_over
+from openslot.schedules.availability import Span, Window, mask_of, span_between, window_over
 from openslot.schedules.rules import Place
 
 EVENING = time(17)
@@ -81,19 +79,16 @@ class FreeTimes:
 
     def first(self, ids: Sequence[int], times: int) -> list[Slot]:
         """Return the first starts over the schedules; equal starts in the order of ``ids``."""
-        streams = [self._starts(key, place, times) for place, key in enumerate(ids)]
+        masks = {at: self.masks.get(key, 0) for at, key in enumerate(ids)}
         return [
-            slot_at(self.window.start + bit, self.places[key])
-            for bit, _, key in islice(merge(*streams), times)
+            slot_at(self.window.start + bit, self.places[ids[at]])
+            for bit, at in soonest(masks, times)
         ]
 
     def barrier(self, ids: Collection[int]) -> Barrier | None:
         """Return the reason why none of the schedules can be booked; None if one can."""
         barriers = [self.barriers.get(key) for key in ids]
         return barriers[0] if barriers and None not in barriers else None
-
-    def _starts(self, key: int, order: int, times: int) -> Iterator[tuple[int, int, int]]:
-        return ((bit, order, key) for bit in islice(bits(self.masks.get(key, 0)), times))
 
 
 def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:

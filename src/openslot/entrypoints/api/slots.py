@@ -111,11 +111,11 @@ def list_slots(query: SlotQuery) -> SlotList:
         chosen: Iterable[Bookable] = bookable.values()
     else:
         chosen = [bookable[query.schedule]] if query.schedule in bookable else []
-    matching = [
-        schedule._replace(place=schedule.place.offering(query.service) or schedule.place)
-        for schedule in chosen
-        if _matches(schedule, query)
-    ]
+    matching = [schedule for schedule in chosen if _matches(schedule, query)]
+    if query.service is not None:
+        matching = [
+            one._replace(place=one.place.offering(query.service) or one.place) for one in matching
+        ]
     if query.profession and not matching:
         directory.profession_called(reader(), query.profession)
     if query.emergency:
@@ -171,22 +171,25 @@ def list_moves(appointment_id: UUID, query: MoveQuery) -> SlotList:
 
 
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:
-    schedule, practitioner = bookable.subject, bookable.subject.practitioner
-    expertise = (practitioner.expertise or "").casefold() if practitioner else ""
+    place = bookable.place
     return (
-        query.practitioner in (None, schedule.practitioner_id)
-        and query.centre in (None, schedule.centre_id)
-        and _offers(bookable, query.service)
-        and query.profession in (None, bookable.place.profession)
-        and (query.expertise or expertise).casefold() == expertise
-        and (query.suburb or schedule.centre.suburb).casefold() == schedule.centre.suburb.casefold()
+        query.practitioner in (None, place.practitioner_id)
+        and query.centre in (None, place.centre_id)
+        and query.profession in (None, place.profession)
+        and (query.service is None or _offers(bookable, query.service))
+        and (not query.expertise or _is(query.expertise, place.expertise))
+        and (not query.suburb or _is(query.suburb, bookable.subject.centre.suburb))
     )
 
 
-def _offers(bookable: Bookable, service_id: int | None) -> bool:
+def _is(wanted: str, text: str | None) -> bool:
+    return wanted.casefold() == (text or "").casefold()
+
+
+def _offers(bookable: Bookable, service_id: int) -> bool:
     """Return whether a schedule is for the service, or offers it."""
-    own = (None, bookable.subject.service_id)
-    return service_id in own or bookable.place.offering(service_id) is not None
+    own = bookable.subject.service_id
+    return service_id == own or bookable.place.offering(service_id) is not None
 
 
 def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
