@@ -23,8 +23,8 @@ DURABLE = {
     "max_wal_size": "4GB",
 }
 STARTS_WITHIN = 60
-WEB = "openslot.entrypoints.cli.serving"
-"""The command of a web process."""
+WEB = "openslot-web"
+"""The name of a web process."""
 
 
 @contextmanager
@@ -68,13 +68,13 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def children(self, what: str) -> list[int]:
-        """Return the ids of its processes whose command has this word."""
+        """Return the ids of its processes with this name."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-                if parent == self.process.pid and what in words:
+                name = (entry / "comm").read_text().strip()
+                if parent == self.process.pid and name == what:
                     found.append(int(entry.name))
         return found
 

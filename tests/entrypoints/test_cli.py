@@ -1,7 +1,6 @@
 """The openslot command: what it does, what it says, and its exit codes."""
 
 import io
-import os
 import re
 import shutil
 import signal
@@ -40,7 +39,6 @@ from openslot.directory.models import (
     StaffMember,
 )
 from openslot.entrypoints.cli import demonstration, progress, serving
-from openslot.entrypoints.cli.attending import Attendant
 from openslot.entrypoints.cli.main import cli
 from openslot.identity import queries as identities
 from openslot.identity import sessions
@@ -726,45 +724,11 @@ def _listens_for(pid: int, number: signal.Signals) -> bool:
 # What runs beside the server
 
 
-def _waits(seconds: int = 60) -> list[str]:
-    return [sys.executable, "-c", f"import time; time.sleep({seconds})"]
-
-
 def _until(condition: Callable[[], bool]) -> None:
     gives_up = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < gives_up
         time.sleep(0.02)
-
-
-def test_a_process_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
-    attendant = Attendant("worker", _waits(), pause=0.01)
-    attendant.start()
-    _until(lambda: attendant.pid is not None)
-    first = attendant.pid
-    assert first
-    os.kill(first, signal.SIGKILL)
-    _until(lambda: attendant.pid != first)
-    attendant.stop()
-    assert "The worker ended with code -9. Restarting it." in capsys.readouterr().err
-
-
-def test_a_process_is_ended_for_good() -> None:
-    attendant = Attendant("worker", _waits(), pause=0.01)
-    attendant.start()
-    _until(lambda: attendant.pid is not None)
-    attendant.stop()
-    assert attendant.pid
-    with pytest.raises(ProcessLookupError):
-        os.kill(attendant.pid, 0)
-
-
-def test_the_worker_ends_when_its_server_is_killed(run: Run, database: Database) -> None:
-    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "worker"]
-    with subprocess.Popen([*command, "--until-stdin-closes"], stdin=subprocess.PIPE) as worker:
-        assert worker.stdin
-        worker.stdin.close()
-        assert worker.wait(120) == 0
 
 
 def test_the_worker_stops_when_asked(run: Run, database: Database) -> None:

@@ -57,15 +57,15 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 
 
 def children(parent: int, word: str = "") -> list[int]:
-    """The processes that ``parent`` started, with ``word`` among their arguments if there is."""
+    """The processes that ``parent`` started, with ``word`` in their names if there is."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             mother = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (folder / "cmdline").read_bytes().split(b"\0")
+            name = (folder / "comm").read_text()
         except OSError:  # it has ended meanwhile
             continue
-        if mother == parent and (not word or word.encode() in words):
+        if mother == parent and word in name:
             found.append(int(folder.name))
     return found
 

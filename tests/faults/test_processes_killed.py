@@ -2,8 +2,9 @@
 
 import os
 import signal
-import sys
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from socket import create_connection, socket
 from urllib.request import urlopen
@@ -13,11 +14,11 @@ import pytest
 
 from faults.serving_process import children, free_port, runs, serving, status, until, until_ready
 from openslot.core import metrics
+from openslot.entrypoints.cli import attending
 from openslot.entrypoints.cli.attending import Attendant, attend
 
 DEATHS = 5
-WEB = "openslot.entrypoints.cli.serving"
-"""The command of a web process."""
+WEB = "openslot-web"
 
 
 def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Path) -> None:
@@ -88,31 +89,73 @@ def test_all_ends_with_a_killed_parent_and_starts_again_at_the_same_port(tmp_pat
 
 
 def test_a_process_that_can_never_run_ends_the_server_with_a_sentence(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", "raise SystemExit('No settings.')"]
-    attendant = Attendant("web process", command, pause=0.01, tries=3)
-    other = Attendant("worker", [sys.executable, "-c", "import time; time.sleep(60)"])
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        with pytest.raises(click.ClickException, match="The web process cannot start"):
-            attend([attendant, other])
-    finally:
-        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
-            signal.signal(number, handler)
+    def fail() -> None:
+        raise click.ClickException("No settings.")
+
+    pid = tmp_path / "pid"
+
+    def wait() -> None:
+        pid.write_text(str(os.getpid()))
+        time.sleep(60)
+
+    failing = Attendant("web process", fail, pause=0.01, tries=3)
+    with (
+        signals_as_before(),
+        pytest.raises(click.ClickException, match="The web process cannot start"),
+    ):
+        attend([failing, Attendant("worker", wait)])
     assert capfd.readouterr().err.count("No settings.") == 3
-    assert other.pid is not None
-    assert not runs(other.pid)
+    assert not runs(int(pid.read_text()))
 
 
-def test_a_process_that_is_killed_is_never_given_up() -> None:
-    command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-    attendant = Attendant("web process", command, pause=0.01, longest=0.01, tries=3)
-    attendant.start()
-    pids: set[int | None] = set()
-    until(lambda: pids.add(attendant.pid) or len(pids) > DEATHS)
-    assert not attendant.has_given_up
-    attendant.stop()
+def test_a_process_that_is_killed_is_never_given_up(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lives = tmp_path / "lives"
+
+    def die() -> None:
+        """The last one asks the parent to end."""
+        with lives.open("a") as file:
+            file.write("x")
+        if lives.stat().st_size > DEATHS:
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(60)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with signals_as_before():
+        attend([Attendant("web process", die, pause=0.01, longest=0.01, tries=3)])
+    said = capfd.readouterr().err
+    assert said.count("The web process ended with code -9. Restarting it.") == DEATHS
+
+
+def test_a_process_that_does_not_end_in_time_is_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(attending, "STOPS_WITHIN", 0.2)
+    pid = tmp_path / "pid"
+
+    def stay() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pid.write_text(str(os.getpid()))
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(60)
+
+    with signals_as_before():
+        attend([Attendant("worker", stay)])
+    assert not runs(int(pid.read_text()))
+
+
+@contextmanager
+def signals_as_before() -> Iterator[None]:
+    """Handle the signals after the block as before it."""
+    before = {number: signal.getsignal(number) for number in attending.ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_server_that_stops_answers_who_is_connected(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ and codes are words of this program.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Iterable
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -97,15 +97,16 @@ def watch_pool(engine: Engine) -> None:
     event.listen(engine, "checkin", take_back)
 
 
-@contextmanager
-def shared(*, is_read: bool) -> Iterator[None]:
-    """Have the processes that are started in the block add up, if metrics are read."""
-    if not is_read:
-        yield
-        return
-    with TemporaryDirectory(prefix="openslot-metrics-") as folder:
-        os.environ[FOLDER] = folder
-        yield
+def share(*, is_read: bool) -> None:
+    """Have the program that replaces this one and its processes add up, if metrics are read."""
+    if is_read:
+        os.environ[FOLDER] = mkdtemp(prefix="openslot-metrics-")
+
+
+def forget_all() -> None:
+    """Remove what processes have added up."""
+    if FOLDER in os.environ:
+        rmtree(os.environ[FOLDER], ignore_errors=True)
 
 
 def forget_process(pid: int) -> None:

@@ -1,20 +1,30 @@
-"""Supervision of child processes: restarted if they fail, ended when this process ends.
+"""Supervision of child processes: forked from this one, restarted if they fail, ended with it.
 
-The standard input of each is a pipe from this process. If this process is killed, the pipe closes
-and the child ends. Each runs in its own session, so that Ctrl-C reaches only this process.
+This process has loaded the program once and does nothing else, in one thread. So its children share
+that memory, and a new one is there at once (see ADR 54). Each runs in its own session, so that
+Ctrl-C reaches only this process, and has the end of a pipe as its standard input, which closes when
+this process is killed.
 """
 
 import os
 import signal
-import subprocess  # nosec B404 - starts our own program only
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from openslot.core import metrics
+
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
+"""What this process is asked to end with."""
+
+STDIN = 0
 
 STOPS_WITHIN = 15
 """Seconds that a process has to finish its work before it is killed."""
@@ -22,9 +32,12 @@ STOPS_WITHIN = 15
 LIVES = 30.0
 """Seconds after which a process counts as healthy; a later failure is counted from one again."""
 
+LOOKS_EVERY = 0.05
+"""Seconds between looks at the children and at what this process was asked."""
+
 
 class Attendant:
-    """Keeps one process running, and restarts it if it fails.
+    """Keeps one process running that does ``work``, and restarts it if it fails.
 
     The pause before a restart is ``pause`` seconds, doubled after each failure up to ``longest``.
     Gives up after ``tries`` early exits with an error in a row, if ``tries`` is given.
@@ -33,94 +46,72 @@ class Attendant:
     def __init__(
         self,
         name: str,
-        command: Sequence[str],
+        work: Callable[[], None],
         *,
         pause: float = 1.0,
         longest: float = 30.0,
         tries: int | None = None,
     ):
         self.name = name
+        self.pid: int | None = None
         self.has_given_up = False
-        self._command = command
-        self._pause = pause
+        self._work = work
+        self._first_pause = self._pause = pause
         self._longest = longest
         self._tries = tries
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._attend, daemon=True)
-        self._when_given_up: Callable[[], None] = lambda: None
+        self._failures = 0
+        self._began = self._due = 0.0
 
-    @property
-    def pid(self) -> int | None:
-        """Return the id of the current process, or of the last one."""
-        return self._process.pid if self._process else None
+    def look(self, pipe: tuple[int, int]) -> None:
+        """Start the process if that is due; note its end if it has ended. It reads from ``pipe``,
+        whose other end stays here."""
+        if self.pid is None:
+            if time.monotonic() >= self._due and not self.has_given_up:
+                self._began = time.monotonic()
+                self.pid = _forked(self.name, self._work, pipe)
+        elif (code := self.ended()) is not None:
+            self._note(code)
 
-    def start(self, when_given_up: Callable[[], None] = lambda: None) -> None:
-        """Start the process; ``when_given_up`` is called after the last try has failed."""
-        self._when_given_up = when_given_up
-        self._thread.start()
+    def ended(self) -> int | None:
+        """Return the exit code of the process if it has ended: once, and negative for a signal."""
+        if self.pid is None:
+            return None
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if not pid:
+            return None
+        metrics.forget_process(pid)
+        self.pid = None
+        return os.waitstatus_to_exitcode(status)
 
-    def ask_to_end(self) -> None:
-        """Ask the process to end, and do not restart it."""
-        with self._lock:
-            self._stopping.set()
-        if self._process is not None:
-            self._process.terminate()
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process if it runs."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
 
-    def stop(self) -> None:
-        """End the process; kill it if it does not end in time."""
-        self.ask_to_end()
-        if self._process is not None:
-            try:
-                self._process.wait(STOPS_WITHIN)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._thread.join(STOPS_WITHIN)
-
-    def _attend(self) -> None:
-        pause, failures = self._pause, 0
-        while process := self._begin():
-            began = time.monotonic()
-            with process:
-                code = process.wait()
-            metrics.forget_process(process.pid)
-            if self._stopping.is_set():
-                return
-            if time.monotonic() - began > LIVES:
-                pause, failures = self._pause, 0
-            failures = failures + 1 if code > 0 else 0
-            if failures == self._tries:
-                self.has_given_up = True
-                self._when_given_up()
-                return
+    def _note(self, code: int) -> None:
+        if time.monotonic() - self._began > LIVES:
+            self._pause, self._failures = self._first_pause, 0
+        self._failures = self._failures + 1 if code > 0 else 0
+        self.has_given_up = self._failures == self._tries
+        if not self.has_given_up:
             click.echo(f"The {self.name} ended with code {code}. Restarting it.", err=True)
-            self._stopping.wait(pause)
-            pause = min(pause * 2, self._longest)
-
-    def _begin(self) -> subprocess.Popen[bytes] | None:
-        """Start the process, or return None while stopping."""
-        with self._lock:
-            if self._stopping.is_set():
-                return None
-            self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program
-                self._command, stdin=subprocess.PIPE, start_new_session=True
-            )
-            return self._process
+        self._due = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, self._longest)
 
 
 def attend(attendants: Sequence[Attendant]) -> None:
     """Keep processes running until SIGTERM or SIGINT; raise ClickException if one gives up."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    for attendant in attendants:
-        attendant.start(stop.set)
-    stop.wait()
-    for attendant in attendants:
-        attendant.ask_to_end()
-    for attendant in attendants:
-        attendant.stop()
+    asked: list[int] = []
+    for number in ENDINGS:
+        signal.signal(number, lambda number, _: asked.append(number))
+    pipe = os.pipe()
+    while not asked and not any(attendant.has_given_up for attendant in attendants):
+        for attendant in attendants:
+            attendant.look(pipe)
+        time.sleep(LOOKS_EVERY)
+    _end(attendants)
+    for end in pipe:
+        os.close(end)
     for attendant in attendants:
         if attendant.has_given_up:
             raise click.ClickException(
@@ -128,11 +119,62 @@ def attend(attendants: Sequence[Attendant]) -> None:
             )
 
 
+def _end(attendants: Sequence[Attendant]) -> None:
+    """Ask all processes to end; kill those that do not end in time."""
+    for number, seconds in ((signal.SIGTERM, STOPS_WITHIN), (signal.SIGKILL, STOPS_WITHIN)):
+        for attendant in attendants:
+            attendant.send(number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(one.pid is not None for one in attendants):
+            for attendant in attendants:
+                attendant.ended()
+            time.sleep(LOOKS_EVERY)
+
+
+def _forked(name: str, work: Callable[[], None], pipe: tuple[int, int]) -> int:
+    """Return the id of a new process that does the work."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # or the child would write it once more
+    # A signal that comes before the child is itself would be lost.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    pid = os.fork()
+    if pid == 0:
+        _do(name, work, pipe, before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def _do(
+    name: str, work: Callable[[], None], pipe: tuple[int, int], heeds: set[int | signal.Signals]
+) -> NoReturn:
+    """Do the work, then end the process: without what its parent would do at its end."""
+    code = 1
+    try:
+        os.setsid()
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, heeds)
+        os.dup2(pipe[0], STDIN)
+        for end in {*pipe} - {STDIN}:
+            os.close(end)
+        with suppress(OSError):  # the name that ps and top show, where there is such a thing
+            Path("/proc/self/comm").write_text(f"openslot-{name.split()[0]}")
+        work()
+        code = 0
+    except click.ClickException as error:
+        error.show()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
 def when_parent_ends(act: Callable[[], None]) -> None:
     """Call ``act`` in a new thread once the parent process has ended."""
 
     def wait() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
+        while os.read(STDIN, 1024):
             pass
         act()
 

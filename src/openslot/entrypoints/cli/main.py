@@ -115,31 +115,24 @@ def serve(
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_PUBLIC_URL.
     """
     serving.check_exposed(host, deployment.settings, insecure=insecure)
-    with serving.claim_address(host, port):
+    with serving.claim_address(host, port) as claimed:
         serving.warn_of_another_key(deployment.ready_database, deployment.settings)
         deployment.database.close()
-        serving.serve(host, port, workers=workers, beside=not no_worker)
+        serving.serve(claimed, host, port, workers=workers, beside=not no_worker)
 
 
 @cli.command()
 @click.option("--once", is_flag=True, help="Process what is due, then exit.")
-@click.option("--until-stdin-closes", is_flag=True, hidden=True)
 @pass_deployment
-def worker(deployment: Deployment, once: bool, until_stdin_closes: bool) -> None:
+def worker(deployment: Deployment, once: bool) -> None:
     """Send mail and do other background work, until stopped.
 
     You only need this with `openslot serve --no-worker`, for example on another machine. Any
     number of workers can run at once; each message is handled by one of them.
     """
-    if not until_stdin_closes:
-        serving.warn_of_another_key(deployment.ready_database, deployment.settings)
+    serving.warn_of_another_key(deployment.ready_database, deployment.settings)
     deployment.ready_database.close()
-    serving.work(
-        Database(deployment.settings.url),
-        deployment.settings,
-        once=once,
-        until_stdin_closes=until_stdin_closes,
-    )
+    serving.work(Database(deployment.settings.url), deployment.settings, once=once)
 
 
 @cli.command()
@@ -158,12 +151,12 @@ def demo(
     Your changes are kept at the next start; --fresh starts over. A database with other data
     is never changed.
     """
-    with nullcontext() if no_serve else serving.claim_address(host, port):
+    with nullcontext() if no_serve else serving.claim_address(host, port) as claimed:
         demonstration.prepare(deployment.database, deployment.settings, fresh=fresh)
         deployment.database.close()
         demonstration.show_logins(serving.address_of(host, port))
-        if not no_serve:
-            serving.serve(host, port, workers=workers, beside=True)
+        if claimed:
+            serving.serve(claimed, host, port, workers=workers, beside=True)
 
 
 @cli.group()

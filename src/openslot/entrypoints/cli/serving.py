@@ -4,6 +4,7 @@ Entry points never import each other, so the web application and the worker are 
 """
 
 import asyncio
+import gc
 import os
 import pkgutil
 import resource
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 from logging import ERROR, getLogger
+from typing import NoReturn
 
 import click
 import uvicorn
@@ -28,8 +30,6 @@ from openslot.entrypoints.connections import Connection
 
 APPLICATION = "openslot.app:create_asgi_app"
 WORKER = "openslot.entrypoints.worker.main:run"
-
-OURSELVES = (sys.executable, "-m", "openslot.entrypoints.cli.main")
 
 THREADS = min(16, 2 * (os.cpu_count() or 1) + 1)
 """Requests that a process handles at a time; each may need one of its 20 connections."""
@@ -138,24 +138,49 @@ def warn_of_another_key(database: Database, settings: Settings) -> None:
         click.echo(OTHER_KEY, err=True)
 
 
-def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
-    """Run the web processes until SIGTERM or SIGINT; with ``beside``, run the worker too."""
+def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside: bool) -> NoReturn:
+    """Run the web processes until SIGTERM or SIGINT; with ``beside``, run the worker too.
+
+    This program is replaced by one that holds only what they need: see :func:`keep_serving`.
+    """
     settings = Settings()
     if not settings.public_url and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    # Without the rest of the command line, which a web process would keep in memory.
-    command = [sys.executable, "-m", "openslot.entrypoints.cli.serving", host, str(port)]
+    metrics.share(is_read=settings.measures)
+    claimed.set_inheritable(True)  # the port stays ours
+    click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
+    sys.stdout.flush()
+    words = [host, str(port), str(workers), str(int(beside))]
+    os.execv(  # noqa: S606 # nosec B606 - our own program
+        sys.executable, [sys.executable, "-m", "openslot.entrypoints.cli.serving", *words]
+    )
+
+
+def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
+    """Load the program, and keep the processes running that do the work."""
+    for name in (APPLICATION, WORKER):
+        pkgutil.resolve_name(name)
+    # What is loaded by now is shared with the processes, until one of them writes to it.
+    gc.collect()
+    gc.freeze()
     attendants = [
-        Attendant("web process", command, pause=0.1, longest=3.0, tries=3) for _ in range(workers)
+        Attendant("web process", lambda: answer(host, port), pause=0.1, longest=3.0, tries=3)
+        for _ in range(workers)
     ]
     if beside:
-        attendants.append(Attendant("worker", [*OURSELVES, "worker", "--until-stdin-closes"]))
-    click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
-    with metrics.shared(is_read=settings.measures):
+        attendants.append(Attendant("worker", _work_beside))
+    try:
         attend(attendants)
+    finally:
+        metrics.forget_all()
+
+
+def _work_beside() -> None:
+    settings = Settings()
+    work(Database(settings.url), settings, once=False, beside=True)
 
 
 class _Server(uvicorn.Server):
@@ -222,12 +247,12 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-def work(database: Database, settings: Settings, *, once: bool, until_stdin_closes: bool) -> None:
-    """Run the worker until SIGTERM or SIGINT."""
+def work(database: Database, settings: Settings, *, once: bool, beside: bool = False) -> None:
+    """Run the worker until SIGTERM or SIGINT; ``beside`` a server, also until that ends."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if until_stdin_closes:
+    if beside:
         when_parent_ends(stop.set)
     logging.configure(settings)
     metrics.PROCESSES.labels("worker").inc()
@@ -236,4 +261,9 @@ def work(database: Database, settings: Settings, *, once: bool, until_stdin_clos
 
 
 if __name__ == "__main__":
-    answer(sys.argv[1], int(sys.argv[2]))
+    _host, _port, _workers, _beside = sys.argv[1:]
+    try:
+        keep_serving(_host, int(_port), workers=int(_workers), beside=_beside == "1")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
