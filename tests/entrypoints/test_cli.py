@@ -66,10 +66,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command
 
 
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose database has all tables and nothing else."""
+    data = tmp_path_factory.mktemp("upgraded") / "data"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OPENSLOT_DATA_DIR", str(data))
+        assert CliRunner().invoke(cli, ["db", "upgrade"]).exit_code == 0
+    return data
+
+
 @pytest.fixture
-def database(run: Run, tmp_path: Path) -> Iterator[Database]:
+def database(run: Run, tmp_path: Path, upgraded: Path) -> Iterator[Database]:
     """The database of the commands, with all tables."""
-    assert run("db", "upgrade").exit_code == 0
+    shutil.copytree(upgraded, tmp_path / "data")
     database = Database(f"sqlite:///{tmp_path}/data/openslot.sqlite3")
     yield database
     database.close()
