@@ -5,6 +5,7 @@ from openslot.core import audit, facts, idempotency, limits, locks, outbox
 from openslot.core.db import Base
 from openslot.department_requests import models as requests
 from openslot.directory import models as directory
+from openslot.exports import models as exports
 from openslot.feedback import models as feedback
 from openslot.identity import models as identity
 from openslot.notifications import models as notifications
@@ -20,6 +21,7 @@ TABLES = (
     audit,
     booking,
     directory,
+    exports,
     facts,
     feedback,
     idempotency,

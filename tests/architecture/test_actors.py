@@ -46,6 +46,7 @@ BOUND = {
         resources.queries.group resources.queries.groups resources.queries.needs
         resources.queries.needs_shown resources.queries.room_name resources.queries.rooms""",
     "one's own: the id is that of the actor, or of whom it cares for": """
+        exports.bulk.asked_by exports.bulk.begin exports.bulk.end exports.bulk.note_read
         directory.queries.dependents_of directory.queries.staff_request directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by

@@ -36,6 +36,7 @@ from openslot.directory.queries import profession_called
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.web import context, desk_links, hand_over
+from openslot.exports.models import BulkExport
 from openslot.feedback import commands as feedback
 from openslot.identity import links as account_links
 from openslot.identity.keys import create_key
@@ -301,9 +302,13 @@ def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
     session.flush()
     administrator = _actor(session, world, "network-admin")
     merge = merging.merge(work(session, administrator, now), world.patients["owner"], duplicate.id)
+    export = BulkExport(program_id=key.id, asked_at=now, address="", kinds="Patient")
+    session.add(export)
+    session.flush()
     return {
         "merge_id": merge.id,
         "key_id": key.id,
+        "export_id": export.id,
         "endpoint_id": endpoint.id,
         "webhook_id": endpoint.id,
         "delivery_id": delivery.id,
@@ -397,6 +402,8 @@ def _others(endpoint: str, parts: Parts) -> Parts:
         return {"entry_id": parts["waiting_id"]}
     if endpoint.startswith("admin_accounts."):
         return {"account_id": parts["staff_id"]}
+    if endpoint == "fhir_export.file":
+        return {"name": "Patient"}
     if endpoint == "api_me.end_credential":
         return {"kind": "calendar", "credential_id": "calendar"}
     return {

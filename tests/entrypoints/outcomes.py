@@ -474,6 +474,11 @@ PUT fhir.update QuestionnaireResponse         401 404 404 404 404 404 404   -
 PUT fhir.update Schedule                      401 405 405 405 405 405 405   -
 PUT fhir.update ServiceRequest                401 404 404 404 404 404 404   -
 PUT fhir.update Slot                          401 405 405 405 405 405 405   -
+DELETE fhir_export.end                        401 403 403 403 403 403 403 403
+GET fhir_export.export $export                401 403 403 403 403 403 403 403
+GET fhir_export.export_patients $export       401 403 403 403 403 403 403 403
+GET fhir_export.file                          401 403 403 403 403 403 403 403
+GET fhir_export.status                        401 403 403 403 403 403 403 403
 GET fhir_publish.file                         200 200 200 200 200 200 200 200
 GET fhir_publish.manifest $bulk-publish       200 200 200 200 200 200 200 200
 GET hand_over.take_over                       200 200 200 200 200 200 200 200

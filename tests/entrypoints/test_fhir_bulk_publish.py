@@ -259,6 +259,6 @@ def test_nothing_of_patients_is_published(demo: Flask, published: dict[str, list
     assert [one for one in sorted(said) if one in text] == []
 
 
-def test_the_capability_statement_names_the_operation(demo: Flask) -> None:
+def test_the_capability_statement_names_the_operations(demo: Flask) -> None:
     (rest,) = Program(demo).get("/fhir/metadata")["rest"]
-    assert [one["name"] for one in rest["operation"]] == ["bulk-publish"]
+    assert [one["name"] for one in rest["operation"]] == ["bulk-publish", "export"]

@@ -1,5 +1,6 @@
 """The examples of docs/fhir.md run as they stand."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def served(app: Flask, network: Database, world: World, tmp_path: Path) -> Itera
         yield one
 
 
-def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
+def test_the_examples_for_the_shell_hold(served: Served, world: World, tmp_path: Path) -> None:
     gp = {"GP_EMAIL": world.emails["practitioner-owner"], "GP_PASSWORD": PASSWORD}
     said = served.shell(PAGE.examples("sh"), **gp)
     assert NOTE in said
@@ -52,7 +53,10 @@ def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
         "cancelled",
         "revoked",
     ]
-    assert "/book/" in lines[-1], "the link of a free time"
+    assert "/book/" in lines[-2], "the link of a free time"
+    assert lines[-1] == "202", "the end of an export"
+    exported = (tmp_path / "Patient.ndjson").read_text().splitlines()
+    assert str(world.patients["owner"]) in {json.loads(line)["id"] for line in exported}
 
 
 def test_the_examples_for_python_hold(served: Served) -> None:

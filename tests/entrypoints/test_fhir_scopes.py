@@ -17,8 +17,7 @@ from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
 from openslot.entrypoints.api.operations import Operation
-from openslot.entrypoints.fhir.access import grants
-from openslot.entrypoints.fhir.install import Interaction
+from openslot.entrypoints.fhir.access import Interaction, grants
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.identity.scopes import FHIR_RESOURCES, SCOPES, UnknownScope
 

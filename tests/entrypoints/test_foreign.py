@@ -26,16 +26,16 @@ from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
 from openslot.entrypoints.api.operations import Operation
-from openslot.entrypoints.fhir.install import Interaction
+from openslot.entrypoints.fhir.access import Interaction
 from openslot.entrypoints.fhir.registry import RESOURCES
-from openslot.entrypoints.rules import Rule
+from openslot.entrypoints.rules import Rule, Scoped
 from openslot.identity.assertions import create_client
 from openslot.identity.commands import confirm_email
 from openslot.identity.keys import issue_for_client
 from openslot.identity.scopes import SCOPES
 from working import work
 
-PROGRAMS = ("api_", "fhir.", "fhir_publish.", "smart.")
+PROGRAMS = ("api_", "fhir.", "fhir_export.", "fhir_publish.", "smart.")
 """How the endpoints of programs begin; all others are pages."""
 
 SIGNING = frozenset({"accounts.sign_out", "api_me.end_credentials", "system.ready"})
@@ -509,7 +509,7 @@ def test_a_key_of_one_scope_opens_what_that_is_for(
     programs = {one: single(app, network, one, is_client) for one in scopes}
     for one in (one for one in doors if one.method == "GET"):
         declared = app.view_functions[one.endpoint].operation if is_program(one) else None  # type: ignore[attr-defined]
-        if declared is None or declared.scope is None:
+        if declared is None or declared.scope is None or isinstance(declared, Scoped):
             continue
         wanted, rule = wants(one, declared)
         other = scopes[(scopes.index(wanted) + 1) % len(scopes)]

@@ -22,6 +22,7 @@ STREAM = (
     "client.",
     "data.",
     "emergency.",
+    "export.",
     "import.",
     "key.",
     "limit.",

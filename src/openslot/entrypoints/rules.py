@@ -51,14 +51,27 @@ class Open:
     scope: None = None
 
 
-def opened(rule: Rule) -> Callable[[View], View]:
-    """Mark a view that is not a page as open to everyone; ``rule`` is the reason."""
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """The declaration of a view that itself requires the scopes of what it is asked for."""
+
+    rule: Rule
+    scope: str = "those of what is asked for"
+
+
+def declare(operation: object) -> Callable[[View], View]:
+    """Mark a view with its declaration."""
 
     def mark(view: View) -> View:
-        view.operation = Open(rule)  # type: ignore[attr-defined] # read by the check of access
+        view.operation = operation  # type: ignore[attr-defined] # read by the check of access
         return view
 
     return mark
+
+
+def opened(rule: Rule) -> Callable[[View], View]:
+    """Mark a view that is not a page as open to everyone; ``rule`` is the reason."""
+    return declare(Open(rule))
 
 
 class NoRule(Exception):

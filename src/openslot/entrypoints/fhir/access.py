@@ -5,12 +5,31 @@ identity/scopes.py. Keys and clients have such scopes; a person's token has ``us
 acts as that person. The rows that a caller may see are decided by each resource's ``seen``.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Kind
 from openslot.entrypoints.fhir.search import Query, Resources, knows
+from openslot.entrypoints.rules import View, declare
 from openslot.identity.scopes import AS_PERSON, EVERYTHING, ScopeMissing, read_fhir
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """The scope of a view, as a character of SMART scopes; the check of access rules reads it.
+
+    Each resource has its own ``rule`` about whose rows are returned.
+    """
+
+    scope: str
+
+
+def interaction(letter: str) -> Callable[[View], View]:
+    """Mark a view with the character of the scope that it requires."""
+    return declare(Interaction(letter))
 
 
 def grants(scope: str, kind: str, letter: str) -> bool:

@@ -42,7 +42,7 @@ def manifest() -> ResponseReturnValue:
         "output": [_output(file) for file in files],
         "error": [],
     }
-    text = _compact(body)
+    text = compact(body)
     answer = Response(text, content_type="application/json")
     return _cacheable(answer, hashlib.sha256(text.encode()).hexdigest()[:32])
 
@@ -95,10 +95,11 @@ def _links(published: Edition) -> dict[int, str]:
 def _written(lines: Iterator[Json]) -> Iterator[bytes]:
     """Yield lines of JSON, LINES_AT_ONCE at a time."""
     while piece := list(islice(lines, LINES_AT_ONCE)):
-        yield "".join(f"{_compact(line)}\n" for line in piece).encode()
+        yield "".join(f"{compact(line)}\n" for line in piece).encode()
 
 
-def _compact(value: Json) -> str:
+def compact(value: Json) -> str:
+    """Return a resource in one line."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

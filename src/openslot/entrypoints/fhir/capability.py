@@ -11,7 +11,7 @@ STARTED = "2026-11-21"
 """The date of the CapabilityStatement, which FHIR requires."""
 
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
-BULK_PUBLISH = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/bulk-publish"
+BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
 
 
 def statement(resources: Resources, site: Site, network: str) -> Json:
@@ -24,6 +24,7 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
             "kind": "instance",
             "software": {"name": "OpenSlot"},
             "implementation": {"description": f"Appointments of {network}", "url": site.base},
+            "instantiates": [f"{BULK_DATA}/CapabilityStatement/bulk-data"],
             "fhirVersion": VERSION,
             "format": ["application/fhir+json", "json"],
             "rest": [
@@ -31,7 +32,10 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
                     "mode": "server",
                     "security": _security(site),
                     "resource": [_resource(resource, resources) for resource in resources.values()],
-                    "operation": [{"name": "bulk-publish", "definition": BULK_PUBLISH}],
+                    "operation": [
+                        {"name": name, "definition": f"{BULK_DATA}/OperationDefinition/{name}"}
+                        for name in ("bulk-publish", "export")
+                    ],
                 }
             ],
         }

@@ -1,9 +1,9 @@
 """Registers FHIR in the app: views, error handling and content negotiation."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from openslot.entrypoints.fhir import (
     access,
     appointment_writing,
     asking,
+    bulk_export,
     bulk_publish,
     capability,
     histories,
@@ -33,6 +34,7 @@ from openslot.entrypoints.fhir import (
     unkept,
     writers,
 )
+from openslot.entrypoints.fhir.access import interaction
 from openslot.entrypoints.fhir.answers import (
     accepts_json,
     answer,
@@ -64,29 +66,19 @@ SMART = "/.well-known/smart-configuration"
 
 pages = Blueprint("fhir", __name__)
 
-View = TypeVar("View", bound=Callable[..., Any])
-
 
 class Gone(Expired):
     """This resource no longer exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interaction:
-    """The scope of a view, as a character of SMART scopes; the check of access rules reads it.
-
-    Each resource has its own ``rule`` about whose rows are returned.
-    """
-
-    scope: str
 
 
 def install(app: Flask) -> None:
     """Register all views; call it after the API, so that failures are rendered as FHIR."""
     app.register_blueprint(pages)
     app.register_blueprint(bulk_publish.pages)
+    app.register_blueprint(bulk_export.pages)
     app.after_request(_set_allow)
-    app.extensions["csrf"].exempt(pages)
+    for programs in (pages, bulk_export.pages):
+        app.extensions["csrf"].exempt(programs)
     failures.register(app, is_ours, render)
     tokens.install(app)
 
@@ -94,16 +86,6 @@ def install(app: Flask) -> None:
 def is_ours() -> bool:
     """Return whether this request is for FHIR, even if no view matches it."""
     return request.path in ("/fhir", SMART) or request.path.startswith("/fhir/")
-
-
-def interaction(letter: str) -> Callable[[View], View]:
-    """Mark a view with the character of the scope that it requires."""
-
-    def mark(view: View) -> View:
-        view.operation = Interaction(letter)  # type: ignore[attr-defined] # read by the check
-        return view
-
-    return mark
 
 
 def _set_allow(response: Response) -> Response:

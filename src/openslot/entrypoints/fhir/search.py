@@ -180,10 +180,25 @@ def run(
 
     Takes two statements, and one more for resources with ``complete``.
     """
-    where = [*conditions(resource, query.terms, resources, asked), *_seen(resource, asked)]
-    total = session.scalar(select(func.count()).select_from(resource.rows).where(*where)) or 0
+    total = count(session, resource, query, resources, asked)
     if query.count == 0:
         return Found((), total)
+    rows, after = page(session, resource, query, resources, asked)
+    return Found(rows, total, after)
+
+
+def count(
+    session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
+) -> int:
+    """Return the number of matching rows that the actor may see."""
+    where = _where(resource, query, resources, asked)
+    return session.scalar(select(func.count()).select_from(resource.rows).where(*where)) or 0
+
+
+def page(
+    session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
+) -> tuple[Sequence[Any], str | None]:
+    """Return a sorted page of matching rows, and the cursor of the next page if there is one."""
     columns = [*(_sorted_by(resource, name) for name, _ in query.sort), resource.key]
     descends = [*(down for _, down in query.sort), False]
     order = [
@@ -194,14 +209,16 @@ def run(
         select(*columns, *resource.entities)
         .select_from(resource.rows)
         .options(*resource.options)
-        .where(*where)
+        .where(*_where(resource, query, resources, asked))
     )
     rows = session.execute(keyset.page(fitting, order, key, query.count + 1)).all()
     shown = rows[: query.count]
     after = cursors.write(shown[-1][: len(order)]) if len(rows) > query.count else None
-    return Found(
-        _complete_rows(session, resource, [row[len(order) :] for row in shown]), total, after
-    )
+    return _complete_rows(session, resource, [row[len(order) :] for row in shown]), after
+
+
+def _where(resource: Resource, query: Query, resources: Resources, asked: Asked) -> list[Condition]:
+    return [*conditions(resource, query.terms, resources, asked), *_seen(resource, asked)]
 
 
 def whose(session: Session, resource: Resource, *where: Condition) -> set[UUID]:
@@ -214,8 +231,7 @@ def whose_fit(
     session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
 ) -> set[UUID]:
     """Return the same for all rows that match a search, on any page."""
-    where = conditions(resource, query.terms, resources, asked)
-    return whose(session, resource, *where, *_seen(resource, asked))
+    return whose(session, resource, *_where(resource, query, resources, asked))
 
 
 def fetch(

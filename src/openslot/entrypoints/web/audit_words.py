@@ -36,7 +36,7 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.REQUESTS: ("request.",),
     Group.OFFERS: ("offer.", "waiting.", "absence.", "calendar."),
     Group.ACCOUNTS: ("account.", "key.", "client.", "webhook."),
-    Group.SECURITY: ("access.", "audit.", "data.", "limit.", "sign-in.", "token."),
+    Group.SECURITY: ("access.", "audit.", "data.", "export.", "limit.", "sign-in.", "token."),
     Group.DIRECTORY: (
         "centre.",
         "department.",
@@ -201,6 +201,9 @@ TITLES: Mapping[str, str] = {
     "account.mail-chosen": _l("Changed notification settings"),
     "account.calendar-made": _l("Created a calendar address"),
     "account.calendar-ended": _l("Removed the calendar address"),
+    "export.begun": _l("Asked for an export of much data"),
+    "export.read": _l("Read a file of an export"),
+    "export.ended": _l("Ended an export"),
     "patient.created": _l("Registered a patient"),
     "patient.changed": _l("Changed a patient’s details"),
     "patient.shown": _l("Saw a patient’s details or appointment"),
