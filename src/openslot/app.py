@@ -13,6 +13,7 @@ from openslot.entrypoints import compression, cors, measuring, shields, shown
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
+from openslot.entrypoints.form_bodies import BoundedRequest
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.probes import ProbesFromAnywhere
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.hides_cookies,
     )
     app.session_interface = Sessions()
+    app.request_class = BoundedRequest
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     if settings.measures:

@@ -40,6 +40,17 @@ def test_a_body_that_is_too_large_is_refused_as_the_route_refuses_things(
     assert (answer.status_code, answer.mimetype) == (413, answered)
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/fhir/Appointment/_search", "/login"])
+def test_a_form_of_very_many_fields_is_refused_before_they_are_read(
+    program: Program, path: str
+) -> None:
+    headers = {"Authorization": f"Bearer {program.token}"}
+    answer = program.client.post(path, data="a&" * 1000, content_type=FORM, headers=headers)
+    assert answer.status_code == 413
+    answer = program.client.post(path, data="a&" * 999, content_type=FORM, headers=headers)
+    assert answer.status_code != 413
+
+
 @pytest.mark.parametrize(("path", "sent", "answered"), ADDRESSES)
 def test_who_shows_no_proof_is_refused_without_reading_a_large_body(
     app: Flask, path: str, sent: str, answered: str

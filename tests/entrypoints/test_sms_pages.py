@@ -4,7 +4,7 @@ passes on replies, of which only what it has signed counts."""
 import hmac
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,9 @@ from entrypoints.world import World
 from factories import change
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Busy
 from openslot.directory.models import Patient, SmsNumber, SmsReply
+from openslot.entrypoints.web import notifications
 from openslot.notifications.dispatch import queue_sms
 from openslot.notifications.events import Channel
 from openslot.notifications.preferences import Kind, preferences
@@ -123,6 +125,13 @@ def signature(body: str, key: str = KEY) -> str:
     return hmac.digest(key.encode(), body.encode(), "sha256").hex()
 
 
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
 def taken(network: Database) -> int:
     with network.reading() as session:
         return len(session.scalars(select(SmsReply)).all())
@@ -139,6 +148,9 @@ def reply(**other: Any) -> str:
     return json.dumps({"from": TO, "text": "stop", "id": "1", **other})
 
 
+DEEP = reply()[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
 def test_a_signed_reply_is_taken(texting: Flask, known: Database) -> None:
     for written in (signature(reply()), f"sha256={signature(reply())}"):
         answer = post(texting, reply(), X_Signature=written)
@@ -146,6 +158,16 @@ def test_a_signed_reply_is_taken(texting: Flask, known: Database) -> None:
     assert taken(known) == 1, "the same one counts once"
     number = known.read(lambda session: session.get_one(SmsNumber, TO))
     assert number.stopped_at is not None
+
+
+def test_a_reply_that_could_not_be_taken_just_now_is_taken_when_it_is_sent_again(
+    texting: Flask, known: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(notifications.replies, "take", raising(Busy()))
+        assert post(texting, reply(), X_Signature=signature(reply())).status_code == 503
+    assert post(texting, reply(), X_Signature=signature(reply())).status_code == 204
+    assert known.read(lambda session: session.get_one(SmsNumber, TO)).stopped_at is not None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +185,9 @@ def test_a_signed_reply_is_taken(texting: Flask, known: Database) -> None:
         (reply(id="\ud800"), signature(reply(id="\ud800"))),
         (reply(**{"from": 7}), signature(reply(**{"from": 7}))),
         ("é", "é"),
+        (DEEP, signature(DEEP)),
     ],
+    ids=lambda text: text[:60],
 )
 def test_what_is_not_signed_or_no_reply_is_refused(
     texting: Flask, known: Database, body: str, written: str

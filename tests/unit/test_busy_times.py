@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from openslot.schedules import elsewhere
 from openslot.schedules.availability import Window, instant_of, window_over
-from openslot.schedules.elsewhere import read
+from openslot.schedules.elsewhere import read, read_apart
 from openslot.schedules.errors import Unreadable
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -29,6 +29,13 @@ def calendar(*entries: str, zones: str = "") -> bytes:
         lines += [line.replace("_", " ") for line in entry.split()]
         lines.append("END:VEVENT")
     return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
+
+
+def zone_of_its_own(rule: str = "BYDAY=1SU", to: str = "+1000") -> str:
+    """The definition of a zone "Odd"."""
+    period = f"DTSTART:20000101T000000 RRULE:FREQ=YEARLY;{rule} TZOFFSETFROM:+0900 TZOFFSETTO:{to}"
+    periods = [f"BEGIN:{kind} {period} END:{kind}" for kind in ("STANDARD", "DAYLIGHT")]
+    return " ".join(["BEGIN:VTIMEZONE TZID:Odd", *periods, "END:VTIMEZONE"])
 
 
 def times(*entries: str, window: Window = AUTUMN, zone: ZoneInfo = SYDNEY) -> list[str]:
@@ -141,18 +148,38 @@ def test_a_rule_since_long_ago_gives_what_it_gives_now() -> None:
     assert times(old) == times(recent)
 
 
-@pytest.mark.parametrize("is_one_entry", [True, False])
+ALWAYS = "BYHOUR={0};BYMINUTE={0};BYSECOND={0}".format(",".join(map(str, range(24))))
+NEVER = "RRULE:FREQ=DAILY;BYSETPOS=" + ",".join(map(str, range(2, 367)))
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        calendar(f"DTSTART:20200101T000000Z DURATION:PT1H {NEVER}"),
+        calendar(
+            "DTSTART;TZID=Odd:20261006T100000 DURATION:PT1H",
+            zones=zone_of_its_own(f"BYDAY=MO;{ALWAYS}"),
+        ),
+    ],
+    ids=["an entry that never is", "a zone that always changes"],
+)
 def test_a_calendar_that_takes_too_long_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, is_one_entry: bool
+    monkeypatch: pytest.MonkeyPatch, bomb: bytes
 ) -> None:
-    monkeypatch.setattr(elsewhere, "SECONDS", 0.1)
-    start, never = (
-        "DTSTART:20200101T000000Z DURATION:PT1H",
-        "RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
-    )
-    entries = [" ".join([start, *[never] * 1000])] if is_one_entry else [f"{start} {never}"] * 1000
+    monkeypatch.setattr(elsewhere, "SECONDS", 1)
     with pytest.raises(Unreadable, match="too long"):
-        read(calendar(*entries), SYDNEY, AUTUMN)
+        read_apart(bomb, SYDNEY, AUTUMN)
+
+
+def test_the_zones_of_one_calendar_are_not_those_of_another() -> None:
+    entry = "DTSTART;TZID=Odd:20261006T100000 DURATION:PT1H"
+    begin = [
+        read_apart(calendar(entry, zones=zone_of_its_own(to=to)), SYDNEY, AUTUMN)
+        .times[0]
+        .span.start
+        for to in ("+0200", "+1000")
+    ]
+    assert begin[0] - begin[1] == 8 * 12
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"<html></html>", b"\xff\xfe\x00", b"BEGIN:VEVENT\r\n"])

@@ -165,6 +165,10 @@ class TookTooLong(Busy):
     retry_after = 5
 
 
+TRY_AGAIN = (Busy, RateLimited, StaleVersion)
+"""Refusals that pass: the same may be done if it is tried again."""
+
+
 class Unavailable(Failure):
     """The database cannot be reached just now. Try again in a minute.
 

@@ -183,7 +183,7 @@ def reply_of(
         if not (its_id and isinstance(said, str)):
             raise NotGenuine
         return Reply("+" + "".join(filter(str.isdecimal, sender)), said, uuid5(_IDS, its_id))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NotGenuine from None
 
 

@@ -1,13 +1,17 @@
 """The busy times of a calendar that is kept elsewhere (iCalendar, RFC 5545): bytes in, ticks out.
 
-Nothing but times and UIDs is read. Whoever wrote the calendar may mean harm, so that what it makes
-the reader do is bounded: see MOST_OCCURRENCES, SECONDS and FREQUENCIES.
+Nothing but times and UIDs is read. Whoever wrote the calendar may mean harm, so it is read in a
+process of its own: SECONDS and MOST_MEMORY hold wherever the libraries spend them, and the time
+zones that a calendar defines, which the libraries keep, are never those of another one.
 """
 
-import time
+import json
+import resource
+import subprocess  # nosec B404 - starts our own program only
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,8 +26,11 @@ from openslot.schedules.errors import Unreadable
 MOST_OCCURRENCES = 50_000
 """Occurrences of one rule, also those before the window."""
 
-SECONDS = 10.0
-"""Processor time for the entries of one calendar."""
+SECONDS = 20
+"""Processor time for one calendar; on the clock twice that, for a machine that has much to do."""
+
+MOST_MEMORY = 512 * 1024 * 1024
+"""Bytes of memory for it, of which the program takes a tenth."""
 
 FREQUENCIES = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
 """How often an entry may recur, with the least days of a period. More often is not followed."""
@@ -49,22 +56,48 @@ class Found(NamedTuple):
     unread: int
 
 
+def read_apart(document: bytes, zone: ZoneInfo, window: Window) -> Found:
+    """Return what :func:`read` does. Raise Unreadable also if it takes too long or too much."""
+    numbers = map(str, (*window, SECONDS))
+    command = [sys.executable, "-P", "-m", __name__, zone.key, *numbers]
+    try:
+        done = subprocess.run(  # noqa: S603 # nosec B603 - our own program
+            command, input=document, stdout=subprocess.PIPE, timeout=2 * SECONDS, check=True
+        )
+    except subprocess.SubprocessError:
+        raise Unreadable("The calendar takes too long to read. Publish a shorter one.") from None
+    answer = json.loads(done.stdout)
+    if "problem" in answer:
+        raise Unreadable(answer["problem"])
+    return Found([Busy(uid, Span(*span)) for uid, span in answer["times"]], answer["unread"])
+
+
+def _answer(zone: str, first: int, days: int, seconds: int) -> None:
+    """Read the calendar that is the input, within the limits, and write what was found."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    try:
+        found = read(sys.stdin.buffer.read(), ZoneInfo(zone), Window(first, days))
+    except Unreadable as error:
+        json.dump({"problem": str(error)}, sys.stdout)
+    else:
+        json.dump(found._asdict(), sys.stdout)
+
+
 def read(document: bytes, zone: ZoneInfo, window: Window) -> Found:
     """Return the busy times of a calendar that overlap the window, rounded out to whole ticks.
 
     ``zone`` is that of all-day entries and of times without a zone. Entries that are cancelled or
-    transparent are not busy. Raise Unreadable if it is no calendar, or takes too long to follow.
+    transparent are not busy. Raise Unreadable if it is no calendar. It has no limits of its own, so
+    use :func:`read_apart`.
     """
     entries = _entries(document)
     changed = _changed(entries)
     reader, found, unread = _Reader(zone, window), Found([], 0), 0
     for entry in entries:
-        reader.check_time()
         uid = str(entry.get("UID", ""))
         try:
             spans = reader.spans(entry, () if _changes_one(entry) else changed[uid])
-        except Unreadable:
-            raise
         except Exception:  # of any kind: the libraries have many for what others write
             unread += 1
             continue
@@ -117,12 +150,6 @@ class _Reader:
 
     zone: ZoneInfo
     window: Window
-    began: float = field(default_factory=time.thread_time)
-
-    def check_time(self) -> None:
-        """Raise Unreadable if the entries so far took too long."""
-        if time.thread_time() - self.began > SECONDS:
-            raise Unreadable("The calendar takes too long to read. Publish a shorter one.")
 
     def spans(self, entry: Entry, changed: Collection[date]) -> list[Span]:
         """Return the ticks of each occurrence in the window, besides those that were changed."""
@@ -159,10 +186,8 @@ class _Reader:
         wall_clock = {first}
         if not _changes_one(entry):
             for rule in _each(entry.get("RRULE")):
-                self.check_time()
                 wall_clock.update(self._by_rule(rule, first, zone, length))
         for local in wall_clock:
-            self.check_time()
             begin = local.replace(tzinfo=zone).astimezone(UTC)
             if is_timed:
                 yield begin, begin + length
@@ -184,7 +209,6 @@ class _Reader:
             first += days * max(0, (opens - first).days // days) * _DAY
         following = rrulestr(rule.to_ical().decode(), dtstart=first)
         for local in islice(following, MOST_OCCURRENCES):
-            self.check_time()
             if local > last:
                 return
             yield local
@@ -244,3 +268,7 @@ def _each(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+if __name__ == "__main__":
+    _answer(sys.argv[1], *map(int, sys.argv[2:]))

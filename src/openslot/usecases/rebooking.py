@@ -21,7 +21,7 @@ from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import Busy, DomainError, Invalid, RateLimited, StaleVersion
+from openslot.core.errors import TRY_AGAIN, DomainError, Invalid
 from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.core.work import Work, doing
@@ -46,9 +46,6 @@ SUGGESTED = 6
 
 NO_TIME = "no-time"
 """The problem of a decision to move if no time is free, or none soon enough."""
-
-TRY_AGAIN = (Busy, RateLimited, StaleVersion)
-"""Temporary errors: the decision stays planned and is tried again later."""
 
 
 @dataclass(frozen=True, slots=True)

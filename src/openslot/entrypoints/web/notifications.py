@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import BooleanField
 
 from openslot.core.actor import Actor, Role
-from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.errors import TRY_AGAIN, DomainError, Forbidden, NotFound
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.contacts import mobile_of
@@ -217,6 +217,8 @@ def reply() -> ResponseReturnValue:
     visitor = Actor(address=request.remote_addr)
     try:
         write_by(visitor, replies.take, said)
+    except TRY_AGAIN:
+        raise
     except DomainError:
         write_by(visitor, replies.refuse, said)
     return Response(status=204)

@@ -29,10 +29,6 @@ FIELD = "unsent"
 LARGEST_RETURNED = 8 * 1024 * 1024
 """Bytes of a form that are read only to return them, if it is too large to be accepted."""
 
-MOST_FIELDS = 1000
-"""Fields of a form that come back, as many as Werkzeug reads of a form with files; no page has
-nearly as many."""
-
 TOKEN = "csrf_token"  # noqa: S105 # nosec B105 - the name of a field
 LONG = 80
 """Characters from which a text gets a field of several lines."""
@@ -122,8 +118,6 @@ def sent() -> Unsent | None:
     if form is None or not (form or files):
         return None
     pairs = [(name, text) for name, text in form.items(multi=True) if name != TOKEN]
-    if len(pairs) > MOST_FIELDS:
-        return None
     fields = tuple(pair for pair in pairs if pair[0] not in _password_names())
     passwords = tuple({name: None for name, _text in pairs if name in _password_names()})
     return Unsent(action, fields, passwords, files, _maker(form.get(TOKEN, "")))

@@ -13,7 +13,7 @@ from openslot.core.errors import Invalid
 from openslot.core.outbox import State
 from openslot.core.work import Work
 from openslot.entrypoints.worker.webhooks import Task
-from openslot.schedules.elsewhere import read
+from openslot.schedules.elsewhere import read_apart
 from openslot.webhooks.fetching import Limits, fetch_newer
 
 LIMITS = Limits(seconds=20.0, size=4 * 1024 * 1024, redirects=3)
@@ -56,7 +56,7 @@ def _news(reading: Reading, settings: Settings) -> News | None:
     )
     if document.body is None:
         return None
-    found = read(document.body, reading.zone, reading.window)
+    found = read_apart(document.body, reading.zone, reading.window)
     versions = (document.etag, document.modified)
     return News(found.times, found.unread, *map(_version, versions))
 
