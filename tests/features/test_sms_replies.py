@@ -20,6 +20,7 @@ from openslot.core.errors import DomainError
 from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage
+from openslot.directory.contacts import Contact, note_change
 from openslot.directory.models import Patient, SmsNumber, SmsReply
 from openslot.notifications import replies
 from openslot.notifications.preferences import Kind
@@ -29,7 +30,7 @@ from openslot.waiting_list.events import Topic as OfferTopic
 from openslot.waiting_list.models import Offer, OfferStatus
 from postoffice import PostOffice, run_worker
 from receiver import Receiver, receiver
-from texting import BOOKED, PLACE, REMINDER, TO, sms_settings, texts, wants_sms
+from texting import BOOKED, MOBILE, PLACE, REMINDER, TO, sms_settings, texts, wants_sms
 from working import work
 
 DAY, LATER = timedelta(days=1), START + timedelta(days=7)
@@ -248,6 +249,20 @@ def test_a_number_that_is_no_longer_the_patients_answers_for_nobody(
     change(sqlite_database, Patient, clinic.patient, phone="0498 765 432")
     reply(sqlite_database, settings, "2")
     assert again(sqlite_database, asked).status is Status.BOOKED
+
+
+def test_who_leaves_a_number_to_others_takes_no_question_along(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, asked: Appointment
+) -> None:
+    def leave(session: Session) -> None:
+        one = work(session, SYSTEM, DAY_BEFORE, settings=settings)
+        bob = factories.patient(session)
+        bob.phone = None
+        note_change(one, bob, Contact(bob.email, MOBILE))
+
+    sqlite_database.run(leave)
+    reply(sqlite_database, settings, "2")
+    assert again(sqlite_database, asked).status is Status.CANCELLED
 
 
 def test_it_is_not_asked_what_can_no_longer_be_done(

@@ -15,7 +15,7 @@ from openslot.core.folding import folded, mobile, phone_key
 from openslot.core.work import Work
 from openslot.directory.editing import Editor, editor_of_patient
 from openslot.directory.models import Patient
-from openslot.directory.queries import remove_number
+from openslot.directory.queries import is_of_another, remove_number
 
 NEW_FOR = timedelta(days=1)
 """Time for which an address is new that somebody else has entered."""
@@ -52,7 +52,7 @@ def note_change(work: Work, patient: Patient, old: Contact) -> None:
     if has_email:
         note_email(work, patient, is_their_own=is_their_own)
     if has_phone and work.settings.sends_sms:
-        forget_number(work, old.phone)
+        forget_number(work, patient, old.phone)
     if (has_email or has_phone) and not is_their_own:
         publish(
             work,
@@ -70,10 +70,11 @@ def mobile_of(phone: str | None, settings: Settings) -> str | None:
     return mobile(phone, settings.country, settings.texted_countries) if phone else None
 
 
-def forget_number(work: Work, phone: str | None) -> None:
-    """Forget that text messages were sent to a number, unless it said STOP: that stays true."""
+def forget_number(work: Work, patient: Patient, phone: str | None) -> None:
+    """Forget that text messages were sent to a number that a patient has no more, unless others
+    have it, or it said STOP: that stays true."""
     number = mobile_of(phone, work.settings)
-    if number is not None:
+    if number is not None and not is_of_another(work.session, phone or "", patient.id):
         remove_number(work.session, number)
 
 

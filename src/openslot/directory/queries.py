@@ -663,6 +663,12 @@ def departments_of_all(session: Session) -> list[tuple[Centre, Department | None
     return [(centre, department) for centre, department in session.execute(query)]
 
 
+def is_of_another(session: Session, phone: str, patient_id: UUID) -> bool:
+    """Return whether an active patient other than this one has a telephone number."""
+    others = select(Patient.id).where(Patient.active.is_(True), Patient.id != patient_id)
+    return session.scalar(others.where(is_text(Patient.phone, phone)).limit(1)) is not None
+
+
 def remove_number(session: Session, number: str) -> None:
     """Delete a number that text messages went to, with its replies, unless it wants no more."""
     session.execute(

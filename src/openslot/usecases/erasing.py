@@ -181,7 +181,7 @@ def _make_nameless(work: Work, patient: Patient) -> None:
     link = queries.dependent(work.session, patient.id)
     if link is not None:
         queries.remove_dependent(work.session, link)
-    contacts.forget_number(work, patient.phone)
+    contacts.forget_number(work, patient, patient.phone)
     account_id, patient.account_id = patient.account_id, None
     patient.name = NAMELESS
     patient.born = BirthDate(patient.born[:4]) if patient.born else None
