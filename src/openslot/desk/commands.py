@@ -10,7 +10,7 @@ from openslot.booking.errors import InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CHECKS_IN_FROM, Relation, check_late, may_check_in
-from openslot.core import audit
+from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM
 from openslot.core.births import BirthDate
 from openslot.core.errors import Forbidden
@@ -70,6 +70,7 @@ def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appoi
         and may_check_in(appointment, work.now)
     ]
     if len({appointment.patient_id for appointment in matches}) != 1:
+        outbox.send_nothing(work)  # or the time of the answer would tell
         return None
     kiosk = work.by(replace(SYSTEM, address=work.actor.address))
     return booking.change_status(kiosk, matches[0].id, Status.ARRIVED)
