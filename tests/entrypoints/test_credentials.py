@@ -160,6 +160,18 @@ def test_a_browser_of_staff_is_signed_out_sooner(client_for: ClientFor) -> None:
         assert patient.get("/account").status_code == 200
 
 
+def test_a_browser_is_signed_out_after_its_days_however_often_it_is_used(
+    client_for: ClientFor,
+) -> None:
+    patient, start = client_for("patient-owner"), clock.now()
+    statuses = []
+    for hours in range(11, 14 * 24 + 11, 11):
+        with time_machine.travel(start + timedelta(hours=hours), tick=False):
+            used = patient.http.put("/session", headers={"Accept": "application/json"})
+            statuses.append(used.status_code)
+    assert statuses == [200] * 30 + [401]
+
+
 def test_asking_how_long_a_session_lasts_does_not_make_it_last_longer(
     client_for: ClientFor, world: World
 ) -> None:

@@ -1,6 +1,7 @@
 """What the public address says is what cookies, hosts, mail and headers go by."""
 
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from openslot.app import create_app
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.files import close_files, open_files
 from openslot.entrypoints import shields
 from openslot.entrypoints.cli.checking import left_open
 
@@ -71,8 +73,50 @@ def test_health_checks_ask_by_any_address(settings: Settings) -> None:
 
 def test_headers_shut_other_sites_out(client_for: ClientFor) -> None:
     headers = client_for(None).get("/").headers
-    assert "img-src 'self' data:;" in headers["Content-Security-Policy"]
-    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    policy = re.sub(r"'nonce-[^']+'", "NONCE", headers["Content-Security-Policy"]).split("; ")
+    assert policy == [
+        "default-src 'self'",
+        "script-src 'self' NONCE",
+        "style-src 'self' NONCE",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+    for name in ("Cross-Origin-Resource-Policy", "Cross-Origin-Opener-Policy", "Referrer-Policy"):
+        assert headers[name] == "same-origin"
+    assert headers["Cache-Control"] == "private, no-store"
+    assert client_for(None).http.open("/", method="TRACE").status_code == 405
+
+
+def test_scripts_of_listed_sites_alone_may_use_the_api_and_no_page(settings: Settings) -> None:
+    listed = settings.model_copy(update={"cors_origins": ("https://app.example",)})
+    client = create_app(listed).test_client()
+
+    def allowed(path: str, origin: str) -> str | None:
+        headers = client.options(path, headers={"Origin": origin}).headers
+        assert "Access-Control-Allow-Credentials" not in headers
+        return headers.get("Access-Control-Allow-Origin")
+
+    assert allowed("/api/v1/centres", "https://app.example") == "https://app.example"
+    assert allowed("/api/v1/centres", "https://app.example.org") is None
+    assert allowed("/api/v1/centres", "null") is None
+    assert allowed("/login", "https://app.example") is None
+
+
+def test_the_folder_and_its_files_are_closed_to_others(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    kept = settings.model_copy(update={"data_dir": folder, "database_url": ""})
+    close_files(kept)
+    file = folder / "openslot.sqlite3"
+    file.touch()
+    for one in (folder, file):
+        one.chmod(0o755)
+    assert len(open_files(kept)) == 2
+    close_files(kept)
+    assert open_files(kept) == []
+    assert [one.stat().st_mode & 0o777 for one in (folder, file)] == [0o700, 0o700]
 
 
 def test_signing_out_clears_what_the_browser_kept(client_for: ClientFor) -> None:

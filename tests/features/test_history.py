@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from openslot.booking.models import Status
 from openslot.core import audit, outbox
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
+from openslot.core.births import BirthDate
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.keyset import Key
@@ -26,8 +27,14 @@ from openslot.exports.history import document, whole
 from openslot.exports.history_pdf import pdf
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
-from openslot.records.finding import search
+from openslot.records.errors import (
+    AlreadyCorrected,
+    AlreadyOpen,
+    NotYourAppointment,
+    NotYourEntry,
+    TooManyLookUps,
+)
+from openslot.records.finding import MISSES_COUNT, MOST_MISSES, look_up, search
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from racing import race
 from town import build_town
@@ -337,6 +344,25 @@ def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
 
 
 # Taking it along
+
+
+def test_a_birth_is_not_guessed_by_looking_somebody_up(sqlite_database: Database) -> None:
+    town, day = build_town(sqlite_database), date(1980, 1, 1)
+    account = sqlite_database.run(
+        lambda session: factories.account(session, "clerk@example.org", Role.STAFF).id
+    )
+    clerk = Actor(role=Role.STAFF, centre_id=town.hospital, account_id=account)
+
+    def ask(name: str, now: datetime = NOW) -> int:
+        return sqlite_database.run(
+            lambda session: len(look_up(work(session, clerk, now), name, born=BirthDate(day)))
+        )
+
+    for number in range(MOST_MISSES):
+        assert ask(f"Nobody {number}") == 0
+    with pytest.raises(TooManyLookUps):
+        ask("Ann Example")
+    assert ask("Ann Example", NOW + MISSES_COUNT) == 0
 
 
 def test_the_document_holds_everything_with_times_in_their_zones(surgery: Surgery) -> None:
