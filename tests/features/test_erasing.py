@@ -1,5 +1,7 @@
 """Erasing a person: no word of them is left anywhere in the database, and the rest stands."""
 
+import html
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,22 @@ def test_no_word_of_a_person_is_left(database: Database, town: Town) -> None:
     assert NOTE in after
     assert check.faults(database) == []
     assert database.read(lambda s: list(sealing.broken(s, [KEY]))) == []
+
+
+def test_a_name_is_found_however_messages_and_answers_write_it(sqlite_database: Database) -> None:
+    town, name = build_town(sqlite_database), 'Zoë "Zuzu" O’Dea & Sons'
+    written = {"key_hash": "k" * 64, "digest": "d" * 64, "started_at": NOW, "status": 201}
+
+    def plant_forms(session: Session) -> None:
+        session.get_one(Patient, town.patients[0]).name = name
+        for payload in ({"text": f"Dear {name}"}, {"html": f"<p>{html.escape(name)}</p>"}):
+            outbox.send(work(session, now=NOW), outbox.MAIL, {"to": "x@example.org", **payload})
+        body = json.dumps({"name": name})
+        session.add(idempotency.KeptAnswer(**written, headers={}, body=body))
+
+    sqlite_database.run(plant_forms)
+    assert erase(sqlite_database, town.patients[0]).messages == 3
+    assert words_in(dump(sqlite_database), ("Zuzu", "O’Dea")) == set()
 
 
 def test_the_record_goes_too_if_it_is_asked(database: Database, town: Town) -> None:

@@ -12,7 +12,7 @@ otherwise until it is written over.
 
 import html
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -222,7 +222,7 @@ def _names(work: Work, people: Iterable[Patient]) -> frozenset[str]:
 
 
 def _forms(word: str) -> set[str]:
-    """Return how a text may stand in JSON and in HTML."""
+    """Return how a text may stand in a text, in HTML, and in an answer in JSON."""
     return {word, html.escape(word), json.dumps(word)[1:-1], json.dumps(html.escape(word))[1:-1]}
 
 
@@ -246,5 +246,14 @@ def _clean_messages(work: Work, names: frozenset[str]) -> int:
 
 
 def _tells(value: Any, names: frozenset[str]) -> bool:
-    text = json.dumps(value, ensure_ascii=False).replace("\\r\\n ", "")
+    text = "\n".join(_texts(value)).replace("\r\n ", "")
     return any(name in text for name in names)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of what is stored as JSON, as they were written."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
