@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from factories import HALF_HOUR, MONDAY_9, NOW
+from factories import HALF_HOUR, MONDAY_9, NOW, change
 from openslot.booking import check
 from openslot.booking.errors import BothBusy, InvalidTransition
 from openslot.booking.models import Appointment, Status
@@ -436,6 +436,17 @@ def test_an_address_to_sign_in_with_goes_back_with_its_account(
 
 def set_email(database: Database, patient_id: UUID, email: str) -> None:
     database.run(lambda s: setattr(s.get_one(Patient, patient_id), "email", email))
+
+
+def test_what_the_patient_has_stays_and_what_is_missing_is_filled(
+    sqlite_database: Database,
+) -> None:
+    kept, duplicate = build_town(sqlite_database, patients=2).patients
+    change(sqlite_database, Patient, kept, phone="0400 111 111", email=None)
+    change(sqlite_database, Patient, duplicate, phone="0400 222 222", email="two@example.net")
+    merge(sqlite_database, kept, duplicate)
+    one = sqlite_database.read(lambda session: session.get_one(Patient, kept))
+    assert (one.phone, one.email) == ("0400 111 111", "two@example.net")
 
 
 def test_a_merge_and_its_undoing_change_both_records(database: Database, town: Town) -> None:

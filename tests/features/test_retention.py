@@ -15,7 +15,7 @@ from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.births import BirthDate
 from openslot.core.db import Database
-from openslot.directory.models import Patient
+from openslot.directory.models import Dependent, Patient
 from openslot.entrypoints.worker import main as worker
 from openslot.records.models import Entry
 from openslot.usecases import erasing, retention
@@ -118,6 +118,20 @@ def test_whoever_has_an_account_loses_the_record_and_not_the_account(
     assert entries(database) == 0
     assert database.read(lambda s: s.query(Appointment).one()).reason is None
     assert remove(database) == 0
+
+
+@pytest.mark.parametrize("cares", [True, False])
+def test_who_cares_or_is_cared_for_loses_the_record_and_not_the_name(
+    sqlite_database: Database, *, cares: bool
+) -> None:
+    town = build_town(sqlite_database, patients=2)
+    patient_id = old_record(sqlite_database, town, "1980")
+    carer, child = (patient_id, town.patients[1]) if cares else (town.patients[1], patient_id)
+    link = {"patient_id": child, "carer_id": carer, "since": NOW}
+    sqlite_database.run(lambda session: session.add(Dependent(**link)))
+    assert remove(sqlite_database) == 1
+    assert entries(sqlite_database) == 0
+    assert sqlite_database.read(lambda s: s.get_one(Patient, patient_id)).erased_at is None
 
 
 def test_the_record_of_an_erased_person_goes_when_it_is_due(database: Database, town: Town) -> None:
