@@ -11,6 +11,7 @@ import subprocess  # nosec B404 - starts our own program only
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
@@ -74,8 +75,9 @@ def read_apart(document: bytes, zone: ZoneInfo, window: Window) -> Found:
 
 def _answer(zone: str, first: int, days: int, seconds: int) -> None:
     """Read the calendar that is the input, within the limits, and write what was found."""
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, MOST_MEMORY)):
+        with suppress(OSError, ValueError):  # a lower one stands, and the clock ends it in any case
+            resource.setrlimit(kind, (most, most))
     try:
         found = read(sys.stdin.buffer.read(), ZoneInfo(zone), Window(first, days))
     except Unreadable as error:
