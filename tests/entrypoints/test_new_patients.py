@@ -98,6 +98,7 @@ ANA = {
         ({"name": "Bea Costa", "medicare_number": "2428778131"}, 409, 409),
         ({"name": "Bea Costa", "born": "17 May 1990", "phone": "(0491) 570-156"}, 409, 409),
         ({"name": "Ana Álvares-O’Neill", "born": "18 May 1990"}, 303, 303),
+        ({"name": "Ana Álvares-O’Neill", "born": "1990"}, 409, 409),
         ({"name": "Leo Costa", "born": "1 June 2015", "phone": "0491 570 156"}, 303, 303),
         ({"name": "Ana Álvares-O’Neill", "phone": "02 9999 0000"}, 409, 303),
         ({"name": "Ana Álvares-O’Neill"}, 409, 422),
