@@ -411,6 +411,10 @@ def test_time_for_emergencies_takes_one_with_a_word_why(clinic: Clinic, door: st
     assert own.send("POST", "/api/v1/absences", kept).status_code == 201
     assert not {"13:00", "13:30"} & set(clocks(clinic))
     start, patient = at(MONDAY, "13:00"), clinic.world.patients["owner"]
+    urgent = f"/api/v1/slots?schedule={clinic.schedule}&from={MONDAY}&to={MONDAY}&emergency=true"
+    starts = [one["start"] for one in own.get(urgent)["items"]]
+    assert start in map(datetime.fromisoformat, starts)
+    assert clinic.who("patient-owner").get(urgent)["items"] == []
 
     def take(who: str, why: str) -> int:
         if door == "pages":

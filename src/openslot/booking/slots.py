@@ -258,7 +258,7 @@ def board(
     whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
-    free for emergencies is free for a place ``in_emergency``, with two more statements for each.
+    free for emergencies is free for places ``in_emergency``, with two more statements.
     """
     places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in place.read_ids} | set(besides)
@@ -277,12 +277,10 @@ def board(
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
-    for place in places:
-        if place.in_emergency:
-            gone = mask_of(
-                [span for diary_id, span in expired if diary_id == place.diary_id], window
-            )
-            taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
+    emergencies = sorted({place.diary_id for place in places if place.in_emergency})
+    for first in range(0, len(emergencies), diaries.MOST_IDS_NAMED):
+        ids = set(emergencies[first : first + diaries.MOST_IDS_NAMED])
+        taken |= _taken_in_emergency(work, ids, window, expired)
     return Board(window, taken, work.now, whom, open_groups(work, places, window, whom))
 
 
@@ -305,12 +303,22 @@ def _absent_there(work: Work, claims: Sequence[Claim]) -> list[Claim]:
     return schedules.absent_spans(work.session, {diary_id for diary_id, _ in claims}, over)
 
 
-def _taken_in_emergency(work: Work, diary_id: int, window: Window) -> int:
-    """Return the time of a diary that appointments, holds and leave take."""
+def _taken_in_emergency(
+    work: Work, diary_ids: set[int], window: Window, expired: Sequence[Claim]
+) -> dict[int, int]:
+    """Return the time of each diary that appointments, holds that are not ``expired`` and leave
+    take."""
     over = Span(window.start, window.end)
-    appointments = queries.live_claims(work.session, diary_id, over)
-    leave = schedules.absent_spans(work.session, [diary_id], over, in_emergency=True)
-    return mask_of([span for _, span in (*appointments, *leave)], window)
+    leave = schedules.absent_spans(work.session, diary_ids, over, in_emergency=True)
+    taken = dict.fromkeys(diary_ids, 0)
+    for diary_id, span in queries.live_claims(work.session, diary_ids, over):
+        taken[diary_id] |= mask_of([span], window)
+    for diary_id, span in expired:
+        if diary_id in taken:
+            taken[diary_id] &= ~mask_of([span], window)
+    for diary_id, span in leave:
+        taken[diary_id] |= mask_of([span], window)
+    return taken
 
 
 def free_starts(

@@ -9,7 +9,12 @@ from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import check_may_enter, first_offered, may_book_others
+from openslot.booking.rules import (
+    check_may_enter,
+    first_offered,
+    may_book_others,
+    takes_emergencies,
+)
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
@@ -101,13 +106,8 @@ def place_of(schedule_id: int) -> Place:
     place = found.place.offering(service_id()) or found.place
     if service_id() is None:
         place = first_offered(context.actor(), place)
-    in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
+    in_emergency = reading.text("emergency") == "yes" and takes_emergencies(context.actor(), place)
     return place.for_emergency() if in_emergency else place
-
-
-def takes_emergencies(place: Place) -> bool:
-    """Return whether the reader can book time here that is kept free for emergencies."""
-    return place.practitioner_id is not None and may_book_others(context.actor(), place)
 
 
 def address(schedule_id: int, **changed: object) -> str:
