@@ -65,9 +65,9 @@ class Feed(NamedTuple):
 def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
-    Practitioners find the appointments of others that need them too. Takes three statements, and
-    one or two more for these, however many appointments it has. Raises NotFound for an address that
-    never existed or was ended, or whose account is deactivated.
+    Practitioners find the appointments and sessions of others that need them too. Takes three
+    statements, and two to four more for these, however many appointments it has. Raises NotFound
+    for an address that never existed or was ended, or whose account is deactivated.
     """
     owner = queries.owner_of(work.session, token_hash(token))
     if owner is None:
@@ -84,8 +84,8 @@ def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
         name=work.settings.network_name,
         public_url=public_url,
         parts=(
-            (appointment, part_title(appointment, tongue))
-            for appointment in queries.parts_of(work.session, standing, since=work.now - LOOKS_BACK)
+            (part, part_title(part, tongue))
+            for part in queries.parts_of(work.session, standing, since=work.now - LOOKS_BACK)
         ),
     )
     return Feed(account, text)
