@@ -204,16 +204,13 @@ def test_who_is_needed_in_a_session_sees_it_once_even_if_it_is_empty(
     def in_feed() -> dict[str, datetime]:
         """The starts in the calendar to subscribe to, by UID; the agenda has the same."""
 
-        def read(session: Session) -> tuple[list[Part], dict[str, datetime], set[str]]:
-            unit = work(session, needed, NOW)
-            text = read_feed(unit, token, public_url="").text
-            found = {
-                str(event["uid"]): event["dtstart"].dt
-                for event in icalendar.Calendar.from_ical(text).events
-            }
-            return parts_of(unit, MONDAY_9, MONDAY_9 + 4 * HOUR), found, ours(session, found)
+        found = {str(one["uid"]): one["dtstart"].dt for one in entries(sqlite_database, token)}
 
-        seen, found, own = sqlite_database.read(read)
+        def read(session: Session) -> tuple[list[Part], set[str]]:
+            unit = work(session, needed, NOW)
+            return parts_of(unit, MONDAY_9, MONDAY_9 + 4 * HOUR), ours(session, found)
+
+        seen, own = sqlite_database.read(read)
         assert [(one.starts_at, one.what) for one in seen] == [
             (start, "Ultrasound") for start in found.values()
         ]
@@ -227,11 +224,26 @@ def test_who_is_needed_in_a_session_sees_it_once_even_if_it_is_empty(
     after = in_feed()
     assert list(after.values()) == [MONDAY_9, MONDAY_9 + 2 * HOUR]
     assert len(before.keys() & after.keys()) == 1, "programs take what moved for another entry"
+    own = sqlite_database.run(lambda session: calendar_address(session, imaging.town.gp))
+    assert [one["summary"] for one in entries(sqlite_database, own)] == [
+        "Appointment: P.",
+        "Appointment: P.",
+        "Booked",
+    ]
+
+
+def entries(database: Database, token: str) -> list[Any]:
+    """What is in a calendar to subscribe to."""
+    text = database.read(
+        lambda session: read_feed(work(session, SYSTEM, NOW), token, public_url="").text
+    )
+    return list(icalendar.Calendar.from_ical(text).events)
 
 
 def calendar_address(session: Session, practitioner_id: int) -> str:
     """The secret of a new calendar of a practitioner."""
-    account = factories.account(session, "raj@example.org", Role.PRACTITIONER)
+    email = f"{practitioner_id}@example.org"
+    account = factories.account(session, email, Role.PRACTITIONER)
     session.get_one(Practitioner, practitioner_id).account_id = account.id
     return make_feed(work(session, SYSTEM, NOW), account.id)
 

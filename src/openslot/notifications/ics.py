@@ -91,8 +91,8 @@ def calendar_feed(
     parts: Iterable[tuple[Appointment | GroupSession, str]] = (),
 ) -> bytes:
     """Return appointments, each with its title, as a calendar to subscribe to (RFC 7986). Of the
-    appointments and sessions of others that need the reader, the ``parts``, it has the time that
-    they take and no links: to be needed gives no access to them.
+    ``parts``, the appointments and sessions of others that need the reader and empty sessions, it
+    has the time that they take and no links: to be needed gives no access to them.
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
     calendar in which nothing changed is the same bytes. It invites nobody. One without

@@ -110,6 +110,20 @@ def parts_of(
     )
 
 
+def empty_sessions_of(
+    session: Session, standing: Standing, *, since: datetime
+) -> list[GroupSession]:
+    """Return the sessions of those who give care that nobody has booked yet, whose time is taken
+    all the same; one statement, two if there are any, none for patients."""
+    if standing.practitioner_id is not None:
+        whose = sessions.run_by(standing.practitioner_id)
+    elif standing.department_id is not None:
+        whose = booking.in_department(standing.department_id)
+    else:
+        return []
+    return sessions.page(session, whose, sessions.ending_after(since), sessions.is_empty())
+
+
 def _whose(standing: Standing) -> ColumnElement[bool] | None:
     if standing.patient_id is not None:
         return booking.of_patients({standing.patient_id, *standing.dependents})

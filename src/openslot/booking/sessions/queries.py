@@ -140,6 +140,11 @@ def ending_after(instant: datetime) -> Condition:
     return GroupSession.ends_at > instant
 
 
+def is_empty() -> Condition:
+    """Return the condition for sessions of which no place is taken."""
+    return GroupSession.taken == 0
+
+
 def that_need(diary_id: int | ScalarSelect[int]) -> Condition:
     """Return the condition for sessions that need a practitioner, room or machine."""
     needing = select(SessionResource.session_id).where(SessionResource.diary_id == diary_id)
