@@ -246,14 +246,14 @@ def test_needs_that_nothing_serves_name_row_and_column(
     add = "Add it to the file of rooms and machines."
     assert [problem for problem in found if problem != professions] == [
         f"needs.csv, line 2, column needs_group: There is no group Procedure roms at {at}. Did you "
-        "mean Procedure rooms?",
+        "mean Procedure rooms? If not, add it to the file of rooms and machines.",
         f"needs.csv, line 3, column needs_resource: There is no room or machine Robot at {at}. "
         f"{add}",
         "needs.csv, line 4, column needs_group: Choose one of: a room or machine, a group, or a "
         "profession.",
         "needs.csv, line 6, column needs_number: Enter a number from 1 to 6.",
         f"needs.csv, line 7, column service_name: There is no service Minor surgry at {at}. Did "
-        "you mean Minor surgery?",
+        "you mean Minor surgery? If not, add it to the file of services.",
         f"needs.csv, line 8, column service_name: There is no service Minor surgery at Surgery, "
         f"{at}. Add it to the file of services.",
         "needs.csv, line 9, column needs_resource: A service of the whole network can need a group "
@@ -262,7 +262,7 @@ def test_needs_that_nothing_serves_name_row_and_column(
         "needs.csv, line 10, column health_centre_name: Enter the centre of the department.",
         f"needs.csv, line 11, column needs_group: There is no group Beds. {add}",
         "rooms.csv, line 2, column health_centre_name: There is no centre Prince of Wales "
-        f"Hospitals. Did you mean {at}?",
+        f"Hospitals. Did you mean {at}? If not, add it to the file of centres.",
         "rooms.csv, line 3, column resource_kind: This contradicts resources.csv, line 2. Keep one "
         "of them.",
     ]

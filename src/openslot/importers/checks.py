@@ -87,9 +87,9 @@ class Known:
         key = folded(name)
         others = (other for other in names if other != key)
         like = process.extractOne(key, others, scorer=fuzz.ratio, score_cutoff=SIMILAR)
-        advice = f"Did you mean {self.written[like[0]]}?" if like else f"Add it to the file {file}."
+        meant = f"Did you mean {self.written[like[0]]}? If not, add" if like else "Add"
         where = f" at {at}" if at else ""
-        return f"There is no {what} {name}{where}. {advice}"
+        return f"There is no {what} {name}{where}. {meant} it to the file {file}."
 
 
 def check_once(batch: Batch, problems: Problems) -> None:
