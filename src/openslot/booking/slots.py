@@ -19,6 +19,7 @@ from openslot.booking.errors import (
 from openslot.booking.models import Appointment
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
+    HERE_SINCE,
     ReferralAuthorisation,
     check_booker,
     check_booking_request,
@@ -447,6 +448,23 @@ def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, 
     keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
     streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
     return islice(heapq.merge(*streams), limit)
+
+
+def running(work: Work, places: Mapping[int, Place]) -> dict[int, Slot]:
+    """Return the free slot of each place that has begun and is not half over, for somebody who is
+    here now; those of sessions are left out. See :func:`slots`."""
+    earlier = replace(work, now=work.now - HERE_SINCE)
+    alone = {
+        key: place._replace(notice_minutes=0)
+        for key, place in places.items()
+        if not place.has_sessions
+    }
+    begun = slots(earlier, alone, earlier.now, work.now + TICK)
+    return {
+        slot.schedule_id: slot
+        for slot in begun
+        if slot.end - work.now >= (slot.end - slot.start) / 2
+    }
 
 
 def is_free(

@@ -15,6 +15,7 @@ from openslot.booking.rules import (
     may_book_others,
     takes_emergencies,
 )
+from openslot.booking.slots import running
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
@@ -46,11 +47,12 @@ def booking_request(schedule_id: int) -> BookingRequest:
 
 def entered(schedule_id: int) -> BookingRequest:
     """Return the request to enter an appointment: the day and the time by the centre's clock, by
-    default now. Raises Invalid for a time that cannot be read."""
+    default that of the free slot that is running, else now. Raises Invalid for a time that cannot
+    be read."""
     place = place_of(schedule_id)
     return BookingRequest(
         schedule_id=schedule_id,
-        start=typed_start(place.zone) or instant_of(tick_at(context.now())),
+        start=typed_start(place.zone) or _running_or_now(place),
         minutes=reading.number("entered_minutes", 0) or place.slot_minutes,
         patient_id=whom.patient_id(),
         reason=reason(),
@@ -58,6 +60,11 @@ def entered(schedule_id: int) -> BookingRequest:
         service_id=place.service_id,
         squeeze_in=reading.text("squeeze_in") == "yes",
     )
+
+
+def _running_or_now(place: Place) -> datetime:
+    slot = running(context.work(), {place.schedule_id: place}).get(place.schedule_id)
+    return slot.start if slot else instant_of(tick_at(context.now()))
 
 
 def typed_start(zone: ZoneInfo) -> datetime | None:
@@ -74,7 +81,7 @@ def clock_on(day: date, typed_clock: str, zone: ZoneInfo) -> datetime:
     try:
         minutes = read_clock(typed_clock)
     except BadHours:
-        raise Invalid("Write a time such as 11:00.", field="clock") from None
+        raise Invalid("Enter a time such as 13:00, in steps of 5 minutes.", field="clock") from None
     return on_clock(day, minutes, zone, field="clock")
 
 
