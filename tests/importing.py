@@ -22,6 +22,7 @@ from openslot.schema import metadata
 
 MEDISOFT = DATA / "medisoft"
 DOCUMENTS = DATA / "departments"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 QUICK = Settings(password_iterations=1)
 
 Files = Mapping[str, str | bytes]

@@ -28,7 +28,7 @@ FEATURES = (
 
 BOUND = {
     "public: no row about a patient": """
-        desk.queries.numbers usecases.doctors.doctor
+        booking.slots.running desk.queries.numbers usecases.doctors.doctor
         usecases.doctors.doctors usecases.doctors.schedule_at
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments

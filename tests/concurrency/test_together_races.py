@@ -21,6 +21,7 @@ from racing import race, without_compare_and_set
 from town import Town, build_town
 from working import work
 
+RACERS = 32
 FEW = 6
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 NOON = MONDAY_9 + 6 * HALF_HOUR
@@ -37,9 +38,9 @@ def attempt(database: Database, act: Callable[[Session], list[Appointment]]) -> 
 
 def series_of(town: Town, number: int, shared: int) -> Callable[[Session], list[Appointment]]:
     """A series of the patient with this number: three weeks, in one of them at the time of all."""
+    own = number % 4 * DAY + (8 + number // 4) * HALF_HOUR
     starts = [
-        MONDAY_9 + week * WEEK + (0 if week == shared else number + 8) * HALF_HOUR
-        for week in range(3)
+        MONDAY_9 + week * WEEK + (timedelta() if week == shared else own) for week in range(3)
     ]
     wanted = town.booking_request(patient=number)
     return lambda session: series.book(work(session, SYSTEM, NOW), wanted, starts)
@@ -54,11 +55,11 @@ def won(outcomes: list[Outcome]) -> list[list[Appointment]]:
 
 
 def test_of_series_that_cross_exactly_one_is_booked_and_that_whole(database: Database) -> None:
-    town = build_town(database, patients=FEW)
-    outcomes = race(FEW, lambda number: attempt(database, series_of(town, number, shared=1)))
+    town = build_town(database, patients=RACERS)
+    outcomes = race(RACERS, lambda number: attempt(database, series_of(town, number, shared=1)))
     assert len(won(outcomes)) == 1
     refused = [one for one in outcomes if isinstance(one, SlotTaken)]
-    assert [one.field for one in refused] == ["starts.1"] * (FEW - 1)
+    assert [one.field for one in refused] == ["starts.1"] * (RACERS - 1)
     assert stored(database) == 3
     assert check.faults(database) == []
 
@@ -86,7 +87,7 @@ def crossing(
     shared = town.booking_request(wanted, patient=number)
     if number % 2:
         return lambda session: [booking.book(work(session, SYSTEM, NOW), shared)]
-    own = MONDAY_9 + (2 if first else 0) * DAY + number * HALF_HOUR
+    own = MONDAY_9 + (2 if first else 0) * DAY + number // 2 * HALF_HOUR
     other = town.booking_request(own, schedule=town.physio_at_hospital, patient=number)
     steps = [shared, other] if first else [other, shared]
     return lambda session: itineraries.book(work(session, SYSTEM, NOW), steps)
@@ -94,8 +95,8 @@ def crossing(
 
 def test_an_itinerary_and_single_bookings_never_leave_half_of_it(database: Database) -> None:
     """Each itinerary ends where somebody else books alone."""
-    town = build_town(database, patients=FEW)
-    outcomes = race(FEW, lambda number: attempt(database, crossing(town, number)))
+    town = build_town(database, patients=RACERS)
+    outcomes = race(RACERS, lambda number: attempt(database, crossing(town, number)))
     (winner,) = won(outcomes)
     assert all(isinstance(one, SlotTaken) for one in outcomes if one is not winner)
     assert stored(database) == len(winner)

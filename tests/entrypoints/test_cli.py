@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 import professions
 from factories import NOW
 from faults.serving_process import children
-from importing import DOCUMENTS, MEDISOFT, QUICK
+from importing import DOCUMENTS, EXAMPLES, MEDISOFT, QUICK
 from mongoserver import address, running
 from openslot.booking import check
 from openslot.core import clock, sealing
@@ -101,6 +101,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "demo",
         "db",
         "import",
+        "export",
         "check",
         "backup",
         "backup-key",
@@ -123,6 +124,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         ["db", "downgrade"],
         ["db", "status"],
         ["import"],
+        ["export"],
         ["check"],
         ["backup"],
         ["backup-key"],
@@ -231,6 +233,18 @@ def test_import_tells_what_it_did_and_does_nothing_twice(run: Run, database: Dat
     assert "favourites: 2 created" in first.stdout
     second = run("import", MEDISOFT, DOCUMENTS)
     assert second.stdout.splitlines()[-1] == "total: 0 created, 0 changed, 86 unchanged"
+
+
+def test_export_writes_what_import_takes_and_replaces_no_file(
+    run: Run, database: Database, tmp_path: Path
+) -> None:
+    run("import", MEDISOFT, EXAMPLES)
+    first, second = run("export", tmp_path / "out"), run("export", tmp_path / "out")
+    assert first.stdout.count(".csv\n") == 4
+    again = run("import", tmp_path / "out")
+    assert again.stdout.splitlines()[-1] == "total: 0 created, 0 changed, 12 unchanged"
+    assert second.exit_code == 1
+    assert second.stderr.endswith("services.csv is there already. Name an empty folder.\n")
 
 
 def test_import_problems_go_to_standard_error_with_exit_code_1(

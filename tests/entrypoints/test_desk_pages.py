@@ -366,10 +366,9 @@ def test_a_likely_twin_is_shown_and_recognised(desk: Desk) -> None:
     assert _named(desk, "Ann Unknown") == 2
 
 
-def test_a_walk_in_gets_the_first_free_time_and_a_number(desk: Desk) -> None:
-    client = desk.client("desk")
+def test_a_walk_in_gets_the_running_or_first_free_time_and_a_number(desk: Desk) -> None:
+    client, first = desk.client("desk"), MONDAY_9 + timedelta(hours=1)
     page = unescape(client.get("/desk/walk-in").text)
-    first = MONDAY_9 + timedelta(hours=1) + QUARTER
     assert f"/desk/book/{desk.gp}?{gap(first)}&here=yes" in page
     answer = press(client, desk, first, patient=str(desk.mei), do="book", here="yes")
     assert "Mei Chen is here, number 1." in client.get(answer.location).text

@@ -131,3 +131,17 @@ def test_an_emergency_takes_time_that_is_kept_for_one_of_those_who_give_care(
     made = create(program, wanted_appointment(world, appointmentType=EMERGENCY))
     assert made.status_code == 201, made.text
     assert made.json["priority"] == 1  # type: ignore[index]
+
+    def found(who: Program) -> list[Json]:
+        query = f"start={at(9).isoformat()}&end={at(10).isoformat()}&appointment-type=EMERGENCY"
+        schedule = f"schedule=Schedule/{world.schedules['owner']}"
+        bundle = who.get(f"/fhir/Appointment/$find?{query}&{schedule}")
+        return [one["resource"] for one in bundle["entry"][:-1]]
+
+    (proposed,) = found(program)
+    assert datetime.fromisoformat(proposed["start"]) == at(9) + HALF_HOUR
+    assert found(signed_in(app, world, "patient-owner")) == []
+    other = {"actor": {"reference": f"Patient/{world.patients['teammate']}"}}
+    proposed["participant"].append(other | {"status": "accepted"})
+    (booked,) = taken(program, proposed | {"reasonCode": [{"text": "Fell from a ladder"}]})
+    assert (booked["priority"], booked["start"]) == (1, proposed["start"])

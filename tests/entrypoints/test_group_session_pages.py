@@ -189,7 +189,7 @@ def test_the_care_team_makes_changes_moves_writes_and_cancels(
     refused = staff.send(
         "/sessions/new", what=f"{classes.schedule}-{classes.service}", day=monday, clock="late"
     )
-    assert (refused.status_code, "Write a time such as 11:00." in refused.text) == (422, True)
+    assert (refused.status_code, "in steps of 5 minutes." in refused.text) == (422, True)
     made = staff.send(
         "/sessions/new", what=f"{classes.schedule}-{classes.service}", day=monday, clock="7.05 am"
     )

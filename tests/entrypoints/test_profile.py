@@ -185,7 +185,7 @@ def test_own_data_can_be_taken_along(client_for: ClientFor, world: World) -> Non
     [appointment] = data["appointments"]
     assert appointment["id"] == str(world.appointments["owner"])
     assert appointment["with"] == "Priya Owner"
-    assert appointment["reason"] == "Sore knee"
+    assert (appointment["reason"], appointment["service"]) == ("Sore knee", None)
     assert "password" not in answer.text
 
 

@@ -277,6 +277,22 @@ def test_a_profile_leads_to_each_service(
     assert "By video" in page
 
 
+def test_a_profile_has_the_services_first_and_says_in_sight_what_a_time_is_for(
+    client_for: ClientFor, offers: Offers, world: World
+) -> None:
+    patient = client_for("patient-owner")
+
+    def in_sight(path: str) -> str:
+        page = re.sub(r'<span class="visually-hidden">.*?</span>', "", patient.get(path).text)
+        return re.sub(r"<[^>]+>", "", page)
+
+    profile = in_sight(f"/practitioners/{offers.practitioner}")
+    what, times = profile.index("What is it for?"), profile.index("Next free times")
+    assert profile.index("Video call") in range(what, times)
+    assert "Follow-up · at Banksia General Hospital" in profile[times:]
+    assert "Follow-up · Next free:" in in_sight(f"/centres/{world.centres['own']}")
+
+
 def test_only_the_care_team_sees_the_mail_and_number_of_a_practitioner(
     client_for: ClientFor, world: World, network: Database
 ) -> None:

@@ -355,12 +355,14 @@ def test_an_appointment_moves_over_its_own_time(clinic: Clinic, door: str) -> No
 
 
 def enter(clinic: Clinic, door: str, start: datetime, *, is_past: bool) -> str:
-    """Enter a patient without an appointment, as the desk does."""
+    """Enter a patient without an appointment, as the desk does; on pages, who is here without a
+    time."""
     patient = clinic.world.patients["owner"]
     if door == "pages":
         browser = clinic.browser("centre-admin-owner")
         path = f"/book/{clinic.schedule}"
-        fields = {"patient": patient, "day": f"{start:%Y-%m-%d}", "clock": f"{start:%H:%M}"}
+        fields = {"patient": patient, "day": f"{start:%Y-%m-%d}"}
+        fields["clock"] = f"{start:%H:%M}" if is_past else ""
         answer = browser.send(
             f"{path}/enter",
             page=f"{path}?patient={patient}",
@@ -390,6 +392,9 @@ def test_who_stands_there_at_seven_past_ten_and_who_came_at_eleven(
     clinic.arrange(NINE_TO_FIVE, slot_minutes=30)
     clinic.booked(at(MONDAY - 7 * DAY, "10:30"))
     with time_machine.travel(at(MONDAY - 7 * DAY, "10:07"), tick=False):
+        walk_in = unescape(clinic.browser("centre-admin-owner").get("/desk/walk-in").text)
+        running = f"{at(MONDAY - 7 * DAY, '10:00').astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        assert f"/desk/book/{clinic.schedule}?start={running}" in unquote(walk_in)
         here = enter(clinic, door, at(MONDAY - 7 * DAY, "10:00"), is_past=False)
         shown = clinic.program.get(f"/fhir/Appointment/{here}")
         assert (shown["status"], shown["start"][11:16]) == ("arrived", "10:00")
@@ -411,6 +416,10 @@ def test_time_for_emergencies_takes_one_with_a_word_why(clinic: Clinic, door: st
     assert own.send("POST", "/api/v1/absences", kept).status_code == 201
     assert not {"13:00", "13:30"} & set(clocks(clinic))
     start, patient = at(MONDAY, "13:00"), clinic.world.patients["owner"]
+    urgent = f"/api/v1/slots?schedule={clinic.schedule}&from={MONDAY}&to={MONDAY}&emergency=true"
+    starts = [one["start"] for one in own.get(urgent)["items"]]
+    assert start in map(datetime.fromisoformat, starts)
+    assert clinic.who("patient-owner").get(urgent)["items"] == []
 
     def take(who: str, why: str) -> int:
         if door == "pages":

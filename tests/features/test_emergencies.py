@@ -1,11 +1,14 @@
 """Time kept free for emergencies: who books an emergency into it, and that it stays kept free."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 import factories
+from engines import Counted
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
@@ -16,6 +19,7 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden
 from openslot.schedules import queries as schedules
+from openslot.schedules.availability import window_over
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
 from town import Town, build_town
@@ -62,6 +66,28 @@ def free(database: Database, town: Town, *, in_emergency: bool) -> list[datetime
         return [slot.start for slot in found]
 
     return database.read(read)
+
+
+def test_time_kept_free_of_many_is_read_in_as_many_statements_as_of_one(
+    sqlite_database: Database,
+    town: Town,
+    statements: Callable[[Database], AbstractContextManager[Counted]],
+) -> None:
+    block(sqlite_database, town)
+
+    def count(*ids: int) -> int:
+        def search(session: Session) -> None:
+            places = schedules.places(session, Schedule.id.in_(ids))
+            urgent = {key: place.for_emergency() for key, place in places.items()}
+            window = window_over(MONDAY_9, MONDAY_9 + HALF_HOUR)
+            assert all(slots.free_starts(work(session, SYSTEM, NOW), urgent, window).values())
+
+        with statements(sqlite_database) as counted:
+            sqlite_database.read(search)
+        return counted.count
+
+    one = count(town.gp_at_hospital)
+    assert count(town.gp_at_hospital, town.physio_at_hospital, town.gp_at_clinic) == one
 
 
 def administrator(town: Town) -> Actor:

@@ -427,8 +427,8 @@ def test_bad_hours(
             "the file must be known",
             "a,b,c",
             "rows.csv, line 1: This file can't be imported. The first line must name the columns, "
-            "with one of patient_email, service_name, health_centre_name, provider_email, "
-            "centre_type.",
+            "with one of patient_email, service_name, resource_name, health_centre_name, "
+            "provider_email, centre_type.",
         ),
         (
             "required columns must be there",

@@ -1,4 +1,4 @@
-"""Services in files, and the practitioners who offer them."""
+"""Services in files, the practitioners who offer them, and what they need."""
 
 from pathlib import Path
 
@@ -6,14 +6,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from importing import MEDISOFT, bring_in, problems_of, write
+from importing import EXAMPLES, MEDISOFT, bring_in, found_demo, problems_of, write
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import BookableBy, Mode, Practitioner, Service
+from openslot.importers import catalogue
+from openslot.importers.outcome import Effect
+from openslot.resources import queries as resources
 from openslot.schedules import queries as schedules
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SERVICES, OFFERS = EXAMPLES / "services.csv", EXAMPLES / "provider_service.csv"
+NEEDS = EXAMPLES / "resources.csv", EXAMPLES / "service_needs.csv"
 UNCHANGED = "0 created, 0 changed, {} unchanged"
 
 
@@ -160,3 +163,118 @@ def test_what_cannot_be_offered_there_is_a_problem(sqlite_database: Database, fo
         "offers.csv, line 3, column health_centre_name: They do not work there. Add a line to the "
         "file of practitioners at centres.",
     ]
+
+
+def needs_of(database: Database, name: str) -> list[str]:
+    """The names of what a service needs, in order."""
+
+    def read(session: Session) -> list[str]:
+        service_id = session.scalars(select(Service.id).where(Service.name == name)).one()
+        return [need.name for need in resources.needs_shown(session, [service_id])[service_id]]
+
+    return database.read(read)
+
+
+def test_what_services_need_is_imported_and_added_to(
+    sqlite_database: Database, folder: Path
+) -> None:
+    outcome = bring_in(sqlite_database, MEDISOFT, SERVICES, OFFERS, *NEEDS)
+    created = "{} created, 0 changed, 0 unchanged"
+    assert {
+        f"rooms and machines: {created.format(3)}",
+        f"groups: {created.format(1)}",
+        f"services with needs: {created.format(1)}",
+    } <= {*outcome.lines()}
+    assert needs_of(sqlite_database, "Minor surgery") == [
+        "Procedure rooms",
+        "Electrosurgery unit",
+        "GP",
+    ]
+    again = bring_in(sqlite_database, *NEEDS)
+    assert str(again) == UNCHANGED.format(5)
+    files = write(
+        folder,
+        {
+            "rooms.csv": "Room;Centre;Type;Group\n"
+            "Laser;prince of wales hospital;machine;Lasers\n"
+            "procedure ROOM 1;Prince of Wales Hospital;;Lasers\n",
+            "needs.csv": "Service,Centre,needs_group,needs_profession,Quantity\n"
+            "Minor surgery,Prince of Wales Hospital,procedure rooms,,2\n"
+            "Long consultation,,LASERS,,\n"
+            "Long consultation,,,Physio,\n",
+        },
+    )
+    outcome = bring_in(sqlite_database, files)
+    assert "services with needs: 1 created, 1 changed, 0 unchanged" in outcome.lines()
+    assert needs_of(sqlite_database, "Minor surgery") == [
+        "Procedure rooms",
+        "Procedure rooms",
+        "Electrosurgery unit",
+        "GP",
+    ]
+    assert needs_of(sqlite_database, "Long consultation") == ["Lasers", "Physiotherapist"]
+    assert str(bring_in(sqlite_database, files)) == UNCHANGED.format(5)
+
+
+def test_needs_that_nothing_serves_name_row_and_column(
+    sqlite_database: Database, folder: Path
+) -> None:
+    at = "Prince of Wales Hospital"
+    files = write(
+        folder,
+        {
+            "needs.csv": "service_name,health_centre_name,department_name,needs_resource,"
+            "needs_group,needs_profession,needs_number\n"
+            f"Minor surgery,{at},,,Procedure roms,,\n"
+            f"Minor surgery,{at},,Robot,,,\n"
+            f"Minor surgery,{at},,,Procedure rooms,GP,\n"
+            f"Minor surgery,{at},,,,Wizard,\n"
+            f"Minor surgery,{at},,,Procedure rooms,,7\n"
+            f"Minor surgry,{at},,,Procedure rooms,,\n"
+            f"Minor surgery,{at},Surgery,,Procedure rooms,,\n"
+            "Long consultation,,,Electrosurgery unit,,,\n"
+            "Long consultation,,Surgery,,,GP,\n"
+            "Long consultation,,,,Beds,,\n",
+            "rooms.csv": "resource_name,health_centre_name,resource_kind,resource_group\n"
+            "Laser,Prince of Wales Hospitals,machine,\n"
+            f"Procedure room 1,{at},machine,Lasers\n",
+        },
+    )
+    found = problems_of(sqlite_database, MEDISOFT, SERVICES, *NEEDS, files)
+    professions = next(problem for problem in found if "Enter one of" in problem)
+    assert professions.startswith("needs.csv, line 5, column needs_profession: Enter one of GP, ")
+    add = "Add it to the file of rooms and machines."
+    assert [problem for problem in found if problem != professions] == [
+        f"needs.csv, line 2, column needs_group: There is no group Procedure roms at {at}. Did you "
+        "mean Procedure rooms? If not, add it to the file of rooms and machines.",
+        f"needs.csv, line 3, column needs_resource: There is no room or machine Robot at {at}. "
+        f"{add}",
+        "needs.csv, line 4, column needs_group: Choose one of: a room or machine, a group, or a "
+        "profession.",
+        "needs.csv, line 6, column needs_number: Enter a number from 1 to 6.",
+        f"needs.csv, line 7, column service_name: There is no service Minor surgry at {at}. Did "
+        "you mean Minor surgery? If not, add it to the file of services.",
+        f"needs.csv, line 8, column service_name: There is no service Minor surgery at Surgery, "
+        f"{at}. Add it to the file of services.",
+        "needs.csv, line 9, column needs_resource: A service of the whole network can need a group "
+        "that centres have under one name, or a profession. Rooms and machines belong to one "
+        "centre.",
+        "needs.csv, line 10, column health_centre_name: Enter the centre of the department.",
+        f"needs.csv, line 11, column needs_group: There is no group Beds. {add}",
+        "rooms.csv, line 2, column health_centre_name: There is no centre Prince of Wales "
+        f"Hospitals. Did you mean {at}? If not, add it to the file of centres.",
+        "rooms.csv, line 3, column resource_kind: This contradicts resources.csv, line 2. Keep one "
+        "of them.",
+    ]
+
+
+def test_what_is_exported_is_imported_without_a_change(
+    sqlite_database: Database, folder: Path
+) -> None:
+    found_demo(sqlite_database)
+    files = write(folder, sqlite_database.read(catalogue.files))
+    outcome = bring_in(sqlite_database, files)
+    assert (outcome.total(Effect.CREATED), outcome.total(Effect.CHANGED)) == (0, 0)
+    kinds = ("services", "services of schedules", "rooms and machines", "services with needs")
+    assert all(outcome.counts[kind][Effect.UNCHANGED] for kind in kinds)
+    assert not outcome.notices

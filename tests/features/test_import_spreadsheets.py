@@ -167,7 +167,8 @@ def test_a_file_without_headings_is_one_problem(
     write(folder, {"p.csv": rows.encode(encoding)})
     assert problems_of(sqlite_database, folder) == [
         "p.csv, line 1: This file has no line with the names of its columns. Add it, with one of "
-        "patient_email, service_name, health_centre_name, provider_email, centre_type."
+        "patient_email, service_name, resource_name, health_centre_name, provider_email, "
+        "centre_type."
     ]
 
 

@@ -1,28 +1,33 @@
 """What sessions need besides their schedule: taken once, for everybody in them."""
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import datetime
 from typing import Any
 
+import icalendar
 import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from imaging import Imaging, book, build_imaging, starts
 from openslot.booking import absences, check, needs
 from openslot.booking import commands as booking
 from openslot.booking.absences import OutOfUse
-from openslot.booking.diaries import parts_of
+from openslot.booking.diaries import Part, parts_of
 from openslot.booking.errors import Absent, NeedsTaken, SessionExists
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, GroupSession, SessionResource, Status
+from openslot.booking.search import ours
 from openslot.booking.sessions import commands
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import ServiceDetails
+from openslot.directory.models import Practitioner
+from openslot.notifications.feeds import make_feed, read_feed
 from openslot.schedules.commands import ScheduleDetails, change_schedule
 from openslot.usecases import booking as usecases
 from working import work
@@ -186,22 +191,61 @@ def test_who_is_needed_in_a_session_sees_it_once_even_if_it_is_empty(
 ) -> None:
     imaging = with_places(sqlite_database)
     booked = [book(sqlite_database, imaging.request(patient=number)) for number in (0, 1)]
-    run(
+    empty = run(
         sqlite_database,
         commands.make_session,
         imaging.town.gp_at_hospital,
         MONDAY_9 + HOUR,
         service_id=imaging.ultrasound,
     )
+    token = sqlite_database.run(lambda session: calendar_address(session, imaging.mornings))
     needed = Actor(role=Role.PRACTITIONER, practitioner_id=imaging.mornings)
-    seen = sqlite_database.read(
-        lambda session: parts_of(work(session, needed, NOW), MONDAY_9, MONDAY_9 + 4 * HOUR)
-    )
-    assert [(one.starts_at, one.what) for one in seen] == [
-        (MONDAY_9.astimezone(UTC), "Ultrasound"),
-        (MONDAY_9.astimezone(UTC) + HOUR, "Ultrasound"),
-    ]
+
+    def in_feed() -> dict[str, datetime]:
+        """The starts in the calendar to subscribe to, by UID; the agenda has the same."""
+
+        found = {str(one["uid"]): one["dtstart"].dt for one in entries(sqlite_database, token)}
+
+        def read(session: Session) -> tuple[list[Part], set[str]]:
+            unit = work(session, needed, NOW)
+            return parts_of(unit, MONDAY_9, MONDAY_9 + 4 * HOUR), ours(session, found)
+
+        seen, own = sqlite_database.read(read)
+        assert [(one.starts_at, one.what) for one in seen] == [
+            (start, "Ultrasound") for start in found.values()
+        ]
+        assert own == found.keys(), "what comes back from a calendar elsewhere is no absence"
+        return found
+
+    before = in_feed()
+    assert list(before.values()) == [MONDAY_9, MONDAY_9 + HOUR]
     assert booked[0].session_id == booked[1].session_id
+    run(sqlite_database, commands.move_session, empty.id, MONDAY_9 + 2 * HOUR)
+    after = in_feed()
+    assert list(after.values()) == [MONDAY_9, MONDAY_9 + 2 * HOUR]
+    assert len(before.keys() & after.keys()) == 1, "programs take what moved for another entry"
+    own = sqlite_database.run(lambda session: calendar_address(session, imaging.town.gp))
+    assert [one["summary"] for one in entries(sqlite_database, own)] == [
+        "Appointment: P.",
+        "Appointment: P.",
+        "Booked",
+    ]
+
+
+def entries(database: Database, token: str) -> list[Any]:
+    """What is in a calendar to subscribe to."""
+    text = database.read(
+        lambda session: read_feed(work(session, SYSTEM, NOW), token, public_url="").text
+    )
+    return list(icalendar.Calendar.from_ical(text).events)
+
+
+def calendar_address(session: Session, practitioner_id: int) -> str:
+    """The secret of a new calendar of a practitioner."""
+    email = f"{practitioner_id}@example.org"
+    account = factories.account(session, email, Role.PRACTITIONER)
+    session.get_one(Practitioner, practitioner_id).account_id = account.id
+    return make_feed(work(session, SYSTEM, NOW), account.id)
 
 
 @pytest.mark.parametrize("is_lost", [True, False])

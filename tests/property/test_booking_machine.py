@@ -53,7 +53,7 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind
 from openslot.schema import metadata
 from openslot.usecases import booking as usecases
-from openslot.usecases import series
+from openslot.usecases import itineraries, series
 from town import Town, build_town
 from working import work
 
@@ -179,6 +179,32 @@ class Bookings(RuleBasedStateMachine):
             )
             for one in made:
                 self._note(one, wanted, patient)
+
+    @rule(
+        first=st.integers(4, 7),
+        then=st.integers(4, 7),
+        patient=st.integers(0, 2),
+        day=st.integers(0, DAYS - 1),
+        slot=SLOTS,
+        later=SLOTS,
+    )
+    def take_an_itinerary(
+        self, first: int, then: int, patient: int, day: int, slot: int, later: int
+    ) -> None:
+        steps = [(self.offers[first], at(day, slot)), (self.offers[then], at(day + 1, later))]
+        wanted = [
+            (offer, patient, start, start + timedelta(minutes=offer.minutes))
+            for offer, start in steps
+        ]
+        with self._expecting(all(self.model.free(*step) for step in wanted)):
+            made = self.database.run(
+                lambda session: itineraries.book(
+                    self._work(session, self.town.patient(patient)),
+                    [self._request(*step) for step in wanted],
+                )
+            )
+            for one, (offer, _start) in zip(made, steps, strict=True):
+                self._note(one, offer, patient)
 
     @rule(
         offer=st.integers(4, 7),

@@ -10,8 +10,9 @@ from factories import ALL_DAY, SYDNEY, WEEKDAYS
 from openslot.booking.models import Status
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
+from openslot.core.spreadsheets import harmless
 from openslot.entrypoints.web.charts import LEFT, WIDTH, Bar, lying, upright
-from openslot.entrypoints.web.csv_file import harmless, line
+from openslot.entrypoints.web.csv_file import line
 from openslot.reports import figures
 from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
 from openslot.reports.figures import Booked, Free, Offer, Tally, Use, Wait

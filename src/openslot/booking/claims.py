@@ -250,7 +250,7 @@ def settle(session: Session, diary_id: int, span: Span) -> None:
 
     def live_claims() -> list[Claim]:
         return [
-            *queries.live_claims(session, diary_id, span),
+            *queries.live_claims(session, [diary_id], span),
             *schedules.absent_spans(session, [diary_id], span),
         ]
 
@@ -304,7 +304,7 @@ def _never_opened(session: Session, opened: Claim, release: Sequence[Claim]) -> 
     diary_id, span = opened
     session.flush()
     appointments = [
-        claim for claim in queries.live_claims(session, diary_id, span) if claim not in release
+        claim for claim in queries.live_claims(session, [diary_id], span) if claim not in release
     ]
     leave = schedules.absent_spans(session, [diary_id], span, in_emergency=True)
     return [*appointments, *leave]

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    CompoundSelect,
     ScalarSelect,
     Select,
     bindparam,
@@ -38,7 +37,7 @@ from openslot.core.work import Work
 from openslot.directory.models import Centre, Practitioner, Room, RoomKind
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.diaries import MOST_IDS_NAMED
-from openslot.schedules.models import Absence, Closure
+from openslot.schedules.models import Absence, Closure, Schedule
 from openslot.schedules.needs import Member
 
 R = TypeVar("R", AppointmentResource, SessionResource)
@@ -113,13 +112,18 @@ def in_absences_of(diary_id: int | InstrumentedAttribute[int]) -> ColumnElement[
 
 
 def that_need_practitioner(
-    session: Session, practitioner_id: int | None, *where: ColumnElement[bool]
-) -> list[Appointment]:
-    """Return the matching appointments with others that need a practitioner, also in their session,
-    in order of start; one statement, two if there are any."""
+    session: Session,
+    practitioner_id: int | None,
+    *where: ColumnElement[bool],
+    groups: ColumnElement[bool],
+) -> list[Appointment | GroupSession]:
+    """Return the matching appointments with others that need a practitioner, and the matching
+    ``groups``, also empty ones, in order of start; two statements, and one more for each if there
+    are any."""
     own = _diary_of(practitioner_id)
-    together = select(Appointment.id).join(GroupSession).where(sessions.that_need(own), *where)
-    return _shown(session, _alone(own, *where).union(together))
+    alone = _shown(session, _alone(own, *where))
+    together = sessions.page(session, sessions.that_need(own), groups)
+    return sorted([*alone, *together], key=lambda one: one.starts_at)
 
 
 def _diary_of(practitioner_id: int | None) -> ScalarSelect[int]:
@@ -133,7 +137,7 @@ def _alone(diary_id: ScalarSelect[int], *where: ColumnElement[bool]) -> Select[U
     return query.where(AppointmentResource.diary_id == diary_id, *where)
 
 
-def _shown(session: Session, ids: Select[UUID] | CompoundSelect[UUID]) -> list[Appointment]:
+def _shown(session: Session, ids: Select[UUID]) -> list[Appointment]:
     """Return the appointments with these ids. They are few, and PostgreSQL would read all
     appointments first if it were asked for them with everything that they show: it does not weigh
     the order of more than eight tables."""
@@ -171,19 +175,27 @@ class Part(NamedTuple):
 
 def parts_of(work: Work, starts: datetime, ends: datetime) -> list[Part]:
     """Return the appointments and sessions in a period that need the actor, a practitioner, in
-    order, in two statements, three if there are appointments."""
-    own = _diary_of(work.actor.practitioner_id)
-    where = (queries.showing(work.now), queries.between(starts, ends))
-    appointments = _shown(work.session, _alone(own, *where))
-    groups = sessions.page(work.session, sessions.that_need(own), sessions.between(starts, ends))
-    parts = [*map(_part_in, appointments), *map(_part_in, groups)]
-    return sorted(parts, key=lambda part: part.starts_at)
+    order; see :func:`that_need_practitioner`."""
+    needing = that_need_practitioner(
+        work.session,
+        work.actor.practitioner_id,
+        queries.showing(work.now),
+        queries.between(starts, ends),
+        groups=sessions.between(starts, ends),
+    )
+    return sorted(map(_part_in, needing), key=lambda part: part.starts_at)
 
 
 def _part_in(what: Appointment | GroupSession) -> Part:
-    service, department = what.booked_service, what.schedule.department
-    with_whom = department.name if department else what.schedule.name
-    return Part(what.busy_from, what.busy_until, service.name if service else "", with_whom)
+    service = what.booked_service
+    return Part(
+        what.busy_from, what.busy_until, service.name if service else "", with_whom(what.schedule)
+    )
+
+
+def with_whom(schedule: Schedule) -> str:
+    """Return whom somebody who is needed works with: the practitioner or the department."""
+    return schedule.department.name if schedule.department else schedule.name
 
 
 class Occupied(NamedTuple):

@@ -453,11 +453,11 @@ def all_expired(work: Work, *, limit: int) -> list[Appointment]:
     return list(work.session.scalars(query.limit(limit)))
 
 
-def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
-    """Return the claims of appointments and sessions on ``over`` in one diary."""
-    claims = _claims(session, _over(over), claims_one_of([diary_id]))
-    claims += sessions.live_claims(session, sessions.claims_on([diary_id], over))
-    return [claim for claim in claims if claim[0] == diary_id]
+def live_claims(session: Session, diary_ids: Collection[int], over: Span) -> list[Claim]:
+    """Return the claims of appointments and sessions on ``over`` in the diaries."""
+    claims = _claims(session, _over(over), claims_one_of(diary_ids))
+    claims += sessions.live_claims(session, sessions.claims_on(diary_ids, over))
+    return [claim for claim in claims if claim[0] in diary_ids]
 
 
 def every_claim(session: Session) -> list[Claim]:

@@ -543,6 +543,11 @@ def check_may_prioritise(actor: Actor) -> None:
         raise PriorityNotAllowed(field="priority")
 
 
+def takes_emergencies(actor: Actor, place: Place) -> bool:
+    """Return whether the actor can book time there that is kept free for emergencies."""
+    return place.practitioner_id is not None and may_book_others(actor, place)
+
+
 def check_emergency(place: Place, reason: str | None) -> None:
     """EmergencyNeedsReason for an emergency without a word why."""
     if place.in_emergency and not reason:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from openslot.booking import identifiers
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, GroupSession
 from openslot.booking.queries import Condition
 from openslot.schedules.diaries import MOST_IDS_NAMED
 
@@ -37,15 +37,20 @@ def external_id_exists(session: Session, external_id: str) -> bool:
     return session.scalar(query) is not None
 
 
+UUID_LENGTH = 36
+
+
 def ours(session: Session, uids: Collection[str]) -> set[str]:
-    """Return which UIDs of calendar entries are those of appointments here, in chunks of one
-    statement."""
-    ids = {uid: id_ for uid in uids if (id_ := _uuid(uid)) is not None}
+    """Return which UIDs of calendar entries are those of appointments or sessions here, in chunks
+    of one statement; that of a session goes on with when it is."""
+    ids = {uid: id_ for uid in uids if (id_ := _uuid(uid[:UUID_LENGTH])) is not None}
     wanted = list(ids.values())
     known: set[UUID] = set()
     for at in range(0, len(wanted), MOST_IDS_NAMED):
         chunk = wanted[at : at + MOST_IDS_NAMED]
-        known.update(session.scalars(select(Appointment.id).where(Appointment.id.in_(chunk))))
+        booked = select(Appointment.id).where(Appointment.id.in_(chunk))
+        together = select(GroupSession.id).where(GroupSession.id.in_(chunk))
+        known.update(session.scalars(booked.union(together)))
     return {uid for uid, id_ in ids.items() if id_ in known}
 
 

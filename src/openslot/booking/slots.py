@@ -19,6 +19,7 @@ from openslot.booking.errors import (
 from openslot.booking.models import Appointment
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import (
+    HERE_SINCE,
     ReferralAuthorisation,
     check_booker,
     check_booking_request,
@@ -258,7 +259,7 @@ def board(
     whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
-    free for emergencies is free for a place ``in_emergency``, with two more statements for each.
+    free for emergencies is free for places ``in_emergency``, with two more statements.
     """
     places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in place.read_ids} | set(besides)
@@ -277,12 +278,10 @@ def board(
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
-    for place in places:
-        if place.in_emergency:
-            gone = mask_of(
-                [span for diary_id, span in expired if diary_id == place.diary_id], window
-            )
-            taken[place.diary_id] = _taken_in_emergency(work, place.diary_id, window) & ~gone
+    emergencies = sorted({place.diary_id for place in places if place.in_emergency})
+    for first in range(0, len(emergencies), diaries.MOST_IDS_NAMED):
+        ids = set(emergencies[first : first + diaries.MOST_IDS_NAMED])
+        taken |= _taken_in_emergency(work, ids, window, expired)
     return Board(window, taken, work.now, whom, open_groups(work, places, window, whom))
 
 
@@ -305,12 +304,22 @@ def _absent_there(work: Work, claims: Sequence[Claim]) -> list[Claim]:
     return schedules.absent_spans(work.session, {diary_id for diary_id, _ in claims}, over)
 
 
-def _taken_in_emergency(work: Work, diary_id: int, window: Window) -> int:
-    """Return the time of a diary that appointments, holds and leave take."""
+def _taken_in_emergency(
+    work: Work, diary_ids: set[int], window: Window, expired: Sequence[Claim]
+) -> dict[int, int]:
+    """Return the time of each diary that appointments, holds that are not ``expired`` and leave
+    take."""
     over = Span(window.start, window.end)
-    appointments = queries.live_claims(work.session, diary_id, over)
-    leave = schedules.absent_spans(work.session, [diary_id], over, in_emergency=True)
-    return mask_of([span for _, span in (*appointments, *leave)], window)
+    leave = schedules.absent_spans(work.session, diary_ids, over, in_emergency=True)
+    taken = dict.fromkeys(diary_ids, 0)
+    for diary_id, span in queries.live_claims(work.session, diary_ids, over):
+        taken[diary_id] |= mask_of([span], window)
+    for diary_id, span in expired:
+        if diary_id in taken:
+            taken[diary_id] &= ~mask_of([span], window)
+    for diary_id, span in leave:
+        taken[diary_id] |= mask_of([span], window)
+    return taken
 
 
 def free_starts(
@@ -439,6 +448,23 @@ def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, 
     keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
     streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
     return islice(heapq.merge(*streams), limit)
+
+
+def running(work: Work, places: Mapping[int, Place]) -> dict[int, Slot]:
+    """Return the free slot of each place that has begun and is not half over, for somebody who is
+    here now; those of sessions are left out. See :func:`slots`."""
+    earlier = replace(work, now=work.now - HERE_SINCE)
+    alone = {
+        key: place._replace(notice_minutes=0)
+        for key, place in places.items()
+        if not place.has_sessions
+    }
+    begun = slots(earlier, alone, earlier.now, work.now + TICK)
+    return {
+        slot.schedule_id: slot
+        for slot in begun
+        if slot.end - work.now >= (slot.end - slot.start) / 2
+    }
 
 
 def is_free(

@@ -143,6 +143,7 @@ def _appointment(appointment: Appointment, given: Iterable[AppointmentAnswer]) -
         "end": appointment.ends_at.astimezone(appointment.zone).isoformat(),
         "status": appointment.status,
         "with": appointment.with_whom,
+        "service": appointment.booked_service.name if appointment.booked_service else None,
         "centre": appointment.centre.name,
         "reason": appointment.reason,
         "answers": [{"question": one.words, "answer": one.answer} for one in given],

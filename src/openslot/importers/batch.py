@@ -1,6 +1,6 @@
 """The contents of the files to import: rows and documents, each field checked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,8 +24,11 @@ from openslot.importers.reading import (
     rows,
 )
 from openslot.importers.tables import (
+    CentreRow,
     PatientRow,
     ProviderRow,
+    ResourceRow,
+    ServiceRow,
     TableRow,
     check_row,
     folded,
@@ -36,7 +39,13 @@ from openslot.importers.tables import (
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_NAMES = ("patient_email", "provider_email", "name", "service_name")
+_NAMES: Mapping[type[TableRow], tuple[str, ...]] = {
+    PatientRow: ("patient_email",),
+    ProviderRow: ("provider_email",),
+    CentreRow: ("name",),
+    ServiceRow: ("service_name",),
+    ResourceRow: ("resource_name", "resource_group"),
+}
 """The columns by which other rows refer to a row."""
 
 _NUMBERS = ("medicare", "providerNum", "abn")
@@ -117,10 +126,11 @@ def _add_table(
     for column in unknown_columns(table, heading):
         problems.note(f"{content.name}: column {column} is unknown and was ignored.")
     all_rows = list(rows(table, heading.names, problems))
+    names = _NAMES.get(heading.kind, ())
     for row in progress.track(f"Reading {content.name}", all_rows, len(all_rows)):
         checked = check_row(row, heading.kind, problems)
         if checked is None or _has_lost_a_zero(row.source, checked, content.zone, problems):
-            batch.mentioned |= {folded(row.cells.get(column, "")) for column in _NAMES}
+            batch.mentioned |= {folded(row.cells.get(column, "")) for column in names}
         else:
             batch.add(row.source, checked)
     _note_short_numbers(all_rows, problems)

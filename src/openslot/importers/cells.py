@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from openslot.core.fields import OptionalNumber, OptionalPhone, refuse
 from openslot.directory.details import is_length
-from openslot.directory.models import BookableBy, CentreType, Gender, Mode
+from openslot.directory.models import BookableBy, CentreType, Gender, Mode, RoomKind
 from openslot.identity.passwords import LONGEST as LONGEST_PASSWORD
 from openslot.importers.columns import squeezed
 from openslot.schedules.errors import BadHours
@@ -30,6 +30,10 @@ _OTHER_GENDERS = {Gender.FEMALE: "f, woman", Gender.MALE: "m, man", Gender.OTHER
 _OTHER_BOOKERS = {
     BookableBy.PUBLIC: "anybody, anyone, everybody, everyone, patients",
     BookableBy.COLLEAGUES: "staff, staff only, care team",
+}
+_OTHER_ROOM_KINDS = {
+    RoomKind.ROOM: "theatre, place",
+    RoomKind.DEVICE: "machine, equipment, chair, bed, thing",
 }
 
 
@@ -143,6 +147,7 @@ GenderWord = Annotated[Gender, _one_of(Gender, _OTHER_GENDERS)]
 Bookers = Annotated[BookableBy, _one_of(BookableBy, _OTHER_BOOKERS)]
 Clock = Annotated[int | None, BeforeValidator(_clock)]
 Periods = Annotated[tuple[Period, ...] | None, BeforeValidator(_periods)]
+ResourceKind = Annotated[RoomKind, _one_of(RoomKind, _OTHER_ROOM_KINDS)]
 CentreKind = Annotated[CentreType, _one_of(CentreType, {})]
 Number = Annotated[OptionalNumber, BeforeValidator(_as_typed)]
 Phone = Annotated[OptionalPhone, BeforeValidator(_as_typed)]

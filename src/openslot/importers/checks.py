@@ -1,10 +1,10 @@
 """Checks across rows: contradictions and references. No reading or writing."""
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from openslot.core.actor import Role
 from openslot.directory.models import Profession
@@ -20,9 +20,11 @@ from openslot.importers.problems import Problems, Source
 from openslot.importers.tables import (
     CentreRow,
     LinkRow,
+    NeedRow,
     OfferRow,
     PatientRow,
     ProviderRow,
+    ResourceRow,
     ServiceRow,
     folded,
 )
@@ -53,6 +55,12 @@ class Known:
     offered: set[tuple[str, str]] = field(default_factory=set)
     """Services that practitioners can offer, each with its centre, or without one."""
 
+    resources: set[tuple[str, str]] = field(default_factory=set)
+    """Rooms and machines, each with its centre."""
+
+    groups: set[tuple[str, str]] = field(default_factory=set)
+    """Groups of rooms and machines, each with its centre."""
+
     numbers: dict[str, str] = field(default_factory=dict)
     """The names of centres by their business number."""
 
@@ -62,6 +70,27 @@ class Known:
     roles: dict[str, str] = field(default_factory=dict)
     """The role of each account by its email address."""
 
+    written: dict[str, str] = field(default_factory=dict)
+    """Names as they are written, by their folded ones."""
+
+    def key(self, name: str | None) -> str:
+        """Return a name folded, empty without one, and remember how it is written."""
+        key = folded(name or "")
+        self.written.setdefault(key, name or "")
+        return key
+
+    def missing(
+        self, what: str, name: str, names: Iterable[str], file: str, at: str | None = None
+    ) -> str:
+        """Return the sentence for a name that is neither in the database nor in the ``file``: with
+        the one of ``names`` that may be meant, or what to do."""
+        key = folded(name)
+        others = (other for other in names if other != key)
+        like = process.extractOne(key, others, scorer=fuzz.ratio, score_cutoff=SIMILAR)
+        meant = f"Did you mean {self.written[like[0]]}? If not, add" if like else "Add"
+        where = f" at {at}" if at else ""
+        return f"There is no {what} {name}{where}. {meant} it to the file {file}."
+
 
 def check_once(batch: Batch, problems: Problems) -> None:
     """Drop rows that repeat another; add a problem for rows that contradict another."""
@@ -70,6 +99,14 @@ def check_once(batch: Batch, problems: Problems) -> None:
     _once(batch, LinkRow, lambda row: (row.email, folded(row.centre)), "provider_email", problems)
     _once(batch, ServiceRow, _service_key, "service_name", problems)
     _once(batch, OfferRow, lambda row: (row.email, *_offer_key(row)), "service_name", problems)
+    _once(
+        batch,
+        ResourceRow,
+        lambda row: (*_resource_key(row), folded(row.group or "")),
+        "resource_kind",
+        problems,
+    )
+    _once(batch, NeedRow, _need_key, "needs_number", problems)
     _once(batch, CentreRow, lambda row: row.number or folded(row.name), "abn", problems)
     _once(batch, CentreRow, lambda row: folded(row.name), "name", problems)
     _once(batch, FacilityDocument, lambda row: row.external_id, "_id", problems)
@@ -78,6 +115,7 @@ def check_once(batch: Batch, problems: Problems) -> None:
     _once(batch, UserDocument, lambda row: row.external_id, "_id", problems)
     _once(batch, UserDocument, lambda row: row.email, "user_contact", problems)
     _once(batch, AppointmentDocument, lambda row: row.external_id, "_id", problems)
+    _check_kinds(batch, problems)
     _check_departments(batch, problems)
     _check_one_role(batch, problems)
 
@@ -87,8 +125,7 @@ def _once(batch: Batch, kind: type[T], key: Key[T], column: str, problems: Probl
     for item in batch.of(kind):
         other = first.setdefault(key(item.row), item)
         if other.row != item.row:
-            sentence = f"This contradicts {other.source}. Keep one of them."
-            problems.add(item.source, column, sentence)
+            problems.add(item.source, column, _contradicts(other.source))
     batch.put(kind, list(first.values()))
 
 
@@ -98,6 +135,28 @@ def _service_key(row: ServiceRow) -> tuple[str, str]:
 
 def _offer_key(row: OfferRow) -> tuple[str, str]:
     return folded(row.centre or ""), folded(row.service)
+
+
+def _resource_key(row: ResourceRow) -> tuple[str, str]:
+    return folded(row.centre), folded(row.name)
+
+
+def _need_key(row: NeedRow) -> tuple[str, ...]:
+    names = (row.centre, row.department, row.service, row.resource, row.group, row.profession)
+    return tuple(folded(name or "") for name in names)
+
+
+def _check_kinds(batch: Batch, problems: Problems) -> None:
+    """Add a problem if a room or machine is of one kind in one row, and of another in the next."""
+    first: dict[tuple[str, str], Found[ResourceRow]] = {}
+    for item in batch.of(ResourceRow):
+        other = first.setdefault(_resource_key(item.row), item)
+        if item.row.kind != other.row.kind:
+            problems.add(item.source, "resource_kind", _contradicts(other.source))
+
+
+def _contradicts(source: Source) -> str:
+    return f"This contradicts {source}. Keep one of them."
 
 
 def _check_departments(batch: Batch, problems: Problems) -> None:
@@ -131,6 +190,8 @@ def check_known(batch: Batch, known: Known, problems: Problems) -> None:
     _check_links(batch, known_after_import, problems)
     _check_offered_services(batch, known_after_import, problems)
     _check_offers(batch, known_after_import, problems)
+    _check_resources(batch, known_after_import, problems)
+    _check_needs(batch, known_after_import, problems)
     _check_sites(batch, known_after_import, problems)
     _check_services(batch, known_after_import, problems)
     for item in batch.people():
@@ -139,22 +200,26 @@ def check_known(batch: Batch, known: Known, problems: Problems) -> None:
 
 def _after_import(batch: Batch, known: Known) -> Known:
     """Return everything that will exist once the batch is written."""
+    key = known.key
     documents = batch.of(DepartmentDocument)
-    departments = [
-        (folded(site.location), item.row) for item in documents for site in item.row.sites
-    ]
-    return Known(
+    departments = [(key(site.location), item.row) for item in documents for site in item.row.sites]
+    rooms = [item.row for item in batch.of(ResourceRow)]
+    return replace(
+        known,
         centres=known.centres
-        | {folded(item.row.name) for item in batch.of(CentreRow)}
-        | {folded(item.row.name) for item in batch.of(FacilityDocument)},
-        departments=known.departments | {(site, folded(row.name)) for site, row in departments},
+        | {key(item.row.name) for item in batch.of(CentreRow)}
+        | {key(item.row.name) for item in batch.of(FacilityDocument)},
+        departments=known.departments | {(site, key(row.name)) for site, row in departments},
         services=known.services
         | {
-            (site, folded(row.name), folded(service))
+            (site, key(row.name), key(service))
             for site, row in departments
             for service in row.services
         },
-        offered=known.offered | {_service_key(item.row) for item in batch.of(ServiceRow)},
+        offered=known.offered
+        | {(key(item.row.centre), key(item.row.name)) for item in batch.of(ServiceRow)},
+        resources=known.resources | {(key(row.centre), key(row.name)) for row in rooms},
+        groups=known.groups | {(key(row.centre), key(row.group)) for row in rooms if row.group},
         roles=known.roles | {item.row.email: Role.PRACTITIONER for item in batch.of(ProviderRow)},
     )
 
@@ -163,10 +228,14 @@ def _check_professions(batch: Batch, known: Known, problems: Problems) -> None:
     for item in batch.of(ProviderRow):
         profession = known.professions.get(squeezed(item.row.profession))
         if profession is None:
-            names = dict.fromkeys(one.name for one in known.professions.values())
-            problems.add(item.source, "provider_type", f"Enter one of {', '.join(names)}.")
+            problems.add(item.source, "provider_type", _no_profession(known))
         elif profession.needs_referral and not item.row.expertise:
             problems.add(item.source, "expertise", "Enter the area of expertise of a specialist.")
+
+
+def _no_profession(known: Known) -> str:
+    names = dict.fromkeys(profession.name for profession in known.professions.values())
+    return f"Enter one of {', '.join(names)}."
 
 
 def _check_renamed(batch: Batch, known: Known, problems: Problems) -> None:
@@ -212,8 +281,56 @@ def _check_offers(batch: Batch, known: Known, problems: Problems) -> None:
         at_centre = {(centre, service), ("", service)} & (known.offered | own)
         is_known = bool(at_centre) if centre else service in names
         if not is_known and service not in batch.mentioned:
-            where = f" at {item.row.centre}" if item.row.centre else ""
-            problems.add(item.source, "service_name", no_service(f"{item.row.service}{where}"))
+            sentence = known.missing(
+                "service", item.row.service, names, "of services", item.row.centre
+            )
+            problems.add(item.source, "service_name", sentence)
+
+
+def _check_resources(batch: Batch, known: Known, problems: Problems) -> None:
+    for item in batch.of(ResourceRow):
+        _check_centre(item.source, item.row.centre, batch, known, problems)
+
+
+def _check_needs(batch: Batch, known: Known, problems: Problems) -> None:
+    for item in batch.of(NeedRow):
+        _check_centre(item.source, item.row.centre, batch, known, problems)
+        _check_needing(item, batch, known, problems)
+        _check_needed(item, batch, known, problems)
+
+
+def _check_needing(item: Found[NeedRow], batch: Batch, known: Known, problems: Problems) -> None:
+    """Check that there is one service that the row means."""
+    row, (centre, department, service, *_) = item.row, _need_key(item.row)
+    departments = {of for at, of, name in known.services if (at, name) == (centre, service)}
+    is_offered = (centre, service) in known.offered
+    is_there = department in departments if department else is_offered or bool(departments)
+    if not is_there and service not in batch.mentioned:
+        names = {name for _, name in known.offered} | {name for *_, name in known.services}
+        at = ", ".join(filter(None, (row.department, row.centre)))
+        sentence = known.missing("service", row.service, names, "of services", at)
+        problems.add(item.source, "service_name", sentence)
+    elif len(departments) > 1 and not department and not is_offered:
+        sentence = "Several departments have this service. Enter the name of one."
+        problems.add(item.source, "department_name", sentence)
+
+
+def _check_needed(item: Found[NeedRow], batch: Batch, known: Known, problems: Problems) -> None:
+    """Check that there is what the service needs: at its centre, or a group at any."""
+    row, centre = item.row, folded(item.row.centre or "")
+    if row.profession:
+        if squeezed(row.profession) not in known.professions:
+            problems.add(item.source, "needs_profession", _no_profession(known))
+        return
+    column, what, needed, there = (
+        ("needs_resource", "room or machine", row.resource, known.resources)
+        if row.resource
+        else ("needs_group", "group", row.group, known.groups)
+    )
+    names = {name for at, name in there if not centre or at == centre}
+    if needed and not _is_there(folded(needed), names, batch):
+        sentence = known.missing(what, needed, names, "of rooms and machines", row.centre)
+        problems.add(item.source, column, sentence)
 
 
 def _check_provider(
@@ -228,7 +345,7 @@ def _check_centre(
     source: Source, centre: str | None, batch: Batch, known: Known, problems: Problems
 ) -> None:
     if centre is not None and not _is_there(folded(centre), known.centres, batch):
-        sentence = f"There is no centre {centre}. Add it to the file of centres."
+        sentence = known.missing("centre", centre, known.centres, "of centres")
         problems.add(source, "health_centre_name", sentence)
 
 
@@ -260,18 +377,13 @@ def _check_services(batch: Batch, known: Known, problems: Problems) -> None:
             problems.add(item.source, "service", sentence)
 
 
-def _is_there(name: str, names: set[str], batch: Batch) -> bool:
+def _is_there(name: str, names: Collection[str], batch: Batch) -> bool:
     return name in names or name in batch.mentioned
 
 
 def _has_department(site: str, name: str, known: Known, batch: Batch) -> bool:
     key = (folded(site), folded(name))
     return key in known.departments or key[1] in batch.mentioned
-
-
-def no_service(name: str) -> str:
-    """Return the sentence for a service that is in no file and not in the database."""
-    return f"There is no service {name}. Add it to the file of services."
 
 
 def _no_site(name: str) -> str:

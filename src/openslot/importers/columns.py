@@ -86,6 +86,22 @@ OFFERS = {
     "health_centre_name": LINKS["health_centre_name"],
     "minutes": SERVICES["minutes"],
 }
+RESOURCES = {
+    "resource_name": "resource, room, room name, machine, machine name, equipment, equipment name, "
+    "device, device name, chair",
+    "health_centre_name": LINKS["health_centre_name"],
+    "resource_kind": "kind, kind of resource, resource type, type",
+    "resource_group": "group, group name, resource group name",
+}
+NEEDS = {
+    "service_name": SERVICES["service_name"],
+    "health_centre_name": LINKS["health_centre_name"],
+    "department_name": "department, dept name, dept",
+    "needs_resource": "needs room, needs machine, needed resource, needed room, needed machine",
+    "needs_group": "needed group, needs one of",
+    "needs_profession": "needed profession",
+    "needs_number": "number needed, needed number, number, quantity, how many",
+}
 """The columns of each kind of file, and other spellings of them, the likelier ones first. Case,
 blanks, hyphens and underscores make no difference."""
 
@@ -110,6 +126,8 @@ SPELLINGS = {
     "links": _spellings(LINKS),
     "services": _spellings(SERVICES),
     "offers": _spellings(OFFERS),
+    "resources": _spellings(RESOURCES),
+    "needs": _spellings(NEEDS),
 }
 
 SHARED = frozenset(squeezed(spelling) for spelling in f"{_EMAIL}, type".split(","))

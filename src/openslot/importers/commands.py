@@ -19,7 +19,7 @@ from openslot.importers.origins import Origin, contents
 from openslot.importers.outcome import Outcome
 from openslot.importers.problems import Problems
 from openslot.importers.progress import Progress
-from openslot.importers.tables import LinkRow, OfferRow, folded
+from openslot.importers.tables import LinkRow, OfferRow
 from openslot.importers.writing import Writing
 from openslot.importers.writing_documents import (
     write_appointments,
@@ -28,6 +28,7 @@ from openslot.importers.writing_documents import (
     write_users,
 )
 from openslot.importers.writing_likes import write_likes
+from openslot.importers.writing_resources import write_groups, write_needs, write_rooms
 from openslot.importers.writing_services import write_offered_services, write_offers
 from openslot.importers.writing_tables import (
     write_centres,
@@ -45,6 +46,9 @@ STEPS = (
     write_departments,
     write_services,
     write_offered_services,
+    write_rooms,
+    write_groups,
+    write_needs,
     write_providers,
     write_links,
     write_offers,
@@ -138,25 +142,32 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
     roles = queries.roles(session, emails | linked | offering)
     all_centres = queries.centres(session)
     known = Known(
-        centres={folded(centre.name) for centre in all_centres},
-        departments={
-            (folded(centre.name), folded(department.name))
-            for department, centre in queries.departments(session)
-        },
-        services={
-            (folded(centre.name), folded(department.name), folded(service.name))
-            for service, department, centre in queries.services(session)
-        },
-        offered={
-            (folded(centre.name) if centre else "", folded(service.name))
-            for service, centre in queries.offered_services(session)
-        },
         numbers={
             centre.business_number: centre.name for centre in all_centres if centre.business_number
         },
         professions=queries.professions(session),
         roles=roles,
     )
+    key = known.key
+    known.centres = {key(centre.name) for centre in all_centres}
+    known.departments = {
+        (key(centre.name), key(department.name))
+        for department, centre in queries.departments(session)
+    }
+    known.services = {
+        (key(centre.name), key(department.name), key(service.name))
+        for service, department, centre in queries.services(session)
+    }
+    known.offered = {
+        (key(centre.name if centre else None), key(service.name))
+        for service, centre in queries.offered_services(session)
+    }
+    known.resources = {
+        (key(centre.name), key(room.name)) for room, centre in queries.rooms(session)
+    }
+    known.groups = {
+        (key(centre.name), key(group.name)) for group, centre in queries.groups(session)
+    }
     check_known(batch, known, problems)
     return frozenset(emails - roles.keys())
 

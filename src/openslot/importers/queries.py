@@ -24,12 +24,15 @@ from openslot.directory.models import (
     Patient,
     Practitioner,
     Profession,
+    Room,
     Service,
     StaffMember,
 )
 from openslot.identity.commands import subject_of
 from openslot.identity.models import Account
 from openslot.importers.columns import squeezed
+from openslot.resources.models import ResourceGroup
+from openslot.schedules.models import OfferedService, Schedule
 
 AT_ONCE = 1000
 """Rows read or written by one statement; engines limit its parameters."""
@@ -96,6 +99,36 @@ def offered_services(session: Session) -> Sequence[tuple[Service, Centre | None]
         .order_by(Service.id)
     )
     return [(service, centre) for service, centre in rows]
+
+
+def offers(session: Session) -> Sequence[tuple[str, str, str, int | None]]:
+    """Return the services that practitioners with an account offer, in the order of each schedule:
+    email address, names of service and centre, and the length there if it is another."""
+    rows = session.execute(
+        select(Account.email, Service.name, Centre.name, OfferedService.minutes)
+        .join(Practitioner, Practitioner.account_id == Account.id)
+        .join(Schedule, Schedule.practitioner_id == Practitioner.id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .join(OfferedService, OfferedService.schedule_id == Schedule.id)
+        .join(Service, Service.id == OfferedService.service_id)
+        .where(Schedule.active.is_(True), Service.active.is_(True))
+        .order_by(Account.email, Centre.name, OfferedService.position, Service.id)
+    )
+    return [(email, service, centre, minutes) for email, service, centre, minutes in rows]
+
+
+def rooms(session: Session) -> Sequence[tuple[Room, Centre]]:
+    """Return all rooms and machines with their centres."""
+    rows = session.execute(
+        select(Room, Centre).join(Centre, Centre.id == Room.centre_id).order_by(Room.id)
+    )
+    return [(room, centre) for room, centre in rows]
+
+
+def groups(session: Session) -> Sequence[tuple[ResourceGroup, Centre]]:
+    """Return all groups of rooms and machines with their centres."""
+    query = select(ResourceGroup, Centre).join(Centre, Centre.id == ResourceGroup.centre_id)
+    return [(group, centre) for group, centre in session.execute(query)]
 
 
 def practitioners(

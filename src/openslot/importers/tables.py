@@ -1,4 +1,4 @@
-"""The CSV files of MediSoft and those of services: their columns, and the checks of their cells."""
+"""The CSV files of MediSoft, and those of services and their needs: columns, and their checks."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -32,10 +32,13 @@ from openslot.importers.cells import (
     Period,
     Periods,
     Phone,
+    ResourceKind,
     Whole,
 )
 from openslot.importers.problems import Problems
 from openslot.importers.reading import Row, Table
+from openslot.resources.commands import MOST_NEEDS
+from openslot.resources.errors import BadNeed, NeedOfNetwork
 from openslot.schedules.availability import Weekly
 from openslot.schedules.errors import BadHours, HoursOverlap, LongNight
 from openslot.schedules.rules import check_hours
@@ -161,10 +164,36 @@ class OfferRow(TableRow):
     minutes: Length | None = None
 
 
+class ResourceRow(TableRow):
+    """A room or machine of a centre, in one of its groups if it is in any; a row for each group."""
+
+    name: Line = Field(alias="resource_name")
+    centre: Name = Field(alias="health_centre_name")
+    kind: ResourceKind | None = Field(None, alias="resource_kind")
+    group: OptionalLine = Field(None, alias="resource_group")
+
+
+class NeedRow(TableRow):
+    """What a service needs besides its schedule: one of a room or machine, a group, or a
+    profession."""
+
+    service: Name = Field(alias="service_name")
+    centre: OptionalName = Field(None, alias="health_centre_name")
+    department: OptionalName = Field(None, alias="department_name")
+    resource: OptionalLine = Field(None, alias="needs_resource")
+    group: OptionalLine = Field(None, alias="needs_group")
+    profession: OptionalLine = Field(None, alias="needs_profession")
+    number: Whole = Field(1, alias="needs_number")
+
+
 KINDS: Mapping[tuple[str, ...], type[TableRow]] = {
     ("patient_email",): PatientRow,
     ("provider_email", "service_name"): OfferRow,
+    ("service_name", "needs_resource"): NeedRow,
+    ("service_name", "needs_group"): NeedRow,
+    ("service_name", "needs_profession"): NeedRow,
     ("service_name",): ServiceRow,
+    ("resource_name",): ResourceRow,
     ("health_centre_name",): LinkRow,
     ("provider_email",): ProviderRow,
     ("centre_type",): CentreRow,
@@ -176,7 +205,9 @@ _IDENTIFYING = tuple(columns_[0] for columns_ in KINDS if len(columns_) == 1)
 _NAMES: Mapping[type[TableRow], str] = {
     PatientRow: "patients",
     OfferRow: "offers",
+    NeedRow: "needs",
     ServiceRow: "services",
+    ResourceRow: "resources",
     LinkRow: "links",
     ProviderRow: "providers",
     CentreRow: "centres",
@@ -184,9 +215,11 @@ _NAMES: Mapping[type[TableRow], str] = {
 
 _OWN: Mapping[type[TableRow], tuple[str, ...]] = {
     OfferRow: ("service_name",),
+    NeedRow: ("needs_resource", "needs_group", "needs_profession"),
     ServiceRow: ("service_name",),
     PatientRow: ("patient_email", "medicare"),
     ProviderRow: ("provider_email", "provider_type", "providerNum"),
+    ResourceRow: ("resource_name",),
     LinkRow: ("health_centre_name",),
     CentreRow: ("centre_type", "abn"),
 }
@@ -276,6 +309,21 @@ def _check_fields_together(row: TableRow) -> Iterator[tuple[str, str]]:
         yield "last_name", f"Shorten both names to {LONGEST_NAME} characters."
     if isinstance(row, ProviderRow):
         yield from _check_hours(row)
+    if isinstance(row, NeedRow):
+        yield from _check_need(row)
+
+
+def _check_need(row: NeedRow) -> Iterator[tuple[str, str]]:
+    """Yield why the row does not name one thing that the service can need."""
+    if sum(name is not None for name in (row.resource, row.group, row.profession)) != 1:
+        yield "needs_group", str(BadNeed())
+    if not 1 <= row.number <= MOST_NEEDS or (row.resource and row.number > 1):
+        most = 1 if row.resource else MOST_NEEDS
+        yield "needs_number", f"Enter a number from 1 to {most}."
+    if row.centre is None and row.department:
+        yield "health_centre_name", "Enter the centre of the department."
+    elif row.centre is None and row.resource:
+        yield "needs_resource", str(NeedOfNetwork())
 
 
 def _check_hours(row: ProviderRow) -> Iterator[tuple[str, str]]:

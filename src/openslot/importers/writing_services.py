@@ -8,7 +8,6 @@ from openslot.directory.details import ServiceDetails
 from openslot.directory.models import Service
 from openslot.importers import queries
 from openslot.importers.batch import Batch, Found
-from openslot.importers.checks import no_service
 from openslot.importers.outcome import Effect
 from openslot.importers.tables import OfferRow, ServiceRow, folded
 from openslot.importers.writing import Writing, changed, effect, given
@@ -80,7 +79,9 @@ def _offer(writing: Writing, schedule_id: int, items: Sequence[Found[OfferRow]])
     for item in items:
         service_id = by_name.get(folded(item.row.service))
         if service_id is None:
-            sentence = no_service(f"{item.row.service} there")
+            sentence = (
+                f"There is no service {item.row.service} there. Add it to the file of services."
+            )
             writing.problems.add(item.source, "service_name", sentence)
             continue
         own = before.get(service_id)

@@ -4,7 +4,8 @@ entries in mail, for downloads, and for calendars to subscribe to."""
 import unicodedata
 from uuid import UUID
 
-from openslot.booking.models import Appointment
+from openslot.booking.diaries import with_whom
+from openslot.booking.models import Appointment, GroupSession
 from openslot.core.language import Language
 from openslot.notifications.recipients import Side
 
@@ -22,12 +23,10 @@ def title(appointment: Appointment, side: Side, language: Language) -> str:
     return gettext("Appointment with %(name)s", name=name)
 
 
-def part_title(appointment: Appointment, language: Language) -> str:
-    """Return what an appointment of others is called for a practitioner whom it needs: who has it,
-    and nothing of the patient or the service."""
-    department = appointment.department
-    name = department.name if department else appointment.with_whom
-    return language.gettext("Needed by %(name)s", name=name)
+def part_title(part: Appointment | GroupSession, language: Language) -> str:
+    """Return what an appointment or session of others is called for a practitioner whom it needs:
+    who has it, and nothing of the patient or the service."""
+    return language.gettext("Needed by %(name)s", name=with_whom(part.schedule))
 
 
 def side_of(appointment: Appointment, patient_id: UUID | None) -> Side:

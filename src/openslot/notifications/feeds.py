@@ -65,16 +65,20 @@ class Feed(NamedTuple):
 def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
-    Practitioners find the appointments of others that need them too. Takes three statements, and
-    one or two more for these, however many appointments it has. Raises NotFound for an address that
-    never existed or was ended, or whose account is deactivated.
+    Those who give care find their sessions that nobody has booked yet too, and practitioners the
+    appointments and sessions of others that need them. Takes three statements, and one to six more
+    for these, however many appointments it has. Raises NotFound for an address that never existed
+    or was ended, or whose account is deactivated.
     """
     owner = queries.owner_of(work.session, token_hash(token))
     if owner is None:
         raise NotFound
     account = owner.account
     standing = directory.standing_of(work.session, account.id)
-    appointments = queries.calendar_of(work.session, standing, since=work.now - LOOKS_BACK)
+    since = work.now - LOOKS_BACK
+    appointments = queries.calendar_of(work.session, standing, since=since)
+    empty = queries.empty_sessions_of(work.session, standing, since=since)
+    needing = queries.parts_of(work.session, standing, since=since)
     tongue = language(account.locale, work.settings.locale)
     text = ics.calendar_feed(
         (
@@ -84,8 +88,8 @@ def read_feed(work: Work, token: str, *, public_url: str) -> Feed:
         name=work.settings.network_name,
         public_url=public_url,
         parts=(
-            (appointment, part_title(appointment, tongue))
-            for appointment in queries.parts_of(work.session, standing, since=work.now - LOOKS_BACK)
+            *((group, tongue.gettext("Booked")) for group in empty),
+            *((part, part_title(part, tongue)) for part in needing),
         ),
     )
     return Feed(account, text)

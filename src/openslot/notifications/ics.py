@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Literal
 from urllib.parse import quote
-from uuid import UUID
 
 from icalendar import Parameters, vText
 from icalendar.parser import Contentline
 
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, GroupSession, Status
 from openslot.directory.models import Centre
 
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
@@ -89,11 +88,11 @@ def calendar_feed(
     *,
     name: str,
     public_url: str,
-    parts: Iterable[tuple[Appointment, str]] = (),
+    parts: Iterable[tuple[Appointment | GroupSession, str]] = (),
 ) -> bytes:
     """Return appointments, each with its title, as a calendar to subscribe to (RFC 7986). Of the
-    appointments of others that need the reader, the ``parts``, it has the time that they take and
-    no links: to be needed gives no access to them.
+    ``parts``, the appointments and sessions of others that need the reader and empty sessions, it
+    has the time that they take and no links: to be needed gives no access to them.
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
     calendar in which nothing changed is the same bytes. It invites nobody. One without
@@ -158,9 +157,20 @@ def _event(
     return _timed(appointment, summary, *times, now, [*shown, *people])
 
 
-def _part(appointment: Appointment, summary: str) -> list[str]:
-    busy, now = (appointment.busy_from, appointment.busy_until), appointment.changed_at
-    return _timed(appointment, summary, *busy, now, uid=appointment.session_id)
+def _part(part: Appointment | GroupSession, summary: str) -> list[str]:
+    busy = (part.busy_from, part.busy_until)
+    if isinstance(part, Appointment):
+        return _timed(part, summary, *busy, part.changed_at)
+    # Sessions have no count of their changes. One that moves is another entry.
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{part.id}-{_utc(part.starts_at)}",
+        f"DTSTAMP:{_utc(part.created_at)}",
+        f"CREATED:{_utc(part.created_at)}",
+        *_when(summary, *busy, part.schedule.centre),
+        "STATUS:CONFIRMED",
+        "END:VEVENT",
+    ]
 
 
 def _timed(
@@ -170,23 +180,28 @@ def _timed(
     ends: datetime,
     now: datetime,
     more: Sequence[str] = (),
-    *,
-    uid: UUID | None = None,
 ) -> list[str]:
     return [
         "BEGIN:VEVENT",
-        f"UID:{uid or appointment.id}",
+        f"UID:{appointment.id}",
         f"SEQUENCE:{appointment.version - 1}",
         f"DTSTAMP:{_utc(now)}",
         f"CREATED:{_utc(appointment.created_at)}",
         f"LAST-MODIFIED:{_utc(appointment.changed_at)}",
-        f"DTSTART:{_utc(starts)}",
-        f"DTEND:{_utc(ends)}",
-        f"SUMMARY:{_escaped(summary)}",
-        f"LOCATION:{_escaped(place_of(appointment.centre))}",
+        *_when(summary, starts, ends, appointment.centre),
         f"STATUS:{STATUSES.get(appointment.status, 'CONFIRMED')}",
         *more,
         "END:VEVENT",
+    ]
+
+
+def _when(summary: str, starts: datetime, ends: datetime, centre: Centre) -> list[str]:
+    """Return the content lines that say when and where, and what it is called."""
+    return [
+        f"DTSTART:{_utc(starts)}",
+        f"DTEND:{_utc(ends)}",
+        f"SUMMARY:{_escaped(summary)}",
+        f"LOCATION:{_escaped(place_of(centre))}",
     ]
 
 

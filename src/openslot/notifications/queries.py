@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.booking.diaries import that_need_practitioner
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.sessions import queries as sessions
 from openslot.core.actor import Role
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import StaffMember
@@ -93,14 +94,34 @@ def calendar_of(session: Session, standing: Standing, *, since: datetime) -> lis
     )
 
 
-def parts_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
-    """Return the appointments of others that need a practitioner, as a calendar shows them: one of
-    each session; one statement, two if there are any, none for others."""
+def parts_of(
+    session: Session, standing: Standing, *, since: datetime
+) -> list[Appointment | GroupSession]:
+    """Return the appointments and sessions of others that need a practitioner, as a calendar shows
+    them; two statements, up to four if there are any, none for others."""
     if standing.practitioner_id is None:
         return []
-    is_shown = (Appointment.status.in_(SHOWN), Appointment.ends_at > since)
-    needing = that_need_practitioner(session, standing.practitioner_id, *is_shown)
-    return list({one.session_id or one.id: one for one in reversed(needing)}.values())[::-1]
+    return that_need_practitioner(
+        session,
+        standing.practitioner_id,
+        Appointment.status.in_(SHOWN),
+        Appointment.ends_at > since,
+        groups=sessions.ending_after(since),
+    )
+
+
+def empty_sessions_of(
+    session: Session, standing: Standing, *, since: datetime
+) -> list[GroupSession]:
+    """Return the sessions of those who give care that nobody has booked yet, whose time is taken
+    all the same; one statement, two if there are any, none for patients."""
+    if standing.practitioner_id is not None:
+        whose = sessions.run_by(standing.practitioner_id)
+    elif standing.department_id is not None:
+        whose = booking.in_department(standing.department_id)
+    else:
+        return []
+    return sessions.page(session, whose, sessions.ending_after(since), sessions.is_empty())
 
 
 def _whose(standing: Standing) -> ColumnElement[bool] | None:

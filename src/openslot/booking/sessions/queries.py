@@ -135,6 +135,16 @@ def between(starts: datetime, ends: datetime) -> Condition:
     return and_(GroupSession.ends_at > starts, GroupSession.starts_at < ends)
 
 
+def ending_after(instant: datetime) -> Condition:
+    """Return the condition for sessions that end after an instant."""
+    return GroupSession.ends_at > instant
+
+
+def is_empty() -> Condition:
+    """Return the condition for sessions of which no place is taken."""
+    return GroupSession.taken == 0
+
+
 def that_need(diary_id: int | ScalarSelect[int]) -> Condition:
     """Return the condition for sessions that need a practitioner, room or machine."""
     needing = select(SessionResource.session_id).where(SessionResource.diary_id == diary_id)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.queries import for_move
-from openslot.booking.rules import is_of, may_book_others, place_for
+from openslot.booking.rules import is_of, place_for, takes_emergencies
 from openslot.booking.slots import Slot as FreeSlot
 from openslot.booking.slots import slots
 from openslot.core.errors import Invalid, NotFound
@@ -194,11 +194,10 @@ def _offers(bookable: Bookable, service_id: int) -> bool:
 
 def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
     """Return the schedules of practitioners where the actor books emergencies."""
-    actor = bearer.actor()
     return [
         schedule._replace(place=schedule.place.for_emergency())
         for schedule in matching
-        if schedule.place.practitioner_id is not None and may_book_others(actor, schedule.place)
+        if takes_emergencies(bearer.actor(), schedule.place)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The import command."""
+"""The commands import and export."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ import click
 from openslot.core import clock
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.entrypoints.cli.progress import progress_for_people
+from openslot.importers import catalogue
 from openslot.importers.commands import import_all
 from openslot.importers.mongodb import ADDRESS
 from openslot.importers.origins import Origin
@@ -42,6 +43,22 @@ def run_import(
         click.echo(line)
     if rehearse:
         click.echo("This was a dry run. Nothing was written.")
+
+
+def run_export(deployment: Deployment, folder: Path) -> None:
+    """Write the files of what can be booked into the folder and print their names; a file that is
+    there already is an error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        folder / name: text
+        for name, text in deployment.ready_database.read(catalogue.files).items()
+    }
+    for path in texts:
+        if path.exists():
+            raise click.ClickException(f"{path} is there already. Name an empty folder.")
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+        click.echo(str(path))
 
 
 def _origin(place: str, zone_by_place: dict[str, str]) -> Origin:

@@ -212,7 +212,7 @@ def status(deployment: Deployment) -> None:
 def import_(
     deployment: Deployment, places: tuple[str, ...], zones: tuple[str, ...], dry_run: bool
 ) -> None:
-    """Import centres, practitioners, patients and departments from PATHS.
+    """Import centres, practitioners, patients, departments and services from PATHS.
 
     PATHS are files or folders: CSV files of MediSoft, or exports and dumps of the Medical
     Services Manager from MongoDB; or the address of its database, such as
@@ -222,6 +222,18 @@ def import_(
     files.
     """
     importing.run_import(deployment, places, zones, rehearse=dry_run)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@pass_deployment
+def export(deployment: Deployment, folder: Path) -> None:
+    """Write what can be booked into FOLDER, as CSV files for `openslot import`.
+
+    These are services, the practitioners who offer them, rooms and machines with their
+    groups, and what services need. No file has data of patients.
+    """
+    importing.run_export(deployment, folder)
 
 
 @cli.command()

@@ -169,6 +169,7 @@ def find_appointments() -> ResponseReturnValue:
         asked,
         booker=_booker(operations.patient_of(pairs, body, asked.site.base)),
         moving=_moving(operations.moving(pairs, asked.site.base)),
+        in_emergency=operations.is_in_emergency(pairs),
     )
     found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
     return answer(operations.proposals(pairs, query, found, asked.site))

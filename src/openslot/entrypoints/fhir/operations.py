@@ -16,7 +16,7 @@ from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir import asking, dates, received, slot, subject
 from openslot.entrypoints.fhir.answers import sends_json
 from openslot.entrypoints.fhir.bundle import left_aside, links_of
-from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE, APPOINTMENT_TYPES
+from openslot.entrypoints.fhir.codes import APPOINTMENT_TYPE, APPOINTMENT_TYPES, EMERGENCY
 from openslot.entrypoints.fhir.elements import (
     SUBSETTED,
     Json,
@@ -62,6 +62,7 @@ _TEXTS = (
     "valueId",
     "valueCanonical",
 )
+_EMERGENCY = {"coding": [{"system": APPOINTMENT_TYPE, "code": EMERGENCY}]}
 _TYPES = ("visit-type", "appointment-type")
 _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
@@ -136,6 +137,14 @@ def _is_for_any_time(value: str) -> bool:
     """Return whether this is a type of appointment, for which every time can be booked."""
     system, code = split(value)
     return system == APPOINTMENT_TYPE or (system is None and code in APPOINTMENT_TYPES)
+
+
+def is_in_emergency(pairs: Pairs) -> bool:
+    """Return whether $find searches times for an emergency."""
+    return any(
+        name in _TYPES and _is_for_any_time(value) and split(value)[1] == EMERGENCY
+        for name, value in pairs
+    )
 
 
 def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
@@ -253,7 +262,7 @@ def _bundle(appointments: Sequence[Json], site: Site, *issues: Json) -> Json:
 
 
 def _proposal(row: slot.Row, site: Site) -> Json:
-    cell, schedule, service, _ = row
+    cell, schedule, service, _, in_emergency = row
     zone, key = schedule.zone, slot.write_id(cell.key)
     practitioner = schedule.practitioner
     service_id = cell.service_id or schedule.service_id
@@ -270,6 +279,7 @@ def _proposal(row: slot.Row, site: Site) -> Json:
         serviceCategory=[subject.service_category(service, site)],
         serviceType=[subject.service_type(service, site)],
         specialty=subject.specialty(schedule, site),
+        appointmentType=_EMERGENCY if in_emergency else None,
         start=instant(instant_of(cell.tick), zone),
         end=instant(instant_of(cell.tick + cell.minutes // 5), zone),
         minutesDuration=cell.minutes,

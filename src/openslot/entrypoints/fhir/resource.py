@@ -25,7 +25,8 @@ class Asked:
     """The context of a search: address and time, time zone, and actor.
 
     With a ``booker``, only slots that they can book for their patient are free; with an appointment
-    that is ``moving``, those to which it can move.
+    that is ``moving``, those to which it can move; ``in_emergency`` also those that are kept free,
+    where the actor books emergencies.
     """
 
     site: Site
@@ -33,6 +34,7 @@ class Asked:
     actor: Actor
     booker: Booker | None = None
     moving: Appointment | None = None
+    in_emergency: bool = False
 
 
 class Parameter:

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 from openslot.booking.cells import Board, Cell, Key, Use, free_board, full_board
 from openslot.booking.models import Appointment
 from openslot.booking.queries import Condition, for_move
-from openslot.booking.rules import is_of, is_offered, place_for
+from openslot.booking.rules import is_of, is_offered, place_for, takes_emergencies
 from openslot.booking.slots import free_starts
+from openslot.core.actor import Actor
 from openslot.core.errors import Malformed
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Service
@@ -46,12 +47,13 @@ _ID = re.compile(r"([1-9]\d{0,8})-(\d{1,8})-([1-9]\d{0,4})(?:-([1-9]\d{0,8}))?",
 
 class Row(NamedTuple):
     """A slot with its schedule, the service that a free one is for, and what they show, which many
-    slots have in common."""
+    slots have in common; ``in_emergency`` if it can be booked for an emergency."""
 
     cell: Cell
     subject: Schedule
     service: Service | Offered | None
     about: Json
+    in_emergency: bool = False
 
 
 def read_id(text: str) -> Key | None:
@@ -151,6 +153,8 @@ def find(work: Work, query: Query, resources: Resources, asked: Asked) -> Found:
     periods, assumed = _periods(query.terms, keys, ends_asked, asked)
     found = _matching(work.session, query.terms, resources, asked)
     chosen = _places(work, found, query.terms, resources, asked)
+    if asked.in_emergency and not asked.moving:
+        chosen = [_for_emergency(work.actor, place) for place in chosen]
     board = _board(work, chosen, periods, uses, asked)
     if keys is not None:
         board = board.only({key: key[3] or _usual(found, key) for key in keys})
@@ -159,7 +163,10 @@ def find(work: Work, query: Query, resources: Resources, asked: Asked) -> Found:
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
     shown = page[: query.count]
     after = cursors.write(shown[-1].key) if len(page) > query.count and shown else None
-    return Found(_rows(found, shown, asked.site), board.count(), after, assumed)
+    rows = _rows(found, shown, asked.site)
+    emergencies = {place.schedule_id for place in chosen if place.in_emergency}
+    rows = [row._replace(in_emergency=row.subject.id in emergencies) for row in rows]
+    return Found(rows, board.count(), after, assumed)
 
 
 def read(work: Work, text: str, asked: Asked) -> Row | None:
@@ -234,6 +241,11 @@ def _places(
         else:
             chosen += can if of_any else can[:1]
     return chosen
+
+
+def _for_emergency(actor: Actor, place: Place) -> Place:
+    """Return the place as an emergency finds it, where the actor books emergencies."""
+    return place.for_emergency() if takes_emergencies(actor, place) else place
 
 
 def _among(place: Place, named: Iterable[AbstractSet[int]]) -> AbstractSet[int] | None:

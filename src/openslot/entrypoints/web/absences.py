@@ -21,7 +21,7 @@ from openslot.booking.absences import (
     needing,
 )
 from openslot.booking.errors import BlocksElsewhere
-from openslot.booking.rules import may_book_others, relation_to
+from openslot.booking.rules import relation_to, takes_emergencies
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
@@ -274,7 +274,7 @@ def _blocked_by_others(person: Practitioner) -> str | None:
 def _takes_emergencies(person: Practitioner) -> list[Schedule]:
     """Return this person's schedules that the reader can book for patients."""
     places = schedules.places(context.reader(), Schedule.practitioner_id == person.id)
-    ids = [key for key, place in places.items() if may_book_others(context.actor(), place)]
+    ids = [key for key, place in places.items() if takes_emergencies(context.actor(), place)]
     return schedules.subjects(context.reader(), Schedule.id.in_(ids)) if ids else []
 
 

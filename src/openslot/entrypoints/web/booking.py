@@ -19,7 +19,13 @@ from openslot.booking import visitors
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import NotHeldForVisitors, SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import cutoff_of, may_book_others, needs_referral, offered_to
+from openslot.booking.rules import (
+    cutoff_of,
+    may_book_others,
+    needs_referral,
+    offered_to,
+    takes_emergencies,
+)
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound, RateLimited
 from openslot.core.ids import read_id
@@ -379,7 +385,7 @@ def _page(
         hold_id=held.id if held else hold_id,
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
-        takes_emergencies=form.takes_emergencies(place),
+        takes_emergencies=takes_emergencies(context.actor(), place),
         may_enter=form.may_enter(place),
         gone=None if chosen else _unavailable_time(context.work(), place, booker, error),
         problem=sentence_of(error) if error else None,

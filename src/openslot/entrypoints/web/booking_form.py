@@ -9,7 +9,13 @@ from flask import url_for
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.booking.rules import check_may_enter, first_offered, may_book_others
+from openslot.booking.rules import (
+    check_may_enter,
+    first_offered,
+    may_book_others,
+    takes_emergencies,
+)
+from openslot.booking.slots import running
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints.web import context, reading, whom
 from openslot.entrypoints.web.week import lengths
@@ -41,11 +47,12 @@ def booking_request(schedule_id: int) -> BookingRequest:
 
 def entered(schedule_id: int) -> BookingRequest:
     """Return the request to enter an appointment: the day and the time by the centre's clock, by
-    default now. Raises Invalid for a time that cannot be read."""
+    default that of the free slot that is running, else now. Raises Invalid for a time that cannot
+    be read."""
     place = place_of(schedule_id)
     return BookingRequest(
         schedule_id=schedule_id,
-        start=typed_start(place.zone) or instant_of(tick_at(context.now())),
+        start=typed_start(place.zone) or _running_or_now(place),
         minutes=reading.number("entered_minutes", 0) or place.slot_minutes,
         patient_id=whom.patient_id(),
         reason=reason(),
@@ -53,6 +60,11 @@ def entered(schedule_id: int) -> BookingRequest:
         service_id=place.service_id,
         squeeze_in=reading.text("squeeze_in") == "yes",
     )
+
+
+def _running_or_now(place: Place) -> datetime:
+    slot = running(context.work(), {place.schedule_id: place}).get(place.schedule_id)
+    return slot.start if slot else instant_of(tick_at(context.now()))
 
 
 def typed_start(zone: ZoneInfo) -> datetime | None:
@@ -69,7 +81,7 @@ def clock_on(day: date, typed_clock: str, zone: ZoneInfo) -> datetime:
     try:
         minutes = read_clock(typed_clock)
     except BadHours:
-        raise Invalid("Write a time such as 11:00.", field="clock") from None
+        raise Invalid("Enter a time such as 13:00, in steps of 5 minutes.", field="clock") from None
     return on_clock(day, minutes, zone, field="clock")
 
 
@@ -101,13 +113,8 @@ def place_of(schedule_id: int) -> Place:
     place = found.place.offering(service_id()) or found.place
     if service_id() is None:
         place = first_offered(context.actor(), place)
-    in_emergency = reading.text("emergency") == "yes" and takes_emergencies(place)
+    in_emergency = reading.text("emergency") == "yes" and takes_emergencies(context.actor(), place)
     return place.for_emergency() if in_emergency else place
-
-
-def takes_emergencies(place: Place) -> bool:
-    """Return whether the reader can book time here that is kept free for emergencies."""
-    return place.practitioner_id is not None and may_book_others(context.actor(), place)
 
 
 def address(schedule_id: int, **changed: object) -> str:

@@ -4,7 +4,6 @@ spreadsheets separate cells by semicolons."""
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -13,10 +12,8 @@ from babel import Locale
 from babel.core import UnknownLocaleError
 from flask import Response, request
 
+from openslot.core.spreadsheets import harmless
 from openslot.entrypoints.web import reading
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Characters that a spreadsheet takes for the start of a formula."""
 
 MARK = "\ufeff"
 """Byte order mark, by which spreadsheets recognise UTF-8."""
@@ -66,13 +63,6 @@ def line(cells: Sequence[str], style: Style = COMMA) -> str:
     writer = csv.writer(written, delimiter=style.separator)
     writer.writerow([_number(harmless(cell), style) for cell in cells])
     return written.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return the cell, prefixed with an apostrophe if it starts like a formula, also in the wide
-    characters of East Asian keyboards."""
-    start = unicodedata.normalize("NFKC", cell.lstrip(" \u00a0\u3000")[:1])
-    return f"'{cell}" if start in FORMULA else cell
 
 
 def _number(cell: str, style: Style) -> str:

@@ -17,7 +17,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import DailyLimitReached, SlotTaken
 from openslot.booking.models import Appointment
 from openslot.booking.rules import first_offered, is_offered, offered_to
-from openslot.booking.slots import Slot, slots
+from openslot.booking.slots import running, slots
 from openslot.core.births import BirthDate
 from openslot.core.clock import day_in
 from openslot.core.errors import DomainError, NotFound
@@ -87,13 +87,13 @@ def walk_in() -> str:
     places = {key: first_offered(work.actor, one.place) for key, one in here.items()}
     places = {key: place for key, place in places.items() if is_offered(work.actor, place)}
     _starts, ends = day_in(shown.today, shown.zone)
-    first: dict[int, Slot] = {}
+    first = running(work, places)
     for slot in slots(work, places, work.now, ends):
         first.setdefault(slot.schedule_id, slot)
     return render_template(
         "desk/walk_in.html",
         view=shown,
-        slots=[(slot, here[slot.schedule_id].subject) for slot in first.values()],
+        slots=[(slot, here[slot.schedule_id].subject) for slot in sorted(first.values())],
         now=work.now,
     )
 

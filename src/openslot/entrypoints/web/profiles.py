@@ -35,15 +35,22 @@ def practitioner(practitioner_id: int) -> str:
     person = directory.practitioner(context.reader(), practitioner_id)
     entry = _entry(("practitioner", practitioner_id))
     places = schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id)
+    offered = {key: offered_to(context.actor(), place) for key, place in places.items()}
+    shown = _common(entry, TIMES_SHOWN)
     return render_template(
         "profiles/practitioner.html",
         person=person,
         hours=places,
-        offered={key: offered_to(context.actor(), place) for key, place in places.items()},
+        offered=offered,
+        several={
+            key
+            for key, services in offered.items()
+            if len(services) > 1 and key not in shown["barriers"]
+        },
         mode_words={mode.value: words for mode, words in MODES.items()},
         centres={centre_row.id: centre_row for centre_row in directory.centres(context.reader())},
         **_rated("practitioner", practitioner_id),
-        **_common(entry, TIMES_SHOWN),
+        **shown,
     )
 
 
@@ -121,7 +128,7 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
     }
 
 
-def _common(entry: Entry, together: int) -> dict[str, object]:
+def _common(entry: Entry, together: int) -> dict[str, Any]:
     """Return what every profile shows: the first ``together`` free times, those of each schedule,
     or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()

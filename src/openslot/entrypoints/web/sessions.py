@@ -105,7 +105,7 @@ def _make(work: Work) -> GroupSession:
     place = chosen.place
     start = typed_start(place.zone)
     if start is None:
-        raise Invalid("Write a time such as 11:00.", field="clock")
+        raise Invalid("Enter a time such as 13:00, in steps of 5 minutes.", field="clock")
     return commands.make_session(
         work,
         place.schedule_id,
@@ -149,7 +149,7 @@ def move(session_id: UUID) -> BaseResponse:
     def change(work: Work) -> str:
         start = typed_start(commands.session_for(work, session_id).schedule.zone)
         if start is None:
-            raise Invalid("Write a time such as 11:00.", field="clock")
+            raise Invalid("Enter a time such as 13:00, in steps of 5 minutes.", field="clock")
         commands.move_session(work, session_id, start)
         return str(_("The session and all its appointments have moved."))
 
