@@ -46,6 +46,7 @@ FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
 """All scopes that a person's token can have."""
 
 FHIR_RESOURCES = (
+    "AllergyIntolerance",
     "Appointment",
     "AuditEvent",
     "CodeSystem",

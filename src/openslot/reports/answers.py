@@ -25,9 +25,7 @@ LOOKED_AHEAD = timedelta(weeks=26)
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All figures for one question.
-
-    before."""
+    """All figures for one question, and the totals of the period before."""
 
     question: Question
     centres: Mapping[int, str]

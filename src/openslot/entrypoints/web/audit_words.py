@@ -102,6 +102,8 @@ TITLES: Mapping[str, str] = {
     "record.emergency-access": _l("Opened a health record in an emergency"),
     "record.emergency-reviewed": _l("Reviewed an emergency access"),
     "record.noted": _l("Wrote a note"),
+    "record.allergy-noted": _l("Recorded an allergy"),
+    "record.no-allergies-noted": _l("Recorded that no allergies are known"),
     "record.prescribed": _l("Wrote a prescription"),
     "record.corrected": _l("Corrected a health record entry"),
     "referral.written": _l("Wrote a referral"),

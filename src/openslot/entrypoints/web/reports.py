@@ -166,8 +166,8 @@ def _links(question: Question, offers: Mapping[int, Offer]) -> Callable[[Kind, K
 
     def link(kind: Kind, key: Key) -> str | None:
         if not isinstance(key, date):
-            narrowed = {"profession" if isinstance(key, str) else "centre": key}
-            return _href(period=question.period, **{**narrowed, "group": Group.WEEK.value})
+            narrowed: dict[str, Any] = {"profession" if isinstance(key, str) else "centre": key}
+            return _href(period=question.period, **narrowed, group=Group.WEEK.value)
         if question.scope.practitioner_id is not None:
             return url_for("calendar.show", day=key)
         if centre_id is None or len(counted) > MOST_NAMED:
