@@ -133,6 +133,9 @@ def test_figures_compare_with_the_period_before_and_lead_to_what_they_count(
     assert "2 more than in the 8 days before." in page
     links = {html.unescape(link) for link in re.findall(r'href="(/desk/list\?[^"]+)"', page)}
     assert links
+    assert (
+        '<a href="/desk/list' in page.partition('<svg class="os-chart"')[2].partition("</svg>")[0]
+    )
     lists = [client.get(link).text for link in links if "no-show" not in link]
     listed = {one for text in lists for one in re.findall("desk/appointments/([0-9a-f-]+)", text)}
     assert len(listed) == 2

@@ -1,7 +1,7 @@
 """Entries in a health record (notes, medication, allergies, corrections), and emergency access."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, NoReturn
 from uuid import UUID
@@ -233,9 +233,9 @@ def entry_form(kind: EntryKind, own: list[Appointment], chosen: UUID | None = No
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likeliest_id(own) or ""))
     if kind is EntryKind.ALLERGY:
         del form.state
-    for field in form:
+    for form_field in form:
         # A page may have a form for each kind.
-        field.id = f"{kind}-{field.id}"
+        form_field.id = f"{kind}-{form_field.id}"
     form.appointment_id.choices = [
         *((str(one.id), _appointment_label(one)) for one in own),
         ("", _("No appointment")),
@@ -434,11 +434,15 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a practitioner looks at first: allergies, the last medication and the last notes."""
+    """What a practitioner looks at first: allergies, the last medication and the last notes.
+
+    ``new_id`` is that of the statement that no allergies are known, if it is made.
+    """
 
     allergies: Allergies
     medication: Sequence[Record]
     notes: Sequence[Record]
+    new_id: str = field(default_factory=fresh_id)
 
 
 def summary(patient_id: UUID, appointment_id: UUID | None = None) -> Summary:

@@ -138,6 +138,7 @@ def _bookings(answers: Answers) -> Report:
                     tally.appointments,
                     tally.appointments + tally.cancelled,
                     number(tally.appointments),
+                    key,
                 )
                 for key, tally in rows
             ],
@@ -247,7 +248,9 @@ def _lead_time(answers: Answers) -> Report:
         drawing=_drawn(
             answers,
             [
-                Bar(_label(key, answers), median, most, "" if median is None else _days(median))
+                Bar(
+                    _label(key, answers), median, most, "" if median is None else _days(median), key
+                )
                 for key, median, most, _count in rows
             ],
             _whole,
@@ -389,7 +392,7 @@ def _is_drawable(bars: list[Bar]) -> bool:
 
 def _share_bar(key: Key, share: float | None, answers: Answers) -> Bar:
     text = "–" if share is None else _percent(share)
-    return Bar(_label(key, answers), None if share is None else 100 * share, text=text)
+    return Bar(_label(key, answers), None if share is None else 100 * share, text=text, key=key)
 
 
 def _wait_bar(key: WaitKey, wait: Wait, answers: Answers) -> Bar:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, render_template, url_for
@@ -132,7 +133,9 @@ def _page(
         reports=reports(report_answers) if report_answers else [],
         file_of=lambda kind: _href("reports.download", period, report_kind=kind.value),
         cell_text=cell_text,
-        link_of=_links(report_answers.question, offers) if report_answers else None,
+        href_of=partial(partial, _links(report_answers.question, offers))
+        if report_answers
+        else None,
         is_own=scope.practitioner_id is not None,
         one_centre=next((offer.centre for offer in offers.values()), None)
         if scope.centre_id
