@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import case
-
 from openslot.entrypoints.fhir import entries
 from openslot.entrypoints.fhir.codes import SNOMED
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site, own_identifier, resource
 from openslot.entrypoints.fhir.entries import Row
 from openslot.entrypoints.fhir.parameters import Choice, Moment
-from openslot.entrypoints.fhir.queries import NEWER
+from openslot.entrypoints.fhir.queries import ALLERGY_STATE
 from openslot.records.models import AllergyState, Entry, EntryKind
 from openslot.records.queries import ABOUT_ALLERGIES
 
@@ -19,9 +17,6 @@ VERIFICATION = f"{TERMINOLOGY}/allergyintolerance-verification"
 NONE_KNOWN = {"system": SNOMED, "code": "716186003", "display": "No known allergy"}
 
 UNKNOWN = {"coding": [{"system": f"{TERMINOLOGY}/data-absent-reason", "code": "unknown"}]}
-
-_STATE = case((NEWER.id.is_(None), Entry.state), else_=AllergyState.IN_ERROR)
-"""The state of an allergy; what was corrected counts as entered in error."""
 
 _CLINICAL: Mapping[str, Sequence[str]] = {
     "active": (AllergyState.ACTIVE,),
@@ -78,11 +73,14 @@ RESOURCE = entries.resource(
         "recorder": entries.by_author("The practitioner who recorded it.", "recorder"),
         "date": Moment("When it was recorded.", Entry.recorded_at),
         "clinical-status": Choice(
-            "active, or resolved if the patient no longer has it.", _STATE, CLINICAL, _CLINICAL
+            "active, or resolved if the patient no longer has it.",
+            ALLERGY_STATE,
+            CLINICAL,
+            _CLINICAL,
         ),
         "verification-status": Choice(
             "confirmed, or entered-in-error, also if it was corrected.",
-            _STATE,
+            ALLERGY_STATE,
             VERIFICATION,
             _VERIFIED,
         ),
