@@ -65,6 +65,7 @@ BOUND = {
         waiting_list.queries.open_of_entries waiting_list.queries.decided_of
         waiting_list.search.centres_of
         waiting_list.search.entries_with records.queries.emergencies
+        records.queries.allergies
         records.queries.entries records.queries.entry records.queries.of_appointment
         records.queries.appointments referrals.queries.covers_follow_ups
         referrals.queries.referral_to referrals.queries.of_patient

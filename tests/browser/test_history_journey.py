@@ -60,7 +60,7 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     page.get_by_label("Why do you need this health record now?").fill(REASON)
     page.get_by_role("button", name="Open health record").click()
     expect(page.get_by_text("You opened this record in an emergency")).to_be_visible()
-    expect(page.get_by_text(CORRECTED)).to_be_visible()
+    expect(page.locator(".os-record").get_by_text(CORRECTED)).to_be_visible()
     checked(page)
 
     # The patient reads all of it, and who did.

@@ -46,7 +46,7 @@ from openslot.notifications.preferences import Kind as MailKind
 from openslot.notifications.preferences import stop_token
 from openslot.questions.commands import QuestionDetails, set_questions
 from openslot.questions.models import AppointmentAnswer, Kind
-from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from openslot.resources.commands import GroupDetails, RoomDetails, create_group, create_room
 from openslot.schedules import commands as schedules
@@ -201,7 +201,16 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
         starts_at=now - 9 * DAY,
         ends_at=now - 8 * DAY,
     )
-    session.add_all([note, pills, access])
+    allergy = Entry(
+        patient_id=patient,
+        practitioner_id=own,
+        text=f"{SECRET} rash",
+        kind=EntryKind.ALLERGY,
+        substance=f"{SECRET} latex",
+        state=AllergyState.ACTIVE,
+        recorded_at=now,
+    )
+    session.add_all([note, pills, allergy, access])
     session.flush()
     leave = AbsenceDetails(
         kind=AbsenceKind.LEAVE,
@@ -216,6 +225,7 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
         "session_id": _session(session, world, now),
         "entry_id": note.id,
         "pills_id": pills.id,
+        "allergy_id": allergy.id,
         "absence_id": absence.id,
         "access_id": access.id,
     }
@@ -426,6 +436,7 @@ def fhir_key(kind: str, parts: Parts) -> object:
         "HealthcareService": "service_id",
         "Location": "centre_id",
         "MedicationRequest": "pills_id",
+        "AllergyIntolerance": "allergy_id",
         "Patient": "patient_id",
         "Practitioner": "practitioner_id",
         "PractitionerRole": "schedule_id",

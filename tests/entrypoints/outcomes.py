@@ -259,6 +259,8 @@ GET api_professions.get_profession            401 200 200 200 200 200 200 200
 GET api_professions.list_professions          401 200 200 200 200 200 200 200
 DELETE api_professions.remove_profession      401 403 403 403 403 403 403   -
 POST api_records.correct_entry                401 404 404 404 404 404 404   -
+POST api_records.create_allergy               401 404 404 404 404 404 404   -
+POST api_records.create_no_allergies          401 404 404 404 404 404 404   -
 POST api_records.create_note                  401 404 404 404 404 404 404   -
 POST api_records.create_prescription          401 404 404 404 404 404 404   -
 POST api_records.open_in_emergency            401 403 403 404 403 403 403   -
@@ -366,6 +368,7 @@ GET feedback.listing                          401 200 200 200 200 200 200 200
 POST feedback.rate                            401 303 303 403 403 403 403   -
 POST feedback.withdraw                        401 303 303 403 403 403 403   -
 POST fhir.cancel $cancel                      401 400 400 400 400 400 400   -
+POST fhir.create AllergyIntolerance           401 405 405 405 405 405 405   -
 POST fhir.create Appointment                  401 403 403 422 422 409 422   -
 POST fhir.create AuditEvent                   401 405 405 405 405 405 405   -
 POST fhir.create CodeSystem                   401 405 405 405 405 405 405   -
@@ -386,6 +389,7 @@ POST fhir.create Slot                         401 405 405 405 405 405 405   -
 GET fhir.find_appointments $find              401 400 400 400 400 400 400 400
 POST fhir.find_appointments $find             401 400 400 400 400 400 400   -
 GET fhir.metadata                             200 200 200 200 200 200 200 200
+GET fhir.read AllergyIntolerance              401 404 404 404 404 404 404 404
 GET fhir.read Appointment                     401 404 404 404 404 200 404 200
 GET fhir.read AuditEvent                      401 404 404 404 404 404 404 200
 GET fhir.read CodeSystem                      401 200 200 200 200 200 200 200
@@ -403,6 +407,7 @@ GET fhir.read QuestionnaireResponse           401 404 404 404 404 404 404 404
 GET fhir.read Schedule                        401 200 200 200 200 200 200 200
 GET fhir.read ServiceRequest                  401 404 404 404 404 404 404 404
 GET fhir.read Slot                            401 200 200 200 200 200 200 200
+GET fhir.read_version AllergyIntolerance      401 404 404 404 404 404 404 404
 GET fhir.read_version Appointment             401 404 404 404 404 404 404 404
 GET fhir.read_version AuditEvent              401 404 404 404 404 404 404 200
 GET fhir.read_version CodeSystem              401 405 405 405 405 405 405 405
@@ -420,6 +425,7 @@ GET fhir.read_version QuestionnaireResponse   401 404 404 404 404 404 404 404
 GET fhir.read_version Schedule                401 404 404 404 404 404 404 404
 GET fhir.read_version ServiceRequest          401 404 404 404 404 404 404 404
 GET fhir.read_version Slot                    401 405 405 405 405 405 405 405
+GET fhir.search_by_get AllergyIntolerance     401 200 200 200 200 200 200 200
 GET fhir.search_by_get Appointment            401 200 200 200 200 200 200 200
 GET fhir.search_by_get AuditEvent             401 200 200 200 200 200 200 200
 GET fhir.search_by_get CodeSystem             401 200 200 200 200 200 200 200
@@ -437,6 +443,7 @@ GET fhir.search_by_get QuestionnaireResponse  401 200 200 200 200 200 200 200
 GET fhir.search_by_get Schedule               401 200 200 200 200 200 200 200
 GET fhir.search_by_get ServiceRequest         401 200 200 200 200 200 200 200
 GET fhir.search_by_get Slot                   401 400 400 400 400 400 400 400
+POST fhir.search_by_post AllergyIntolerance   401 200 200 200 200 200 200   -
 POST fhir.search_by_post Appointment          401 200 200 200 200 200 200   -
 POST fhir.search_by_post AuditEvent           401 200 200 200 200 200 200   -
 POST fhir.search_by_post CodeSystem           401 200 200 200 200 200 200   -
@@ -457,6 +464,7 @@ POST fhir.search_by_post Slot                 401 400 400 400 400 400 400   -
 GET fhir.smart                                200 200 200 200 200 200 200 200
 POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
+PUT fhir.update AllergyIntolerance            401 405 405 405 405 405 405   -
 PUT fhir.update Appointment                   401 404 404 404 404 422 404   -
 PUT fhir.update AuditEvent                    401 405 405 405 405 405 405   -
 PUT fhir.update CodeSystem                    401 405 405 405 405 405 405   -
@@ -533,11 +541,15 @@ GET profile_security.sessions                 401 200 200 200 200 200 200 200
 GET profiles.centre                           200 200 200 200 200 200 200 200
 GET profiles.department                       200 200 200 200 200 200 200 200
 GET profiles.practitioner                     200 200 200 200 200 200 200 200
+GET records.add_allergy                       401 403 403 404 403 403 403 403
+GET records.add_no_allergies                  401 403 403 404 403 403 403 403
 GET records.add_note                          401 403 403 404 403 403 403 403
 GET questions.answer                          401 404 404 404 404 404 404 404
 POST questions.answer                         401 404 404 404 404 404 404   -
 GET questions.edit                            401 403 403 403 403 403 403 200
 POST questions.edit                           401 403 403 403 403 403 403   -
+POST records.add_allergy                      401 403 403 404 403 403 403   -
+POST records.add_no_allergies                 401 403 403 404 403 403 403   -
 POST records.add_note                         401 403 403 404 403 403 403   -
 GET records.add_prescription                  401 403 403 404 403 403 403 403
 POST records.add_prescription                 401 403 403 404 403 403 403   -

@@ -154,6 +154,24 @@ def test_a_correction_stands_in_the_place_of_the_entry(world: World, treating: P
     assert (again.status_code, again.json["code"]) == (409, "already-corrected")
 
 
+def test_allergies_are_written_and_corrected_by_programs_too(
+    world: World, treating: Program
+) -> None:
+    none_known: Any = treating.send("POST", path(world, "/no-allergies"), {}).json
+    assert (none_known["kind"], none_known["state"]) == ("no-allergies", "active")
+    body = {"substance": "Latex", "reaction": "Weals", "severity": "mild"}
+    latex: Any = treating.send("POST", path(world, "/allergies"), body).json
+    assert (latex["substance"], latex["text"], latex["severity"]) == ("Latex", "Weals", "mild")
+    assert latex["corrects"] == none_known["id"]
+    refused: Any = treating.send("POST", path(world, "/no-allergies"), {})
+    assert (refused.status_code, refused.json["code"]) == (409, "allergies-known")
+    there = path(world, f"/history/{latex['id']}/corrections")
+    gone = {"substance": "Latex", "state": "resolved"}
+    assert treating.send("POST", there, gone).status_code == 201
+    found = treating.get(path(world, "/history?kind=allergy"))["items"]
+    assert [one["state"] for one in found] == ["resolved", "active", "active"]
+
+
 def test_a_correction_is_of_the_same_kind_by_the_author_alone(
     app: Flask, network: Database, world: World, treating: Program
 ) -> None:

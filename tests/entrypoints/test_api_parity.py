@@ -94,6 +94,8 @@ SAME = {
     "profile_security.delete": "me.delete_me",
     "questions.answer": "answers.change_answers",
     "questions.edit": "departments.change_service",
+    "records.add_allergy": "records.create_allergy",
+    "records.add_no_allergies": "records.create_no_allergies",
     "records.add_note": "records.create_note",
     "records.add_prescription": "records.create_prescription",
     "records.correct": "records.correct_entry",

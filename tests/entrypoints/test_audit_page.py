@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import importlib
 import io
 import re
 from collections import Counter
@@ -374,11 +375,18 @@ def acts() -> set[str]:
     """The acts that the sources record, as far as they spell them."""
     found: set[str] = set()
     for file in Path(openslot.__file__).parent.rglob("*.py"):
-        module = ast.parse(file.read_text(encoding="utf-8"))
+        source = file.read_text(encoding="utf-8")
+        module = ast.parse(source)
+        path = file.relative_to(Path(openslot.__file__).parents[1]).with_suffix("")
+        named = (
+            vars(importlib.import_module(".".join(path.parts))) if "audit.record" in source else {}
+        )
         for node in ast.walk(module):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("audit.record"):
                 spelled = [one for one in ast.walk(node.args[1]) if isinstance(one, ast.Constant)]
                 found |= {str(one.value) for one in spelled}
+                names = [one.id for one in ast.walk(node.args[1]) if isinstance(one, ast.Name)]
+                found |= {str(named[one]) for one in names if isinstance(named.get(one), str)}
     return {one for one in found if not one.endswith(".")}
 
 

@@ -37,9 +37,16 @@ from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.identity.models import Account
 from openslot.records import commands
 from openslot.records.access import Access, may_read
-from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
+from openslot.records.details import (
+    AllergyDetails,
+    EmergencyDetails,
+    EntryDetails,
+    NoAllergiesDetails,
+    NoteDetails,
+    PrescriptionDetails,
+)
 from openslot.records.finding import DETAILS_READ, SEARCHED
-from openslot.records.models import EmergencyAccess
+from openslot.records.models import AllergyState, EmergencyAccess, Severity
 from serving import app_on
 from working import work
 
@@ -98,7 +105,7 @@ class Care:
         who: str = "owner",
         patient: str = "owner",
         appointment: UUID | None = None,
-        details: NoteDetails | PrescriptionDetails = NOTE,
+        details: EntryDetails = NOTE,
     ) -> UUID:
         """What the practitioner recorded."""
         return self.database.run(
@@ -110,7 +117,7 @@ class Care:
             )
         ).id
 
-    def correct(self, entry: UUID, details: NoteDetails | PrescriptionDetails) -> UUID:
+    def correct(self, entry: UUID, details: EntryDetails) -> UUID:
         """The owner's correction, an hour later."""
         return self.database.run(
             lambda session: commands.correct(
@@ -506,6 +513,40 @@ def test_a_correction_replaces_what_it_corrects(app: Flask, care: Care) -> None:
     assert found(program, "MedicationRequest?status=entered-in-error,stopped") == [str(pills)]
     changed = f"_lastUpdated=gt{(care.now + HALF_HOUR):%Y-%m-%dT%H:%M:%SZ}"
     assert set(found(program, f"DocumentReference?{changed}")) == {str(note), str(newer)}
+
+
+def test_allergies_have_the_statuses_that_r4_demands(app: Flask, care: Care) -> None:
+    none_known = care.note(details=NoAllergiesDetails())
+    latex = care.note(details=AllergyDetails(substance="Latex", text="Weals"))
+    bees = care.note(details=AllergyDetails(substance="Bees", severity=Severity.SEVERE))
+    gone = care.correct(bees, AllergyDetails(substance="Bees", state=AllergyState.RESOLVED))
+    program = signed_in(app, care.world, "patient-owner")
+    shown = {
+        key: check(program.get(f"/fhir/AllergyIntolerance/{key}"))
+        for key in (none_known, latex, bees, gone)
+    }
+
+    def standing(key: UUID) -> tuple[str | None, str]:
+        clinical = shown[key].get("clinicalStatus")
+        verified = shown[key]["verificationStatus"]["coding"][0]["code"]
+        return clinical["coding"][0]["code"] if clinical else None, verified
+
+    assert standing(latex) == ("active", "confirmed")
+    assert standing(gone) == ("resolved", "confirmed")
+    assert standing(bees) == standing(none_known) == (None, "entered-in-error")
+    assert shown[none_known]["code"]["coding"][0]["code"] == "716186003"
+    assert shown[latex]["code"] == {"text": "Latex"}
+    assert shown[latex]["reaction"] == [{"manifestation": [{"text": "Weals"}]}]
+    [reaction] = shown[bees]["reaction"]
+    assert reaction["severity"] == "severe"
+    assert reaction["manifestation"][0]["coding"][0]["code"] == "unknown"
+    patient = care.world.patients["owner"]
+    search = f"AllergyIntolerance?patient={patient}"
+    assert len(found(program, search)) == 4
+    assert found(program, f"{search}&clinical-status=active") == [str(latex)]
+    assert found(program, f"{search}&clinical-status=resolved") == [str(gone)]
+    assert len(found(program, f"{search}&verification-status=entered-in-error")) == 2
+    assert len(found(program, f"{search}&recorder={care.world.practitioners['owner']}")) == 4
 
 
 def test_an_appointment_that_goes_on_has_no_end(app: Flask, care: Care) -> None:

@@ -72,7 +72,7 @@ PERSONAL = [
     and (kind.opened or kind.whose is not None)
     and name != "Patient"  # which programs read, and that is audited
 ]
-HISTORIES = {"Encounter", "DocumentReference", "MedicationRequest"}
+HISTORIES = {"Encounter", "DocumentReference", "MedicationRequest", "AllergyIntolerance"}
 PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
 
 
@@ -174,7 +174,12 @@ def check_appointment(found: Json) -> None:
 
 def check_history(found: Json) -> None:
     """What R4 demands and its models do not: codes, ends after starts, texts that are texts."""
-    assert found["subject"]["reference"].startswith("Patient/")
+    subject = "patient" if found["resourceType"] == "AllergyIntolerance" else "subject"
+    assert found[subject]["reference"].startswith("Patient/")
+    if found["resourceType"] == "AllergyIntolerance":  # ait-1 and ait-2
+        verified = found["verificationStatus"]["coding"][0]["code"]
+        assert ("clinicalStatus" in found) == (verified != "entered-in-error")
+        assert all(reaction["manifestation"] for reaction in found.get("reaction", ()))
     if found["resourceType"] == "Encounter":
         period = found["period"]
         assert found["class"]["code"] == "AMB"

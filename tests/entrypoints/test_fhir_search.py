@@ -319,6 +319,7 @@ ABOUT_PEOPLE = [
     "Encounter",
     "DocumentReference",
     "MedicationRequest",
+    "AllergyIntolerance",
     "QuestionnaireResponse",
     "AuditEvent",
 ]

@@ -184,6 +184,8 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
         "api_merges.create_merge": {"duplicate_id": patient},
         "api_records.create_note": {"text": "Mine"},
         "api_records.create_prescription": {"medication": "Mine", "dose": "1"},
+        "api_records.create_allergy": {"substance": "Mine"},
+        "api_records.create_no_allergies": {},
         "api_records.correct_entry": {"text": "Mine"},
         "api_records.open_in_emergency": {
             "name": "Aroha Owner",
@@ -418,6 +420,7 @@ def foreign(parts: Parts) -> re.Pattern[str]:
         "past_id",
         "entry_id",
         "pills_id",
+        "allergy_id",
         "request_id",
         "feed",
         "key_id",

@@ -30,6 +30,7 @@ FORMS = [
     ("practitioner-owner", "/patients/{patient}"),
     ("practitioner-owner", "/patients/{patient}/notes/new"),
     ("practitioner-owner", "/patients/{patient}/prescriptions/new"),
+    ("practitioner-owner", "/patients/{patient}/allergies/new"),
     ("staff-owner", "/patients/new"),
     ("staff-owner", "/patients/{patient}/edit"),
     ("staff-owner", "/admin/departments/{department}/edit"),

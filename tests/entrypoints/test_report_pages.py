@@ -1,6 +1,7 @@
 """The pages and files of reports: who reads which, and what odd addresses get."""
 
 import csv
+import html
 import io
 import re
 from datetime import UTC, datetime, timedelta
@@ -122,6 +123,26 @@ def test_a_refused_period_stays_in_its_fields(client_for: ClientFor) -> None:
 
 def test_a_report_that_is_none_is_not_found(client_for: ClientFor) -> None:
     assert client_for("network-admin").get("/reports/patients.csv").status_code == 404
+
+
+def test_figures_compare_with_the_period_before_and_lead_to_what_they_count(
+    client_for: ClientFor, world: World
+) -> None:
+    client = client_for("centre-admin-owner")
+    page = client.get(f"/reports?{ahead()}").text
+    assert "2 more than in the 8 days before." in page
+    links = {html.unescape(link) for link in re.findall(r'href="(/desk/list\?[^"]+)"', page)}
+    assert links
+    assert (
+        '<a href="/desk/list' in page.partition('<svg class="os-chart"')[2].partition("</svg>")[0]
+    )
+    lists = [client.get(link).text for link in links if "no-show" not in link]
+    listed = {one for text in lists for one in re.findall("desk/appointments/([0-9a-f-]+)", text)}
+    assert len(listed) == 2
+    network = client_for("network-admin")
+    by_centre = network.get(f"/reports?{ahead()}&group=centre").text
+    assert f"centre={world.centres['own']}&amp;profession=" not in by_centre
+    assert re.search(f'/reports\\?[^"]*centre={world.centres["own"]}[^"]*group=week', by_centre)
 
 
 def test_a_period_without_appointments_says_so(client_for: ClientFor) -> None:

@@ -202,6 +202,7 @@ LONG_FIELDS = [
     ("practitioner-owner", "/patients/{patient}/notes/new", "text", 10_000),
     ("practitioner-owner", "/patients/{patient}/prescriptions/new", "text", 10_000),
     ("practitioner-owner", "/patients/{patient}/prescriptions/new", "medication", 200),
+    ("practitioner-owner", "/patients/{patient}/allergies/new", "substance", 200),
     ("patient-owner", "/appointments/{appointment}/amend", "reason", 2000),
     ("patient-owner", "/appointments/{appointment}/cancel", "why", 500),
     ("patient-owner", "/book/{schedule}", "reason", 2000),

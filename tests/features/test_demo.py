@@ -33,7 +33,7 @@ from openslot.feedback.models import Favourite, Rating
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
 from openslot.importers.progress import Silent
-from openslot.records.models import Entry
+from openslot.records.models import Entry, EntryKind
 from openslot.referrals.models import Referral
 from openslot.schedules.models import Absence, Closure
 from openslot.waiting_list.models import WaitingEntry
@@ -278,7 +278,7 @@ def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) ->
     }
     entries = found(demo_database, Entry)
     assert len(entries) > 200
-    assert {entry.kind for entry in entries} == {"note", "prescription"}
+    assert {entry.kind for entry in entries} == set(EntryKind)
     assert {(entry.patient_id, entry.practitioner_id) for entry in entries} == seen
 
 

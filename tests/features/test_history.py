@@ -26,16 +26,25 @@ from openslot.core.language import language
 from openslot.exports.history import document, whole
 from openslot.exports.history_pdf import pdf
 from openslot.records import commands, queries
-from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
+from openslot.records.details import (
+    AllergyDetails,
+    EmergencyDetails,
+    EntryDetails,
+    NoAllergiesDetails,
+    NoteDetails,
+    PrescriptionDetails,
+)
 from openslot.records.errors import (
+    AllergiesKnown,
     AlreadyCorrected,
     AlreadyOpen,
+    NoneKnownSince,
     NotYourAppointment,
     NotYourEntry,
     TooManyLookUps,
 )
 from openslot.records.finding import MISSES_COUNT, MOST_MISSES, look_up, search
-from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind, Severity
 from racing import race
 from town import build_town
 from working import work
@@ -86,11 +95,11 @@ class Surgery:
             )
         )
 
-    def prescribe(self, details: PrescriptionDetails = PILLS) -> Entry:
-        """Record medication."""
+    def prescribe(self, details: EntryDetails = PILLS, *, hours: int = 0) -> Entry:
+        """Record medication, or an allergy."""
         return self.database.run(
             lambda session: commands.add(
-                work(session, self.gp, NOW, access_days=0),
+                work(session, self.gp, NOW + hours * HOUR, access_days=0),
                 self.patient,
                 details,
                 appointment_id=self.appointment,
@@ -101,7 +110,7 @@ class Surgery:
         self,
         entry: Entry,
         actor: Actor | None = None,
-        details: NoteDetails | PrescriptionDetails = NOTE,
+        details: EntryDetails = NOTE,
     ) -> Entry:
         """Correct an entry."""
         return self.database.run(
@@ -317,13 +326,67 @@ def test_a_history_is_paged_without_loss_also_among_equal_times(surgery: Surgery
 def test_entries_are_sifted_by_kind(surgery: Surgery) -> None:
     surgery.note()
     surgery.prescribe()
-    for kind in EntryKind:
+    for kind in (EntryKind.NOTE, EntryKind.PRESCRIPTION):
         found = surgery.database.read(
             lambda session, kind=kind: queries.entries(  # type: ignore[misc]
-                session, surgery.patient, kind=kind
+                session, surgery.patient, kinds=[kind]
             )
         )
         assert [one.kind for one in found] == [kind]
+
+
+PEANUTS = AllergyDetails(substance="Peanuts", text="Swelling", severity=Severity.SEVERE)
+NONE_KNOWN = NoAllergiesDetails()
+
+
+def known(surgery: Surgery) -> tuple[list[str | None], bool]:
+    """The substances that the patient is allergic to, and whether it is stated that there are
+    none."""
+    found = surgery.database.read(lambda session: queries.allergies(session, surgery.patient))
+    return [one.entry.substance for one in found.known], found.statement is not None
+
+
+def test_allergies_are_the_severest_first_until_somebody_says_that_they_are_gone(
+    surgery: Surgery,
+) -> None:
+    assert known(surgery) == ([], False)
+    latex = surgery.prescribe(AllergyDetails(substance="Latex", severity=Severity.MILD))
+    peanuts = surgery.prescribe(PEANUTS)
+    surgery.prescribe(AllergyDetails(substance="Bees"))
+    assert known(surgery) == (["Peanuts", "Latex", "Bees"], False)
+    surgery.see(surgery.town.physio_at_hospital)
+    gone = PEANUTS.model_copy(update={"state": AllergyState.RESOLVED})
+    resolved = surgery.correct(peanuts, surgery.physio, gone)
+    assert (resolved.practitioner_id, resolved.appointment_id) == (surgery.town.physio, None)
+    wrong = AllergyDetails(substance="Latex", state=AllergyState.IN_ERROR)
+    assert surgery.correct(latex, details=wrong).appointment_id == surgery.appointment
+    assert known(surgery) == (["Bees"], False)
+    assert "record.allergy-noted" in surgery.acts()
+
+
+def test_that_no_allergies_are_known_counts_until_one_is_recorded(surgery: Surgery) -> None:
+    first = surgery.prescribe(NONE_KNOWN)
+    assert known(surgery) == ([], True)
+    again = surgery.prescribe(NONE_KNOWN, hours=1)
+    assert again.corrects_id == first.id
+    peanuts = surgery.prescribe(PEANUTS, hours=2)
+    assert peanuts.corrects_id == again.id
+    assert known(surgery) == (["Peanuts"], False)
+    with pytest.raises(AllergiesKnown):
+        surgery.prescribe(NONE_KNOWN, hours=3)
+    gone = surgery.database.run(
+        lambda session: commands.correct(
+            work(session, surgery.gp, NOW + 3 * HOUR, access_days=0),
+            peanuts.id,
+            PEANUTS.model_copy(update={"state": AllergyState.RESOLVED}),
+        )
+    )
+    assert known(surgery) == ([], False)
+    last = surgery.prescribe(NONE_KNOWN, hours=4)
+    with pytest.raises(NoneKnownSince):
+        surgery.correct(gone, details=PEANUTS)
+    surgery.correct(last, details=NoAllergiesDetails(state=AllergyState.IN_ERROR))
+    assert known(surgery) == ([], False)
 
 
 def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
@@ -404,6 +467,7 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
         here.note(text=f"Number {number}: " + "word " * 40, now=NOW + number * HOUR)
     here.note(text=ODD, appointment=here.appointment)
     here.prescribe()
+    here.prescribe(PEANUTS)
     here.break_glass()
     now = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
     whole_history = here.database.read(lambda session: whole(work(session, now=now), here.patient))
@@ -421,6 +485,7 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
         "Zażółć γλώσσα Привет",
         "<b>&amp;</b> 50 %",
         "Amoxicillin 500 mg, 1 capsule",
+        "Peanuts, severe",
         "Samuel Jackson, GP",
         REASON.reason.split()[0],
         "Prince of Wales Hospital",

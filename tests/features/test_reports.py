@@ -79,6 +79,20 @@ def cancel(database: Database, appointment: Appointment) -> None:
     database.run(lambda session: factories.change_status(session, appointment.id, Status.CANCELLED))
 
 
+def test_the_period_before_is_as_long_and_counted_in_the_same_statements(
+    sqlite_database: Database,
+) -> None:
+    town = build_town(sqlite_database)
+    book(sqlite_database, town)
+    book(sqlite_database, town, start=MONDAY_9 + timedelta(days=4), patient=1)
+    last_days = Period(date(2026, 11, 25), date(2026, 11, 29))
+    found = asked(sqlite_database, period=last_days)
+    assert last_days.before == Period(date(2026, 11, 20), date(2026, 11, 24))
+    assert (found.tallies.total.appointments, found.tally_before.appointments) == (1, 1)
+    # Of the five schedules four are those of different people, open on three and on three days.
+    assert (found.uses.total, found.use_before) == (Use(4 * 3 * 480, 30), Use(4 * 3 * 480, 30))
+
+
 def test_leave_and_closures_shorten_open_time_and_lengthen_the_wait(database: Database) -> None:
     town = build_town(database)
     scope = Scope(practitioner_id=town.physio)

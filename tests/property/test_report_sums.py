@@ -93,7 +93,8 @@ def test_no_more_is_booked_than_open_and_weeks_sum_up(
 ) -> None:
     places = {key: _place(key, offer) for key, offer in offered.items()}
     away = {1: absent << 300, 99: absent << 2000}
-    found = figures.uses(given_appointments, places, offered, away, period, group)
+    window = figures.window_of(period)
+    found = figures.uses(given_appointments, places, offered, away, period, group, window=window)
     rows = found.rows.values()
     assert sum(row.open for row in rows) == found.total.open
     assert sum(row.booked for row in rows) == found.total.booked
@@ -107,8 +108,8 @@ def test_open_minutes_are_those_of_an_oracle_that_looks_at_each_tick(
     offered: dict[int, Offer], period: Period
 ) -> None:
     zone = offered[1].zone
-    found = figures.uses([], {1: _place(1, offered[1])}, offered, {}, period, Group.WEEK)
-    window = figures.window_of(period)
+    window, places = figures.window_of(period), {1: _place(1, offered[1])}
+    found = figures.uses([], places, offered, {}, period, Group.WEEK, window=window)
     expected: Counter[date] = Counter()
     shown = datetime.min  # noqa: DTZ901 - what a clock shows that waits where others go back
     for bit in bits((1 << window.days * 288) - 1):

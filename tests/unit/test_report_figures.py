@@ -173,6 +173,7 @@ def uses(appointments: list[Booked], places: list[Place], **more: object) -> fig
     """How much of the places is used in NOVEMBER."""
     by_id = {one.schedule_id: one for one in places}
     given = {"away": {}, "period": NOVEMBER, "group": Group.WEEK, **more}
+    given.setdefault("window", figures.window_of(given["period"]))  # type: ignore[arg-type]
     return figures.uses(appointments, by_id, OFFERS, **given)  # type: ignore[arg-type] # by name
 
 
@@ -224,6 +225,7 @@ def test_time_at_either_place_counts_at_both_and_once_in_the_whole() -> None:
         {},
         NOVEMBER,
         Group.CENTRE,
+        window=figures.window_of(NOVEMBER),
     )
     assert found.rows == {10: Use(4800, 30), 20: Use(4800, 30)}
     assert found.total == Use(4800, 60)

@@ -29,7 +29,7 @@ from openslot.feedback.models import Favourite
 from openslot.identity.models import Account
 from openslot.questions.models import AppointmentAnswer, Kind
 from openslot.questions.queries import add, kept, questions
-from openslot.records.models import Entry, EntryKind
+from openslot.records.models import AllergyState, Entry, EntryKind, Severity
 from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
 from openslot.schedules import queries as schedules
@@ -59,6 +59,7 @@ class Care(BaseModel):
 
     notes: Mapping[str, tuple[str, ...]]
     medications: tuple[tuple[str, str, str], ...]
+    allergies: tuple[tuple[str, str, Severity], ...]
     letters: tuple[str, ...]
     answers: tuple[str, ...]
     requests: tuple[tuple[str, str], ...]
@@ -84,6 +85,7 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     for planned, appointment in scene.appointments:
         if appointment.status == Status.FULFILLED and planned.place.practitioner_id:
             _record(scene, planned, appointment)
+    _record_allergies(scene)
     _write_referrals(scene, patient)
     offered = _offered(scene.work.session)
     _write_requests(scene, offered)
@@ -111,6 +113,27 @@ def _record(scene: Scene, planned: Planned, appointment: Appointment) -> None:
         medication, dose, how = scene.rng.choice(scene.care.medications)
         entry = _entry(planned, appointment, EntryKind.PRESCRIPTION, how)
         entry.medication, entry.dose = medication, dose
+        scene.work.session.add(entry)
+
+
+def _record_allergies(scene: Scene) -> None:
+    """Record at the first completed GP appointment of each patient what was said of allergies: of
+    every third one, of the others that none are known."""
+    seen = [
+        (planned, appointment)
+        for planned, appointment in scene.appointments
+        if appointment.status == Status.FULFILLED and planned.place.profession == "GP"
+    ]
+    firsts: dict[UUID | None, tuple[Planned, Appointment]] = {}
+    for planned, appointment in sorted(seen, key=lambda pair: pair[1].starts_at):
+        firsts.setdefault(appointment.patient_id, (planned, appointment))
+    for number, (planned, appointment) in enumerate(firsts.values()):
+        entry = _entry(planned, appointment, EntryKind.NO_ALLERGIES, "")
+        entry.state = AllergyState.ACTIVE
+        if number % 3 == 0:
+            entry.kind = EntryKind.ALLERGY
+            allergy = scene.care.allergies[number // 3 % len(scene.care.allergies)]
+            entry.substance, entry.text, entry.severity = allergy
         scene.work.session.add(entry)
 
 

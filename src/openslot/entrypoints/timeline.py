@@ -1,6 +1,6 @@
-"""The timeline of a health record: notes, appointments, referrals and emergencies, newest first."""
+"""The timeline of a health record: entries, appointments, referrals, emergencies; newest first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -30,10 +30,18 @@ class Kind(StrEnum):
     ALL = ""
     NOTES = "notes"
     PRESCRIPTIONS = "prescriptions"
+    ALLERGIES = "allergies"
     APPOINTMENTS = "appointments"
     REFERRALS = "referrals"
     EMERGENCIES = "emergencies"
 
+
+ENTRY_KINDS: Mapping[Kind, Sequence[EntryKind]] = {
+    Kind.NOTES: [EntryKind.NOTE],
+    Kind.PRESCRIPTIONS: [EntryKind.PRESCRIPTION],
+    Kind.ALLERGIES: queries.ABOUT_ALLERGIES,
+}
+"""The kinds of entries that a filter shows; others show all, or none."""
 
 Thing = Record | Appointment | Referral | Opened
 Row = tuple[datetime, UUID, Thing]
@@ -43,8 +51,8 @@ Row = tuple[datetime, UUID, Thing]
 def _entries(
     session: Session, patient_id: UUID, kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
-    entry_kind = {Kind.NOTES: EntryKind.NOTE, Kind.PRESCRIPTIONS: EntryKind.PRESCRIPTION}.get(kind)
-    records = queries.entries(session, patient_id, kind=entry_kind, after=after, limit=limit)
+    kinds = ENTRY_KINDS.get(kind, ())
+    records = queries.entries(session, patient_id, kinds=kinds, after=after, limit=limit)
     return [(record.entry.recorded_at, record.entry.id, record) for record in records]
 
 
@@ -82,7 +90,7 @@ class Source(NamedTuple):
 
 
 SOURCES = (
-    Source(_entries, frozenset({Kind.ALL, Kind.NOTES, Kind.PRESCRIPTIONS}), "record"),
+    Source(_entries, frozenset({Kind.ALL, *ENTRY_KINDS}), "record"),
     Source(_appointments, frozenset({Kind.ALL, Kind.APPOINTMENTS}), "appointment"),
     Source(_referrals, frozenset({Kind.ALL, Kind.REFERRALS}), "referral"),
     Source(_emergencies, frozenset({Kind.ALL, Kind.EMERGENCIES}), "emergency"),
@@ -120,9 +128,9 @@ class Place(NamedTuple):
         return f"{self.at.strftime(_AT)}_{self.source}_{self.id.hex}"
 
 
-def place_before(at: datetime) -> str:
+def place_before(at: datetime) -> Place:
     """Return a cursor from which the list starts with items of this instant."""
-    return str(Place(at + _MOMENT, 0, UUID(int=0)))
+    return Place(at + _MOMENT, 0, UUID(int=0))
 
 
 class Item(NamedTuple):

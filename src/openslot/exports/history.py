@@ -148,6 +148,9 @@ def _entry(record: Record) -> Document:
         "text": entry.text,
         "medication": entry.medication,
         "dose": entry.dose,
+        "substance": entry.substance,
+        "severity": entry.severity,
+        "state": entry.state,
         "corrects": _id(entry.corrects_id),
         "corrected_by": _id(record.corrected_by.id if record.corrected_by else None),
     }

@@ -25,7 +25,7 @@ from openslot.exports import typefaces
 from openslot.exports.history import REFERRAL_READ, WHAT, History, What
 from openslot.records.access import Access
 from openslot.records.events import Topic
-from openslot.records.models import EntryKind
+from openslot.records.models import AllergyState, Entry, EntryKind, Severity
 from openslot.records.queries import Look, Opened, Record
 from openslot.referrals.models import Referral, State
 
@@ -203,14 +203,19 @@ class _Paper:
         self._text(self.say("Times are in the time zone of each centre."), quiet=True)
 
     def _entries(self) -> None:
-        self._heading(self.say("Notes and medication"), self.history.records)
+        self._heading(self.say("Notes, medication and allergies"), self.history.records)
         for record in self.history.records:
             with self._together():
                 self._entry(record)
 
     def _entry(self, record: Record) -> None:
         entry, author = record.entry, record.author
-        frames = {EntryKind.NOTE: self.say("Note"), EntryKind.PRESCRIPTION: self.say("Medication")}
+        frames = {
+            EntryKind.NOTE: self.say("Note"),
+            EntryKind.PRESCRIPTION: self.say("Medication"),
+            EntryKind.ALLERGY: self.say("Allergy"),
+            EntryKind.NO_ALLERGIES: self.say("No known allergies"),
+        }
         self._text(f"{frames[record.kind]}, {author.name}, {author.profession_name}", bold=True)
         centre = record.centre
         when = self._when(entry.recorded_at, centre.time_zone if centre else None)
@@ -225,7 +230,21 @@ class _Paper:
             )
         if entry.medication:
             self._text(f"{entry.medication}, {entry.dose}")
+        if entry.substance:
+            self._text(", ".join(filter(None, [entry.substance, self._severity(entry)])))
+        if entry.state == AllergyState.RESOLVED:
+            self._text(self.say("The patient no longer has this allergy."))
+        if entry.state == AllergyState.IN_ERROR:
+            self._text(self.say("Recorded in error."))
         self._text(entry.text)
+
+    def _severity(self, entry: Entry) -> str:
+        severities = {
+            Severity.MILD: self.say("mild"),
+            Severity.MODERATE: self.say("moderate"),
+            Severity.SEVERE: self.say("severe"),
+        }
+        return severities[Severity(entry.severity)] if entry.severity else ""
 
     def _appointments(self) -> None:
         self._heading(self.say("Appointments"), self.history.appointments)

@@ -22,7 +22,7 @@ SCOPES = {
     "patients:read": "Read the details of patients, not their health records.",
     "patients:write": "Register patients and change their details.",
     "records:read": "Read health records that the person has access to.",
-    "records:write": "Add notes and medication to health records that the person has access to.",
+    "records:write": "Add to health records that the person has access to.",
     "referrals:read": "Read referrals.",
     "referrals:write": "Write, send, revoke and answer referrals.",
     "requests:read": "Read department requests.",
@@ -46,6 +46,7 @@ FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
 """All scopes that a person's token can have."""
 
 FHIR_RESOURCES = (
+    "AllergyIntolerance",
     "Appointment",
     "AuditEvent",
     "CodeSystem",

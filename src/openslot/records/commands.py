@@ -3,6 +3,7 @@
 Nothing in a record is ever changed or deleted.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,16 +20,41 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.records import queries
 from openslot.records.access import GIVING, WRITING, may_read, subject_of
-from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
+from openslot.records.details import (
+    AllergyDetails,
+    EmergencyDetails,
+    EntryDetails,
+    NoAllergiesDetails,
+    NoteDetails,
+    PrescriptionDetails,
+)
+from openslot.records.errors import (
+    AllergiesKnown,
+    AlreadyCorrected,
+    AlreadyOpen,
+    NoneKnownSince,
+    NotYourAppointment,
+    NotYourEntry,
+)
 from openslot.records.events import Topic
-from openslot.records.models import EmergencyAccess, Entry, EntryKind
-from openslot.records.queries import Record
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind
+from openslot.records.queries import ABOUT_ALLERGIES, Record
 
-Written = NoteDetails | PrescriptionDetails
-
-ADDED = {EntryKind.NOTE: "noted", EntryKind.PRESCRIPTION: "prescribed"}
+ADDED = {
+    EntryKind.NOTE: "noted",
+    EntryKind.PRESCRIPTION: "prescribed",
+    EntryKind.ALLERGY: "allergy-noted",
+    EntryKind.NO_ALLERGIES: "no-allergies-noted",
+}
 """The audit actions of new entries."""
+
+DETAILS: Mapping[EntryKind, type[EntryDetails]] = {
+    EntryKind.NOTE: NoteDetails,
+    EntryKind.PRESCRIPTION: PrescriptionDetails,
+    EntryKind.ALLERGY: AllergyDetails,
+    EntryKind.NO_ALLERGIES: NoAllergiesDetails,
+}
+"""The details of each kind of entry."""
 
 OWNED = ("patient_id", "practitioner_id", "kind")
 
@@ -36,42 +62,50 @@ OWNED = ("patient_id", "practitioner_id", "kind")
 def add(
     work: Work,
     patient_id: UUID,
-    details: Written,
+    details: EntryDetails,
     *,
     appointment_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Entry:
-    """Add a note or a prescription, at an appointment if one is given.
+    """Add an entry, at an appointment if one is given.
 
-    ``entry_id`` makes the command safe to repeat: the entry is stored once, as it was sent first.
+    What is added about allergies replaces the statement that none are known. ``entry_id`` makes
+    the command safe to repeat: the entry is stored once, as it was sent first.
     Raise NotFound if the actor may not read the record, NotYourAppointment for other people's
-    appointments.
+    appointments, AllergiesKnown for the statement that there are none.
     """
     author = writer(work, patient_id)
     entry = _entry(patient_id, author, details, work.now, entry_id)
     existing = queries.entry(work.session, entry.id)
     if existing is not None:
         return _check_repeated(existing.entry, entry)
+    if entry.kind in ABOUT_ALLERGIES:
+        _replace_statement(work.session, entry)
     _link_appointment(work.session, entry, appointment_id)
     return _store(work, entry, ADDED[EntryKind(entry.kind)])
 
 
-def correct(work: Work, entry_id: UUID, details: Written) -> Entry:
-    """Add an entry that replaces an older one, at the same appointment; the older one stays.
+def correct(work: Work, entry_id: UUID, details: EntryDetails) -> Entry:
+    """Add an entry that replaces an older one, at the appointment of its author; the older one
+    stays.
 
-    Raise what :func:`to_correct` raises.
+    Raise what :func:`to_correct` raises; AllergiesKnown or NoneKnownSince if the entry would
+    contradict another one about allergies.
     """
     old = to_correct(work, entry_id).entry
-    entry = _entry(old.patient_id, old.practitioner_id, details, work.now)
+    entry = _entry(old.patient_id, writer(work, old.patient_id), details, work.now)
     if entry.kind != old.kind:
         raise Malformed
-    entry.centre_id, entry.appointment_id = old.centre_id, old.appointment_id
+    if entry.practitioner_id == old.practitioner_id:
+        entry.centre_id, entry.appointment_id = old.centre_id, old.appointment_id
     entry.corrects_id = old.id
+    _check_consistent(work.session, entry)
     return _store(work, entry, "corrected")
 
 
 def to_correct(work: Work, entry_id: UUID) -> Record:
-    """Return an entry that the actor may correct: one of their own in a record they may read.
+    """Return an entry that the actor may correct in a record that they may read: one of their own,
+    or anybody's about allergies.
 
     Raise NotFound if the actor may not read the record, NotYourEntry if they are not the author,
     and AlreadyCorrected if there is a newer entry.
@@ -81,7 +115,7 @@ def to_correct(work: Work, entry_id: UUID) -> Record:
         raise NotFound
     patient_id = record.entry.patient_id
     author = writer(work, patient_id)
-    if record.entry.practitioner_id != author:
+    if record.entry.practitioner_id != author and record.kind not in ABOUT_ALLERGIES:
         raise NotYourEntry
     if record.corrected_by is not None:
         raise AlreadyCorrected
@@ -131,20 +165,43 @@ def break_glass(work: Work, patient_id: UUID, details: EmergencyDetails) -> Emer
 
 
 def _entry(
-    patient_id: UUID, author: int, details: Written, now: datetime, entry_id: UUID | None = None
+    patient_id: UUID,
+    author: int,
+    details: EntryDetails,
+    now: datetime,
+    entry_id: UUID | None = None,
 ) -> Entry:
     entry = Entry(
         id=entry_id or new_id(),
         patient_id=patient_id,
         practitioner_id=author,
-        kind=EntryKind.NOTE,
-        text=details.text or "",
+        kind=next(kind for kind, form in DETAILS.items() if isinstance(details, form)),
         recorded_at=now,
     )
-    if isinstance(details, PrescriptionDetails):
-        entry.kind = EntryKind.PRESCRIPTION
-        entry.medication, entry.dose = details.medication, details.dose
+    for name, value in details.model_dump().items():
+        setattr(entry, name, value)
+    entry.text = entry.text or ""
     return entry
+
+
+def _replace_statement(session: Session, entry: Entry) -> None:
+    """Let a new entry about allergies replace the statement that none are known."""
+    allergies = queries.allergies(session, entry.patient_id)
+    if entry.kind == EntryKind.NO_ALLERGIES and allergies.known:
+        raise AllergiesKnown
+    if allergies.statement is not None:
+        entry.corrects_id = allergies.statement.entry.id
+
+
+def _check_consistent(session: Session, entry: Entry) -> None:
+    """Raise AllergiesKnown or NoneKnownSince if the entry contradicts what is recorded."""
+    if entry.state != AllergyState.ACTIVE:
+        return
+    allergies = queries.allergies(session, entry.patient_id)
+    if entry.kind == EntryKind.NO_ALLERGIES and allergies.known:
+        raise AllergiesKnown
+    if entry.kind == EntryKind.ALLERGY and allergies.statement is not None:
+        raise NoneKnownSince
 
 
 def _link_appointment(session: Session, entry: Entry, appointment_id: UUID | None) -> None:

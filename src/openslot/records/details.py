@@ -1,27 +1,46 @@
 """The fields that practitioners enter in health records."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from openslot.core.fields import Details, LongText, Name, OptionalLongText, Text, refuse
-from openslot.records.models import Verdict
+from openslot.records.models import AllergyState, Severity, Verdict
 
 FEWEST_WORDS = 3
 
 
-class NoteDetails(Details):
+class EntryDetails(Details):
+    """What practitioners write in an entry."""
+
+
+class NoteDetails(EntryDetails):
     """Findings, advice and treatment."""
 
     text: LongText
 
 
-class PrescriptionDetails(Details):
+class PrescriptionDetails(EntryDetails):
     """A medication and its dose, with optional instructions."""
 
     medication: Name
     dose: Name
     text: OptionalLongText = None
+
+
+class AllergyDetails(EntryDetails):
+    """A substance and the reaction to it; ``text`` describes the reaction."""
+
+    substance: Name
+    text: OptionalLongText = None
+    severity: Severity | None = None
+    state: AllergyState = AllergyState.ACTIVE
+
+
+class NoAllergiesDetails(EntryDetails):
+    """The statement that the patient has no known allergies, or that it was made in error."""
+
+    state: Literal[AllergyState.ACTIVE, AllergyState.IN_ERROR] = AllergyState.ACTIVE
 
 
 def _check_reason(reason: str) -> str:

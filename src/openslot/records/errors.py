@@ -14,6 +14,14 @@ class AlreadyCorrected(Conflict):
     """You have already corrected this. Correct the newer entry instead."""
 
 
+class AllergiesKnown(Conflict):
+    """Allergies are recorded for this patient. Say first that they are gone or were a mistake."""
+
+
+class NoneKnownSince(Conflict):
+    """Somebody has stated since that there are no known allergies. Record the allergy anew."""
+
+
 class AlreadyOpen(Conflict):
     """You can already read this health record.
 

@@ -16,14 +16,34 @@ class EntryKind(StrEnum):
 
     NOTE = "note"
     PRESCRIPTION = "prescription"
+    ALLERGY = "allergy"
+    NO_ALLERGIES = "no-allergies"
+
+
+class Severity(StrEnum):
+    """How bad a reaction is, in the words of FHIR."""
+
+    MILD = "mild"
+    MODERATE = "moderate"
+    SEVERE = "severe"
+
+
+class AllergyState(StrEnum):
+    """Whether an allergy is there; RESOLVED for one that the patient has no longer."""
+
+    ACTIVE = "active"
+    RESOLVED = "resolved"
+    IN_ERROR = "entered-in-error"
 
 
 class Entry(Base):
-    """A note or a prescription in a health record; never changed or deleted.
+    """A note, a prescription or an allergy in a health record; never changed or deleted.
 
     A correction is a new entry with the id of the one it corrects. That id is unique, so
     corrections form a chain and never a tree. A prescription has a ``medication`` and a ``dose``;
-    its ``text`` says how to take it, and may be empty.
+    its ``text`` says how to take it, and may be empty. An allergy has a ``substance``, a
+    ``severity`` if it is known, and a ``state``; its ``text`` is the reaction, and may be empty.
+    The statement that there are no known allergies has only a ``state``.
     """
 
     __tablename__ = "history_entry"
@@ -38,6 +58,9 @@ class Entry(Base):
     text: Mapped[str] = mapped_column(Text)
     medication: Mapped[str | None] = mapped_column(String(200))
     dose: Mapped[str | None] = mapped_column(String(200))
+    substance: Mapped[str | None] = mapped_column(String(200))
+    severity: Mapped[str | None] = mapped_column(String(20))
+    state: Mapped[str | None] = mapped_column(String(20))
     corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("history_entry.id"), unique=True)
     recorded_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -34,7 +34,7 @@ from openslot.core.work import Work
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Centre, Dependent, Patient, Practitioner
 from openslot.identity.models import Account
-from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind, Severity
 from openslot.schedules.models import Schedule
 
 _Newer = aliased(Entry)
@@ -275,16 +275,55 @@ def entries(
     session: Session,
     patient_id: UUID,
     *,
-    kind: EntryKind | None = None,
+    kinds: Collection[EntryKind] = (),
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Record]:
-    """Return a patient's entries, the newest first; one statement."""
+    """Return a patient's entries of some kinds, or of all, the newest first; one statement."""
     query = _records().where(Entry.patient_id == patient_id)
-    if kind is not None:
-        query = query.where(Entry.kind == kind)
+    if kinds:
+        query = query.where(Entry.kind.in_(kinds))
     newest = (Entry.recorded_at.desc(), Entry.id.desc())
     return [Record(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
+
+
+ABOUT_ALLERGIES = (EntryKind.ALLERGY, EntryKind.NO_ALLERGIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Allergies:
+    """What a health record says about allergies.
+
+    ``known`` are those that the patient has, the severest first, ``statement`` says that there are
+    none. Both are empty if nobody recorded anything. A statement counts until anything about an
+    allergy is recorded.
+    """
+
+    known: Sequence[Record]
+    statement: Record | None
+
+
+def allergies(session: Session, patient_id: UUID) -> Allergies:
+    """Return what is known about a patient's allergies; one statement."""
+    valid = [
+        record
+        for record in entries(session, patient_id, kinds=ABOUT_ALLERGIES)
+        if record.corrected_by is None
+    ]
+    known = [
+        record
+        for record in valid
+        if record.kind is EntryKind.ALLERGY and record.entry.state == AllergyState.ACTIVE
+    ]
+    last = next(iter(valid), None)
+    says_none = last and last.kind is EntryKind.NO_ALLERGIES and not known
+    return Allergies(
+        known=sorted(known, key=lambda record: -_SEVERITIES.index(record.entry.severity)),
+        statement=last if last and says_none and last.entry.state == AllergyState.ACTIVE else None,
+    )
+
+
+_SEVERITIES = (None, *Severity)
 
 
 def entry(session: Session, entry_id: UUID) -> Record | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from sqlalchemy.orm import Session
@@ -11,8 +12,8 @@ from openslot.booking import slots
 from openslot.booking.slots import Board
 from openslot.core.work import Work
 from openslot.reports import figures, queries
-from openslot.reports.figures import NEXT, Free, Offer, Tallies, Uses, Waits
-from openslot.reports.rules import Question
+from openslot.reports.figures import NEXT, Free, Offer, Tallies, Tally, Use, Uses, Waits
+from openslot.reports.rules import Period, Question
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, Window, bits, instant_of, mask_of, window_over
 from openslot.schedules.diaries import MOST_IDS_NAMED
@@ -24,7 +25,7 @@ LOOKED_AHEAD = timedelta(weeks=26)
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All figures for one question."""
+    """All figures for one question, and the totals of the period before."""
 
     question: Question
     centres: Mapping[int, str]
@@ -32,6 +33,8 @@ class Answers:
     tallies: Tallies
     uses: Uses
     waits: Waits
+    tally_before: Tally
+    use_before: Use
 
 
 def answers(work: Work, question: Question, offers: Mapping[int, Offer]) -> Answers:
@@ -44,21 +47,25 @@ def answers(work: Work, question: Question, offers: Mapping[int, Offer]) -> Answ
         for key, offer in offers.items()
         if question.centre_id in (None, offer.centre_id) and question.kind in (None, offer.kind)
     }
-    window = figures.window_of(question.period)
+    period, before = question.period, question.period.before
+    window = figures.window_of(Period(before.first, period.last))
     appointments = queries.appointments(
         work.session, question, instant_of(window.start), instant_of(window.end)
     )
     places = schedules.places(work.session, *queries.wanted(question))
     away = _away(work.session, places.values(), window)
+    group = question.group
+    tallies = partial(figures.tallies, appointments, selected, group=group, now=work.now)
+    uses = partial(figures.uses, appointments, places, selected, away, group=group, window=window)
     return Answers(
         question=question,
         centres={offer.centre_id: offer.centre for offer in selected.values()},
         kinds={offer.kind: offer.kind_name for offer in selected.values()},
-        tallies=figures.tallies(
-            appointments, selected, question.period, question.group, now=work.now
-        ),
-        uses=figures.uses(appointments, places, selected, away, question.period, question.group),
-        waits=figures.waits(_free(work, places), selected, question.group, now=work.now),
+        tallies=tallies(period),
+        uses=uses(period),
+        waits=figures.waits(_free(work, places), selected, group, now=work.now),
+        tally_before=tallies(before).total,
+        use_before=uses(before).total,
     )
 
 

@@ -203,14 +203,15 @@ def uses(
     away: Mapping[int, int],
     period: Period,
     group: Group,
+    *,
+    window: Window,
 ) -> Uses:
     """Return how much of the open time is booked.
 
     Open time is the current weekly hours without public holidays and without ``away``: the ticks of
-    :func:`window_of` that absences and closures take, by diary. Appointments outside open time are
-    not counted.
+    the window that absences and closures take, by diary. The window is that of a period in which
+    ``period`` lies, from :func:`window_of`. Appointments outside open time are not counted.
     """
-    window = window_of(period)
     rows = {key: _Time() for key in keys(group, offers.values(), period)}
     total = _Time()
     taken = _taken(appointments, window)

@@ -43,6 +43,16 @@ class Period(NamedTuple):
     first: date
     last: date
 
+    @property
+    def days(self) -> int:
+        """Return the number of days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> "Period":
+        """Return the period of the same length that ends the day before this one."""
+        return Period(self.first - self.days * ONE_DAY, self.first - ONE_DAY)
+
     def weeks(self) -> Iterator["Period"]:
         """Yield the weeks from Monday to Sunday; the first and last are cut to the period."""
         start = self.first

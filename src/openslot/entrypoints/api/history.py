@@ -21,7 +21,7 @@ from openslot.exports import history as exports
 from openslot.exports.history import What
 from openslot.records import access
 from openslot.records.access import Access
-from openslot.records.models import EntryKind
+from openslot.records.models import AllergyState, EntryKind, Severity
 from openslot.records.queries import Look, Opened, Record
 from openslot.referrals.models import Referral, State
 
@@ -39,6 +39,7 @@ class HistoryKind(StrEnum):
 
     NOTE = "note"
     PRESCRIPTION = "prescription"
+    ALLERGY = "allergy"
     APPOINTMENT = "appointment"
     REFERRAL = "referral"
     EMERGENCY = "emergency"
@@ -48,6 +49,7 @@ _LISTS = {
     None: Kind.ALL,
     HistoryKind.NOTE: Kind.NOTES,
     HistoryKind.PRESCRIPTION: Kind.PRESCRIPTIONS,
+    HistoryKind.ALLERGY: Kind.ALLERGIES,
     HistoryKind.APPOINTMENT: Kind.APPOINTMENTS,
     HistoryKind.REFERRAL: Kind.REFERRALS,
     HistoryKind.EMERGENCY: Kind.EMERGENCIES,
@@ -55,13 +57,14 @@ _LISTS = {
 
 
 class HistoryEntry(Shown):
-    """A note or a prescription.
+    """A note, a prescription, an allergy, or the statement that none are known.
 
-    Entries never change; `corrects` and `corrected_by` link a correction to the entry it replaces.
+    The `text` of an allergy describes the reaction. Entries never change; `corrects` and
+    `corrected_by` link a correction to the entry it replaces.
     """
 
     id: UUID
-    kind: Literal[EntryKind.NOTE, EntryKind.PRESCRIPTION]
+    kind: Literal[EntryKind.NOTE, EntryKind.PRESCRIPTION, EntryKind.ALLERGY, EntryKind.NO_ALLERGIES]
     at: At
     author: PractitionerRef | None
     centre: str | None
@@ -69,6 +72,9 @@ class HistoryEntry(Shown):
     text: str
     medication: str | None
     dose: str | None
+    substance: str | None
+    severity: Severity | None
+    state: AllergyState | None
     recorded: AwareDatetime
     corrects: UUID | None
     corrected_by: UUID | None
@@ -157,8 +163,8 @@ class HistoryReadList(Listing[HistoryRead]):
 def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
     """Read a health record, newest first.
 
-    It lists notes, prescriptions, appointments, referrals and emergency accesses. Every read and
-    every refusal is audited. API keys cannot read health records.
+    It lists notes, prescriptions, allergies, appointments, referrals and emergency accesses. Every
+    read and every refusal is audited. API keys cannot read health records.
     """
     cursor = read_cursor(query.after, Place.read)
     granted = bearer.write(access.open_history, patient_id)
@@ -214,7 +220,7 @@ def _item(item: Item) -> Shown:
 
 
 def entry_shown(record: Record) -> HistoryEntry:
-    """Return a note or a prescription in the API's shape."""
+    """Return an entry in the API's shape."""
     row = record.entry
     return HistoryEntry(
         id=row.id,
@@ -226,6 +232,9 @@ def entry_shown(record: Record) -> HistoryEntry:
         text=row.text,
         medication=row.medication,
         dose=row.dose,
+        substance=row.substance,
+        severity=Severity(row.severity) if row.severity else None,
+        state=AllergyState(row.state) if row.state else None,
         recorded=row.recorded_at,
         corrects=row.corrects_id,
         corrected_by=record.corrected_by.id if record.corrected_by else None,

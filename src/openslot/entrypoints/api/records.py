@@ -1,4 +1,5 @@
-"""Operations that add to health records: notes, prescriptions, corrections, emergency access."""
+"""Operations that add to health records: notes, prescriptions, allergies, corrections, emergency
+access."""
 
 from typing import Annotated
 from uuid import UUID
@@ -23,11 +24,20 @@ from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.records import commands, finding, queries
-from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.models import EntryKind
+from openslot.records.commands import DETAILS
+from openslot.records.details import (
+    AllergyDetails,
+    EmergencyDetails,
+    EntryDetails,
+    NoAllergiesDetails,
+    NoteDetails,
+    PrescriptionDetails,
+)
+from openslot.records.models import AllergyState, EntryKind, Severity
 
 service = Service("records", "Records", "What practitioners add to health records.")
 
+ALLERGIES, NO_ALLERGIES = f"{PATIENT}/allergies", f"{PATIENT}/no-allergies"
 PRESCRIPTIONS, EMERGENCY = f"{PATIENT}/prescriptions", f"{PATIENT}/emergency-accesses"
 CORRECTIONS = f"{HISTORY}/<uuid:entry_id>/corrections"
 
@@ -48,12 +58,34 @@ class NewPrescription(Given):
     appointment: UUID | None = None
 
 
+class NewAllergy(Given):
+    """A substance; the reaction and its severity, if they are known."""
+
+    substance: Name
+    reaction: OptionalLongText = None
+    severity: Severity | None = None
+    appointment: UUID | None = None
+
+
+class NewNoAllergies(Given):
+    """The appointment at which the patient was asked, if any."""
+
+    appointment: UUID | None = None
+
+
 class Correction(Given):
-    """A complete note or prescription that replaces an entry."""
+    """A complete note, prescription or allergy that replaces an entry.
+
+    The `text` of an allergy describes the reaction. Its `state` says if the allergy is there; a
+    statement that none are known is taken back as `entered-in-error`.
+    """
 
     text: OptionalLongText = None
     medication: Name | None = None
     dose: Name | None = None
+    substance: Name | None = None
+    severity: Severity | None = None
+    state: AllergyState | None = None
 
 
 class NewEmergencyAccess(Given):
@@ -108,6 +140,38 @@ def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
 
 @service.operation(
     "POST",
+    ALLERGIES,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewAllergy,
+    answer=HistoryEntry,
+    status=201,
+)
+def create_allergy(patient_id: UUID, body: NewAllergy) -> Answer:
+    """Add an allergy, as a practitioner who may read the health record."""
+    details = AllergyDetails(substance=body.substance, text=body.reaction, severity=body.severity)
+    return _added(patient_id, details, body.appointment)
+
+
+@service.operation(
+    "POST",
+    NO_ALLERGIES,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewNoAllergies,
+    answer=HistoryEntry,
+    status=201,
+)
+def create_no_allergies(patient_id: UUID, body: NewNoAllergies) -> Answer:
+    """State that the patient has no known allergies.
+
+    Refused if allergies are recorded. The next allergy replaces the statement.
+    """
+    return _added(patient_id, NoAllergiesDetails(), body.appointment)
+
+
+@service.operation(
+    "POST",
     CORRECTIONS,
     scope="records:write",
     rule=Rule.CONFIDENTIAL,
@@ -116,7 +180,7 @@ def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
     status=201,
 )
 def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
-    """Correct your own entry with a new one that replaces it."""
+    """Correct your own entry, or anybody's about allergies, with a new one that replaces it."""
     check_may_read(patient_id)
 
     def save(work: Work) -> UUID:
@@ -156,7 +220,7 @@ def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAc
     return EmergencyAccess(id=row.id, reason=row.reason, start=row.starts_at, end=row.ends_at)
 
 
-def _added(patient_id: UUID, details: commands.Written, appointment: UUID | None) -> Answer:
+def _added(patient_id: UUID, details: EntryDetails, appointment: UUID | None) -> Answer:
     check_may_read(patient_id)
     return _written(
         bearer.write(
@@ -170,9 +234,7 @@ def _written(entry_id: UUID) -> Answer:
     return Answer(entry_shown(record) if record else None)
 
 
-def _corrected(kind: EntryKind, body: Correction) -> commands.Written:
+def _corrected(kind: EntryKind, body: Correction) -> EntryDetails:
     """Return the sent fields as details of the kind of entry that is corrected."""
     sent = body.model_dump(exclude_unset=True)
-    if kind is EntryKind.NOTE:
-        return checked(NoteDetails.model_validate, sent)
-    return checked(PrescriptionDetails.model_validate, sent)
+    return checked(DETAILS[kind].model_validate, sent)

@@ -14,6 +14,7 @@ from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.search import MOST_INCLUDED, Found, Include, Query, Resources
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "AllergyIntolerance": ("patient",),
     "Appointment": ("status", "participant"),
     "AuditEvent": ("type", "recorded", "agent", "source"),
     "DocumentReference": ("status", "content"),

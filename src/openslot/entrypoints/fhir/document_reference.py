@@ -56,7 +56,7 @@ def show(row: Row, _site: Site) -> Json:
 RESOURCE = entries.resource(
     name="DocumentReference",
     about="Notes with their text, if you may read the patient's health record.",
-    kind=EntryKind.NOTE,
+    kinds=[EntryKind.NOTE],
     show=show,
     parameters={
         "author": entries.by_author("The author.", "author"),

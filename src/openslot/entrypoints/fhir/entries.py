@@ -1,6 +1,7 @@
-"""Entries of health records, as DocumentReference and MedicationRequest show them."""
+"""Entries of health records, as AllergyIntolerance, DocumentReference and MedicationRequest show
+them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -59,7 +60,12 @@ class Row(NamedTuple):
         return reference("Encounter", self.encounter_id)
 
 
-PATIENT = Reference("The patient.", {"Patient": (Entry.patient_id, read_uuid)}, path=("subject",))
+def patient_at(path: str) -> Reference:
+    """Return a parameter for the patient, found at ``path``."""
+    return Reference("The patient.", {"Patient": (Entry.patient_id, read_uuid)}, path=(path,))
+
+
+PATIENT = patient_at("subject")
 
 
 def by_author(about: str, *path: str) -> Reference:
@@ -76,11 +82,16 @@ def by_encounter(*path: str) -> Reference:
 def resource(
     name: str,
     about: str,
-    kind: EntryKind,
+    kinds: Collection[EntryKind],
     show: Callable[[Row, Site], Json],
     parameters: Mapping[str, Parameter],
+    patient: Reference | None = None,
 ) -> Resource:
-    """Return a resource for a kind of entry; actors see those of health records they may read."""
+    """Return a resource for some kinds of entries; actors see those of health records they may
+    read.
+
+    Their patient is the subject, unless ``patient`` says where else.
+    """
     may_read = histories.seen_by(Entry.patient_id)
     return Resource(
         name=name,
@@ -94,7 +105,10 @@ def resource(
         changed=ENTRY_CHANGED,
         show=show,
         opened=histories.opened,
-        seen=lambda actor, now: (Entry.kind == kind) & may_read(actor, now),
+        seen=lambda actor, now: Entry.kind.in_(kinds) & may_read(actor, now),
         whose=Entry.patient_id,
-        parameters={"patient": PATIENT, "subject": PATIENT, **parameters},
+        parameters={
+            **({"patient": patient} if patient else {"patient": PATIENT, "subject": PATIENT}),
+            **parameters,
+        },
     )

@@ -82,7 +82,7 @@ def _is_another(shown: Json) -> bool:
 def told_of(shown: Iterable[Json], resources: Resources) -> set[UUID]:
     """Return the patients whose health records the shown resources belong to."""
     return {
-        UUID(entry["subject"]["reference"].rpartition("/")[2])
+        UUID((entry.get("subject") or entry["patient"])["reference"].rpartition("/")[2])
         for entry in shown
         if getattr(resources.get(entry["resourceType"]), "whose", None) is not None
     }

@@ -47,7 +47,7 @@ def show(row: Row, _site: Site) -> Json:
 RESOURCE = entries.resource(
     name="MedicationRequest",
     about="Prescriptions, if you may read the patient's health record.",
-    kind=EntryKind.PRESCRIPTION,
+    kinds=[EntryKind.PRESCRIPTION],
     show=show,
     parameters={
         "requester": entries.by_author("The practitioner who prescribed it.", "requester"),

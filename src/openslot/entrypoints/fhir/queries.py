@@ -33,7 +33,7 @@ from openslot.directory.models import (
     Service,
 )
 from openslot.questions.models import AppointmentAnswer, ServiceQuestion
-from openslot.records.models import Entry
+from openslot.records.models import AllergyState, Entry
 from openslot.referrals.models import Referral
 from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.queries import Chosen
@@ -184,6 +184,9 @@ ENTRY_CHANGED = latest(Entry.recorded_at, NEWER.recorded_at)
 STANDS, CORRECTED = "stands", "corrected"
 ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
 """Whether an entry is current, or was replaced by a correction."""
+
+ALLERGY_STATE = case((NEWER.id.is_(None), Entry.state), else_=AllergyState.IN_ERROR)
+"""The state of an allergy; what was corrected counts as entered in error."""
 
 SERVICES: Any = outerjoin(
     outerjoin(Service, Department, Department.id == Service.department_id),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from openslot.entrypoints.fhir import (
+    allergy_intolerance,
     appointment,
     audit_event,
     code_system,
@@ -26,6 +27,7 @@ from openslot.entrypoints.fhir.resource import Kind
 RESOURCES: Mapping[str, Kind] = {
     module.RESOURCE.name: module.RESOURCE
     for module in (
+        allergy_intolerance,
         appointment,
         audit_event,
         code_system,

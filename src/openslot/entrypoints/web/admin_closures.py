@@ -25,7 +25,7 @@ from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.errors import BadHours
 from openslot.schedules.models import Closure
-from openslot.schedules.rules import read_clock
+from openslot.schedules.rules import holiday_name, read_clock
 
 pages = Blueprint("admin_closures", __name__)
 
@@ -101,8 +101,16 @@ def listing(centre_id: int) -> ResponseReturnValue:
         form=form,
         centre=centre,
         closures=[(closure, _whole_days(closure, zone)) for closure in closures],
+        holidays=_holidays(centre.holiday_region, now.astimezone(zone).date()),
     )
     return page, status
+
+
+def _holidays(region: str | None, today: date) -> list[tuple[date, str]]:
+    """Return the public holidays of the next year, with their names."""
+    days = [today + timedelta(days=number) for number in range(365)] if region else []
+    named = [(day, holiday_name(region or "", day)) for day in days]
+    return [(day, name) for day, name in named if name]
 
 
 def _whole_days(closure: Closure, zone: ZoneInfo) -> tuple[date, date] | None:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
-from wtforms import BooleanField, MultipleFileField, StringField
+from wtforms import MultipleFileField, StringField, SubmitField
 
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context
@@ -37,7 +37,7 @@ class ImportForm(Form):
 
     files = MultipleFileField(_l("Files"))
     time_zone = StringField(_l("Time zone of new centres"))
-    rehearse = BooleanField(_l("Only check the files, don’t save"))
+    rehearse = SubmitField(_l("Check the files"))
 
 
 @pages.route("/admin/import", methods=["GET", "POST"])

@@ -3,7 +3,7 @@
 A picture is 340 units wide, about the width of a phone, so that its text stays legible there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
@@ -23,12 +23,14 @@ LINES = 3
 
 
 class Bar(NamedTuple):
-    """Bar with a solid part and the end of the dashed part that follows it."""
+    """Bar with a solid part and the end of the dashed part that follows it; ``key`` says what it
+    counts, for the link."""
 
     label: str
     solid: float | None
     dashed: float | None = None
     text: str = ""
+    key: Hashable = None
 
     @property
     def reach(self) -> float:
@@ -43,6 +45,14 @@ class Rect(NamedTuple):
     y: float
     width: float
     height: float
+
+
+class Hit(NamedTuple):
+    """Area of a bar that can be pressed, with its name and key."""
+
+    rect: Rect
+    name: str
+    key: Hashable
 
 
 class Text(NamedTuple):
@@ -63,6 +73,7 @@ class Picture:
     solid: Sequence[Rect]
     dashed: Sequence[Rect]
     texts: Sequence[Text]
+    hits: Sequence[Hit]
 
 
 def upright(bars: Sequence[Bar], scale: Callable[[int], str]) -> Picture:
@@ -87,6 +98,10 @@ def upright(bars: Sequence[Bar], scale: Callable[[int], str]) -> Picture:
             *(Text(LEFT - 6, _round(y + 4), "end", words) for y, words in marks),
             *_days(bars, slot),
         ],
+        hits=[
+            Hit(Rect(_round(x), TOP, _round(width), FOOT - TOP), _name(bar), bar.key)
+            for x, bar in placed
+        ],
     )
 
 
@@ -110,7 +125,12 @@ def lying(bars: Sequence[Bar]) -> Picture:
             if (bar.dashed or 0) > (bar.solid or 0)
         ],
         texts=[text for y, bar in placed for text in _label_and_value(y - 6, bar)],
+        hits=[Hit(Rect(0, y - 20, WIDTH, ROW - 8), _name(bar), bar.key) for y, bar in placed],
     )
+
+
+def _name(bar: Bar) -> str:
+    return f"{bar.label}: {bar.text}" if bar.text else bar.label
 
 
 def _label_and_value(y: float, bar: Bar) -> Iterator[Text]:

@@ -229,6 +229,9 @@ def appointment(appointment_id: UUID) -> str:
     )
 
 
+LISTED = 800
+"""Appointments on a page of a list; all of a busy day at a centre with 40 practitioners."""
+
 LISTS: Mapping[str, tuple[Standing, ...]] = {
     "": tuple(Standing),
     "expected": (Standing.EXPECTED, Standing.LATE),
@@ -244,12 +247,16 @@ LISTS: Mapping[str, tuple[Standing, ...]] = {
 @pages.get("/list")
 @access.allow(access.EDITORS)
 def listing() -> str:
-    """List a day, or those who stand so, for the screen and on paper: also with telephone numbers
-    to call, or as labels."""
+    """List a day or up to a week, or those who stand so, for the screen and on paper: also with
+    telephone numbers to call, or as labels."""
     shown = view()
+    asked = reading.optional_day("until") or shown.day
+    last = min(max(asked, shown.day), shown.day + timedelta(days=6))
+    page = max(1, min(reading.number("page", 1), 500))
     kind = reading.text("show") if reading.text("show") in LISTS else ""
     paper = reading.text("paper")
-    work, (starts, ends) = context.work(), day_in(shown.day, shown.zone)
+    work = context.work()
+    starts, ends = day_in(shown.day, shown.zone)[0], day_in(last, shown.zone)[1]
     entries = [
         entry
         for entry in queries.entries(work, shown.centre.id, starts, ends, detailed=True)
@@ -261,7 +268,11 @@ def listing() -> str:
         view=shown,
         kind=kind,
         is_calls=paper == "calls",
-        entries=entries,
+        last=last,
+        entries=entries[(page - 1) * LISTED : page * LISTED],
+        total=len(entries),
+        page=page,
+        page_size=LISTED,
         sees_reasons=lambda entry: sees_reasons(work.actor, entry.department_id),
     )
 

@@ -14,12 +14,13 @@ from flask_babel import get_locale, get_translations
 from openslot.core.errors import NotFound
 from openslot.core.language import Language, settled
 from openslot.directory import queries as directory
-from openslot.entrypoints.timeline import Kind, Place, timeline
+from openslot.entrypoints.timeline import Kind, Place
 from openslot.entrypoints.web import access, context, reading, records
-from openslot.entrypoints.web.timeline import kind_names, place_in
+from openslot.entrypoints.web.timeline import kind_names, place_in, record
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import history as exports
 from openslot.exports.history import History
+from openslot.records import queries
 from openslot.records.queries import Look
 
 pages = Blueprint("history", __name__, url_prefix="/history")
@@ -53,11 +54,11 @@ def _own_id() -> UUID:
 def _page(patient_id: UUID) -> str:
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
     records.open_or_refuse(patient_id)
-    session = context.reader()
     return render_template(
         "history/own.html",
         **_common(patient_id),
-        timeline=timeline(session, patient_id, kind=kind, after=after),
+        allergies=queries.allergies(context.reader(), patient_id),
+        timeline=record(patient_id, kind, after),
         kind=kind,
         kinds=kind_names(),
         after=after,

@@ -30,7 +30,7 @@ from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.timeline import Kind, timeline
+from openslot.entrypoints.timeline import Kind
 from openslot.entrypoints.web import access, asked, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
 from openslot.entrypoints.web.forms import Form
@@ -44,14 +44,13 @@ from openslot.entrypoints.web.saving import (
     save,
     see_other,
 )
-from openslot.entrypoints.web.timeline import kind_names, place_in
+from openslot.entrypoints.web.timeline import kind_names, place_in, record
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.records import access as histories
 from openslot.records import finding
 from openslot.records import queries as history
 from openslot.records.access import Access
 from openslot.records.errors import PatientKnown, TooFewDetails
-from openslot.records.models import EntryKind
 from openslot.usecases import growing_up
 
 pages = Blueprint("patients", __name__)
@@ -282,7 +281,7 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
     return render_template(
         "history/patient.html",
         patient=queries.patient(session, patient_id, inactive=True),
-        timeline=timeline(session, patient_id, kind=kind, after=after),
+        timeline=record(patient_id, kind, after),
         kind=kind,
         kinds=kind_names(),
         after=after,
@@ -290,7 +289,8 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
             "patients.show", **{"patient_id": patient_id, "kind": kind.value or None, **changed}
         ),
         until=_open_until(patient_id) if why is Access.EMERGENCY else None,
-        forms={one: records.entry_form(one, patient_id) for one in EntryKind},
+        forms=records.entry_forms(patient_id),
+        summary=records.summary(patient_id),
         may_change=_may_change(patient_id),
         may_refer=me.may_refer,
         me=me,

@@ -1,8 +1,9 @@
-"""Entries in a health record (notes, medication, corrections), and emergency access."""
+"""Entries in a health record (notes, medication, allergies, corrections), and emergency access."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import Relation, relation_to
@@ -37,9 +38,9 @@ from openslot.entrypoints.web.zones import own_zone
 from openslot.records import access as histories
 from openslot.records import commands, queries
 from openslot.records.access import GIVING, WRITING, Access
-from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.models import EntryKind
-from openslot.records.queries import Record
+from openslot.records.details import EmergencyDetails
+from openslot.records.models import AllergyState, EntryKind, Severity
+from openslot.records.queries import Allergies, Record
 
 pages = Blueprint("records", __name__, url_prefix="/patients/<uuid:patient_id>")
 
@@ -74,6 +75,40 @@ class PrescriptionForm(Form):
     dose = StringField(_l("Dose"))
     text = TextAreaField(_l("How to take it"))
     appointment_id = SelectField(_l("Appointment"), validate_choice=False)
+
+
+class AllergyForm(Form):
+    """Allergy and the appointment where it was recorded; a correction also says if it is there."""
+
+    missing: ClassVar[Mapping[str, object]] = {"substance": _l("Enter the substance.")}
+
+    entry_id = HiddenField(default=fresh_id)
+    substance = StringField(_l("Substance"))
+    text = TextAreaField(_l("Reaction"))
+    severity = RadioField(_l("Severity"), default="", validate_choice=False)
+    state = RadioField(_l("Does the patient have this allergy?"), validate_choice=False)
+    appointment_id = SelectField(_l("Appointment"), validate_choice=False)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.severity.choices = [
+            (Severity.MILD.value, _("Mild")),
+            (Severity.MODERATE.value, _("Moderate")),
+            (Severity.SEVERE.value, _("Severe")),
+            ("", _("Not known")),
+        ]
+        self.state.choices = [
+            (AllergyState.ACTIVE.value, _("Yes")),
+            (AllergyState.RESOLVED.value, _("No longer")),
+            (AllergyState.IN_ERROR.value, _("No, it was recorded in error")),
+        ]
+
+
+class NoAllergiesForm(Form):
+    """The statement that no allergies are known; a correction takes it back."""
+
+    entry_id = HiddenField(default=fresh_id)
+    appointment_id = HiddenField()
 
 
 class EmergencyForm(Form):
@@ -117,25 +152,32 @@ SUMMED_UP = 3
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Kind of entry: its form, its details, and the messages after saving."""
+    """Kind of entry: its form, and the messages after saving."""
 
     form: type[Form]
-    details: type[NoteDetails] | type[PrescriptionDetails]
     said: str
     corrected: str
 
 
 WRITINGS = {
-    EntryKind.NOTE: Writing(
-        NoteForm, NoteDetails, _l("The note is saved."), _l("The note is corrected.")
-    ),
+    EntryKind.NOTE: Writing(NoteForm, _l("The note is saved."), _l("The note is corrected.")),
     EntryKind.PRESCRIPTION: Writing(
         PrescriptionForm,
-        PrescriptionDetails,
         _l("The medication is saved."),
         _l("The medication is corrected."),
     ),
+    EntryKind.ALLERGY: Writing(
+        AllergyForm, _l("The allergy is saved."), _l("The allergy is corrected.")
+    ),
+    EntryKind.NO_ALLERGIES: Writing(
+        NoAllergiesForm,
+        _l("It is recorded that no allergies are known."),
+        _l("The statement is taken back."),
+    ),
 }
+
+FORMS = (EntryKind.NOTE, EntryKind.PRESCRIPTION, EntryKind.ALLERGY)
+"""The kinds of entries that are written in a form of several fields."""
 
 
 @pages.route("/notes/new", methods=["GET", "POST"])
@@ -152,16 +194,30 @@ def add_prescription(patient_id: UUID) -> ResponseReturnValue:
     return _add(patient_id, EntryKind.PRESCRIPTION)
 
 
+@pages.route("/allergies/new", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def add_allergy(patient_id: UUID) -> ResponseReturnValue:
+    """Record an allergy."""
+    return _add(patient_id, EntryKind.ALLERGY)
+
+
+@pages.route("/allergies/none", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def add_no_allergies(patient_id: UUID) -> ResponseReturnValue:
+    """Record that no allergies are known."""
+    return _add(patient_id, EntryKind.NO_ALLERGIES)
+
+
 def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     may_write(patient_id)
     writing = WRITINGS[kind]
-    form = entry_form(kind, patient_id)
+    form = entry_form(kind, own_appointments(patient_id))
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         appointment, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
         status = save(
             form,
-            writing.details,
+            commands.DETAILS[kind],
             lambda work, details: commands.add(
                 work, patient_id, details, appointment_id=appointment, entry_id=entry
             ),
@@ -171,23 +227,27 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     return see_other(reading.own_path("back", _history(patient_id)), str(writing.said))
 
 
-def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | None = None) -> Form:
-    """Return the form for an entry, with the reader's appointments as choices and the likeliest one
-    selected.
-
-    Given ``appointment``, it is the only choice.
-    """
-    chosen = appointment.id if appointment else None
-    own = [appointment] if appointment else own_appointments(patient_id)
+def entry_form(kind: EntryKind, own: list[Appointment], chosen: UUID | None = None) -> Form:
+    """Return the form for an entry, with the reader's appointments as choices and the chosen or
+    the likeliest one selected."""
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likeliest_id(own) or ""))
-    for field in form:
+    if kind is EntryKind.ALLERGY:
+        del form.state
+    for form_field in form:
         # A page may have a form for each kind.
-        field.id = f"{kind}-{field.id}"
+        form_field.id = f"{kind}-{form_field.id}"
     form.appointment_id.choices = [
         *((str(one.id), _appointment_label(one)) for one in own),
         ("", _("No appointment")),
     ]
     return form
+
+
+def entry_forms(patient_id: UUID, appointment: Appointment | None = None) -> dict[EntryKind, Form]:
+    """Return the forms for entries by kind; given ``appointment``, it is the only choice."""
+    own = [appointment] if appointment else own_appointments(patient_id)
+    chosen = appointment.id if appointment else None
+    return {kind: entry_form(kind, own, chosen) for kind in FORMS}
 
 
 def own_appointments(patient_id: UUID) -> list[Appointment]:
@@ -240,9 +300,10 @@ def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
     writing = WRITINGS[old.kind]
     form = writing.form(obj=old.entry)
     del form.appointment_id
+    more = {"state": AllergyState.IN_ERROR} if old.kind is EntryKind.NO_ALLERGIES else {}
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
-        details = checked(form, writing.details)
+        details = checked(form, commands.DETAILS[old.kind], **more)
         status = (
             NOT_UNDERSTOOD
             if details is None
@@ -364,27 +425,39 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
         "records": recorded,
         "ids": [record.entry.id for record in recorded],
         "history_url": url_for(of_whom, patient_id=patient_id),
-        "forms": {kind: entry_form(kind, patient_id, appointment) for kind in EntryKind}
-        if why in WRITING
-        else {},
+        "forms": entry_forms(patient_id, appointment) if why in WRITING else {},
         "patient_id": patient_id,
         "for_patient": why is Access.OWN,
-        "summary": None if why is Access.OWN else _summary(patient_id, appointment.id),
+        "summary": None if why is Access.OWN else summary(patient_id, appointment.id),
     }
 
 
-def _summary(patient_id: UUID, appointment_id: UUID) -> dict[str, list[Record]]:
-    """Return the last notes of other appointments, and the last medication, as they are now."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a practitioner looks at first: allergies, the last medication and the last notes.
+
+    ``new_id`` is that of the statement that no allergies are known, if it is made.
+    """
+
+    allergies: Allergies
+    medication: Sequence[Record]
+    notes: Sequence[Record]
+    new_id: str = field(default_factory=fresh_id)
+
+
+def summary(patient_id: UUID, appointment_id: UUID | None = None) -> Summary:
+    """Return the summary of a health record as it is now, without the notes and medication of one
+    appointment; three statements."""
     session = context.reader()
-    last = {
-        kind.value: queries.entries(session, patient_id, kind=kind, limit=SUMMED_UP)
-        for kind in EntryKind
-    }
-    return {
-        kind: [
-            one
-            for one in records
-            if not one.corrected_by and one.entry.appointment_id != appointment_id
+
+    def last(kind: EntryKind) -> Sequence[Record]:
+        return [
+            record
+            for record in queries.entries(session, patient_id, kinds=[kind], limit=SUMMED_UP)
+            if not record.corrected_by
+            and (appointment_id is None or record.entry.appointment_id != appointment_id)
         ]
-        for kind, records in last.items()
-    }
+
+    return Summary(
+        queries.allergies(session, patient_id), last(EntryKind.PRESCRIPTION), last(EntryKind.NOTE)
+    )

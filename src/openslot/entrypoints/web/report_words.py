@@ -40,7 +40,10 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Question with its answer; no rows means no data."""
+    """Question with its answer; no rows means no data.
+
+    ``before`` compares with the period before. ``keys`` are those of the rows, where they have one.
+    """
 
     kind: Kind
     heading: str
@@ -50,6 +53,8 @@ class Report:
     rows: Sequence[Sequence[Cell]]
     drawing: Drawing
     legend: Sequence[str] = ()
+    before: str = ""
+    keys: Sequence[Key] = ()
 
 
 def reports(found: Answers) -> list[Report]:
@@ -93,8 +98,7 @@ def cell_value(cell: Cell) -> str:
 def _bookings(answers: Answers) -> Report:
     total = answers.tallies.total
     rows = [(key, tally) for key, tally in answers.tallies.rows.items()]
-    period = answers.question.period
-    weeks = ((period.last - period.first).days + 1) / 7
+    weeks = answers.question.period.days / 7
     average = total.appointments / weeks
     words = {
         "appointments": ngettext(
@@ -124,6 +128,8 @@ def _bookings(answers: Answers) -> Report:
             ([_cell(key, answers), tally.appointments, tally.cancelled] for key, tally in rows),
         ),
         legend=[_("Appointments"), _("Cancelled")],
+        before=_more_or_fewer(total.appointments, answers),
+        keys=list(answers.tallies.rows),
         drawing=_drawn(
             answers,
             [
@@ -132,6 +138,7 @@ def _bookings(answers: Answers) -> Report:
                     tally.appointments,
                     tally.appointments + tally.cancelled,
                     number(tally.appointments),
+                    key,
                 )
                 for key, tally in rows
             ],
@@ -166,6 +173,8 @@ def _utilisation(answers: Answers) -> Report:
             total.open,
             ([_cell(key, answers), use.open, use.booked, use.share] for key, use in rows),
         ),
+        before=_share_before(answers.use_before.share, answers),
+        keys=list(answers.uses.rows),
         drawing=_drawn(
             answers, [_share_bar(key, use.share, answers) for key, use in rows], _hundredths
         ),
@@ -198,6 +207,8 @@ def _no_shows(answers: Answers) -> Report:
                 for key, tally in rows
             ),
         ),
+        before=_share_before(answers.tally_before.missed_share, answers),
+        keys=list(answers.tallies.rows),
         drawing=_drawn(
             answers,
             [_share_bar(key, tally.missed_share, answers) for key, tally in rows],
@@ -232,10 +243,14 @@ def _lead_time(answers: Answers) -> Report:
             ([_cell(key, answers), count, median, most] for key, median, most, count in rows),
         ),
         legend=[_("Half of the appointments"), _("Nine in ten")],
+        before=_leads_before(answers),
+        keys=list(answers.tallies.rows),
         drawing=_drawn(
             answers,
             [
-                Bar(_label(key, answers), median, most, "" if median is None else _days(median))
+                Bar(
+                    _label(key, answers), median, most, "" if median is None else _days(median), key
+                )
                 for key, median, most, _count in rows
             ],
             _whole,
@@ -283,6 +298,41 @@ WRITERS: dict[Kind, Callable[[Answers], Report]] = {
     Kind.LEAD_TIME: _lead_time,
     Kind.WAITING: _waiting,
 }
+
+
+# The period before
+
+
+def _before(answers: Answers) -> str:
+    """Return the words for the period before, which sentences end with."""
+    days = answers.question.period.days
+    if days % 7:
+        return str(ngettext("on the day before", "in the %(num)s days before", days))
+    return str(ngettext("in the week before", "in the %(num)s weeks before", days // 7))
+
+
+def _more_or_fewer(count: int, answers: Answers) -> str:
+    difference = count - answers.tally_before.appointments
+    words = {"count": number(abs(difference)), "before": _before(answers)}
+    if difference > 0:
+        return str(_("%(count)s more than %(before)s.", **words))
+    if difference < 0:
+        return str(_("%(count)s fewer than %(before)s.", **words))
+    return str(_("As many as %(before)s.", **words))
+
+
+def _share_before(share: float | None, answers: Answers) -> str:
+    if share is None:
+        return ""
+    return str(_("It was %(share)s %(before)s.", share=_percent(share), before=_before(answers)))
+
+
+def _leads_before(answers: Answers) -> str:
+    median, most = answers.tally_before.lead(0.5), answers.tally_before.lead(0.9)
+    if median is None or most is None:
+        return ""
+    words = {"median": _days(median), "most": _days(most), "before": _before(answers)}
+    return str(_("It was %(median)s and %(most)s %(before)s.", **words))
 
 
 # Tables
@@ -342,7 +392,7 @@ def _is_drawable(bars: list[Bar]) -> bool:
 
 def _share_bar(key: Key, share: float | None, answers: Answers) -> Bar:
     text = "–" if share is None else _percent(share)
-    return Bar(_label(key, answers), None if share is None else 100 * share, text=text)
+    return Bar(_label(key, answers), None if share is None else 100 * share, text=text, key=key)
 
 
 def _wait_bar(key: WaitKey, wait: Wait, answers: Answers) -> Bar:

@@ -1,6 +1,8 @@
 """Reports for administrators, and for practitioners about their own work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, render_template, url_for
@@ -23,7 +25,7 @@ from openslot.entrypoints.web.zones import own_zone
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
 from openslot.reports.errors import UnknownChoice
-from openslot.reports.figures import Offer
+from openslot.reports.figures import Key, Offer
 from openslot.reports.rules import (
     ONE_WEEK,
     RECENT_WEEKS,
@@ -45,6 +47,9 @@ READERS = frozenset({Role.PRACTITIONER, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 
 AT_FIRST = 12
 """Weeks shown by default."""
+
+MOST_NAMED = 60
+"""Schedules that fit into an address."""
 
 
 @pages.get("")
@@ -128,6 +133,9 @@ def _page(
         reports=reports(report_answers) if report_answers else [],
         file_of=lambda kind: _href("reports.download", period, report_kind=kind.value),
         cell_text=cell_text,
+        href_of=partial(partial, _links(report_answers.question, offers))
+        if report_answers
+        else None,
         is_own=scope.practitioner_id is not None,
         one_centre=next((offer.centre for offer in offers.values()), None)
         if scope.centre_id
@@ -144,6 +152,39 @@ def _href(endpoint: str = "reports.show", period: Period | None = None, **more: 
     filters = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
     dates = {"since": str(period.first), "until": str(period.last)} if period else {}
     return url_for(endpoint, **{**filters, **dates, **more})
+
+
+def _links(question: Question, offers: Mapping[int, Offer]) -> Callable[[Kind, Key], str | None]:
+    """Return what leads from a report and a key to what is counted there.
+
+    Centres and professions lead to their weeks, and the weeks of one centre to its appointments.
+    """
+    centre_id = question.scope.centre_id or question.centre_id
+    counted = [
+        key
+        for key, offer in offers.items()
+        if offer.centre_id == centre_id and offer.kind == question.kind
+    ]
+    weeks = {week.first: week.last for week in question.period.weeks()}
+
+    def link(kind: Kind, key: Key) -> str | None:
+        if not isinstance(key, date):
+            narrowed: dict[str, Any] = {"profession" if isinstance(key, str) else "centre": key}
+            return _href(period=question.period, **narrowed, group=Group.WEEK.value)
+        if question.scope.practitioner_id is not None:
+            return url_for("calendar.show", day=key)
+        if centre_id is None or len(counted) > MOST_NAMED:
+            return None
+        return url_for(
+            "desk.listing",
+            centre=centre_id,
+            day=key,
+            until=weeks[key],
+            only=counted or None,
+            show="no-show" if kind is Kind.NO_SHOWS else None,
+        )
+
+    return link
 
 
 def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:

@@ -86,6 +86,7 @@ def results() -> Response:
         keeps=booker.whom is not None,
         for_whom=directory.patient(context.reader(), other).name if other else "",
         referred=_referred(matches, booker),
+        professions=() if matches.total else _professions(),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
         clear_url=_page_url(**dict.fromkeys(one.name for one in active)),
