@@ -154,7 +154,9 @@ def grant(
     """
     claims = _verified(assertion, keys)
     _check_claims(claims, client, audience, work.now)
-    _mark_used(work, client, str(claims["jti"]))
+    until = work.now + LONGEST + 2 * CLOCKS_DIFFER
+    if not mark_used(work, str(client.id), str(claims["jti"]), until=until):
+        raise BadAssertion
     scopes = _granted_scopes(client, wanted)
     token = issue_for_client(work, client, scopes, LONGEST)
     return Granted(token, scopes, int(LONGEST.total_seconds()))
@@ -202,14 +204,15 @@ def _check_claims(
         raise BadAssertion
 
 
-def _mark_used(work: Work, client: ApiClient, jti: str) -> None:
-    """Store an assertion's id, or raise BadAssertion if it was used before. Of two at once, the
-    second is retried and then refused."""
-    digest = hashlib.sha256(f"{client.id} {jti}".encode("utf-8", "surrogatepass")).digest()
+def mark_used(work: Work, issuer: str, jti: str, *, until: datetime) -> bool:
+    """Store the id of what somebody has signed, and return False if it was used before. Of two at
+    once, the second is retried and then refused."""
+    digest = hashlib.sha256(f"{issuer} {jti}".encode("utf-8", "surrogatepass")).digest()
     if work.session.get(UsedAssertion, digest) is not None:
-        raise BadAssertion
-    work.session.add(UsedAssertion(jti_hash=digest, ends_at=work.now + LONGEST + 2 * CLOCKS_DIFFER))
+        return False
+    work.session.add(UsedAssertion(jti_hash=digest, ends_at=until))
     work.session.flush()
+    return True
 
 
 def _granted_scopes(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:
