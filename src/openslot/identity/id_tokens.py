@@ -12,8 +12,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from openslot.core.work import Work
-from openslot.identity.assertions import CLOCKS_DIFFER, mark_used
 from openslot.identity.errors import NotConfirmedThere, NotStrongEnough
+from openslot.identity.once import CLOCKS_DIFFER, use_once
 from openslot.identity.providers import Provider
 
 LONGEST_NAME = 255
@@ -157,6 +157,7 @@ def signed_out(work: Work, provider: Provider, token: str, keys: KeySet) -> Sign
     is_fresh = claims["iat"] >= (work.now - NOTES_LAST - CLOCKS_DIFFER).timestamp()
     if not (is_note and is_fresh and name and (session or subject)) or "nonce" in claims:
         raise NotConfirmedThere(label=provider.label)
-    if not mark_used(work, provider.issuer, name, until=work.now + 2 * NOTES_LAST):
+    used = f"{provider.issuer} {name}".encode()
+    if not use_once(work, used, until=work.now + 2 * NOTES_LAST):
         raise NotConfirmedThere(label=provider.label)
     return SignedOut(session, subject)

@@ -36,7 +36,6 @@ from openslot.entrypoints.web.provider_client import Begun
 from openslot.entrypoints.web.saving import see_other
 from openslot.identity import commands as identity
 from openslot.identity import id_tokens, linked, queries
-from openslot.identity.assertions import CLOCKS_DIFFER
 from openslot.identity.errors import (
     AnotherPerson,
     HalfSignedIn,
@@ -52,6 +51,7 @@ from openslot.identity.factors import Factor
 from openslot.identity.id_tokens import Person
 from openslot.identity.links import SECOND_STEP_WITHIN
 from openslot.identity.models import Account
+from openslot.identity.once import CLOCKS_DIFFER
 from openslot.identity.providers import Provider, providers_of
 
 pages = Blueprint("providers", __name__)
