@@ -533,6 +533,14 @@ GET profile_security.sessions                 401 200 200 200 200 200 200 200
 GET profiles.centre                           200 200 200 200 200 200 200 200
 GET profiles.department                       200 200 200 200 200 200 200 200
 GET profiles.practitioner                     200 200 200 200 200 200 200 200
+GET providers.done                            404 404 404 404 404 404 404 404
+POST providers.ended                          404 404 404 404 404 404 404   -
+GET providers.link                            401 403 403 404 404 404 404 404
+GET providers.link_account                    303 303 303 303 303 303 303 303
+POST providers.link_account                   303 303 303 303 303 303 303   -
+GET providers.prove                           401 404 404 404 404 404 404 404
+GET providers.sign_in                         404 404 404 404 404 404 404 404
+GET providers.signed_out                      404 404 404 404 404 404 404 404
 GET records.add_note                          401 403 403 404 403 403 403 403
 GET questions.answer                          401 404 404 404 404 404 404 404
 POST questions.answer                         401 404 404 404 404 404 404   -

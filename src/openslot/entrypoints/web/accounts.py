@@ -308,8 +308,10 @@ def sign_out() -> ResponseReturnValue:
     carried = unsent.carried()
     if carried is not None:
         return sign_in_to_send(carried, 200)
-    left = url_for("providers.signed_out", key=provider.key) if provider else None
-    response = see_other(left or url_for("search.home"), _("You are signed out."))
+    if provider is None:
+        response = see_other(url_for("search.home"), _("You are signed out."))
+    else:
+        response = redirect(url_for("providers.signed_out", key=provider.key), 303)
     # Not "cookies": that of a known browser stays, and of this session nothing is left to end.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

@@ -95,10 +95,11 @@ class LinkForm(Form):
 @access.allow(access.ANYONE)
 def sign_in(key: str) -> Response:
     """Send the browser to a provider to sign in."""
+    provider = _provider(key)
     if context.account_or_none():
         return redirect(_next() or url_for("dashboard.show"), 303)
     signing.forget_half()
-    return _send(_provider(key), For.SIGN_IN, _next())
+    return _send(provider, For.SIGN_IN, _next())
 
 
 @pages.get("/account/prove/with/<key>")
