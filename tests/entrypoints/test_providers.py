@@ -245,6 +245,26 @@ def test_a_provider_that_is_away_says_so_and_leaves_passwords_as_they_are(
     assert client.get("/login/with/nobody").status_code == 404
 
 
+def test_a_provider_leads_neither_to_another_issuer_nor_without_https_nor_into_a_network(
+    hospital: Provider, app: Flask, client_for: ClientFor, world: World
+) -> None:
+    for wrong, sentence in (
+        ({"issuer": "https://evil.example"}, "does not answer"),
+        ({"authorization_endpoint": "http://evil.example/"}, "does not answer"),
+        ({"jwks_uri": "javascript:1"}, "does not answer"),
+        ({"token_endpoint": "https://10.0.0.1/token"}, "did not confirm"),
+        ({"jwks_uri": "https://169.254.169.254/keys"}, "does not answer"),
+    ):
+        hospital.offer = wrong
+        app.extensions[EXTENSION] = Offers()
+        client = client_for(None)
+        answer = client.get("/login/with/hospital")
+        if answer.location.startswith(hospital.issuer):
+            answer = client.get(hospital.approve(answer.location, **known_by_email(world)))
+        assert sentence in said(client, answer), wrong
+        assert not is_signed_in(client)
+
+
 def test_an_address_links_only_if_it_is_confirmed_there_and_the_account_may_sign_in_so(
     there: Provider,
     configure: Configure,

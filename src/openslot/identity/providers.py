@@ -160,21 +160,23 @@ def providers_of(settings: Settings) -> Mapping[str, Provider]:
 def _read(file: Path) -> Mapping[str, Provider]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        bad = next((key for key in tables if not _NAME.fullmatch(key)), None)
-        if bad is not None:
-            raise ValueError(f"[{bad}]: name it with small letters, digits and hyphens")
-        found = {
-            key: Provider.model_validate({**table, "key": key}) for key, table in tables.items()
-        }
+        found = {key: _provider(key, table) for key, table in tables.items()}
+        if len({one.issuer for one in found.values()}) < len(found):
+            raise ValueError("two providers have the same issuer")
+    except (OSError, ValueError) as error:
+        raise BadProviders(f"{file}: {error}") from None
+    return found
+
+
+def _provider(key: str, table: object) -> Provider:
+    if not _NAME.fullmatch(key) or not isinstance(table, dict):
+        raise ValueError(f"{key}: begin with [name], in small letters, digits and hyphens")
+    try:
+        return Provider.model_validate({**table, "key": key})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadProviders(f"{file}: {where} {first['msg']}") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise BadProviders(f"{file}: {error}") from None
-    if len({one.issuer for one in found.values()}) < len(found):
-        raise BadProviders(f"{file}: two providers have the same issuer")
-    return found
+        where = ".".join(map(str, (key, *first["loc"])))
+        raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def of_issuer(settings: Settings, issuer: str) -> Provider | None:
