@@ -61,6 +61,7 @@ GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
 GET admin_accounts.remove_second_steps        401 403 403 403 403 403 404 200
 POST admin_accounts.remove_second_steps       401 403 403 403 403 403 404   -
+POST admin_accounts.unlink                    401 403 403 403 403 403 404   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
 GET admin_accounts.show                       401 403 403 403 403 403 404 200
 GET admin_accounts.sign_everybody_out         401 403 403 403 403 403 403 200

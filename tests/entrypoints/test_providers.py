@@ -288,8 +288,13 @@ def test_an_address_links_only_if_it_is_confirmed_there_and_the_account_may_sign
     taken_over = client_for(None)
     answer = sign_in(taken_over, there, **known | {"sub": "who has the address now"})
     assert "is linked already" in said(taken_over, answer)
-    shown = client_for("centre-admin-owner").get(f"/admin/accounts/{world.accounts[PERSON]}").text
-    assert LABEL in shown
+    page, admin = f"/admin/accounts/{world.accounts[PERSON]}", client_for("centre-admin-owner")
+    assert LABEL in admin.get(page).text
+    assert client_for("centre-admin-stranger").post(f"{page}/unlink").status_code == 404
+    assert admin.send(f"{page}/unlink", page=page).status_code == 303
+    assert not is_signed_in(client)
+    assert "Linked with" not in admin.get(page).text
+    sign_in(client_for(None), there, **known)
     network.run(lambda session: identity.set_active(work(session), world.accounts[PERSON], False))
     closed = client_for(None)
     answer = sign_in(closed, there, **known)
@@ -338,6 +343,9 @@ def test_groups_make_place_and_close_accounts_where_the_settings_say_so(
     assert place()[0] == "staff", "the first group of the file counts"
     sign_in(client_for(None), there, **new | {"groups": ["boss"]})
     assert place() == ("centre-admin", own, None)
+    many = sign_in(client_for(None), there, **new | {"_claim_names": {"groups": "src1"}})
+    assert many.location == "/login"
+    assert account(network, "new@example.com").active, "too many groups to name are not none"
     lost = client_for(None)
     answer = sign_in(lost, there, **new | {"groups": []})
     assert "cannot be opened by signing in" in said(lost, answer)

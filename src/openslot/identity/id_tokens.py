@@ -57,6 +57,9 @@ def person_of(provider: Provider, token: str, keys: KeySet, *, nonce: str, now: 
     if not (is_for_this and is_valid) or subject is None:
         raise NotConfirmedThere(label=provider.label)
     _check_strength(provider, claims)
+    elsewhere = claims.get("_claim_names")
+    if provider.groups and isinstance(elsewhere, dict) and provider.claims.groups in elsewhere:
+        raise NotConfirmedThere(label=provider.label)  # too many groups for a token, so none is in
     return _person(provider, subject, claims, now)
 
 

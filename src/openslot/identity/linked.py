@@ -94,6 +94,16 @@ def unlink(work: Work, account_id: UUID, identity_id: UUID) -> None:
     factors.note(work, account_id, Change.IDENTITY_REMOVED)
 
 
+def unlink_all(work: Work, account_id: UUID) -> int:
+    """Remove all links of an account, which may belong to somebody else; return the number."""
+    opening.wait(work, account_id)
+    found = queries.identities_of(work.session, account_id)
+    for one in found:
+        queries.remove_identity(work.session, account_id, one.id)
+        factors.note(work, account_id, Change.IDENTITY_REMOVED)
+    return len(found)
+
+
 def _has_another_way(work: Work, account: Account) -> bool:
     """Return whether the account can be signed in to with what is left."""
     admitting = {one.issuer for one in providers.admitting(work.settings, account.role)}

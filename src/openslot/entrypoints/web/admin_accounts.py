@@ -230,6 +230,14 @@ def remove_second_steps(account_id: UUID) -> ResponseReturnValue:
     return page, status
 
 
+@pages.post("/admin/accounts/<uuid:account_id>/unlink")
+@access.allow(access.ADMINS, fresh=True)
+def unlink(account_id: UUID) -> ResponseReturnValue:
+    """Remove the links of an account to people of identity providers."""
+    context.write(staff.unlink, account_id)
+    return see_other(url_for("admin_accounts.show", account_id=account_id), _("That is removed."))
+
+
 @pages.route("/admin/accounts/sign-out", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS, fresh=True)
 def sign_everybody_out() -> ResponseReturnValue:

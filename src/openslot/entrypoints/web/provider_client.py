@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 
 from openslot.core.errors import DomainError
 from openslot.entrypoints.client_keys import ClientKeys
-from openslot.entrypoints.request import now
+from openslot.entrypoints.request import close_reader, now
 from openslot.identity.assertions import BadAssertion, key_named
 from openslot.identity.errors import NotConfirmedThere, ProviderAway
 from openslot.identity.providers import Provider, is_secure
@@ -99,6 +99,8 @@ def keys_for(provider: Provider, token: str) -> KeySet:
 
 
 def _offers() -> Offers:
+    """Return what is remembered. No reading goes on meanwhile, since a provider may be slow."""
+    close_reader()
     return cast(Offers, current_app.extensions[EXTENSION])
 
 

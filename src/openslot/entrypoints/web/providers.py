@@ -62,7 +62,10 @@ WITHOUT_TOKEN = ("providers.ended",)
 BEGUN = "begun"
 """Name in the cookie of the sign-ins that this browser has begun at providers."""
 
-MOST_BEGUN = 3
+MOST_BEGUN = 2
+LONGEST_NEXT = 600
+"""Letters of an address to go on to; longer ones would not fit into the cookie."""
+
 LONGEST_CODE = 4096
 
 
@@ -124,7 +127,8 @@ def _provider(key: str) -> Provider:
 
 
 def _next() -> str:
-    return reading.own_path("next", "")
+    path = reading.own_path("next", "")
+    return path if len(path) <= LONGEST_NEXT else ""
 
 
 def _send(provider: Provider, wanted: For, next_path: str) -> Response:
