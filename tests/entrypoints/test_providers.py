@@ -407,7 +407,10 @@ def test_a_fresh_proof_is_asked_for_anew_and_must_be_fresh_and_of_the_reader(
     for stale in (long_ago, None):
         assert "did not ask you again" in said(client, prove(auth_time=stale))
     assert (hospital.asked["prompt"], hospital.asked["max_age"]) == ("login", "0")
-    assert "as someone else" in said(client, prove(sub="somebody else"))
+    another = known_by_email(world, "practitioner-owner")
+    sign_in(client_for(None), hospital, **another)
+    for somebody in ({"sub": "not linked"}, another):
+        assert "as someone else" in said(client, prove(**somebody))
     assert client.get("/account/authenticator").status_code == 303
     assert prove().location == "/account/authenticator"
     shown, _codes = set_up_app(client)
@@ -482,14 +485,21 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     assert "Change" not in linking.get("/account/sessions").text.split("Where you are signed in")[0]
 
 
-def test_who_gives_a_password_on_the_ordinary_page_links_nobody(
+def test_who_signs_in_on_the_ordinary_page_links_nobody_who_stood_there_before(
     hospital: Provider, client_for: ClientFor, world: World, network: Database
 ) -> None:
+    passkey, desk = add_passkey(client_for(PERSON)), client_for(None)
+    page, token = desk.get("/login").text, desk.token_of("/login")
+    sign_in(desk, hospital, sub="who stood here before")
+    desk.http.post("/login/passkey", data={"csrf_token": token, **passkey.answer(page)})
+    assert is_signed_in(desk)
     desk = client_for(None)
     token = desk.token_of("/login")
     sign_in(desk, hospital, sub="who stood here before")
-    given = {"email": world.emails[PERSON], "password": PASSWORD, "csrf_token": token}
-    assert desk.http.post("/login", data=given).status_code == 303
+    half = desk.send("/login/link", email=world.emails[PERSON], password=PASSWORD)
+    assert half.location == "/login/code"
+    other = {"email": world.emails["practitioner-owner"], "password": PASSWORD}
+    desk.http.post("/login", data={"csrf_token": token, **other})
     assert is_signed_in(desk)
     assert network.read(lambda session: list(session.scalars(select(LinkedIdentity)))) == []
 
