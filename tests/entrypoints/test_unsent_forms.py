@@ -14,7 +14,7 @@ from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
-from openslot.entrypoints.web import notifications, profile, reading
+from openslot.entrypoints.web import notifications, profile, providers, reading
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.entrypoints.web.accounts import SIGN_INS
 from openslot.records.models import Entry
