@@ -375,6 +375,10 @@ def test_the_provider_counts_as_second_step_or_our_own_follows(
         assert is_signed_in(client)
     assert "acr_values" in there.asked
     assert "with a second step where you work" in client.get("/account/sessions").text
+    sent = client.get("/account/prove/with/hospital").location
+    weakly = client.get(there.approve(sent, **known, amr="pwd"))
+    assert "You need a stronger sign-in" in said(client, weakly)
+    assert client.send("/account/prove", page="/account", current=PASSWORD).status_code == 403
     shown, _codes = set_up_app(weak)
     half = client_for(None)
     assert sign_in(half, there, **known).location == "/login/code"

@@ -29,7 +29,7 @@ from openslot.identity import commands as identity
 from openslot.identity import credentials, linked, passwords, providers, sessions
 from openslot.identity import queries as identities
 from openslot.identity.credentials import CredentialKind
-from openslot.identity.errors import LastWayIn, SecondStepRequired
+from openslot.identity.errors import LastWayIn, ProofNeeded, SecondStepRequired
 from openslot.identity.providers import Provider
 from openslot.records.access import open_histories
 from openslot.usecases.account_deletion import delete_own_account
@@ -180,8 +180,9 @@ def _prove(form: WholeProofForm) -> None:
     elif _is_proved_there():
         proof.prove_step(form.code.data or "")
         signing.forget_half()
+    elif not _asks_password():
+        raise ProofNeeded
     else:
-        providers.check_signs_in_here(context.settings(), context.account().role)
         proof.prove(form.current.data or "", form.code.data or "", field="current")
 
 
@@ -195,11 +196,18 @@ def _is_proved_there() -> bool:
 
 
 def _asks_password() -> bool:
-    """Return whether the reader's password proves who they are."""
+    """Return whether the reader's password proves who they are; not of who came with the second
+    step of a provider, and has none here that a code would show."""
+    has_own = identities.factors_of(context.reader(), context.account().id).is_any
+    is_enough = has_own or not context.has_step()
+    return _has_password() and is_enough and not _is_proved_there()
+
+
+def _has_password() -> bool:
+    """Return whether the reader can sign in with a password."""
     account = context.account()
-    return account.password != passwords.NONE and not (
-        _is_proved_there() or providers.is_only_way(context.settings(), account.role)
-    )
+    is_only_there = providers.is_only_way(context.settings(), account.role)
+    return account.password != passwords.NONE and not is_only_there
 
 
 def _linked_providers() -> list[Provider]:
@@ -220,7 +228,7 @@ def signed_in() -> str:
         steps=[one for one in found if one.kind in credentials.STEPS],
         identities=[one for one in found if one.kind is CredentialKind.IDENTITY],
         to_link=_to_link(),
-        asks_password=_asks_password(),
+        has_password=_has_password(),
         credentials=[one for one in found if one.kind in credentials.SIGNED_IN],
         offers_passkeys=proof.site() is not None,
         current=sessions.token_hash(token).hex() if token else None,

@@ -43,6 +43,7 @@ from openslot.identity.errors import (
     NotConfirmed,
     NotConfirmedThere,
     NotFresh,
+    NotStrongEnough,
     ProofNeeded,
     RefusedThere,
     SignInEnded,
@@ -157,13 +158,15 @@ def done(key: str) -> Response:
     provider, errand = _provider(key), _errand(key)
     try:
         limits.provider()
+        if errand is None:
+            raise SignInEnded
         person = _confirmed(provider, errand)
-        if errand is not None and errand.wanted == For.PROOF:
+        if errand.wanted == For.PROOF:
             return _proved(person, errand)
-        if errand is not None and errand.wanted == For.LINK:
+        if errand.wanted == For.LINK:
             signing.arrive(person)
             return redirect(url_for("providers.link_account"), 303)
-        return _signed_in(person, errand.next_path if errand else "")
+        return _signed_in(person, errand.next_path)
     except DomainError as error:
         return _turned_away(provider, errand, error)
 
@@ -183,11 +186,9 @@ def _errand(key: str) -> Errand | None:
     return Errand(key, wanted, began_at, next_path, Begun(*secrets)) if there == key else None
 
 
-def _confirmed(provider: Provider, errand: Errand | None) -> Person:
-    """Return whom the provider confirms in the answer that the browser brings. Raises SignInEnded,
-    RefusedThere, ProviderAway, NotConfirmedThere and NotStrongEnough."""
-    if errand is None:
-        raise SignInEnded
+def _confirmed(provider: Provider, errand: Errand) -> Person:
+    """Return whom the provider confirms in the answer that the browser brings. Raises RefusedThere,
+    ProviderAway, NotConfirmedThere and NotStrongEnough."""
     issuer, code = request.args.get("iss"), request.args.get("code", "")
     must_be_named = provider_client.offer_of(provider).names_itself
     if issuer != provider.issuer and (issuer is not None or must_be_named):
@@ -252,7 +253,9 @@ def _proved(person: Person, errand: Errand) -> Response:
     earliest = errand.began_at - CLOCKS_DIFFER.total_seconds()
     if person.proved_at is None or person.proved_at.timestamp() < earliest:
         raise NotFresh(label=person.provider.label)
-    if not person.is_strong and queries.factors_of(context.reader(), account.id).is_any:
+    if context.has_step() and not person.is_strong:
+        if not queries.factors_of(context.reader(), account.id).is_any:
+            raise NotStrongEnough(label=person.provider.label)
         signing.arrive(person)
         return redirect(url_for("profile_security.prove", next=errand.next_path or None), 303)
     signing.renew()
