@@ -483,9 +483,14 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     assert sign_in(linking, there, sub="mine").location == "/login/link"
     assert linking.send("/login/link", **given).location == "/login/code"
     assert not is_signed_in(linking)
+    late = client_for(None)
+    sign_in(late, there, sub="mine")
     page = linking.get("/login/code").text
     linking.send("/login/passkey", page="/login/code", **passkey.answer(page))
     assert is_signed_in(linking)
+    other = {"email": world.emails["staff-teammate"], "password": PASSWORD}
+    assert late.send("/login/link", **other).status_code == 409
+    assert not is_signed_in(late), "who is linked by now opens no other account with a password"
     assert "Change" not in linking.get("/account/sessions").text.split("Where you are signed in")[0]
 
 

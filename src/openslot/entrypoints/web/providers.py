@@ -217,14 +217,15 @@ def _turned_away(provider: Provider, errand: Errand | None, error: DomainError) 
 
 def _signed_in(person: Person, next_path: str) -> Response:
     account = write_by(visitor(), account_of, person)
-    signing.arrive(person)
     if account is None:
+        signing.arrive(person)
         return redirect(url_for("providers.link_account", next=next_path or None), 303)
     if not account.active:
         raise NotAdmitted(label=person.provider.label)
     if not is_confirmed(context.settings(), account):
         raise NotConfirmed
     limits.sign_in(account.id)
+    signing.arrive(person)
     if not person.is_strong and queries.factors_of(context.reader(), account.id).is_any:
         signing.begin_half(account)
         return redirect(url_for("accounts.second_step", next=next_path or None), 303)

@@ -138,12 +138,13 @@ def _begin(
 
 def _through(work: Work, account: Account, person: Person, is_linking: bool) -> Through | None:
     """Return how the owner of the account came through a provider, and link the two if the owner
-    has said so; None for anybody else."""
+    has said so; None for anybody else. Raises LinkedElsewhere."""
     identity = linked.identity_of(work, person)
-    if identity is None and is_linking:
-        return linked.through(linked.link(work, account, person), person)
-    is_own = identity is not None and identity.account_id == account.id
-    return linked.through(identity, person) if identity and is_own else None
+    if identity is None or identity.account_id != account.id:
+        if not is_linking:
+            return None
+        identity = linked.link(work, account, person)
+    return linked.through(identity, person)
 
 
 def renew() -> None:
