@@ -51,7 +51,7 @@ def _values(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
     if get_origin(field.annotation) is tuple:
         return "texts, separated by commas"
-    named = {Path: "a path", SecretStr: "a secret text"}
+    named = {Path: "a path", Path | None: "a path", SecretStr: "a secret text"}
     return named.get(field.annotation, "a text")  # type: ignore[call-overload, no-any-return]
 
 

@@ -52,6 +52,11 @@ OPEN = frozenset(
         "profiles.centre",
         "profiles.department",
         "profiles.practitioner",
+        "providers.done",
+        "providers.ended",  # by a note that the provider signs
+        "providers.link_account",
+        "providers.sign_in",
+        "providers.signed_out",
         "registration.sign_up",
         "search.home",
         "search.results",

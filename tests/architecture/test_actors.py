@@ -50,7 +50,8 @@ BOUND = {
         directory.queries.dependents_of directory.queries.staff_request directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
-        identity.credentials.credentials_of identity.queries.by_id notifications.feeds.feed_of
+        identity.credentials.credentials_of identity.queries.identities_of
+        identity.queries.identity_by_id identity.queries.by_id notifications.feeds.feed_of
         identity.passkeys.ask_new identity.queries.factors_of
         notifications.preferences.preferences notifications.preferences.wants
         waiting_list.queries.open_offers waiting_list.search.entries_for
@@ -79,7 +80,7 @@ BOUND = {
     "an administrator's": """
         directory.queries.further_desks directory.queries.merge directory.queries.merges_of
         directory.queries.names
-        reports.oversight.things directory.queries.staff_accounts
+        identity.credentials.identities_of reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
     "proof: whoever holds the password, link, token or assertion": """
@@ -87,6 +88,8 @@ BOUND = {
         directory.commands.actor_of directory.dependents.invited
         directory.registration.is_waiting
         directory.registration.register identity.assertions.client_named identity.assertions.grant
+        identity.id_tokens.signed_out identity.linked.end_signed_out
+        identity.linked.identity_of identity.linked.link
         identity.sessions.account_of_token identity.sessions.end_session identity.sessions.ends
         identity.sessions.is_proved identity.sessions.renew_session identity.sessions.touch_session
         identity.links.account_to_change identity.links.account_to_confirm

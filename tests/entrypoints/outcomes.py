@@ -61,6 +61,7 @@ GET admin_accounts.new                        401 403 403 403 403 403 200 200
 POST admin_accounts.new                       401 403 403 403 403 403 422   -
 GET admin_accounts.remove_second_steps        401 403 403 403 403 403 404 200
 POST admin_accounts.remove_second_steps       401 403 403 403 403 403 404   -
+POST admin_accounts.unlink                    401 403 403 403 403 403 404   -
 POST admin_accounts.send_link                 401 403 403 403 403 403 404   -
 GET admin_accounts.show                       401 403 403 403 403 403 404 200
 GET admin_accounts.sign_everybody_out         401 403 403 403 403 403 403 200
@@ -541,6 +542,14 @@ GET profile_security.sessions                 401 200 200 200 200 200 200 200
 GET profiles.centre                           200 200 200 200 200 200 200 200
 GET profiles.department                       200 200 200 200 200 200 200 200
 GET profiles.practitioner                     200 200 200 200 200 200 200 200
+GET providers.done                            404 404 404 404 404 404 404 404
+POST providers.ended                          404 404 404 404 404 404 404   -
+GET providers.link                            401 403 403 404 404 404 404 404
+GET providers.link_account                    303 303 303 303 303 303 303 303
+POST providers.link_account                   303 303 303 303 303 303 303   -
+GET providers.prove                           401 404 404 404 404 404 404 404
+GET providers.sign_in                         404 404 404 404 404 404 404 404
+GET providers.signed_out                      404 404 404 404 404 404 404 404
 GET records.add_allergy                       401 403 403 404 403 403 403 403
 GET records.add_no_allergies                  401 403 403 404 403 403 403 403
 GET records.add_note                          401 403 403 404 403 403 403 403

@@ -23,6 +23,7 @@ DOORS = {
     "admin_accounts.set_desks": NO_DOOR,
     "admin_accounts.sign_everybody_out": NO_DOOR,
     "admin_accounts.sign_out": NO_DOOR,
+    "admin_accounts.unlink": NO_DOOR,
     "admin_audit.download": NO_DOOR,
     "admin_emergencies.review": "api_emergencies.review_emergency",
     "admin_import.upload": NO_DOOR,
@@ -38,6 +39,7 @@ DOORS = {
     "history.as_pdf": NO_DOOR,
     "profile_security.end_session": "api_me.end_credentials api_me.end_credential",
     "profile_security.export": NO_DOOR,
+    "providers.link": NO_DOOR,
     "records.emergency": "api_records.open_in_emergency",
     "registration.admit": NO_DOOR,
 }

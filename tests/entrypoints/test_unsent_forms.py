@@ -14,7 +14,7 @@ from entrypoints.world import PASSWORD, World
 from openslot.app import LARGEST_REQUEST
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
-from openslot.entrypoints.web import notifications, profile, reading
+from openslot.entrypoints.web import notifications, profile, providers, reading
 from openslot.entrypoints.web.access import allowed_roles
 from openslot.entrypoints.web.accounts import SIGN_INS
 from openslot.records.models import Entry
@@ -52,7 +52,11 @@ def test_no_form_loses_its_text_for_a_stale_token(
     app: Flask, client_for: ClientFor, world: World, person: str | None
 ) -> None:
     client, role, lost = client_for(person), PEOPLE[person], []
-    without_token = (*notifications.WITHOUT_TOKEN, *profile.WITHOUT_TOKEN)
+    without_token = (
+        *notifications.WITHOUT_TOKEN,
+        *profile.WITHOUT_TOKEN,
+        *providers.WITHOUT_TOKEN,
+    )
     fields = dict.fromkeys(FIELDS, TEXT) | {"password": SECRET, "current": SECRET}
     for way in ways(app, values(world, "owner")):
         view = app.view_functions[way.endpoint]

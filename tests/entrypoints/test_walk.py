@@ -72,6 +72,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "token": "nonsense",
         "choice": "dark",
         "language": "en",
+        "key": "nowhere",
         "kind": "practitioner",
         "request_id": uuid4(),
         "session_id": uuid4(),

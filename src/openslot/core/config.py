@@ -30,7 +30,8 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _networks(ranges: tuple[str, ...]) -> tuple[str, ...]:
+def networks_named(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    """Return address ranges as they are compared."""
     try:
         return tuple(str(ip_network(text)) for text in ranges)
     except ValueError as error:
@@ -41,7 +42,7 @@ def _proxies(named: tuple[str, ...]) -> tuple[str, ...]:
     """Read address ranges, or one number of proxies from 1 to 5; 0 is none."""
     if len(named) == 1 and re.fullmatch("[0-5]", named[0]):
         return () if named == ("0",) else named
-    ranges = _networks(named)
+    ranges = networks_named(named)
     if any(ip_network(text).prefixlen == 0 for text in ranges):
         raise ValueError("a range of all addresses lets everybody choose their own")
     return ranges
@@ -87,7 +88,7 @@ def _countries(codes: tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
-def _roles(names: tuple[str, ...]) -> tuple[str, ...]:
+def roles_named(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the roles of these names; "administrator" stands for both kinds."""
     both = {"administrator": (Role.CENTRE_ADMIN, Role.NETWORK_ADMIN)}
     known = both | {role.value: (role,) for role in Role}
@@ -335,12 +336,17 @@ class Settings(BaseSettings):
         "what could do great harm, such as creating API keys.",
     )
     second_factor_roles: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_roles)
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(roles_named)
     ] = Field(
         (),
         description="Who needs a second step to sign in, an authenticator app or a passkey, "
         "separated by commas: `patient`, `practitioner`, `staff`, `administrator`. They are asked "
         "to set one up before anything else.",
+    )
+    identity_providers: Path | None = Field(
+        None,
+        description="File of the identity providers where staff sign in, by OpenID Connect "
+        "(docs/signing-in.md). If empty, there are none.",
     )
     sign_up: Literal["open", "staff-only", "closed"] = Field(
         "open",
@@ -440,7 +446,7 @@ class Settings(BaseSettings):
     )
 
     doctor_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges, for example 10.0.0.0/8, separated by commas. If not empty, "
@@ -448,7 +454,7 @@ class Settings(BaseSettings):
     )
 
     webhook_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.1.0.0/16, that "
@@ -456,7 +462,7 @@ class Settings(BaseSettings):
     )
 
     calendar_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.2.3.0/24, that "
@@ -475,7 +481,7 @@ class Settings(BaseSettings):
         description="Token that programs send as `Authorization: Bearer …` to read `/metrics`.",
     )
     metrics_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges, for example 127.0.0.1/32, separated by commas, from which "

@@ -16,7 +16,7 @@ from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.models import Practitioner
 from openslot.identity import commands as identity
-from openslot.identity import credentials, factors
+from openslot.identity import credentials, factors, linked
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -172,6 +172,17 @@ def remove_second_steps(work: Work, account_id: UUID) -> None:
         raise OwnAccount("This is your own account. Change your second step on its page.")
     if not factors.remove_all(work, account_id).is_any:
         raise NoSecondStep
+    credentials.end_all(work, account_id)
+
+
+def unlink(work: Work, account_id: UUID) -> None:
+    """Remove the links of an account that the actor manages to people of identity providers, and
+    sign it out everywhere."""
+    managed_account(work, account_id)
+    if account_id == work.actor.account_id:
+        raise OwnAccount("This is your own account. Remove the link on its page.")
+    if not linked.unlink_all(work, account_id):
+        raise NotFound
     credentials.end_all(work, account_id)
 
 

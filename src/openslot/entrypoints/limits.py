@@ -34,6 +34,9 @@ without a limit dates of birth could be guessed."""
 SIGN_INS = Limit(60, HOUR)
 """Sign-ins of one account; each creates a session or tokens."""
 
+AT_PROVIDERS = Limit(300, MINUTE)
+"""Answers of identity providers that come from one address; each is asked about there."""
+
 MAILS = Limit(5, HOUR)
 """Mails about an account to one address, requested without signing in."""
 
@@ -63,6 +66,7 @@ POSTS: Mapping[str, Limit] = {
     "profile_security.password": Limit(30, HOUR),
     "profile_security.email": Limit(30, HOUR),
     "profile_security.delete": Limit(30, HOUR),
+    "providers.link_account": Limit(300, MINUTE),
     "registration.sign_up": Limit(1000, HOUR),
     "smart.token": Limit(300, MINUTE),
 }
@@ -128,6 +132,11 @@ def message(actor: Actor) -> None:
 def sign_in(account_id: object) -> None:
     """Count a sign-in of the account, or raise RateLimited."""
     _take(f"sign-in {account_id}", SIGN_INS)
+
+
+def provider() -> None:
+    """Count an answer of an identity provider, or raise RateLimited."""
+    _take(f"provider {network_of(request.remote_addr)}", AT_PROVIDERS)
 
 
 def may_mail(email: str) -> bool:

@@ -20,9 +20,18 @@ from openslot.entrypoints.request import (
     settings,
 )
 from openslot.identity.errors import (
+    AnotherPerson,
+    LinkedElsewhere,
     NotActive,
+    NotAdmitted,
     NotConfirmed,
+    NotConfirmedThere,
+    NotFresh,
+    NotStrongEnough,
+    RefusedThere,
+    SignInEnded,
     SignInLocked,
+    SignInThere,
     WrongCode,
     WrongCredentials,
     WrongPasskey,
@@ -37,6 +46,15 @@ _ACTIONS: Mapping[type[Exception], str] = {
     WrongPassword: "sign-in.failed",
     WrongCode: "sign-in.failed",
     WrongPasskey: "sign-in.failed",
+    NotConfirmedThere: "sign-in.refused",
+    NotStrongEnough: "sign-in.refused",
+    NotFresh: "sign-in.refused",
+    NotAdmitted: "sign-in.refused",
+    AnotherPerson: "sign-in.refused",
+    LinkedElsewhere: "sign-in.refused",
+    SignInEnded: "sign-in.refused",
+    RefusedThere: "sign-in.refused",
+    SignInThere: "sign-in.refused",
     RateLimited: "limit.hit",
     Unauthenticated: "access.unauthenticated",
     Forbidden: "access.forbidden",
@@ -48,8 +66,9 @@ _ACTIONS: Mapping[type[Exception], str] = {
 """Actions by class of refusal; a class also covers its subclasses that are not listed."""
 
 
-def refused(error: object, *, email: str | None = None) -> None:
-    """Count a refusal; errors that tell of no attempt are ignored.
+def refused(error: object, *, email: str | None = None, subject: str | None = None) -> None:
+    """Count a refusal, of a page or what its ``subject`` says; errors that tell of no attempt are
+    ignored.
 
     Whoever is not signed in and sends no credentials is only asked to sign in, and a page that
     does not exist for everybody tells nothing.
@@ -63,9 +82,10 @@ def refused(error: object, *, email: str | None = None) -> None:
         return
     if action == "access.not-found" and not is_known:
         return
-    subject = _hidden(email) if email else f"page:{request.endpoint or 'none'}"[:80]
+    page = subject or f"page:{request.endpoint or 'none'}"
+    about = _hidden(email) if email else page[:80]
     source = str(actor.account_id or network_of(request.remote_addr))
-    services().security.note(Seen(action, source, subject), now=now(), method=request.method)
+    services().security.note(Seen(action, source, about), now=now(), method=request.method)
 
 
 def _hidden(email: str) -> str:

@@ -18,6 +18,7 @@ from openslot.exports import history
 from openslot.feedback import queries as feedback
 from openslot.identity import credentials
 from openslot.identity import queries as identities
+from openslot.identity.credentials import Credential
 from openslot.identity.models import Account
 from openslot.identity.sessions import unused_since
 from openslot.questions.models import AppointmentAnswer
@@ -57,7 +58,8 @@ def document(work: Work, account: Account) -> Document:
         "exported_at": work.now.isoformat(),
         "account": _account(account),
         "sessions": _sessions(work, account.id),
-        "second_steps": _second_steps(work, account.id),
+        "identities": _kept(credentials.identities_of(work, account.id)),
+        "second_steps": _kept(credentials.steps_of(work, account.id)),
         "favourites": [
             {"kind": one.kind, "name": one.name} for one in feedback.liked(work.session, account.id)
         ],
@@ -105,7 +107,7 @@ def _sessions(work: Work, account_id: UUID) -> list[Document]:
     ]
 
 
-def _second_steps(work: Work, account_id: UUID) -> list[Document]:
+def _kept(found: Iterable[Credential]) -> list[Document]:
     return [
         {
             "kind": one.kind,
@@ -113,7 +115,7 @@ def _second_steps(work: Work, account_id: UUID) -> list[Document]:
             "added_at": one.made_at.isoformat(),
             "last_used_at": _iso(one.used_at),
         }
-        for one in credentials.steps_of(work, account_id)
+        for one in found
     ]
 
 

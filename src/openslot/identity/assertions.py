@@ -2,7 +2,6 @@
 RFC 7523). An assertion is short-lived, for this server only, and valid for one token."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.identity.keys import issue_for_client
-from openslot.identity.models import ApiClient, UsedAssertion
+from openslot.identity.models import ApiClient
+from openslot.identity.once import CLOCKS_DIFFER, use_once
 from openslot.identity.scopes import UnknownScope, check_scopes, narrowed
 
 ALGORITHMS = ["RS384", "ES384"]
@@ -31,9 +31,6 @@ SHORTEST_RSA = 2048
 
 LONGEST = timedelta(minutes=5)
 """Longest validity of an assertion, and lifetime of the token."""
-
-CLOCKS_DIFFER = timedelta(seconds=30)
-"""Tolerated difference between the clocks of client and server."""
 
 
 class BadAssertion(Unauthenticated):
@@ -154,7 +151,9 @@ def grant(
     """
     claims = _verified(assertion, keys)
     _check_claims(claims, client, audience, work.now)
-    _mark_used(work, client, str(claims["jti"]))
+    name = f"{client.id} {claims['jti']}".encode("utf-8", "surrogatepass")
+    if not use_once(work, name, until=work.now + LONGEST + 2 * CLOCKS_DIFFER):
+        raise BadAssertion
     scopes = _granted_scopes(client, wanted)
     token = issue_for_client(work, client, scopes, LONGEST)
     return Granted(token, scopes, int(LONGEST.total_seconds()))
@@ -200,16 +199,6 @@ def _check_claims(
     begins = claims.get("nbf", 0)
     if not (isinstance(begins, int | float) and begins <= now.timestamp() + tolerated):
         raise BadAssertion
-
-
-def _mark_used(work: Work, client: ApiClient, jti: str) -> None:
-    """Store an assertion's id, or raise BadAssertion if it was used before. Of two at once, the
-    second is retried and then refused."""
-    digest = hashlib.sha256(f"{client.id} {jti}".encode("utf-8", "surrogatepass")).digest()
-    if work.session.get(UsedAssertion, digest) is not None:
-        raise BadAssertion
-    work.session.add(UsedAssertion(jti_hash=digest, ends_at=work.now + LONGEST + 2 * CLOCKS_DIFFER))
-    work.session.flush()
 
 
 def _granted_scopes(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:

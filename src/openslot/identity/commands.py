@@ -19,7 +19,7 @@ from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.locks import lock
 from openslot.core.work import Work, doing
-from openslot.identity import factors, opening, passwords, queries
+from openslot.identity import factors, opening, passwords, providers, queries
 from openslot.identity.credentials import end_all
 from openslot.identity.errors import (
     EmailTaken,
@@ -116,14 +116,15 @@ def sign_in(
     address: str | None,
     now: datetime,
     code: str | None = None,
+    is_linking: bool = False,
 ) -> SignedIn:
     """Return the account with this email and password, and what its ``code`` was if it has a
-    second step.
+    second step. Accounts that sign in at a provider alone are returned if one ``is_linking`` them.
 
     Takes the database, unlike other commands: the slow hash is computed between two
     transactions, so that no lock is held meanwhile, and a failure is counted although the
     sign-in is refused. Raises WrongCredentials (NotActive if the password is right and the
-    account is not active), NotConfirmed, CodeNeeded, WrongCode or RateLimited.
+    account is not active), NotConfirmed, SignInThere, CodeNeeded, WrongCode or RateLimited.
     """
     email = address_key(email)[:254]
     if not email.isprintable():
@@ -136,6 +137,8 @@ def sign_in(
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirms_email and account.confirmed_at is None:
         raise NotConfirmed
+    if not is_linking:
+        providers.check_signs_in_here(settings, account.role)
     checked = _Checked(
         passwords.hash_password(password, time_cost=cost)
         if passwords.wants_upgrade(account.password, time_cost=cost)
@@ -256,14 +259,20 @@ def _take_password(
 
 
 def note_sign_in(
-    work: Work, account: Account, source: Source, factor: Factor | None = None
+    work: Work,
+    account: Account,
+    source: Source,
+    factor: Factor | None = None,
+    *,
+    provider: str | None = None,
 ) -> None:
     """Note that the actor has signed in, and forget failures from the same source."""
     before = work.now - FAILURES_COUNT
     for key in (account.email, _codes_of(account.id)):
         queries.forget_failures(work.session, email=key, address=source.name, before=before)
-    how = {"factor": factor} if factor else {}
-    audit.record(work, "account.signed-in", subject_of(account.id), **how)
+    how = {"factor": factor, "provider": provider}
+    known = {name: value for name, value in how.items() if value}
+    audit.record(work, "account.signed-in", subject_of(account.id), **known)
 
 
 def set_password(

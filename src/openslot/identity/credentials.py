@@ -1,8 +1,8 @@
 """Everything that opens an account besides its password: browsers, programs, a calendar address,
-and the second steps at sign-in.
+identities at providers, and the second steps at sign-in.
 
 One list and one way to end them, so that nothing outlives "sign out everywhere". That ends what is
-signed in; second steps stay until each is removed.
+signed in; identities and second steps stay until each is removed.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from uuid import UUID
 from openslot.core import audit
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
-from openslot.identity import factors, opening, queries
+from openslot.identity import factors, linked, opening, queries
+from openslot.identity.providers import providers_of
 from openslot.identity.sessions import token_hash, unused_since
 
 
@@ -27,20 +28,21 @@ class CredentialKind(StrEnum):
     PASSKEY = "passkey"
     AUTHENTICATOR = "authenticator"
     RECOVERY_CODES = "recovery-codes"
+    IDENTITY = "identity"
 
 
 SIGNED_IN = frozenset({CredentialKind.BROWSER, CredentialKind.PROGRAM, CredentialKind.CALENDAR})
 """What "sign out everywhere" ends."""
 
-STEPS = frozenset(CredentialKind) - SIGNED_IN
+STEPS = frozenset(CredentialKind) - SIGNED_IN - {CredentialKind.IDENTITY}
 """Second steps at sign-in, which are removed one by one, by who has just proved who they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """One credential; ``id`` opens nothing. ``agent`` is what the browser or program calls
-    itself, or its owner a passkey; ``factor`` the second step of a browser; ``left`` the number of
-    recovery codes."""
+    itself, its owner a passkey, or the settings an identity provider; ``factor`` the second step of
+    a browser; ``left`` the number of recovery codes."""
 
     kind: CredentialKind
     id: str
@@ -54,13 +56,30 @@ class Credential:
 
 
 def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
-    """Return the credentials of an account: second steps, browsers, programs, then the calendar
-    address."""
+    """Return the credentials of an account: identities at providers, second steps, browsers,
+    programs, then the calendar address."""
     return [
+        *identities_of(work, account_id),
         *steps_of(work, account_id),
         *_browsers(work, account_id),
         *_programs(work, account_id),
         *_calendars(work, account_id),
+    ]
+
+
+def identities_of(work: Work, account_id: UUID) -> list[Credential]:
+    """Return the identities at providers that sign in to an account."""
+    found = queries.identities_of(work.session, account_id)
+    named = {one.issuer: one.label for one in providers_of(work.settings).values()}
+    return [
+        Credential(
+            CredentialKind.IDENTITY,
+            one.id.hex,
+            one.made_at,
+            one.used_at,
+            agent=named.get(one.issuer, one.issuer),
+        )
+        for one in found
     ]
 
 
@@ -130,10 +149,14 @@ def _calendars(work: Work, account_id: UUID) -> list[Credential]:
 
 
 def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
-    """End one credential of the account. Raises NotFound if the account has none of this id, and
-    SecondStepRequired for the last second step of an account that needs one."""
+    """End one credential of the account. Raises NotFound if the account has none of this id,
+    SecondStepRequired for the last second step of an account that needs one, and LastWayIn for the
+    identity without which its owner could not sign in."""
     if kind in STEPS:
         _remove_step(work, account_id, kind, credential_id)
+        return
+    if kind is CredentialKind.IDENTITY:
+        linked.unlink(work, account_id, _uuid(credential_id))
         return
     if kind is CredentialKind.CALENDAR:
         ended = queries.end_feed(work.session, account_id)

@@ -113,6 +113,71 @@ class EmailTaken(Conflict):
     """
 
 
+class ProviderAway(Busy):
+    """{label} does not answer just now. Try again in a few minutes, or sign in another way.
+
+    An identity provider cannot be reached, or answers what cannot be used.
+    """
+
+
+class NotConfirmedThere(Forbidden):
+    """{label} did not confirm who you are. Start again.
+
+    What came from the identity provider is not signed by it, or not for this sign-in.
+    """
+
+
+class SignInEnded(Forbidden):
+    """This took too long, or was begun in another browser. Start again.
+
+    Nobody here has begun the sign-in from which the browser comes back.
+    """
+
+
+class RefusedThere(Forbidden):
+    """You did not sign in at {label}. Try again, or sign in another way.
+
+    The identity provider sent the browser back with an error, as it does when somebody cancels.
+    """
+
+
+class NotStrongEnough(Forbidden):
+    """You need a stronger sign-in at {label}, for example with a code. Ask those who run it."""
+
+
+class NotFresh(Forbidden):
+    """{label} did not ask you again who you are. Try again, or confirm it another way."""
+
+
+class NotAdmitted(Forbidden):
+    """Your account here cannot be opened by signing in at {label}. Ask an administrator.
+
+    The account is closed, or its role does not sign in there.
+    """
+
+
+class AnotherPerson(Forbidden):
+    """You signed in at {label} as someone else. Sign in as the owner of this account."""
+
+
+class LinkedElsewhere(Conflict):
+    """Another account or another person of {label} is linked already. Ask an administrator.
+
+    Raised also for an account that is linked to somebody else of the same identity provider.
+    """
+
+
+class SignInThere(Forbidden):
+    """Your role signs in with {label}. Choose that on the sign-in page.
+
+    The password or passkey is right, and the settings say that it does not do for this role.
+    """
+
+
+class LastWayIn(Conflict):
+    """This is your only way to sign in. Set a password or add a passkey before you remove it."""
+
+
 class LinkExpired(Expired):
     """This link has been used or has expired. Ask for a new one.
 

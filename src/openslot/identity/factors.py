@@ -45,6 +45,8 @@ class Factor(StrEnum):
     AUTHENTICATOR = "authenticator"
     PASSKEY = "passkey"
     RECOVERY_CODE = "recovery-code"
+    PROVIDER = "provider"
+    """What an identity provider asked for, where the settings count it."""
 
 
 def is_required(settings: Settings, role: str) -> bool:
@@ -58,9 +60,9 @@ def must_enrol(work: Work, account: Account) -> bool:
     return is_bound and not queries.factors_of(work.session, account.id).is_any
 
 
-def note(work: Work, account_id: UUID, change: Change) -> None:
+def note(work: Work, account_id: UUID, change: Change, **details: str) -> None:
     """Record a change in the audit log, and have the owner of the account told by mail."""
-    audit.record(work, f"account.{change}", f"account:{account_id}")
+    audit.record(work, f"account.{change}", f"account:{account_id}", **details)
     publish(work, Topic.SECOND_STEP, account=account_id, at=work.now, change=change)
 
 

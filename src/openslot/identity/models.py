@@ -58,10 +58,12 @@ class AccountSession(Base):
 
     ``proved_at`` is when the password or a passkey was last given there. ``factor`` is the second
     step of the sign-in, or the passkey that stood for both; None if a password was all.
+    ``identity_id`` is the identity that it was begun with at a provider, and ``provider_session``
+    the SHA-256 of what the provider calls its own session.
     """
 
     __tablename__ = "account_session"
-    __table_args__ = (Index(None, "account_id"),)
+    __table_args__ = (Index(None, "account_id"), Index(None, "provider_session"))
 
     token_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
     account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
@@ -72,6 +74,29 @@ class AccountSession(Base):
     address: Mapped[str | None] = mapped_column(String(45))
     agent: Mapped[str | None] = mapped_column(String(200))
     factor: Mapped[str | None] = mapped_column(String(20))
+    identity_id: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("linked_identity.id", ondelete="SET NULL")
+    )
+    provider_session: Mapped[bytes | None] = mapped_column(Digest)
+
+
+class LinkedIdentity(Base):
+    """A person of an identity provider who signs in to an account.
+
+    The ``subject`` is what the provider calls them, for ever; found by the SHA-256 of ``issuer``
+    and ``subject``. An account has at most one of each issuer.
+    """
+
+    __tablename__ = "linked_identity"
+    __table_args__ = (Index(None, "account_id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    identity_hash: Mapped[bytes] = mapped_column(Digest, unique=True)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Authenticator(Base):

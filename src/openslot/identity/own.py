@@ -41,6 +41,20 @@ def prove(
     """Check the password of a signed-in account, and a code if it has a second step. Raises
     WrongPassword, which names ``field``, CodeNeeded, WrongCode and RateLimited."""
     prove_password(database, settings, account, password, field=field, address=address, now=now)
+    prove_step(database, settings, account, code, address=address, now=now)
+
+
+def prove_step(
+    database: Database,
+    settings: Settings,
+    account: Account,
+    code: str,
+    *,
+    address: str | None,
+    now: datetime,
+) -> None:
+    """Check a code of a signed-in account if it has a second step. Raises CodeNeeded, WrongCode and
+    RateLimited."""
     has_step = database.read(lambda session: queries.factors_of(session, account.id)).is_any
     if has_step and not code:
         raise CodeNeeded

@@ -36,7 +36,8 @@ from openslot.core.signing import Keys, NotSigned
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.errors import WrongPasskey
-from openslot.identity.models import Account, Passkey, UsedAssertion
+from openslot.identity.models import Account, Passkey
+from openslot.identity.once import use_once
 
 ANSWERED_WITHIN = timedelta(minutes=15)
 """Time from the page to the passkey."""
@@ -220,18 +221,15 @@ def _asked(work: Work, purpose: str, who: str, challenge: bytes, options: str) -
 
 def _challenge(work: Work, purpose: str, answer: Answer, who: str) -> bytes:
     """Return the challenge that a page of ours asked of this person, and use it up. Raises
-    WrongPasskey. Of two answers at once, the second is retried and then refused."""
+    WrongPasskey."""
     keys: Keys = work.settings.signing_keys()
     try:
         asked, text = signing.read_dated(keys, purpose, answer.challenge, lasts=ANSWERED_WITHIN)
     except NotSigned:
         raise WrongPasskey from None
     challenge = base64url_to_bytes(text)
-    digest = hashlib.sha256(challenge).digest()
-    if asked != who or work.session.get(UsedAssertion, digest) is not None:
+    if asked != who or not use_once(work, challenge, until=work.now + ANSWERED_WITHIN):
         raise WrongPasskey
-    work.session.add(UsedAssertion(jti_hash=digest, ends_at=work.now + ANSWERED_WITHIN))
-    work.session.flush()
     return challenge
 
 

@@ -18,6 +18,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from openslot.core.errors import Invalid
 from openslot.identity.errors import HashingBusy, WeakPassword
 
+NONE = "!"
+"""What is stored in place of a hash for who has never had a password; none belongs to it."""
+
 SHORTEST = 12
 LONGEST = 512
 """Limits, in characters; a longer password would only keep the hash function busy."""

@@ -21,6 +21,7 @@ from openslot.identity.models import (
     ApiToken,
     Authenticator,
     CalendarFeed,
+    LinkedIdentity,
     Passkey,
     PendingSignUp,
     RecoveryCode,
@@ -227,6 +228,44 @@ def remove_passkeys(session: Session, account_id: UUID) -> int:
 def remove_recovery_codes(session: Session, account_id: UUID) -> None:
     """Delete all recovery codes of an account."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account_id))
+
+
+def identity_by_hash(session: Session, identity_hash: bytes) -> LinkedIdentity | None:
+    """Return the link of the person whose issuer and subject have this hash, or None."""
+    same = LinkedIdentity.identity_hash == identity_hash
+    return session.scalar(select(LinkedIdentity).where(same))
+
+
+def identity_by_id(session: Session, identity_id: UUID) -> LinkedIdentity | None:
+    """Return the link with this id, or None."""
+    return session.get(LinkedIdentity, identity_id)
+
+
+def identities_of(session: Session, account_id: UUID) -> Sequence[LinkedIdentity]:
+    """Return the people of identity providers who sign in to an account, oldest first."""
+    query = select(LinkedIdentity).where(LinkedIdentity.account_id == account_id)
+    return session.scalars(query.order_by(LinkedIdentity.made_at, LinkedIdentity.id)).all()
+
+
+def remove_identity(session: Session, account_id: UUID, identity_id: UUID) -> int:
+    """Delete the link of an account to a person of a provider; return the number, 0 or 1."""
+    own = (LinkedIdentity.account_id == account_id, LinkedIdentity.id == identity_id)
+    return changed(session, delete(LinkedIdentity).where(*own))
+
+
+def end_provider_sessions(
+    session: Session, *, provider_session: bytes | None = None, identity_id: UUID | None = None
+) -> Sequence[UUID]:
+    """Sign out the browsers of a session at a provider, or all of an identity; return whose they
+    were, once for each browser."""
+    those = (
+        AccountSession.provider_session == provider_session
+        if provider_session
+        else AccountSession.identity_id == identity_id
+    )
+    accounts = session.scalars(select(AccountSession.account_id).where(those)).all()
+    session.execute(delete(AccountSession).where(those))
+    return accounts
 
 
 def failures_since(

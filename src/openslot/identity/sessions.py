@@ -10,6 +10,7 @@ from openslot.core.db import remove
 from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.factors import Factor
+from openslot.identity.linked import Through
 from openslot.identity.models import Account, AccountSession
 from openslot.identity.opening import check_opens
 from openslot.identity.queries import Unused
@@ -28,11 +29,19 @@ def unused_since(work: Work) -> Unused:
 
 
 def start_session(
-    work: Work, account: Account, *, agent: str | None, factor: Factor | None = None
+    work: Work,
+    account: Account,
+    *,
+    agent: str | None,
+    factor: Factor | None = None,
+    through: Through | None = None,
 ) -> str:
-    """Start a session for a browser, with the second step that was given, and return its random
-    token; only its hash is stored. Raises WrongCredentials or HalfSignedIn if what was given opens
-    the account no longer."""
+    """Start a session for a browser, with the second step that was given, or ``through`` a
+    provider, and return its random token; only its hash is stored. Raises WrongCredentials or
+    HalfSignedIn if what was given opens the account no longer.
+
+    Who was signed in at the provider already has given nothing: what counts is when they last did.
+    """
     check_opens(work, account, factor)
     token = secrets.token_urlsafe(32)
     work.session.add(
@@ -41,11 +50,13 @@ def start_session(
             account_id=account.id,
             created_at=work.now,
             seen_at=work.now,
-            proved_at=work.now,
+            proved_at=through.proved_at if through else work.now,
             ends_at=work.now + timedelta(days=work.settings.session_days),
             address=work.actor.address,
             agent=agent[:200] if agent else None,
             factor=factor,
+            identity_id=through.identity_id if through else None,
+            provider_session=through.session if through else None,
         )
     )
     return token

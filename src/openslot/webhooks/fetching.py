@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 from openslot.core.deadline import ends_within
 from openslot.webhooks.errors import BadAddress, NotFetched
@@ -14,6 +14,7 @@ ANSWERS_WITHIN = 5.0
 """Seconds for the whole download, however slowly the server answers."""
 
 MOST_BYTES = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 UNCHANGED = 304
 
@@ -44,7 +45,19 @@ def fetch(url: str, networks: Sequence[str], *, within: float = ANSWERS_WITHIN) 
     Raise BadAddress, PrivateAddress and NotSecure, and NotFetched for everything else, redirects
     and documents of more than MOST_BYTES included.
     """
-    answer = _get(url, networks, {"Accept": "application/json"}, within, MOST_BYTES)
+    answer = _ask(url, networks, {"Accept": "application/json"}, within, MOST_BYTES)
+    if answer.status != 200:
+        raise _refusal(answer)
+    return answer.body
+
+
+def submit(
+    url: str, networks: Sequence[str], form: Mapping[str, str], headers: Mapping[str, str]
+) -> bytes:
+    """Post a form to an address and return the document that answers; raises as :func:`fetch`."""
+    headers = {"Accept": "application/json", "Content-Type": FORM, **headers}
+    sent = urlencode(form).encode()
+    answer = _ask(url, networks, headers, ANSWERS_WITHIN, MOST_BYTES, sent=sent)
     if answer.status != 200:
         raise _refusal(answer)
     return answer.body
@@ -67,7 +80,7 @@ def fetch_newer(
     headers = {"Accept": accept} | {name: value for name, value in conditions.items() if value}
     ends = time.monotonic() + limits.seconds
     for _ in range(limits.redirects + 1):
-        answer = _get(url, networks, headers, ends - time.monotonic(), limits.size)
+        answer = _ask(url, networks, headers, ends - time.monotonic(), limits.size)
         if answer.status not in REDIRECTS or not answer.headers.get("location"):
             break
         url = _redirected(url, answer.headers["location"])
@@ -97,9 +110,16 @@ def _refusal(answer: _Answer) -> NotFetched:
     return NotFetched("The server answered with status {status}.", status=answer.status)
 
 
-def _get(
-    url: str, networks: Sequence[str], headers: Mapping[str, str], within: float, size: int
+def _ask(
+    url: str,
+    networks: Sequence[str],
+    headers: Mapping[str, str],
+    within: float,
+    size: int,
+    *,
+    sent: bytes | None = None,
 ) -> _Answer:
+    """Return what an address answers to a GET, or to a POST if anything is ``sent``."""
     if within <= 0:
         raise NotFetched(TOO_LATE)
     target = find(url, networks)
@@ -108,15 +128,18 @@ def _get(
     line = Line(target.address, target.leads_to[0], within)
     try:
         with ends_within(within, line.break_off):
-            return _read(line, target.address.path, headers, size)
+            return _read(line, target.address.path, headers, size, sent)
     except (OSError, HTTPException) as error:
         raise NotFetched(reason(error, is_late=line.is_late)) from None
     finally:
         line.close()
 
 
-def _read(line: Line, path: str, headers: Mapping[str, str], size: int) -> _Answer:
-    line.request("GET", path, headers={"User-Agent": "OpenSlot", "Connection": "close", **headers})
+def _read(
+    line: Line, path: str, headers: Mapping[str, str], size: int, sent: bytes | None
+) -> _Answer:
+    headers = {"User-Agent": "OpenSlot", "Connection": "close", **headers}
+    line.request("GET" if sent is None else "POST", path, sent, headers)
     with line.getresponse() as response:
         body = response.read(size + 1)
         if line.is_late:  # the body may be cut short

@@ -90,8 +90,8 @@ class MadeKey(Key):
 
 
 class Credential(Shown):
-    """A browser, program, calendar address or second step that opens the account; the id opens
-    nothing."""
+    """A browser, program, calendar address, identity at a provider or second step that opens the
+    account; the id opens nothing."""
 
     kind: CredentialKind
     id: str
@@ -100,7 +100,10 @@ class Credential(Shown):
     ends: AwareDatetime | None
     agent: Annotated[
         str | None,
-        Field(description="What a browser or program calls itself, or its owner a passkey."),
+        Field(
+            description="What a browser or program calls itself, its owner a passkey, or this "
+            "network an identity provider."
+        ),
     ]
     address: str | None
     factor: Annotated[
@@ -186,7 +189,7 @@ def list_credentials() -> CredentialList:
 )
 def end_credentials() -> None:
     """Sign out everywhere: end all browsers, programs and the calendar address, also this token.
-    Second steps stay."""
+    Identities and second steps stay."""
     bearer.write(credentials.end_all, _account().id)
 
 
@@ -200,9 +203,9 @@ def end_credentials() -> None:
     may_fail=(409,),
 )
 def end_credential(kind: str, credential_id: str) -> None:
-    """End one browser, program or calendar address, or remove a second step.
+    """End one browser, program or calendar address, or remove an identity or second step.
 
-    The last second step of a role that needs one stays.
+    The last second step of a role that needs one stays, and the only way to sign in.
     """
     if kind not in frozenset(CredentialKind):
         raise NotFound

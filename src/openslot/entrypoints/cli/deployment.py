@@ -15,6 +15,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.files import close_files, open_files
 from openslot.core.work import Work, doing
+from openslot.identity.providers import BadProviders, providers_of
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 from openslot.notifications.sms import BadProvider, provider_of
@@ -33,11 +34,14 @@ class Deployment:
             settings = Settings()
             if settings.sends_sms:
                 provider_of(settings)
+            providers_of(settings)
             return settings
         except ValidationError as error:
             raise click.ClickException("\n".join(_wrong_settings(error))) from None
         except BadProvider as error:
             raise click.ClickException(f"OPENSLOT_SMS_PROVIDER: {error}") from None
+        except BadProviders as error:
+            raise click.ClickException(f"OPENSLOT_IDENTITY_PROVIDERS: {error}") from None
 
     @cached_property
     def database(self) -> Database:

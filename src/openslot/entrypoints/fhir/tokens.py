@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response
 
 from openslot.core.errors import Malformed
 from openslot.entrypoints import failures
+from openslot.entrypoints.client_keys import ClientKeys
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir.answers import base
-from openslot.entrypoints.fhir.client_keys import ClientKeys
 from openslot.entrypoints.request import close_reader, now, reader, settings, visitor, write_by
 from openslot.entrypoints.rules import Rule, opened
 from openslot.identity.assertions import BadAssertion, client_named, grant, key_named, read_keys

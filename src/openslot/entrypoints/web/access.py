@@ -49,6 +49,8 @@ WITH_OLD_PASSWORD = frozenset(
         "profile_security.password",
         "system.alive",
         "system.metrics",
+        "providers.ended",
+        "providers.signed_out",
         "system.ready",
     }
 )
@@ -60,6 +62,8 @@ WITHOUT_STEP = WITH_OLD_PASSWORD | {
     "factors.choose",
     "factors.passkey",
     "profile_security.prove",
+    "providers.done",
+    "providers.prove",
 }
 """Views that work before a second step that the role needs is set up: those that set it up, and
 those that work with an old password."""
@@ -122,7 +126,7 @@ def check() -> None:
     account = context.account_or_none()
     if account is not None:
         limits.by_account(account.id)
-        if account.must_change_password and request.endpoint not in WITH_OLD_PASSWORD:
+        if context.must_change_password() and request.endpoint not in WITH_OLD_PASSWORD:
             raise MustChangePassword
         if context.must_enrol() and request.endpoint not in WITHOUT_STEP:
             raise MustEnrol

@@ -39,7 +39,7 @@ from openslot.entrypoints.web.forms import CodeField, Form
 from openslot.entrypoints.web.saving import checked, see_other
 from openslot.entrypoints.web.written import mailed
 from openslot.identity import commands as identity
-from openslot.identity import links, passkeys, passwords, pending, queries
+from openslot.identity import links, passkeys, passwords, pending, providers, queries
 from openslot.identity.errors import (
     HalfSignedIn,
     LinkExpired,
@@ -49,6 +49,7 @@ from openslot.identity.errors import (
 )
 from openslot.identity.factors import Factor
 from openslot.identity.models import Account
+from openslot.identity.providers import Provider
 
 pages = Blueprint("accounts", __name__)
 
@@ -104,8 +105,8 @@ def sign_in() -> ResponseReturnValue:
     if context.account_or_none():
         return _go_on()
     form = SignInForm(email=asked.text("email"))
+    signing.forget_half()
     if request.method == "GET":
-        signing.forget_half()
         return _sign_in_page(form)
     email, password = reading.text("email"), form.password.data or ""
     try:
@@ -119,24 +120,28 @@ def sign_in() -> ResponseReturnValue:
             now=context.now(),
         )
         limits.sign_in(account.id)
-        return _signed_in(account)
+        return signed_in(account)
     except HalfSignedIn as error:
-        return _to_second_step(error.account)
+        return to_second_step(error.account)
     except DomainError as error:
         return _not_signed_in(form, email, error)
 
 
-def _to_second_step(account: Account) -> ResponseReturnValue:
+def to_second_step(account: Account) -> ResponseReturnValue:
+    """Go on from the first step, the password or a provider, to the second."""
     signing.begin_half(account)
     if unsent.carried() is not None:
         return _code_page(CodeForm(formdata=None), account)
     return redirect(url_for("accounts.second_step", next=_next() or None), 303)
 
 
-def _signed_in(account: Account, factor: Factor | None = None) -> Response:
+def signed_in(
+    account: Account, factor: Factor | None = None, next_path: str | None = None
+) -> Response:
+    """Begin a session of the account, and continue to what the reader wanted."""
     signing.begin(account, agent=request.user_agent.string, factor=factor)
     known_device.remember(account.email)
-    return _go_on()
+    return redirect(next_path, 303) if next_path else _go_on()
 
 
 @pages.route("/login/code", methods=["GET", "POST"])
@@ -151,7 +156,7 @@ def second_step() -> ResponseReturnValue:
     form = CodeForm()
     if request.method == "GET":
         return _code_page(form, account)
-    source = known_device.source(account.email)
+    source, person = known_device.source(account.email), signing.arrived()
     try:
         limits.sign_in(account.id)
         factor = identity.give_code(
@@ -167,8 +172,9 @@ def second_step() -> ResponseReturnValue:
         watching.refused(error, email=account.email)
         form.refuse(error)
         return _code_page(form, account, status_of(error))
-    write_by(_owner(account), identity.note_sign_in, account, source, factor)
-    return _signed_in(account, factor)
+    key = person.provider.key if person else None
+    write_by(_owner(account), identity.note_sign_in, account, source, factor, provider=key)
+    return signed_in(account, factor)
 
 
 def _begin_again() -> Response:
@@ -181,11 +187,13 @@ def _begin_again() -> Response:
 
 
 def _code_page(form: CodeForm, account: Account, status: int = 200) -> tuple[str, int]:
+    person = signing.arrived()
     page = render_template(
         "accounts/second_step.html",
         form=form,
         has=queries.factors_of(context.reader(), account.id),
         asked=proof.asked(account),
+        label=person.provider.label if person else None,
         next_path=_next(),
         unsent=unsent.carried(),
     )
@@ -208,7 +216,7 @@ def sign_in_by_passkey() -> ResponseReturnValue:
         form.refuse(error)
         page = _code_page(form, half) if half else _sign_in_page(form)
         return page[0], status_of(error)
-    return _signed_in(account, Factor.PASSKEY)
+    return signed_in(account, Factor.PASSKEY)
 
 
 def _use_passkey(work: Work, half: Account | None) -> Account:
@@ -217,6 +225,8 @@ def _use_passkey(work: Work, half: Account | None) -> Account:
         raise WrongPasskey
     if work.settings.confirms_email and account.confirmed_at is None:
         raise NotConfirmed
+    if half is None:
+        providers.check_signs_in_here(work.settings, account.role)
     source = known_device.source(account.email)
     identity.note_sign_in(work.by(_owner(account)), account, source, Factor.PASSKEY)
     return account
@@ -273,6 +283,7 @@ def _sign_in_page(form: SignInForm, carried: unsent.Unsent | None = None) -> tup
         next_path=_next(),
         unsent=carried or unsent.carried(),
         asked=proof.asked(),
+        providers=providers.providers_of(context.settings()).values(),
     )
     return page, 200
 
@@ -292,14 +303,25 @@ def sign_out() -> ResponseReturnValue:
     """Sign this browser out; a GET only asks, because browsers may prefetch pages."""
     if request.method == "GET":
         return render_template("accounts/sign_out.html")
+    provider = _provider_of_session()
     signing.end()
     carried = unsent.carried()
     if carried is not None:
         return sign_in_to_send(carried, 200)
-    response = see_other(url_for("search.home"), _("You are signed out."))
+    if provider is None:
+        response = see_other(url_for("search.home"), _("You are signed out."))
+    else:
+        response = redirect(url_for("providers.signed_out", key=provider.key), 303)
     # Not "cookies": that of a known browser stays, and of this session nothing is left to end.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
+
+
+def _provider_of_session() -> Provider | None:
+    """Return where the reader has signed in to this session; None if here."""
+    identity_id = context.identity_id()
+    there = queries.identity_by_id(context.reader(), identity_id) if identity_id else None
+    return providers.of_issuer(context.settings(), there.issuer) if there else None
 
 
 @pages.get("/session")

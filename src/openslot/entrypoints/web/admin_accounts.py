@@ -22,6 +22,7 @@ from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import credentials
 from openslot.identity import queries as identities
 from openslot.identity.factors import is_required
 from openslot.identity.models import Account
@@ -105,6 +106,7 @@ def show(account_id: UUID) -> str:
         else None,
         desks=_desks(account, member),
         steps=identities.factors_of(session, account_id),
+        linked=[one.agent for one in credentials.identities_of(context.work(), account_id)],
         needs_step=is_required(context.settings(), account.role),
         further=queries.further_desks(session, account_id),
         zone=own_zone(),
@@ -226,6 +228,14 @@ def remove_second_steps(account_id: UUID) -> ResponseReturnValue:
         is_required=is_required(context.settings(), account.role),
     )
     return page, status
+
+
+@pages.post("/admin/accounts/<uuid:account_id>/unlink")
+@access.allow(access.ADMINS, fresh=True)
+def unlink(account_id: UUID) -> ResponseReturnValue:
+    """Remove the links of an account to people of identity providers."""
+    context.write(staff.unlink, account_id)
+    return see_other(url_for("admin_accounts.show", account_id=account_id), _("That is removed."))
 
 
 @pages.route("/admin/accounts/sign-out", methods=["GET", "POST"])

@@ -165,6 +165,11 @@ TITLES: Mapping[str, str] = {
     "account.recovery-codes-made": _l("Made new recovery codes"),
     "account.recovery-code-used": _l("Used a recovery code"),
     "account.second-step-guessed": _l("Gave too many wrong codes after the right password"),
+    "account.identity-linked": _l("Linked a sign-in at an identity provider"),
+    "account.identity-removed": _l("Removed a sign-in at an identity provider"),
+    "account.role-given": _l("Took a role from groups at an identity provider"),
+    "account.role-lost": _l("Lost their role at an identity provider"),
+    "account.signed-out-there": _l("Signed out at an identity provider"),
     "account.second-steps-removed": _l("Removed all second steps of an account"),
     "account.password-changed": _l("Set a new password"),
     "account.credentials-ended": _l("Signed out browsers, programs or a calendar address"),
@@ -185,6 +190,7 @@ TITLES: Mapping[str, str] = {
     "key.new-network": _l("Used an API key from another network"),
     "limit.hit": _l("Sent too many requests"),
     "sign-in.failed": _l("Gave a wrong password"),
+    "sign-in.refused": _l("Was refused after signing in at an identity provider"),
     "sign-in.locked": _l("Gave too many wrong passwords"),
     "token.issued": _l("Signed in with a program"),
     "token.refreshed": _l("Stayed signed in with a program"),
@@ -299,7 +305,7 @@ def kind_names() -> dict[str, str]:
     }
 
 
-SHOWN = ("role", "fields", "count", "choice", "kind", "kinds", "network", "how")
+SHOWN = ("role", "fields", "count", "choice", "kind", "kinds", "network", "how", "provider")
 """Details that are shown. Free text is left out: the reason of a cancellation may reveal health
 data."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import g, request, session
@@ -52,7 +53,9 @@ __all__ = [
     "database",
     "does_without_database",
     "has_step",
+    "identity_id",
     "is_proved",
+    "must_change_password",
     "must_enrol",
     "now",
     "reader",
@@ -96,6 +99,7 @@ def account_or_none() -> Account | None:
 def set_account(account: Account | None) -> None:
     """Set the account for the rest of the request, after signing in or out."""
     g.account, g.is_proved, g.factor, g.must_enrol = account, account is not None, None, False
+    g.identity_id = None
     g.pop("actor", None)
 
 
@@ -114,6 +118,7 @@ def _account_of_session() -> Account | None:
         return None
     account, row = account_and_session
     g.is_proved = sessions.is_proved(reading_by(visitor()), row.proved_at)
+    g.identity_id = row.identity_id
     g.factor, g.must_enrol = row.factor, is_required(settings(), account.role) and not row.factor
     used = row.seen_at
     is_due = sessions.is_stale(row, now=now()) and request.endpoint not in LOOKS
@@ -147,6 +152,17 @@ def has_step() -> bool:
 def must_enrol() -> bool:
     """Return whether the reader has to set up a second step before anything else."""
     return account_or_none() is not None and bool(g.get("must_enrol"))
+
+
+def identity_id() -> UUID | None:
+    """Return the identity at a provider with which the reader has signed in, if they came so."""
+    return cast(UUID | None, g.get("identity_id")) if account_or_none() else None
+
+
+def must_change_password() -> bool:
+    """Return whether the reader has signed in with a password that others may know."""
+    reader = account_or_none()
+    return reader is not None and reader.must_change_password and identity_id() is None
 
 
 def account() -> Account:

@@ -62,6 +62,8 @@ from openslot.entrypoints.web import (
     profile,
     profile_security,
     profiles,
+    provider_client,
+    providers,
     questions,
     records,
     referrals,
@@ -118,6 +120,7 @@ FEATURES = (
     profile,
     profile_security,
     profiles,
+    providers,
     questions,
     records,
     referrals,
@@ -155,6 +158,7 @@ def install(app: Flask, settings: Settings) -> None:
     paper.install(app)
     errors.install(app)
     numbers.install(app)
+    provider_client.install(app)
     app.before_request(_name_request)
     limits.install(app)
     app.before_request(asked.drop_readable)
@@ -171,7 +175,11 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for feature in FEATURES:
         app.register_blueprint(feature.pages)
-    for endpoint in (*notifications.WITHOUT_TOKEN, *profile.WITHOUT_TOKEN):
+    for endpoint in (
+        *notifications.WITHOUT_TOKEN,
+        *profile.WITHOUT_TOKEN,
+        *providers.WITHOUT_TOKEN,
+    ):
         csrf.exempt(app.view_functions[endpoint])
 
 
@@ -210,7 +218,7 @@ def _locale(settings: Settings) -> str:
 def _page_context() -> dict[str, object]:
     settings = context.settings()
     account = context.account_or_none()
-    is_held = account is not None and (account.must_change_password or context.must_enrol())
+    is_held = context.must_change_password() or context.must_enrol()
     language = get_locale()
     return {
         "current_account": account,

@@ -26,10 +26,11 @@ from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
 from openslot.identity import commands as identity
-from openslot.identity import credentials, passwords, sessions
+from openslot.identity import credentials, linked, passwords, providers, sessions
 from openslot.identity import queries as identities
 from openslot.identity.credentials import CredentialKind
-from openslot.identity.errors import SecondStepRequired
+from openslot.identity.errors import LastWayIn, ProofNeeded, SecondStepRequired
+from openslot.identity.providers import Provider
 from openslot.records.access import open_histories
 from openslot.usecases.account_deletion import delete_own_account
 
@@ -160,15 +161,60 @@ def prove() -> ResponseReturnValue:
             status = status_of(error)
     has = identities.factors_of(context.reader(), context.account().id)
     asked = proof.asked(context.account()) if has.passkeys else None
-    page = render_template("profile/prove.html", form=form, next_path=target, has=has, asked=asked)
+    page = render_template(
+        "profile/prove.html",
+        form=form,
+        next_path=target,
+        has=has,
+        asked=asked,
+        asks_password=_asks_password(),
+        is_proved_there=_is_proved_there(),
+        there=_linked_providers(),
+    )
     return page, status
 
 
 def _prove(form: WholeProofForm) -> None:
     if "credential" in request.form:
         proof.prove_by_passkey()
+    elif _is_proved_there():
+        proof.prove_step(form.code.data or "")
+        signing.forget_half()
+    elif not _asks_password():
+        raise ProofNeeded
     else:
         proof.prove(form.current.data or "", form.code.data or "", field="current")
+
+
+def _is_proved_there() -> bool:
+    """Return whether the reader has just proved who they are at a provider, so that only their
+    second step is to come."""
+    person = signing.arrived()
+    found = linked.identity_of(context.work(), person) if person else None
+    is_own = found is not None and found.account_id == context.account().id
+    return is_own and person is not None and sessions.is_proved(context.work(), person.proved_at)
+
+
+def _asks_password() -> bool:
+    """Return whether the reader's password proves who they are; not of who came with the second
+    step of a provider, and has none here that a code would show."""
+    has_own = identities.factors_of(context.reader(), context.account().id).is_any
+    is_enough = has_own or not context.has_step()
+    return _has_password() and is_enough and not _is_proved_there()
+
+
+def _has_password() -> bool:
+    """Return whether the reader can sign in with a password."""
+    account = context.account()
+    is_only_there = providers.is_only_way(context.settings(), account.role)
+    return account.password != passwords.NONE and not is_only_there
+
+
+def _linked_providers() -> list[Provider]:
+    """Return where the reader's account is linked, of those that the settings name."""
+    found = identities.identities_of(context.reader(), context.account().id)
+    named = (providers.of_issuer(context.settings(), one.issuer) for one in found)
+    return [one for one in named if one is not None]
 
 
 @pages.get("/account/sessions", endpoint="sessions")
@@ -180,12 +226,22 @@ def signed_in() -> str:
     return render_template(
         "profile/sessions.html",
         steps=[one for one in found if one.kind in credentials.STEPS],
+        identities=[one for one in found if one.kind is CredentialKind.IDENTITY],
+        to_link=_to_link(),
+        has_password=_has_password(),
         credentials=[one for one in found if one.kind in credentials.SIGNED_IN],
         offers_passkeys=proof.site() is not None,
         current=sessions.token_hash(token).hex() if token else None,
         device=device,
         zone=own_zone(),
     )
+
+
+def _to_link() -> list[Provider]:
+    """Return where the reader can sign in once they have linked their account."""
+    linked_now = _linked_providers()
+    admitting = providers.admitting(context.settings(), context.account().role)
+    return [one for one in admitting if one not in linked_now]
 
 
 @pages.post("/account/sessions/end")
@@ -210,11 +266,11 @@ def end_session() -> BaseResponse:
 def _end_one(account_id: UUID, kind: CredentialKind, credential_id: str) -> None:
     try:
         context.write(credentials.end_one, account_id, kind, credential_id)
-    except SecondStepRequired as error:
+    except (SecondStepRequired, LastWayIn) as error:
         flash(sentence_of(error), "bad")
     else:
         removed, ended = _("That is removed."), _("That is signed out.")
-        flash(removed if kind in credentials.STEPS else ended, "good")
+        flash(ended if kind in credentials.SIGNED_IN else removed, "good")
 
 
 @pages.get("/account/export")

@@ -22,13 +22,19 @@ def prove(password: str, code: str, *, field: str) -> None:
     _check(own.prove, password, code, field=field)
 
 
+def prove_step(code: str) -> None:
+    """Check the reader's code, as :func:`prove` does, after another first step than the
+    password."""
+    _check(own.prove_step, code)
+
+
 def prove_password(password: str, *, field: str) -> None:
     """Check the reader's password alone, as :func:`prove` does; for views that ask for it
     themselves, for which those who have a second step prove more before."""
     _check(own.prove_password, password, field=field)
 
 
-def _check(proves: Callable[..., None], *given: str, field: str) -> None:
+def _check(proves: Callable[..., None], *given: str, **names: str) -> None:
     account = context.account()
     context.actor()  # read before the reader is closed, which asking the database does
     try:
@@ -37,7 +43,7 @@ def _check(proves: Callable[..., None], *given: str, field: str) -> None:
             context.settings(),
             account,
             *given,
-            field=field,
+            **names,
             address=request.remote_addr,
             now=context.now(),
         )

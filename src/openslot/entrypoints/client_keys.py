@@ -1,4 +1,4 @@
-"""Cached public keys of programs that publish them at their own address."""
+"""Cached public keys of programs and identity providers that publish them at an address."""
 
 import json
 from collections.abc import Sequence
