@@ -278,3 +278,14 @@ def test_what_is_exported_is_imported_without_a_change(
     kinds = ("services", "services of schedules", "rooms and machines", "services with needs")
     assert all(outcome.counts[kind][Effect.UNCHANGED] for kind in kinds)
     assert not outcome.notices
+
+
+def test_what_looks_like_a_formula_comes_back_as_it_was(
+    sqlite_database: Database, folder: Path
+) -> None:
+    heading = "service_name,health_centre_name,minutes,instructions\n"
+    like_a_formula = f"{heading}=Scan,,30,- Bring your referral\n"
+    bring_in(sqlite_database, write(folder, {"services.csv": like_a_formula}))
+    again = bring_in(sqlite_database, write(folder, sqlite_database.read(catalogue.files)))
+    assert (again.total(Effect.CREATED), again.total(Effect.CHANGED)) == (0, 0)
+    assert service(sqlite_database, "=Scan").instructions == "- Bring your referral"

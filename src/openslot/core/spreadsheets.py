@@ -11,3 +11,9 @@ def harmless(cell: str) -> str:
     characters of East Asian keyboards."""
     start = unicodedata.normalize("NFKC", cell.lstrip(" \u00a0\u3000")[:1])
     return f"'{cell}" if start in FORMULA else cell
+
+
+def as_meant(cell: str) -> str:
+    """Return the cell as it was before :func:`harmless`."""
+    bare = cell.removeprefix("'")
+    return bare if cell == harmless(bare) else cell

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from openslot.core.fields import (
     Email,
@@ -18,6 +18,7 @@ from openslot.core.fields import (
     OptionalZone,
 )
 from openslot.core.fields import problems as refusals
+from openslot.core.spreadsheets import as_meant
 from openslot.directory.details import Latitude, Longitude
 from openslot.importers import columns
 from openslot.importers.cells import (
@@ -132,7 +133,16 @@ class LinkRow(TableRow):
     centre: Name = Field(alias="health_centre_name")
 
 
-class ServiceRow(TableRow):
+class CatalogueRow(TableRow):
+    """A row of a file that the export writes too, which keeps spreadsheets from running its cells."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, cells: dict[str, Any]) -> dict[str, Any]:
+        return {name: as_meant(cell) for name, cell in cells.items()}
+
+
+class ServiceRow(CatalogueRow):
     """A service of a centre, or of the network without one."""
 
     name: Name = Field(alias="service_name")
@@ -155,7 +165,7 @@ class ServiceRow(TableRow):
     description: OptionalText = None
 
 
-class OfferRow(TableRow):
+class OfferRow(CatalogueRow):
     """A service that a practitioner offers, at one centre or at all of theirs."""
 
     email: Email = Field(alias="provider_email")
@@ -164,7 +174,7 @@ class OfferRow(TableRow):
     minutes: Length | None = None
 
 
-class ResourceRow(TableRow):
+class ResourceRow(CatalogueRow):
     """A room or machine of a centre, in one of its groups if it is in any; a row for each group."""
 
     name: Line = Field(alias="resource_name")
@@ -173,7 +183,7 @@ class ResourceRow(TableRow):
     group: OptionalLine = Field(None, alias="resource_group")
 
 
-class NeedRow(TableRow):
+class NeedRow(CatalogueRow):
     """What a service needs besides its schedule: one of a room or machine, a group, or a
     profession."""
 
