@@ -9,6 +9,7 @@ import pytest
 
 from factories import SYDNEY
 from openslot.core.errors import DomainError
+from openslot.schedules import recurrence
 from openslot.schedules.availability import EPOCH, Weekly, Window, bits, instant_of, spans_of
 from openslot.schedules.errors import (
     BadRule,
@@ -178,6 +179,35 @@ def test_hours_recur(rule: str, first: date | None, expected: list[str]) -> None
     assert days_of(by_rule(rule, first)) == expected
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;INTERVAL=13",
+        "FREQ=WEEKLY;INTERVAL=5;BYDAY=MO,WE,SU",
+        "FREQ=MONTHLY;INTERVAL=7;BYDAY=5FR,-1MO",
+        "FREQ=MONTHLY;INTERVAL=2",
+    ],
+)
+def test_years_later_a_rule_is_where_counting_leads(rule: str) -> None:
+    """With COUNT, each day is counted from the first."""
+    for year in range(2026, 2034):
+        for first in (FIRST, date(2026, 8, 31)):
+            counted = recurrence.days_in(f"{rule};COUNT=1000", first, year)
+            assert recurrence.days_in(rule, first, year) == counted
+
+
+def test_a_hundred_rules_are_compared_together() -> None:
+    """Not again for each first day: a schedule is locked meanwhile."""
+    hours = [
+        Weekly(0, count * 10, count * 10 + 5, FIRST + count * timedelta(28), None, FORTNIGHT)
+        for count in range(100)
+    ]
+    before = recurrence.days_in.cache_info()
+    check_hours(hours)
+    after = recurrence.days_in.cache_info()
+    assert after.hits + after.misses - before.hits - before.misses < 3000
+
+
 def test_a_single_date_is_a_week_that_begins_and_ends() -> None:
     saturday = date(2026, 3, 7)
     assert days_of(Weekly(5, 540, 720, saturday, saturday)) == ["Sat 7 Mar"]
@@ -204,6 +234,7 @@ def test_every_week_is_kept_as_such() -> None:
         ("FREQ=DAILY;COUNT=100000", BadRule),
         ("FREQ=WEEKLY;BYDAY=TU;UNTIL=20260231", BadRule),
         ("FREQ=WEEKLY;BYDAY=TU;UNTIL=20260301T000000Z", BadRule),
+        ("FREQ=WEEKLY;BYDAY=TU;UNTIL=99991231", BadRule),
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", NeedsFirstDay),
         ("FREQ=MONTHLY", NeedsFirstDay),
         ("FREQ=DAILY;COUNT=3", NeedsFirstDay),

@@ -134,7 +134,7 @@ class LinkRow(TableRow):
 
 
 class CatalogueRow(TableRow):
-    """A row of a file that the export writes too, which keeps spreadsheets from running its cells."""
+    """A row of a file that the export writes too, whose cells no spreadsheet runs."""
 
     @model_validator(mode="before")
     @classmethod

@@ -318,12 +318,12 @@ def _placed(period: Weekly, axis: _LocalAxis, once: int = 0) -> int:
 
 
 def _recurring(period: Weekly, axis: _LocalAxis, lowest: date, highest: date, once: int) -> int:
-    mask = 0
+    midnights = bytearray((axis.days * DAY + 7) // 8)
     for year in range(lowest.year, highest.year + 1):
         for day in days_in(period.rule or "", period.valid_from, year):
             if lowest <= day <= highest:
-                mask |= once << (day - axis.first).days * DAY + period.starts // 5
-    return mask
+                midnights[(day - axis.first).days * DAY // 8] = 1
+    return once * int.from_bytes(midnights, "little") << period.starts // 5
 
 
 @cache

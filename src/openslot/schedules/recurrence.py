@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from dateutil import rrule
 
+from openslot.core.fields import FIRST_YEAR, LAST_YEAR
 from openslot.schedules.errors import BadRule, NeedsFirstDay, NeverOpen
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -133,8 +134,21 @@ def read(text: str) -> Rule:
 def days_in(text: str, first: date | None, year: int) -> tuple[date, ...]:
     """Return the days of a year on which a rule recurs, from ``first`` on."""
     rule, january, december = read(text), date(year, 1, 1), date(year, 12, 31)
-    begins = first if first and (rule.needs_first or first > january) else january
+    begins = _skipped(rule, first, january) if first else january
     return tuple(day for day in _days(rule, begins, december) if day >= january)
+
+
+def _skipped(rule: Rule, first: date, day: date) -> date:
+    """Return from when to count a rule for its days from ``day`` on: whole intervals after
+    ``first``, so that the years between need not be counted through."""
+    if first >= day or rule.times is not None or not (rule.on or rule.frequency is Frequency.DAILY):
+        return first
+    if rule.frequency is Frequency.MONTHLY:
+        months = (day.year - first.year) * 12 + day.month - first.month
+        years, month = divmod(first.month - 1 + months - months % rule.interval, 12)
+        return date(first.year + years, month + 1, 1)
+    step = rule.interval * timedelta(days=7 if rule.frequency is Frequency.WEEKLY else 1)
+    return first + (day - first) // step * step
 
 
 def _days(rule: Rule, first: date, last: date) -> Iterator[date]:
@@ -207,8 +221,9 @@ def _until(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        if re.fullmatch(r"\d{8}", text, re.ASCII):
-            return date.fromisoformat(text)
+        until = date.fromisoformat(text) if re.fullmatch(r"\d{8}", text, re.ASCII) else None
     except ValueError:
-        pass
+        until = None
+    if until and FIRST_YEAR <= until.year <= LAST_YEAR:
+        return until
     raise BadRule("Write UNTIL as a date, for example UNTIL=20261231.", field="hours")

@@ -337,10 +337,18 @@ def _overlap(period: Weekly, at: datetime) -> HoursOverlap:
 
 def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
     """Return the windows in which hours show whether they overlap: from each first day on, for
-    ``weekly_days`` if all are weekly, else for COMPARED_DAYS."""
-    firsts = {period.valid_from or USUAL_DAY for period in hours}
+    ``weekly_days`` if all are weekly, else for COMPARED_DAYS. First days that are no farther from
+    each other have one window."""
+    firsts = sorted({(period.valid_from or USUAL_DAY) - EPOCH for period in hours})
     days = COMPARED_DAYS if any(period.rule for period in hours) else weekly_days
-    return [Window((first - EPOCH).days - 1, days + 1) for first in sorted(firsts)]
+    windows: list[Window] = []
+    begins = None
+    for first in firsts:
+        if begins is None or first.days - begins > days:
+            begins = first.days
+            windows.append(Window(begins - 1, days + 1))
+        windows[-1] = Window(begins - 1, first.days - begins + days + 1)
+    return windows
 
 
 def check_services(hours: Iterable[Weekly], offered: Collection[int]) -> None:
