@@ -3,17 +3,20 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from importing import EXAMPLES, MEDISOFT, bring_in, found_demo, problems_of, write
+from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.directory.models import BookableBy, Mode, Practitioner, Service
+from openslot.directory.models import BookableBy, Mode, Practitioner, Room, Service
 from openslot.importers import catalogue
 from openslot.importers.outcome import Effect
 from openslot.resources import queries as resources
+from openslot.resources.commands import RoomDetails, create_room
 from openslot.schedules import queries as schedules
+from working import work
 
 SERVICES, OFFERS = EXAMPLES / "services.csv", EXAMPLES / "provider_service.csv"
 NEEDS = EXAMPLES / "resources.csv", EXAMPLES / "service_needs.csv"
@@ -289,3 +292,24 @@ def test_what_looks_like_a_formula_comes_back_as_it_was(
     again = bring_in(sqlite_database, write(folder, sqlite_database.read(catalogue.files)))
     assert (again.total(Effect.CREATED), again.total(Effect.CHANGED)) == (0, 0)
     assert service(sqlite_database, "=Scan").instructions == "- Bring your referral"
+
+
+def test_a_room_is_added_without_loading_the_others(
+    sqlite_database: Database, folder: Path
+) -> None:
+    """Or a file of ten thousand takes as long as their square."""
+    bring_in(sqlite_database, MEDISOFT, NEEDS[0])
+
+    loaded: list[Room] = []
+
+    def note(room: Room, _: object) -> None:
+        loaded.append(room)
+
+    def add(session: Session) -> None:
+        centre_id = session.scalars(select(Room.centre_id)).first() or 0
+        create_room(work(session, SYSTEM), centre_id, RoomDetails(name="New"))
+
+    event.listen(Room, "load", note)
+    sqlite_database.run(add)
+    event.remove(Room, "load", note)
+    assert not loaded

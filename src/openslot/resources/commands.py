@@ -114,8 +114,8 @@ def _new_room(session: Session, centre_id: int, details: RoomDetails) -> Room:
 
 def _check_room(session: Session, centre_id: int, name: str, *, except_id: int | None) -> None:
     lock(session, f"rooms of centre {centre_id}")
-    for other in queries.rooms(session, centre_id):
-        if other.name.casefold() == name.casefold() and other.id != except_id:
+    for room_id, other in queries.room_names(session, centre_id).items():
+        if other.casefold() == name.casefold() and room_id != except_id:
             raise NameTaken(field="name")
 
 

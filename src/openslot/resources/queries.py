@@ -19,6 +19,12 @@ def rooms(session: Session, centre_id: int) -> Sequence[Room]:
     return session.scalars(query).all()
 
 
+def room_names(session: Session, centre_id: int) -> dict[int, str]:
+    """Return the names of the rooms and equipment of a centre by their ids."""
+    query = select(Room.id, Room.name).where(Room.centre_id == centre_id)
+    return {room_id: name for room_id, name in session.execute(query)}
+
+
 def room(session: Session, room_id: int) -> Room:
     """Return a room or machine. Raises NotFound."""
     row = session.get(Room, room_id)
