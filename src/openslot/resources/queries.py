@@ -22,7 +22,7 @@ def rooms(session: Session, centre_id: int) -> Sequence[Room]:
 def room_names(session: Session, centre_id: int) -> dict[int, str]:
     """Return the names of the rooms and equipment of a centre by their ids."""
     query = select(Room.id, Room.name).where(Room.centre_id == centre_id)
-    return {room_id: name for room_id, name in session.execute(query)}
+    return {row.id: row.name for row in session.execute(query)}
 
 
 def room(session: Session, room_id: int) -> Room:
