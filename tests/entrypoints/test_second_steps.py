@@ -305,6 +305,9 @@ def test_a_passkey_that_is_not_right_opens_nothing(
         passkey.verifies = False
     elif wrong == "counter":
         network.run(lambda session: session.execute(update(StoredPasskey).values(sign_count=9)))
+    elif wrong == "again":  # many passkeys count no uses
+        passkey.counter = -1
+        network.run(lambda session: session.execute(update(StoredPasskey).values(sign_count=0)))
     elif wrong == "key":
         passkey.key = Passkey().key
     elif wrong == "owner":
