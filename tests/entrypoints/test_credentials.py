@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import update
 
 from entrypoints.browsing import Client, ClientFor, link_in, mails
 from entrypoints.programs import signed_in
@@ -12,6 +13,7 @@ from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.db import Database
 from openslot.identity.credentials import SIGNED_IN
+from openslot.identity.models import Account
 
 NEW = "seven quiet otters swim"
 
@@ -98,6 +100,20 @@ def test_a_reset_ends_everything(
     client = client_for(None)
     client.send("/forgot", email=world.emails["patient-owner"])
     assert client.send(link_in(mails(network)[0]), password=NEW).status_code == 303
+    assert thief.opens() == set()
+
+
+def test_an_account_that_was_switched_off_opens_to_nothing_of_before(
+    thief: Thief, client_for: ClientFor, network: Database, world: World
+) -> None:
+    own = update(Account).where(Account.email == world.emails["patient-owner"])
+    for active, opens in ((False, set()), (True, {"browser", "calendar"})):
+        network.run(lambda session, active=active: session.execute(own.values(active=active)))
+        assert active or thief.refresh() == 401
+        assert thief.opens() == opens
+    admin, path = client_for("network-admin"), f"/admin/accounts/{world.accounts['patient-owner']}"
+    for active in ("no", "yes"):
+        assert admin.post(f"{path}/active", active=active).status_code == 303
     assert thief.opens() == set()
 
 
