@@ -61,9 +61,11 @@ def test_an_account_that_is_switched_off_does_not_open(
         assert account
         account.active = False
 
+    client, email = client_for(None), world.emails["patient-owner"]
+    client.send("/forgot", email=email)
     network.run(switch_off)
-    answer = client_for(None).send("/login", email=world.emails["patient-owner"], password=PASSWORD)
-    assert answer.status_code == 401
+    assert client.send("/login", email=email, password=PASSWORD).status_code == 401
+    assert client.get(link_in(mails(network)[0])).status_code == 410
 
 
 def test_too_many_wrong_passwords_must_wait(client_for: ClientFor, settings: Settings) -> None:
@@ -158,8 +160,10 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
         ("born", "31 3 2080", "Enter a date of birth that is in the past"),
         ("email", "mere", "Enter an email address"),
         ("phone", "abc", "Enter a telephone number"),
-        ("password", "short", "at least 12 characters"),
+        ("password", "plum kettle", "at least 12 characters"),
+        ("password", "plum kettle " * 43, "at most 512 characters"),
         ("password", "password1234", "too easy to guess"),
+        ("password", "Mere@example.org", "too easy to guess"),
         ("password", "Q1w2e3r4t5y6u7i8o9p0", "too easy to guess"),
     ],
 )
@@ -191,8 +195,10 @@ def test_an_address_is_confirmed_by_a_button_not_by_a_link(
 
     assert client.get(path).status_code == 200
     assert not confirmed()
+    assert client.get(path.replace("/confirm/", "/reset/")).status_code == 410, "it only confirms"
     assert client.send(path).status_code == 303
     assert confirmed()
+    assert client.get(path).status_code == 410
 
 
 def test_links_that_are_not_ours_are_refused(client_for: ClientFor) -> None:

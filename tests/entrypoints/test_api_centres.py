@@ -48,10 +48,15 @@ def test_who_proves_nothing_is_asked_to(app: Flask) -> None:
 
 
 def test_a_key_works_from_its_networks_only(app: Flask, network: Database) -> None:
-    inside = with_key(app, network, "*", networks=("127.0.0.0/8",))
-    outside = with_key(app, network, "*", networks=("10.1.0.0/16",))
-    assert inside.send("GET", "/api/v1/centres").status_code == 200
-    assert outside.send("GET", "/api/v1/centres").status_code == 401
+    program = with_key(app, network, "*", networks=("10.1.0.0/16", "2001:db8::/32"))
+    for address, status in (
+        ("10.1.2.3", 200),
+        ("2001:db8::7", 200),
+        ("10.2.2.3", 401),
+        ("unix:", 401),
+    ):
+        program.client.environ_base["REMOTE_ADDR"] = address
+        assert program.send("GET", "/api/v1/centres").status_code == status, address
 
 
 def test_one_idempotency_key_makes_one_centre(app: Flask, network: Database) -> None:

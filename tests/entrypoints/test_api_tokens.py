@@ -1,11 +1,15 @@
 """Tokens and keys: who they prove, how long, from where, and what they let a program do."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import update
 
 from entrypoints.programs import Program, signed_in
 from entrypoints.world import PASSWORD, World
+from openslot.core import clock
 from openslot.core.db import Database
 from openslot.identity.models import ApiToken
 
@@ -22,6 +26,14 @@ def test_a_password_gets_a_pair_of_tokens(app: Flask, world: World) -> None:
     assert found["token_type"] == "bearer"
     assert found["expires_in"] == 900
     assert found["access_token"].startswith("ost_")
+
+    def status(token: str) -> int:
+        return Program(app, token).send("GET", "/api/v1/me").status_code
+
+    assert status(found["refresh_token"]) == 401
+    for minutes, expected in ((14, 200), (16, 401)):
+        with time_machine.travel(clock.now() + timedelta(minutes=minutes)):
+            assert status(found["access_token"]) == expected
 
 
 @pytest.mark.parametrize("email", ["patient-owner@example.com", "nobody@example.com"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import update
 
 from entrypoints.browsing import Client, ClientFor, link_in, mails
 from entrypoints.programs import signed_in
@@ -12,6 +13,7 @@ from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.db import Database
 from openslot.identity.credentials import SIGNED_IN
+from openslot.identity.models import Account
 
 NEW = "seven quiet otters swim"
 
@@ -101,17 +103,33 @@ def test_a_reset_ends_everything(
     assert thief.opens() == set()
 
 
+def test_an_account_that_was_switched_off_opens_to_nothing_of_before(
+    thief: Thief, client_for: ClientFor, network: Database, world: World
+) -> None:
+    own = update(Account).where(Account.email == world.emails["patient-owner"])
+    for active, opens in ((False, set()), (True, {"browser", "calendar"})):
+        network.run(lambda session, active=active: session.execute(own.values(active=active)))
+        assert active or thief.refresh() == 401
+        assert thief.opens() == opens
+    admin, path = client_for("network-admin"), f"/admin/accounts/{world.accounts['patient-owner']}"
+    for active in ("no", "yes"):
+        assert admin.post(f"{path}/active", active=active).status_code == 303
+    assert thief.opens() == set()
+
+
 def test_a_new_address_is_taken_when_it_is_confirmed_and_ends_everything(
     thief: Thief, client_for: ClientFor, network: Database, world: World
 ) -> None:
     own, anybody = client_for("patient-owner"), client_for(None)
     anybody.send("/forgot", email=world.emails["patient-owner"])
     reset = link_in(mails(network)[0])
-    own.send("/account/email", email="aroha@example.net", current=PASSWORD)
+    for email in ("moana@example.net", "aroha@example.net"):
+        own.send("/account/email", email=email, current=PASSWORD)
     assert thief.opens() == {"browser", "access", "calendar"}
     assert world.emails["patient-owner"] in own.get("/account").text
-    confirm = next(mail for mail in mails(network) if mail["to"] == "aroha@example.net")
-    assert own.send(link_in(confirm)).status_code == 303
+    links = {mail["to"]: link_in(mail) for mail in mails(network)}
+    assert anybody.get(links["moana@example.net"]).status_code == 410, "it would take the other"
+    assert own.send(links["aroha@example.net"]).status_code == 303
     assert own.get("/account").status_code == 200, "this browser stays signed in"
     assert thief.opens() == set()
     assert thief.refresh() == 401

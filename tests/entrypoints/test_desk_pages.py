@@ -29,6 +29,8 @@ from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.desk.commands import confirm
 from openslot.directory.models import Patient
+from openslot.entrypoints.web import desk_links
+from openslot.entrypoints.web.check_in import CALLED_FOR
 from openslot.records.finding import NOT_FOUND, SEARCHED
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
@@ -434,6 +436,13 @@ def test_the_screen_shows_numbers_and_no_names(desk: Desk) -> None:
     assert "<b>2</b>" in page
     assert "<li>1</li>" in page
     assert not re.search("Jack|Mei|Samuel|Noor", page)
+    other = desk.database.run(lambda session: factories.centre(session, "Other Hospital").id)
+    with desk.app.test_request_context():
+        elsewhere = desk_links.screen(other)
+    assert "<li>1</li>" not in Client(desk.app).get(f"/waiting-room/{elsewhere}").text
+    with time_machine.travel(AT_TEN + CALLED_FOR, tick=False):
+        later = Client(desk.app).get(path).text
+    assert ("<b>2</b>" in later, "<li>1</li>" in later) == (False, True)
 
 
 def test_a_patient_says_that_they_are_here_or_late(desk: Desk) -> None:

@@ -212,7 +212,7 @@ def test_a_conditional_create_makes_one(program: Program, world: World) -> None:
     assert taken.status_code == 409
     several = create(program, wanted_appointment(world, hour=16), If_None_Exist="status=booked")
     assert several.status_code == 412
-    for bad in ("", "colour=red", "date=never", "_count=1"):
+    for bad in ("", "colour=red", "status=booked&colour=red", "date=never", "_count=1"):
         assert create(program, body, If_None_Exist=bad).status_code == 400
 
 

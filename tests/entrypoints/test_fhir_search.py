@@ -361,6 +361,7 @@ def test_a_search_for_the_number_or_for_some_elements(program: Program, world: W
     assert "_elements=start%2Cpriority" in (link(bundle, "next") or "")
     assert "total" not in program.get("/fhir/Patient?_total=none")
     assert program.get("/fhir/Patient?_total=accurate")["total"] == 3
+    assert (link(program.get("/fhir/Patient?_count=5000"), "self") or "").endswith("_count=200")
 
 
 def test_slots_between_a_start_and_an_end(program: Program, world: World) -> None:

@@ -1,20 +1,23 @@
 """Nobody finds out who has an account; accounts belong to whoever opens the mailed link."""
 
 import re
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, func, select
+import time_machine
+from sqlalchemy import event, func, select, update
 
 from entrypoints.browsing import ClientFor, link_in, mails
 from entrypoints.world import PASSWORD, World
+from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.identity import passwords
 from openslot.identity import queries as identities
-from openslot.identity.models import Account
+from openslot.identity.models import Account, PendingSignUp
 
 NEW = "plum kettle orbit seven"
 STRIP = re.compile(r'value="[^"]*"|data-options="[^"]*"|asked=[^"&]*|nonce="[^"]*"|[\w.-]+@[\w.-]+')
@@ -60,10 +63,9 @@ def test_signing_up_does_the_same_for_known_and_unknown(
     known = cost(client_for(None), "/sign-up", **fields(world.emails["patient-owner"]))
     unknown = cost(client_for(None), "/sign-up", **fields("mere@example.org"))
     assert known == unknown
-    assert {mail["to"] for mail in mails(network)} == {
-        world.emails["patient-owner"],
-        "mere@example.org",
-    }
+    sent = {mail["to"]: mail["subject"] for mail in mails(network)}
+    assert sent.keys() == {world.emails["patient-owner"], "mere@example.org"}
+    assert len({*sent.values()}) == 2, "the owner gets no link that makes an account"
 
 
 def test_who_has_signed_up_cannot_be_told_by_signing_in(
@@ -121,6 +123,24 @@ def test_an_account_begins_when_the_link_is_opened(
     assert account.confirmed_at
     assert client.send("/login", email="mere@example.org", password=NEW).status_code == 303
     assert client_for(None).get(link).status_code == 410, "it works once"
+
+
+def test_a_link_ends_and_makes_no_second_account(
+    client_for: ClientFor, world: World, network: Database
+) -> None:
+    client = client_for(None)
+    for email in ("mere@example.org", "mere@example.org", "moana@example.org", "ana@example.org"):
+        client.send("/sign-up", **fields(email))
+    links = {mail["to"]: link_in(mail) for mail in mails(network)}
+    assert client.send(links["mere@example.org"]).status_code == 303
+    left = network.read(lambda session: set(session.scalars(select(PendingSignUp.email))))
+    assert left == {"moana@example.org", "ana@example.org"}, "her other link is void"
+    own = update(Account).where(Account.email == world.emails["patient-owner"])
+    network.run(lambda session: session.execute(own.values(email="moana@example.org")))
+    assert client.get(links["moana@example.org"]).status_code == 410
+    for late, status in ((-1, 200), (1, 410)):
+        with time_machine.travel(clock.now() + timedelta(days=5, minutes=late)):
+            assert client_for(None).get(links["ana@example.org"]).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,16 @@ from entrypoints.world import PASSWORD, World
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import RateLimited
+from openslot.core.errors import Busy, RateLimited
 from openslot.core.limits import Counts, Limit, LimitCount, network_of, purge
 from openslot.entrypoints import limits
 from openslot.entrypoints.web import desk_links
 from openslot.identity import passwords
+from openslot.identity.errors import HashingBusy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SMALL = Limit(3, 60)
+NEW = "plum kettle orbit seven"
 CENTRES = ("own", "other")
 
 
@@ -105,6 +107,13 @@ def test_the_next_window_begins_anew_and_says_when(network: Database) -> None:
         counts.take("k", SMALL, now=NOON + timedelta(seconds=20))
     assert refused.value.retry_after == 40
     assert taken(counts, SMALL, 1, NOON + timedelta(seconds=60)) == 1
+
+
+def test_where_the_database_is_busy_a_process_counts_by_itself() -> None:
+    def write(_add: object) -> int:
+        raise Busy
+
+    assert taken(Counts(write), SMALL, 5) == 3
 
 
 def test_windows_that_are_over_are_purged(network: Database) -> None:
@@ -221,6 +230,20 @@ def test_the_health_of_a_process_is_never_refused(
     monkeypatch.setattr(limits, "BY_ADDRESS", Limit(1, 3600))
     client = app.test_client()
     assert {client.get("/healthz").status_code for _ in range(4)} == {200}
+    assert [client.get("/login").status_code for _ in range(2)] == [200, 429], "pages are counted"
+    elsewhere = {"REMOTE_ADDR": "203.0.113.7"}
+    assert client.get("/login", environ_base=elsewhere).status_code == 200
+
+
+def test_what_is_sent_to_one_door_is_limited_by_address(
+    client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits.POSTS, "accounts.forgot", Limit(1, 3600))
+    client = client_for(None)
+    sent = [client.send("/forgot", email=f"{name}@example.org").status_code for name in "ab"]
+    assert sent == [200, 429]
+    assert client.get("/forgot").status_code == 200
+    assert client.send("/login", email="a@example.org", password="wrong").status_code == 401
 
 
 # Signing in
@@ -284,6 +307,27 @@ def test_guessing_from_many_addresses_is_bounded_and_known_browsers_go_on(
     assert send(other, PASSWORD, "198.51.100.7").status_code == 201, "nobody else is concerned"
 
 
+def test_guessing_for_many_emails_is_bounded_for_an_address(
+    app: Flask, world: World, settings: Settings
+) -> None:
+    settings.sign_in_attempts = 1
+    send, email = by_token(app), world.emails["practitioner-owner"]
+    emails = [f"a{number}@example.org" for number in range(6)]
+    tries = [send(one, "wrong", "203.0.113.66").status_code for one in emails]
+    assert tries == [401] * 5 + [429]
+    assert send(email, PASSWORD, "203.0.113.66").status_code == 429
+    assert send(email, PASSWORD, "198.51.100.7").status_code == 201
+
+
+def test_the_right_password_begins_the_count_anew(
+    app: Flask, world: World, settings: Settings
+) -> None:
+    settings.sign_in_attempts = 2
+    send, email = by_token(app), world.emails["practitioner-owner"]
+    tries = [send(email, one, "203.0.113.66") for one in ("wrong", PASSWORD) * 2]
+    assert [one.status_code for one in tries] == [401, 201, 401, 201]
+
+
 def test_a_known_browser_guesses_no_more_than_any_other(
     client_for: ClientFor, world: World, settings: Settings
 ) -> None:
@@ -320,16 +364,15 @@ def test_nobody_is_flooded_with_mail(
     app: Flask, client_for: ClientFor, network: Database, world: World
 ) -> None:
     email, person = world.emails["patient-owner"], client_for(None)
-    token = person.token_of("/forgot")
+    fields = {"email": email, "name": "Mere Tane", "born": "1980", "password": NEW}
+    fields["csrf_token"] = person.token_of("/forgot")
     pages = set()
     for number in range(8):
-        answer = person.http.post(
-            "/forgot",
-            data={"csrf_token": token, "email": email},
-            environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
-        )
-        pages.add(answer.status_code)
-    assert pages == {200}, "the answer stays the same"
+        path = ("/forgot", "/sign-up")[number % 2]
+        elsewhere = {"REMOTE_ADDR": f"203.0.113.{number}"}
+        answer = person.http.post(path, data=fields, environ_base=elsewhere)
+        pages.add((path, answer.status_code))
+    assert pages == {("/forgot", 200), ("/sign-up", 303)}, "the answers stay the same"
     assert len([one for one in mails(network) if one["to"] == email]) == limits.MAILS.amount
 
 
@@ -362,6 +405,16 @@ def test_where_all_places_are_taken_each_door_says_so(
         assert int(answer.headers["Retry-After"]) > 0
         assert "Try again in a few seconds" in answer.text
     assert client_for(None).get("/healthz").status_code == 200
+
+
+def test_where_enough_wait_for_a_place_nobody_else_does() -> None:
+    for _ in range(2 * passwords.PLACES):
+        assert passwords._admitted.acquire(blocking=False)
+    try:
+        with pytest.raises(HashingBusy):
+            passwords.hash_password("x", time_cost=1)
+    finally:
+        passwords._admitted.release(2 * passwords.PLACES)
 
 
 def test_a_place_is_given_back_whatever_happens() -> None:

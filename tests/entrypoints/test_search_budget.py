@@ -27,6 +27,7 @@ TOO_MUCH = [
     ("Practitioner", [("name", "x" * 300)] * 2),
     ("Location", [("address", ",".join("abcdefghijklmnopqrstuvwxyz"))]),
     ("Patient", [("_id", KEYS)] * 6),
+    ("Location", [("_id", str(number)) for number in range(51)]),
     ("PractitionerRole", [("role", WORDS)]),
     ("PractitionerRole", [("practitioner.name", WORDS)]),
     ("Schedule", [("actor:Practitioner.name", WORDS)]),

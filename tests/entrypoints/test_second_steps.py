@@ -21,7 +21,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.web.access import WITHOUT_STEP
 from openslot.identity import queries
-from openslot.identity.models import Authenticator, RecoveryCode
+from openslot.identity.models import Account, Authenticator, RecoveryCode
 from openslot.identity.models import Passkey as StoredPasskey
 from passkeys import Passkey
 
@@ -93,7 +93,7 @@ def test_a_code_is_asked_for_after_the_password_and_works_once(
     third = client_for(None)
     give_password(third, world)
     assert third.send("/login/code", code=next_code).status_code == 422
-    assert third.send("/login/code", code=app.code(-2)).status_code == 422
+    assert third.send("/login/code", code=app.code(3)).status_code == 422
     assert third.send("/login/code", code=codes[3].upper().replace("-", " ")).status_code == 303
     assert is_signed_in(third)
     assert "9 are left" in third.get("/account/sessions").text
@@ -123,6 +123,10 @@ def test_being_half_signed_in_opens_nothing_and_ends_soon(
     assert late.location == "/login", "a new password ends it"
     step = client.send("/login", email=world.emails[PERSON], password=NEW)
     assert step.location == "/login/code", "a link in a mail is no second step"
+    for active, status in ((False, 303), (True, 200)):
+        changed = update(Account).values(active=active)
+        network.run(lambda session, changed=changed: session.execute(changed))
+        assert client.get("/login/code").status_code == status
     with time_machine.travel(clock.now() + timedelta(minutes=11), tick=False):
         assert client.get("/login/code").location == "/login"
 
@@ -301,6 +305,9 @@ def test_a_passkey_that_is_not_right_opens_nothing(
         passkey.verifies = False
     elif wrong == "counter":
         network.run(lambda session: session.execute(update(StoredPasskey).values(sign_count=9)))
+    elif wrong == "again":  # many passkeys count no uses
+        passkey.counter = -1
+        network.run(lambda session: session.execute(update(StoredPasskey).values(sign_count=0)))
     elif wrong == "key":
         passkey.key = Passkey().key
     elif wrong == "owner":
@@ -320,6 +327,20 @@ def test_a_passkey_that_is_not_right_opens_nothing(
     assert refused.status_code == 422
     assert "This passkey was not accepted" in refused.text
     assert not is_signed_in(client)
+
+
+def test_a_passkey_opens_no_account_that_its_password_would_not(
+    client_for: ClientFor, world: World, network: Database, settings: Settings
+) -> None:
+    passkey = add_passkey(client_for(PERSON))
+    settings.confirm_email = True
+    client, own = client_for(None), update(Account).where(Account.email == world.emails[PERSON])
+    for active, status in ((False, 422), (True, 401)):
+        values = {"active": active, "confirmed_at": None}
+        network.run(lambda session, values=values: session.execute(own.values(**values)))
+        sent = passkey.answer(client.get("/login").text)
+        assert client.send("/login/passkey", page="/login", **sent).status_code == status
+        assert not is_signed_in(client)
 
 
 def test_a_passkey_of_another_account_is_no_second_step(

@@ -187,6 +187,15 @@ def test_another_site_cannot_put_its_words_into_a_form_here(
         assert "Walks with a stick" not in answer.text
 
 
+def test_a_form_that_comes_back_leads_to_no_other_site(client_for: ClientFor) -> None:
+    for path, is_own in (("/evil.example/", True), ("/\\evil.example/", False)):
+        answer = client_for("practitioner-owner").http.post(
+            "/", data={"reason": "Cough for two weeks"}, environ_overrides={"PATH_INFO": path}
+        )
+        assert answer.status_code >= 400
+        assert ("Cough for two weeks" in answer.text) == is_own
+
+
 def test_what_is_carried_is_read_only_if_it_is_our_own(client_for: ClientFor) -> None:
     client = client_for("practitioner-owner")
     answer = client.post("/login", unsent='["/logout",[["text","Their words"]],[],false,""]')

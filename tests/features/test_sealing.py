@@ -1,7 +1,9 @@
 """Seals over the audit: every change of what was sealed is found, on every engine."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -284,6 +286,16 @@ def test_every_tampering_is_found_and_named(
         assert re.search(pattern, line), line
 
 
+def test_that_the_last_seal_was_removed_shows_by_its_events(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other engines let nobody do that."""
+    three_seals(sqlite_database, monkeypatch)
+    with closing(sqlite3.connect(str(sqlite_database.engine.url.database))) as file, file:
+        file.execute("DELETE FROM audit_seal WHERE number = 3")
+    assert faults(sqlite_database) == ["audit seal 3: was removed"]
+
+
 def test_seals_are_proved_some_at_a_time(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +354,7 @@ def test_seals_made_with_an_earlier_key_stay_valid(sqlite_database: Database) ->
     record(sqlite_database, 3)
     seal_all(sqlite_database, key=FORMER)
     record(sqlite_database, 3)
-    seal_all(sqlite_database, key=CURRENT)
+    sqlite_database.run(lambda session: seal_next(session, now=LATER, keys=(FORMER, CURRENT)))
     assert keyed_from(sqlite_database, FORMER, CURRENT) == 1
     assert [one[:14] for one in faults(sqlite_database, CURRENT)] == ["audit seal 1: "]
 
