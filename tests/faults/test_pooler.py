@@ -97,6 +97,7 @@ def test_limits_hold_behind_a_pooler_and_for_nobody_else(
     hurried, unhurried = Database(pooler_url), Database(pooler_url, hurried=False)
     sleep = text("SELECT pg_sleep(1.5)")
     for _ in range(4):
+        hurried.run(lambda session: session.execute(text("SELECT 1")))  # what is undone leaves none
         unhurried.read(lambda session: session.execute(sleep))
         with pytest.raises(TookTooLong):
             hurried.read(lambda session: session.execute(sleep))
