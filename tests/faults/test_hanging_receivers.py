@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -11,14 +12,17 @@ import pytest
 import time_machine
 
 from clinic import NOW, START, book, open_clinic
+from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import State
 from openslot.entrypoints.worker import main as worker
+from openslot.entrypoints.worker.lanes import Lane
 from openslot.notifications.dispatch import MAIL
 from openslot.webhooks.events import Event
 from postoffice import Mood, PostOffice, a_mail, post_office, queue, rows, settings_for
 from receiver import LOOPBACK, deliveries, receiver, tell
+from working import work
 
 HANGS = 10.0
 """Seconds after which the worker gives up a server that hangs."""
@@ -111,3 +115,19 @@ def test_receivers_that_hang_delay_neither_mail_nor_other_receivers(
         seconds_until(lambda: {one.state for one in deliveries(sqlite_database, good)} == {"done"})
     assert len({letter.id for letter in there.taken}) == BOOKINGS
     assert {mail.state for mail in rows(sqlite_database, MAIL)} == {State.DONE}
+
+
+def test_one_topic_takes_only_some_of_the_threads(sqlite_database: Database) -> None:
+    """Before its messages have failed, nobody knows that its receiver hangs."""
+    for topic in [*["webhook:hangs"] * 6, *["webhook:answers"] * 2]:
+        sqlite_database.run(
+            lambda session, topic=topic: outbox.send(work(session, now=NOW), topic, {})
+        )
+    answered = threading.Event()
+    lane = Lane("webhook", threads=4, ahead=8, each=2)
+    while lane.fill(sqlite_database, lambda _messages: bool(answered.wait(60)), now=NOW):
+        pass
+    leased = Counter(message.topic for (message,) in lane.running.values())
+    answered.set()
+    lane.close(sqlite_database)
+    assert leased == {"webhook:hangs": 2, "webhook:answers": 2}
