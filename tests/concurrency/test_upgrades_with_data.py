@@ -363,7 +363,7 @@ def test_practitioners_keep_their_professions(blank_engine: Engine) -> None:
 
 
 def test_texts_are_encrypted_and_can_be_decrypted_again(blank_engine: Engine) -> None:
-    run.upgrade(blank_engine, "0040")
+    run.upgrade(blank_engine, "0042")
     patients, answers = [uuid4() for _ in range(3)], range(1, 4)
     with blank_engine.begin() as connection:
         writer = _Writer(connection)
@@ -422,7 +422,7 @@ def test_texts_are_encrypted_and_can_be_decrypted_again(blank_engine: Engine) ->
         assert numbers == ["2428 7781 2"]
         assert [tuple(row) for row in stored] == [(None, None)] * 3
         assert not re.search("Rash|Left|Ann|2428", str(kept()))
-        run.downgrade(blank_engine, "0040")
+        run.downgrade(blank_engine, "0042")
         assert kept() == before
     columns = "appointment_id, position, kind, words, answer"
     again = f"INSERT INTO appointment_answer ({columns}) SELECT {columns} FROM appointment_answer"
