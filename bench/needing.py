@@ -15,6 +15,7 @@ import engines
 import factories
 from bench import servers
 from bench.network import found
+from engines import DATA_KEYS
 from openslot.booking import slots
 from openslot.core import clock
 from openslot.core.actor import SYSTEM
@@ -45,7 +46,7 @@ BOOKED = 0.6
 def figures() -> Iterator[str]:
     """The figure as a line."""
     with servers.folder() as folder, servers.postgresql(folder) as url:
-        database = Database(url.format(database="postgres"))
+        database = Database(url.format(database="postgres"), DATA_KEYS)
         migrations.upgrade(database.engine)
         network = Settings(_env_file=None, data_dir=folder / "data")
         found(database, network, centres=CENTRES, practitioners=SCHEDULES, patients=1)

@@ -39,6 +39,7 @@ from bench.network import (
     free_times,
     has_short_slots,
 )
+from engines import DATA_KEY, DATA_KEYS
 from openslot.booking.models import Appointment, Status
 from openslot.core import clock
 from openslot.core.config import Settings
@@ -129,10 +130,11 @@ class Bench:
     @contextmanager
     def on(cls, address: str, folder: Path, size: Size) -> Iterator[Self]:
         """Make a network without appointments at the address of an empty database."""
-        database = Database(address, hurried=False)
+        database = Database(address, DATA_KEYS, hurried=False)
         migrations.upgrade(database.engine)
         environment = {
             "OPENSLOT_DATABASE_URL": address,
+            "OPENSLOT_DATA_KEYS": DATA_KEY,
             "OPENSLOT_DATA_DIR": str(folder / "data"),
             "OPENSLOT_RATE_LIMITS": "false",
             "OPENSLOT_LOG_LEVEL": "error",

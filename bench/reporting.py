@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 import factories
+from engines import DATA_KEYS
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.ids import new_id
@@ -32,7 +33,7 @@ NOW = datetime(2026, 11, 18, tzinfo=UTC)
 def figures() -> Iterator[str]:
     """Each figure as a line."""
     with TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
+        database = Database(f"sqlite:///{Path(folder) / 'bench.sqlite3'}", DATA_KEYS)
         migrations.upgrade(database.engine)
         database.run(_fill)
         for group in Group:

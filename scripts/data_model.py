@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from openslot.core.db import Base, Word
+from openslot.core.encryption import Blind
 from openslot.schema import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +71,8 @@ TYPES = {
     "Double": "decimal number",
     "Uuid": "UUID",
     "JSON": "JSON",
+    "EncryptedText": "[encrypted](encryption.md) text",
+    "EncryptedJson": "[encrypted](encryption.md) JSON",
 }
 
 
@@ -143,6 +146,8 @@ def _rules(table: Table) -> Iterator[str]:
 
 def _type(kind: TypeEngine) -> str:
     name = type(kind).__name__
+    if isinstance(kind, Blind):
+        return "keyed hash"
     if isinstance(kind, String) and kind.length:
         return f"text up to {kind.length}"
     if isinstance(kind, Word):

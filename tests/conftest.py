@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 import engines
+from engines import DATA_KEYS
 from openslot.core.db import Database, make_engine
 from openslot.identity import passwords
 from openslot.schema import metadata
@@ -62,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     passwords.MEMORY_KIB = QUICK_MEMORY_KIB
     for name in [name for name in os.environ if name.startswith("OPENSLOT_")]:
         del os.environ[name]
+    os.environ["OPENSLOT_DATA_KEYS"] = engines.DATA_KEY
     if (given := getattr(config, "workerinput", None)) is not None:
         config.stash[FOLDER] = Path(given["openslot_folder"])
     else:
@@ -143,7 +145,7 @@ def database(engine_name: str, request: pytest.FixtureRequest) -> Iterator[Datab
     if engine_name == "sqlite":
         yield request.getfixturevalue("sqlite_database")
         return
-    database = Database(request.getfixturevalue(f"{engine_name}_url"))
+    database = Database(request.getfixturevalue(f"{engine_name}_url"), DATA_KEYS)
     yield database
     engines.empty(database.engine, metadata)
     database.close()
@@ -154,7 +156,7 @@ def sqlite_database(sqlite_template: Path, scratch: Path) -> Iterator[Database]:
     """An empty database with all tables, in a SQLite file of its own."""
     file = scratch / f"{next(COPIES)}.sqlite3"
     shutil.copyfile(sqlite_template, file)
-    database = Database(f"sqlite:///{file}")
+    database = Database(f"sqlite:///{file}", DATA_KEYS)
     yield database
     database.close()
     file.unlink()
@@ -169,7 +171,7 @@ def blank_engine(engine_name: str, request: pytest.FixtureRequest) -> Iterator[E
     else:
         folder = request.config.stash[FOLDER]
         url = _new_database(folder, engine_name, f"blank_{_worker(request.config)}_{number}")
-    engine = make_engine(url)
+    engine = make_engine(url, DATA_KEYS)
     yield engine
     engine.dispose()
 
@@ -231,7 +233,7 @@ def _new_database(folder: Path, name: str, called: str) -> str:
 
 
 def _make_tables(url: str) -> None:
-    engine = make_engine(url)
+    engine = make_engine(url, DATA_KEYS)
     with engine.begin() as connection:
         metadata.create_all(connection)
     engine.dispose()

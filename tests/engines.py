@@ -30,7 +30,12 @@ import pymysql
 from sqlalchemy import Engine, MetaData, event
 
 import professions
+from openslot.core.data_keys import DataKeys
 from openslot.core.db import Database
+
+DATA_KEY = "b25lIGRhdGEga2V5IGZvciBhbGwgb2YgdGhlIHRlc3Q"
+DATA_KEYS = DataKeys(DATA_KEY)
+"""What all databases of tests are encrypted with, unless a test says otherwise."""
 
 STARTS_WITHIN = 60.0
 """Seconds that a server may take until it answers."""

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
+from engines import DATA_KEYS
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -32,7 +33,7 @@ def app_with(settings: Settings) -> Iterator[Flask]:
     app.config.update(
         SECRET_KEY=settings.key(), SECRET_KEY_FALLBACKS=list(settings.signing_keys()[:-1])
     )
-    with closing(Database(settings.url)) as database:
+    with closing(Database(settings.url, DATA_KEYS)) as database:
         app.extensions[EXTENSION] = Services(settings, database, Directory())
         yield app
     idle.append(app)

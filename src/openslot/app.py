@@ -59,7 +59,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.session_interface = Sessions()
     app.request_class = BoundedRequest
     app.json = StrictJson(app)
-    app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
+    app.extensions[EXTENSION] = Services(
+        settings, Database(settings.url, settings.encryption_keys), Directory()
+    )
     if settings.measures:
         measuring.install(app)
     compression.install(app)

@@ -62,7 +62,8 @@ def test_each_failure_has_a_sentence_and_a_status(failures: set[type[Failure]]) 
     migrating = {"BrokenReferences", "CannotKeepText", "Interrupted", "UnknownRevision"}
     # Of the command line only.
     backups = {one.__name__ for one in failures if one.__module__ == "openslot.backups.errors"}
-    assert without == {"DomainError", *migrating, *backups}
+    starting = {"NoDataKey", "BadDataKey", "KeysNotRead", "DataKeyMissing"}
+    assert without == {"DomainError", *migrating, *backups, *starting}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
+from engines import DATA_KEYS
 from openslot.core.db import Database, make_engine
 from openslot.migrations import revisions, run
 from openslot.schema import metadata
@@ -137,7 +138,7 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
 @pytest.fixture
 def signed_in(tmp_path: Path) -> Engine:
     """A migrated SQLite database with an account, and a session that goes with it."""
-    engine = make_engine(f"sqlite:///{tmp_path}/openslot.sqlite3")
+    engine = make_engine(f"sqlite:///{tmp_path}/openslot.sqlite3", DATA_KEYS)
     run.upgrade(engine)
     with engine.begin() as connection:
         connection.execute(metadata.tables["account"].insert(), [_row("account")])

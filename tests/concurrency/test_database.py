@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 import engines
+from engines import DATA_KEYS
 from openslot.core import audit, db, servers
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
@@ -231,7 +232,7 @@ def test_a_reader_neither_waits_for_an_open_writer_nor_sees_its_work(database: D
 
 
 def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/new/folder/openslot.sqlite3")
+    database = Database(f"sqlite:///{tmp_path}/new/folder/openslot.sqlite3", DATA_KEYS)
     database.run(lambda session: session.execute(text("CREATE TABLE something (id INTEGER)")))
     database.close()
     assert (tmp_path / "new/folder/openslot.sqlite3").exists()
@@ -303,7 +304,7 @@ def impatient(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[D
     """The database, with a second and a half for a statement."""
     for module in (db, servers):
         monkeypatch.setattr(module, "ANSWERS_WITHIN", 1.5)
-    impatient = Database(database.engine.url.render_as_string(hide_password=False))
+    impatient = Database(database.engine.url.render_as_string(hide_password=False), DATA_KEYS)
     yield impatient
     impatient.close()
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 import engines
 import factories
+from engines import DATA_KEYS
 from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, claimed_by
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
@@ -458,7 +459,7 @@ def old_practice(desk: Desk) -> Iterator[Desk]:
         )
 
     url = desk.database.engine.url.render_as_string(hide_password=False)
-    unhurried = Database(url, hurried=False)
+    unhurried = Database(url, DATA_KEYS, hurried=False)
     unhurried.run(fill)
     yield Desk(unhurried, desk.town)
     engines.empty(unhurried.engine, metadata)

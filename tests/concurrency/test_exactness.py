@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import engines
+from engines import DATA_KEYS
 from openslot.core import folding
 from openslot.core.db import Base, Database, make_engine
 from openslot.core.errors import AlreadyThere, Conflict
@@ -234,7 +235,7 @@ def test_a_database_of_the_release_before_is_brought_over_with_its_data(odd_engi
     run.upgrade(odd_engine, "0007")
     assert keys(odd_engine) == before
     run.upgrade(odd_engine)
-    database = Database(odd_engine.url.render_as_string(hide_password=False))
+    database = Database(odd_engine.url.render_as_string(hide_password=False), DATA_KEYS)
     database.run(lambda session: add_another(session, "Cafe"))
     database.run(lambda session: add_another(session, "王小明 😀"))
     with odd_engine.connect() as connection:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import engines
+from engines import DATA_KEYS
 from openslot.core import servers
 from openslot.core.db import Database
 
@@ -44,7 +45,9 @@ def test_reading_needs_no_transaction_and_a_snapshot_has_one(database: Database)
 def test_limits_hold_for_every_statement_of_the_connection(
     database: Database, hurried: bool
 ) -> None:
-    other = Database(database.engine.url.render_as_string(hide_password=False), hurried=hurried)
+    other = Database(
+        database.engine.url.render_as_string(hide_password=False), DATA_KEYS, hurried=hurried
+    )
     limit = text("SHOW statement_timeout")
     for _ in range(2):
         seen = {work(lambda session: session.scalar(limit)) for work in (other.read, other.run)}
@@ -62,7 +65,7 @@ def test_a_connection_that_broke_while_it_was_idle_is_replaced(
     ]
     whose = text(f"SELECT {name}()")
     old = database.read(lambda session: session.scalar(whose))
-    other = Database(database.engine.url.render_as_string(hide_password=False))
+    other = Database(database.engine.url.render_as_string(hide_password=False), DATA_KEYS)
     ending = {"postgresql": f"SELECT pg_terminate_backend({old})", "mariadb": f"KILL {old}"}
     other.run(lambda session: session.execute(text(ending[database.engine.dialect.name])))
     other.close()

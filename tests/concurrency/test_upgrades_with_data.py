@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing import get_context
@@ -21,13 +22,22 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, MetaData, Uuid, event, inspect, select, text
+from sqlalchemy.orm import Session
 
 import engines
 import professions
+from engines import DATA_KEYS
 from factories import NOW
 from openslot.booking import check
+from openslot.booking.models import Appointment
 from openslot.core.db import Database, Instant, make_engine
+from openslot.core.encryption import encrypted_columns
+from openslot.core.folding import is_text
+from openslot.core.idempotency import KeptAnswer
+from openslot.core.outbox import OutboxMessage
+from openslot.directory.models import Patient
 from openslot.migrations import progress, revisions, run
+from openslot.questions.models import AppointmentAnswer
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import (
     EPOCH,
@@ -190,6 +200,10 @@ def _something(column: Any) -> Any:
     return {str: "x", bytes: b"", bool: True, int: 1, datetime: NOW}.get(kind, "x")
 
 
+ENCRYPTED = {
+    place.kind.name for table in metadata.sorted_tables for place in encrypted_columns(table)
+}
+"""Columns whose texts are no longer in the tables."""
 WITHOUT_DATA = {"alembic_version", "turn", "named_lock"}
 
 
@@ -203,14 +217,19 @@ def words(engine: Engine) -> dict[str, list[Any]]:
             for table in tables.sorted_tables
             for column in table.columns
             if table.name not in WITHOUT_DATA and "CHAR" in str(column.type).upper()
+            if f"{table.name}.{column.name}" not in ENCRYPTED
         }
 
 
 def claimed(engine: Engine) -> dict[str, tuple[int, int | None, int | None]]:
-    """The diaries of each appointment, by its reason, which is its patient's name."""
-    query = "SELECT reason, diary_id, room_diary_id, patient_diary_id FROM appointment"
+    """The diaries of each appointment, by the name of its patient."""
+    query = "SELECT external_id, diary_id, room_diary_id, patient_diary_id FROM appointment"
     with engine.connect() as connection:
         return {row[0]: tuple(row[1:]) for row in connection.execute(text(query))}
+
+
+def _reopened(engine: Engine) -> Database:
+    return Database(engine.url.render_as_string(hide_password=False), DATA_KEYS)
 
 
 def check_whole(past: Past) -> None:
@@ -219,9 +238,9 @@ def check_whole(past: Past) -> None:
     for number, name in enumerate([*past.names, "nobody yet"]):
         own = PATIENT + number if number < len(past.names) else None
         place = (PRACTITIONER, ROOM) if number % 2 == 0 else (SERVICE, None)
-        expected[name] = (*place, own)
+        expected[f"{name}{number}"] = (*place, own)
     assert claimed(past.engine) == expected
-    database = Database(past.engine.url.render_as_string(hide_password=False))
+    database = _reopened(past.engine)
     assert check.faults(database) == []
     database.close()
 
@@ -295,7 +314,7 @@ def test_schedules_keep_their_starts(blank_engine: Engine) -> None:
             )
             writer.add("opening_hours", id=key, schedule_id=key, weekday=0, starts=525, ends=1440)
     run.upgrade(blank_engine)
-    database = Database(blank_engine.url.render_as_string(hide_password=False))
+    database = _reopened(blank_engine)
     places = database.read(lambda session: queries.places(session, inactive=True))
     database.close()
     window = Window((NOW.date() - EPOCH).days, 3)
@@ -343,6 +362,75 @@ def test_practitioners_keep_their_professions(blank_engine: Engine) -> None:
         assert kept(people) == list(had.items())
 
 
+def test_texts_are_encrypted_and_can_be_decrypted_again(blank_engine: Engine) -> None:
+    run.upgrade(blank_engine, "0042")
+    patients, answers = [uuid4() for _ in range(3)], range(1, 4)
+    with blank_engine.begin() as connection:
+        writer = _Writer(connection)
+        for number in range(1, 6):
+            writer.add("diary", id=number, kind="patient")
+        writer.add("centre", id=1, diary_id=4, name="Hall", time_zone="Australia/Sydney")
+        writer.add("service", id=1, centre_id=1, name="Scan")
+        writer.add("schedule", id=1, centre_id=1, practitioner_id=None, service_id=1)
+        for number, patient in zip(answers, patients, strict=True):
+            card = {"medicare_number": f"2428 7781 {number}", "medicare_key": f"24287781{number}"}
+            writer.add("patient", id=patient, diary_id=number, name="Ann", **card)
+            writer.add("appointment", id=patient, schedule_id=1, reason=f"Rash {number}", task="")
+            writer.add(
+                "appointment_answer", id=number, appointment_id=patient, answer=f"Left {number}"
+            )
+            writer.add("outbox_message", id=patient, topic="mail", payload="{}")
+            writer.add("kept_answer", key_hash=f"{number}", headers=None, body=None)
+        as_sent = text("UPDATE outbox_message SET payload = :payload")
+        connection.execute(as_sent, {"payload": '{"to": "Ann"}'})
+
+    def kept() -> dict[str, list[Any]]:
+        with blank_engine.connect() as connection:
+            return {
+                f"{table}.{column}": sorted(
+                    connection.scalars(text(f"SELECT {column} FROM {table}")), key=str
+                )
+                for table, columns in {
+                    "patient": ("medicare_number", "medicare_key"),
+                    "appointment": ("reason", "task", "status_reason"),
+                    "appointment_answer": ("id", "answer"),
+                    "outbox_message": ("payload",),
+                    "kept_answer": ("headers", "body"),
+                }.items()
+                for column in columns
+            }
+
+    def read(session: Session) -> list[Any]:
+        reasons = session.execute(select(Appointment.id, Appointment.reason, Appointment.task))
+        patient = is_text(Patient.medicare_number, "2428-77812")
+        return [
+            {tuple(row) for row in reasons},
+            set(session.scalars(select(AppointmentAnswer.answer))),
+            [one.payload["to"] for one in session.scalars(select(OutboxMessage))],
+            session.scalars(select(Patient.medicare_number).where(patient)).all(),
+            session.execute(select(KeptAnswer.headers, KeptAnswer.body)).all(),
+        ]
+
+    before = kept()
+    for _ in range(2):
+        run.upgrade(blank_engine)
+        with closing(_reopened(blank_engine)) as database:
+            reasons, sides, mails, numbers, stored = database.read(read)
+        assert reasons == {(one, f"Rash {n}", "") for n, one in zip(answers, patients, strict=True)}
+        assert sides == {f"Left {number}" for number in answers}
+        assert mails == ["Ann"] * 3
+        assert numbers == ["2428 7781 2"]
+        assert [tuple(row) for row in stored] == [(None, None)] * 3
+        assert not re.search("Rash|Left|Ann|2428", str(kept()))
+        run.downgrade(blank_engine, "0042")
+        assert kept() == before
+    columns = "appointment_id, position, kind, words, answer"
+    again = f"INSERT INTO appointment_answer ({columns}) SELECT {columns} FROM appointment_answer"
+    with blank_engine.begin() as connection:
+        connection.execute(text(again))
+    assert kept()["appointment_answer.id"] == list(range(1, 7))
+
+
 # Killed half-way, and several at once
 
 CHANGE = re.compile(r"\s*(ALTER|CREATE|DELETE|DROP|INSERT|RENAME|UPDATE)\b", re.I)
@@ -377,7 +465,7 @@ def _upgrade_until(url: str, at: int, is_sent: bool) -> None:
 
     # On MariaDB at the wire, where the change is not recorded yet.
     send, pymysql.connections.Connection.query = pymysql.connections.Connection.query, query
-    engine = make_engine(url)
+    engine = make_engine(url, DATA_KEYS)
     if engine.dialect.name != "mariadb":
         moment = "after_cursor_execute" if is_sent else "before_cursor_execute"
         event.listen(Engine, moment, lambda _connection, _cursor, text, *_rest: count(text))

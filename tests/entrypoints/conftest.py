@@ -20,6 +20,7 @@ import time_machine
 from flask import Flask
 
 from beginnings import half_hour
+from engines import DATA_KEYS
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World, build
 from openslot.core.config import Settings
@@ -51,7 +52,7 @@ def build_at(sqlite_template: Path, scratch: Path) -> Callable[[datetime], tuple
     def build_at(moment: datetime) -> tuple[Path, World]:
         file = scratch / f"network-of-{moment:%Y%m%d%H%M}.sqlite3"
         shutil.copyfile(sqlite_template, file)
-        with closing(Database(f"sqlite:///{file}")) as database:
+        with closing(Database(f"sqlite:///{file}", DATA_KEYS)) as database:
             return file, build(database)
 
     return build_at
@@ -70,7 +71,7 @@ def network(built: tuple[Path, World], scratch: Path) -> Iterator[Database]:
     """A database with the network in it, in a SQLite file of its own."""
     file = scratch / f"network-{next(COPIES)}.sqlite3"
     shutil.copyfile(built[0], file)
-    database = Database(f"sqlite:///{file}")
+    database = Database(f"sqlite:///{file}", DATA_KEYS)
     yield database
     database.close()
     file.unlink()

@@ -14,6 +14,7 @@ import pytest
 from alembic import command
 from flask import Flask
 
+from engines import DATA_KEY
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World
 from openslot.core.db import Database
@@ -84,6 +85,7 @@ def documented(app: Flask, network: Database, world: World, folder: Path) -> Ite
             "OPENSLOT": address,
             "OPENSLOT_DATA_DIR": str(folder),
             "OPENSLOT_DATABASE_URL": str(network.engine.url),
+            "OPENSLOT_DATA_KEYS": DATA_KEY,
             "OPENSLOT_KEY": program.token or "",
             "PATIENT": str(world.patients["owner"]),
             "EMAIL": world.emails["patient-owner"],

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from engines import DATA_KEYS
 from entrypoints.world import PASSWORD, World
 from factories import NOW
 from importing import found_demo
@@ -71,7 +72,7 @@ def demonstration(template: Path, folder: Path, public_url: str) -> Iterator[Fla
     """The app on the demonstration network as it is at NOW, for the block."""
     file = shutil.copyfile(template, folder / "demo.sqlite3")
     with (
-        closing(Database(f"sqlite:///{file}")) as database,
+        closing(Database(f"sqlite:///{file}", DATA_KEYS)) as database,
         app_on(database, folder, public_url=public_url) as app,
     ):
         found_demo(database)

@@ -12,8 +12,9 @@ from sqlalchemy import event
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import with_key
 from openslot.app import create_app
-from openslot.core import db
+from openslot.core import db, facts
 from openslot.core.config import Settings
+from openslot.core.data_keys import DataKeys, new_key
 from openslot.migrations import run
 
 
@@ -44,10 +45,20 @@ def test_a_server_with_its_schema_is_ready(migrated: Flask) -> None:
         {
             "status": "ready",
             "database": "reachable",
+            "data_keys": "complete",
             "migrations": "current",
             "outbox_lag_seconds": 0,
         },
     )
+
+
+def test_a_server_without_a_key_of_what_is_stored_is_not(migrated: Flask) -> None:
+    database = migrated.extensions["openslot"].database
+    database.run(lambda session: facts.note_keys(session, DataKeys(new_key())))
+    status, told = readiness(migrated)
+    assert status == 503
+    assert isinstance(told, dict)
+    assert (told["database"], told["data_keys"]) == ("reachable", "missing")
 
 
 def test_a_server_with_another_schema_is_not(app: Flask) -> None:

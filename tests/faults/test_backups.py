@@ -18,6 +18,7 @@ from sqlalchemy import Column, Engine, MetaData, String, Table, select
 
 import factories
 from clinic import NOW, START, open_clinic
+from engines import DATA_KEYS
 from openslot.backups import archives, commands, queries
 from openslot.backups.queries import Location
 from openslot.booking.models import Appointment
@@ -148,7 +149,9 @@ def test_a_backup_while_people_book_has_every_booking_confirmed_before(
         assert not queries.has_tables(blank_engine)
     restored = run(blank_engine, "restore", "--key", key, file)
     assert restored.exit_code == 0, restored.output
-    with closing(Database(blank_engine.url.render_as_string(hide_password=False))) as elsewhere:
+    with closing(
+        Database(blank_engine.url.render_as_string(hide_password=False), DATA_KEYS)
+    ) as elsewhere:
         ids = set(elsewhere.read(lambda session: session.scalars(select(Appointment.id)).all()))
         assert before <= ids
         assert len(ids) == count

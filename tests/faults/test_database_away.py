@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse
 
 import engines
 from between import Between
+from engines import DATA_KEYS
 from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World, build
@@ -76,7 +77,7 @@ def place(
     direct = make_url(
         server.url.format(database="postgres" if request.param == "postgresql" else "mysql")
     )
-    made = Database(direct.render_as_string(hide_password=False))
+    made = Database(direct.render_as_string(hide_password=False), DATA_KEYS)
     with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CREATE DATABASE away"))
         connection.execute(text(KEEPS_WHAT_IT_CONFIRMED[request.param]))
@@ -84,7 +85,7 @@ def place(
     query = {} if request.param == "postgresql" else dict(direct.query)
     url = direct.set(database="away", host="127.0.0.1", port=between.port, query=query)
     place = Place(server, between, url.render_as_string(hide_password=False))
-    database = Database(place.url)
+    database = Database(place.url, DATA_KEYS)
     metadata.create_all(database.engine)
     database.close()
     yield place
@@ -102,7 +103,7 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def database(place: Place) -> Iterator[Database]:
-    database = Database(place.url)
+    database = Database(place.url, DATA_KEYS)
     yield database
     place.between.well_again()
     database.close()  # its connections may be broken
@@ -357,7 +358,7 @@ def test_a_database_that_is_only_read_still_answers_and_says_that_nothing_is_sav
         ),
         "mariadb": ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
     }[database.engine.dialect.name]
-    reader = Database(reader_url(place, database))
+    reader = Database(reader_url(place, database), DATA_KEYS)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(ways[0]))
         try:
@@ -407,7 +408,7 @@ def test_the_worker_outlives_it_and_goes_on(
     place: Place, database: Database, tmp_path: Path
 ) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path)
-    worked = Database(place.url)
+    worked = Database(place.url, DATA_KEYS)
     place.between.refuses = True
     place.between.cut()
     stop = threading.Event()
@@ -446,7 +447,7 @@ def on_connect(database: Database, pragma: str) -> Callable[..., None]:
 
 def test_a_full_disk_saves_nothing_and_says_so(sqlite_database: Database) -> None:
     pages = sqlite_database.read(lambda session: session.scalar(text("PRAGMA page_count")))
-    full = Database(str(sqlite_database.engine.url))
+    full = Database(str(sqlite_database.engine.url), DATA_KEYS)
     on_connect(full, f"PRAGMA max_page_count = {pages}")
 
     def fill(session: Session) -> None:
@@ -463,7 +464,7 @@ def test_a_full_disk_saves_nothing_and_says_so(sqlite_database: Database) -> Non
 
 def test_a_file_that_is_only_read_answers_and_saves_nothing(sqlite_database: Database) -> None:
     sqlite_database.run(note)
-    locked = Database(str(sqlite_database.engine.url))
+    locked = Database(str(sqlite_database.engine.url), DATA_KEYS)
     tell = on_connect(locked, "PRAGMA query_only = ON")
     assert notes(locked) == 1
     with pytest.raises(Unavailable, match="nothing was saved"):
@@ -478,7 +479,7 @@ def test_a_file_that_is_gone_or_no_database_is_unavailable(tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     (tmp_path / "noise").write_bytes(b"noise" * 4000)
     for name in ("folder", "noise"):
-        database = Database(f"sqlite:///{tmp_path / name}")
+        database = Database(f"sqlite:///{tmp_path / name}", DATA_KEYS)
         with pytest.raises(Unavailable):
             notes(database)
         database.close()

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
 from uuid import UUID
 
+from engines import DATA_KEYS
 from entrypoints.browsing import TOKEN
 from entrypoints.world import PASSWORD, World, build
 from faults.serving_process import GONE, free_port, kill, serving
@@ -98,7 +99,7 @@ def clerk_when_ready(url: str, world: World) -> Clerk:
 
 def test_a_killed_server_loses_nothing_that_it_confirmed(tmp_path: Path) -> None:
     chance = Random(7)
-    database = Database(Settings(_env_file=None, data_dir=tmp_path).url)
+    database = Database(Settings(_env_file=None, data_dir=tmp_path).url, DATA_KEYS)
     run.upgrade(database.engine)
     world = build(database)
     confirmed: set[UUID] = set()

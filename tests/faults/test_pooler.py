@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 import engines
 from clinic import NOW, START, open_clinic
+from engines import DATA_KEYS
 from openslot.booking import check
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import DailyLimitReached, SlotTaken
@@ -51,7 +52,7 @@ def pooler_url() -> Iterator[str]:
 @pytest.fixture(params=["", "&prepare_threshold=0"], ids=["default", "threshold 0"])
 def pooled(pooler_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     """An upgraded database behind the pooler."""
-    database = Database(pooler_url + request.param)
+    database = Database(pooler_url + request.param, DATA_KEYS)
     run.upgrade(database.engine)
     yield database
     run.downgrade(database.engine, "base")
@@ -94,7 +95,10 @@ def test_limits_hold_behind_a_pooler_and_for_nobody_else(
     pooler_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "ANSWERS_WITHIN", 1)
-    hurried, unhurried = Database(pooler_url), Database(pooler_url, hurried=False)
+    hurried, unhurried = (
+        Database(pooler_url, DATA_KEYS),
+        Database(pooler_url, DATA_KEYS, hurried=False),
+    )
     sleep = text("SELECT pg_sleep(1.5)")
     for _ in range(4):
         hurried.run(lambda session: session.execute(text("SELECT 1")))  # what is undone leaves none

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import professions
+from engines import DATA_KEYS
 from factories import NOW, SYDNEY
 from importing import QUICK, counts, found_demo
 from openslot.booking import check, queries
@@ -89,7 +90,7 @@ def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: An
         ]
 
     load(sqlite_database)
-    again = Database(f"sqlite:///{tmp_path}/again.sqlite3")
+    again = Database(f"sqlite:///{tmp_path}/again.sqlite3", DATA_KEYS)
     with again.engine.begin() as connection:
         Account.metadata.create_all(connection)
     load(again)
@@ -131,7 +132,7 @@ def demo_database(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory
     """One demonstration for the tests that only read it."""
     file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
     file.write_bytes(sqlite_template.read_bytes())
-    database = Database(f"sqlite:///{file}")
+    database = Database(f"sqlite:///{file}", DATA_KEYS)
     found_demo(database)
     yield database
     database.close()

@@ -115,7 +115,8 @@ NAMES = ("José García", "Niamh O’Brien", "Øystein Dahl", "王小明", "Ana_
         (folding.has_words("0491 570", Patient.name, Patient.phone), {"José García"}),
         (folding.has_words("+61 491 570 156", Patient.name, Patient.phone), {"José García"}),
         (folding.has_words("jose 0491", Patient.name, Patient.phone), {"José García"}),
-        (folding.has_words("2428-7781", Patient.medicare_number), {"王小明"}),
+        (folding.has_words("2428 7781", Patient.medicare_number), set()),
+        (folding.has_words("2428-77813-1", Patient.medicare_number), {"王小明"}),
         (folding.is_text(Patient.medicare_number, "2428778131"), {"王小明"}),
     ],
 )

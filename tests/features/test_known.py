@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 import clinic as clinics
 import factories
 from clinic import Clinic
+from engines import DATA_KEYS
 from openslot.booking import queries as booking
 from openslot.booking.commands import BookingRequest, place_of
 from openslot.core.actor import SYSTEM
@@ -75,7 +76,7 @@ def test_a_change_is_seen_at_once_and_only_what_it_is_about_is_read_again(
     before = database.read(lambda session: dict(known.bookable(session)))
     database.run(lambda session: change(session, town))
     after = database.read(lambda session: dict(known.bookable(session)))
-    fresh = Database(database.engine.url.render_as_string(hide_password=False))
+    fresh = Database(database.engine.url.render_as_string(hide_password=False), DATA_KEYS)
     expected = shown(fresh)
     fresh.close()
     assert {key: str(value[:3]) for key, value in shown(database).items()} == {

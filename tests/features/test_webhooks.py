@@ -17,6 +17,7 @@ import pytest
 
 import factories
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
+from engines import DATA_KEYS
 from factories import change
 from openslot.booking.models import Status
 from openslot.core import outbox
@@ -441,7 +442,7 @@ def test_what_waits_for_a_dead_endpoint_is_given_up_after_three_days(
 def test_a_worker_killed_between_sending_and_marking_sends_again_with_the_same_id(
     tmp_path: Path, there: Receiver
 ) -> None:
-    database = Database(Settings(_env_file=None, data_dir=tmp_path).url)
+    database = Database(Settings(_env_file=None, data_dir=tmp_path).url, DATA_KEYS)
     migrations.upgrade(database.engine)
     endpoint = tell(database, there.url, Event.BOOKED)
     book(database, open_clinic(database))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
+from engines import DATA_KEYS
 from openslot.booking import elsewhere
 from openslot.booking.events import Together, Topic
 from openslot.booking.models import Appointment, Status
@@ -392,7 +393,7 @@ def test_the_loop_outlives_a_database_that_is_away(
     sqlite_database: Database, settings: Settings, post: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(sqlite_database)
-    away = Database("postgresql+psycopg://nobody@/nowhere?host=/nonexistent")
+    away = Database("postgresql+psycopg://nobody@/nowhere?host=/nonexistent", DATA_KEYS)
     back = sqlite_database.run
     waits = Waits(stop_after=8)
 
@@ -424,7 +425,7 @@ class Waits(threading.Event):
 
 
 def test_once_says_when_the_database_is_away(settings: Settings) -> None:
-    away = Database("postgresql+psycopg://nobody@/nowhere?host=/nonexistent")
+    away = Database("postgresql+psycopg://nobody@/nowhere?host=/nonexistent", DATA_KEYS)
     with pytest.raises(Unavailable):
         run(away, settings, once=True, stop=threading.Event())
     away.close()

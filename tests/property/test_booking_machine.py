@@ -29,6 +29,7 @@ from bookings import (
     Offer,
     is_open,
 )
+from engines import DATA_KEYS
 from factories import SYDNEY
 from imaging import need
 from openslot.booking import absences, check
@@ -83,7 +84,7 @@ class Bookings(RuleBasedStateMachine):
     @initialize()
     def open_the_town(self) -> None:
         self.folder = TemporaryDirectory()
-        self.database = Database(f"sqlite:///{Path(self.folder.name)}/openslot.sqlite3")
+        self.database = Database(f"sqlite:///{Path(self.folder.name)}/openslot.sqlite3", DATA_KEYS)
         metadata.create_all(self.database.engine)
         self.town: Town = build_town(self.database)
         self.model = Model(datetime(2026, 11, 22, 8, 0, tzinfo=UTC), self.town.physio)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines import DATA_KEYS
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.models import Priority
 from openslot.core.db import Database
@@ -105,7 +106,7 @@ def test_nobody_who_ranks_higher_and_fits_is_passed_over(
     with TemporaryDirectory() as folder:
         file = Path(folder) / "fair.sqlite3"
         copyfile(sqlite_template, file)
-        database = Database(f"sqlite:///{file}")
+        database = Database(f"sqlite:///{file}", DATA_KEYS)
         town = build_town(database, patients=MOST + 1)
         assert play(database, town, people, busy) == expected(people, busy)
         assert_clean(database)

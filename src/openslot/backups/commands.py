@@ -115,7 +115,7 @@ def tried(
     with (
         _opened(place, settings, file, key) as (archive, manifest, folder),
         _scratch(database, place, folder) as url,
-        closing(Database(url, hurried=False)) as copy,
+        closing(Database(url, settings.encryption_keys, hurried=False)) as copy,
     ):
         _load(copy, archive, folder, progress)
         migrations.upgrade(copy.engine)

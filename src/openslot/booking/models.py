@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, Uuid, false
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Uuid, false
 from sqlalchemy.orm import Mapped, declared_attr, foreign, mapped_column, relationship
 
 from openslot.core.db import Base, Instant, Word
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 from openslot.directory.models import (
     Centre,
@@ -219,9 +220,9 @@ class Appointment(Base):
     busy_until: Mapped[datetime] = mapped_column(Instant, default=_like("ends_at"))
     status: Mapped[Status] = mapped_column(Word(Status, 20))
     priority: Mapped[Priority] = mapped_column(Word(Priority, 10), default=Priority.ROUTINE)
-    task: Mapped[str | None] = mapped_column(String(200))
-    reason: Mapped[str | None] = mapped_column(Text)
-    status_reason: Mapped[str | None] = mapped_column(String(500))
+    task: Mapped[str | None] = mapped_column(EncryptedText)
+    reason: Mapped[str | None] = mapped_column(EncryptedText)
+    status_reason: Mapped[str | None] = mapped_column(EncryptedText)
     held_until: Mapped[datetime | None] = mapped_column(Instant)
     extensions: Mapped[int] = mapped_column(Integer, default=0)
     came_at: Mapped[datetime | None] = mapped_column(Instant)

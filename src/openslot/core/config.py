@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from openslot.core.actor import Role
+from openslot.core.data_keys import DataKeys, KeysNotRead, NoDataKey, new_key, printed_by
 from openslot.core.fields import known_zones
 
 
@@ -134,6 +135,21 @@ class Settings(BaseSettings):
             description="Earlier secret keys, separated by commas. What they signed stays "
             "valid, so that the key can be replaced. Remove them after a year.",
         )
+    )
+    data_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt health data and secrets in the database, separated by "
+        "blanks or commas; all open, the last one encrypts. `openslot keys new` prints one. With "
+        "the embedded database, one is generated and stored in the data folder if there is none; "
+        "another database needs one.",
+    )
+    data_keys_file: Path | None = Field(
+        None, description="File with the data keys, instead of the setting above."
+    )
+    data_keys_command: str = Field(
+        "",
+        description="Command that prints the data keys, for example of a key management service, "
+        "instead of the two settings above. It is run without a shell, once for each process.",
     )
     audit_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
         Field(
@@ -604,6 +620,28 @@ class Settings(BaseSettings):
             self.keep_key(secrets.token_urlsafe(48))
         return self.key_file.read_text(encoding="ascii")
 
+    @cached_property
+    def encryption_keys(self) -> DataKeys:
+        """Return the keys of encrypted columns; on first use of the embedded database generate one
+        and store it for its owner only. Raises NoDataKey, BadDataKey or KeysNotRead."""
+        if self.data_keys_command:
+            return DataKeys(printed_by(self.data_keys_command), place="OPENSLOT_DATA_KEYS_COMMAND")
+        if self.data_keys_file:
+            return DataKeys(_text_of(self.data_keys_file), place=str(self.data_keys_file))
+        if self.data_keys.get_secret_value():
+            return DataKeys(self.data_keys.get_secret_value())
+        if self.database_url:
+            raise NoDataKey
+        if not self.stored_data_keys.exists():
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_once(self.stored_data_keys, f"{new_key()}\n")
+        return DataKeys(_text_of(self.stored_data_keys), place=str(self.stored_data_keys))
+
+    @property
+    def stored_data_keys(self) -> Path:
+        """Return the file of the data keys, which is there unless they are set."""
+        return self.data_dir / "data_keys"
+
     @property
     def key_file(self) -> Path:
         """Return the file of the secret key, which is there unless the key is set."""
@@ -619,6 +657,13 @@ class Settings(BaseSettings):
         """Store a secret key for its owner only, unless there is one."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_once(self.key_file, key)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeError) as error:
+        raise KeysNotRead(place=file, reason=error) from None
 
 
 def _write_once(file: Path, text: str) -> None:

@@ -53,6 +53,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.schema import SchemaItem
 
 from openslot.core import clock, metrics
+from openslot.core.data_keys import DataKeys
+from openslot.core.encryption import use_keys
 from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
 from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_columns
 from openslot.core.servers import (
@@ -223,9 +225,10 @@ def _without_default(kind: type[Base]) -> frozenset[str]:
 class Database:
     """An engine with its read and write transactions."""
 
-    def __init__(self, url: str, *, hurried: bool = True):
-        """Connect to ``url``; ``hurried`` limits each statement, see :func:`make_engine`."""
-        self.engine = make_engine(url, hurried=hurried)
+    def __init__(self, url: str, keys: DataKeys, *, hurried: bool = True):
+        """Connect to ``url``, with the keys of its encrypted columns; ``hurried`` limits each
+        statement, see :func:`make_engine`."""
+        self.engine = make_engine(url, keys, hurried=hurried)
         self._kept: dict[type, Any] = {}
         self._reader = self.engine.execution_options(openslot_reads=True)
         # At READ COMMITTED each statement sees what is committed, in a transaction or not.
@@ -461,13 +464,15 @@ def _explain(context: ExceptionContext) -> Exception | None:
     return Busy() if reads and refusal is Refusal.CONTENDED else None
 
 
-def make_engine(url: str | URL, *, hurried: bool = True) -> Engine:
+def make_engine(url: str | URL, keys: DataKeys | None = None, *, hurried: bool = True) -> Engine:
     """Return an engine set up for its kind; docs/adr/ gives the reason for each setting. An
     engine that is not ``hurried`` sets no limit to the time of a statement."""
     parsed = make_url(url)
     make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
     engine = make(parsed, hurried=hurried)
     event.listen(engine, "handle_error", _explain)
+    if keys is not None:
+        use_keys(engine, keys)
     metrics.watch_pool(engine)
     return engine
 

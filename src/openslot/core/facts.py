@@ -1,17 +1,28 @@
 """Facts that all machines of a deployment share, such as the fingerprint of the secret key."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.config import Settings
+from openslot.core.data_keys import DataKeys
 from openslot.core.db import Base
+from openslot.core.errors import Failure
 
 _KEY = "secret-key"
+_DATA_KEYS = "data-keys"
 _BACKUP = "backup-made"
 _WORKER = "worker-seen"
+
+
+class DataKeyMissing(Failure):
+    """What this database stores is encrypted with other data keys too, and cannot be read without
+    them: {names}. Add them to OPENSLOT_DATA_KEYS, or to the file or command that is set instead,
+    before those that are there.
+    """
 
 
 class DeploymentFact(Base):
@@ -40,6 +51,27 @@ def is_our_key(session: Session, settings: Settings) -> bool:
 def take_key(session: Session, settings: Settings) -> None:
     """Make this machine's secret key the one to compare with."""
     session.merge(DeploymentFact(name=_KEY, value=_print_of(settings.key())))
+
+
+def knows_keys(session: Session, keys: DataKeys) -> bool:
+    """Return whether the newest data key is noted already. Raises DataKeyMissing if one with which
+    something was encrypted is missing."""
+    noted = _data_keys(session)
+    if missing := noted - keys.names:
+        raise DataKeyMissing(names=", ".join(sorted(missing)))
+    return keys.newest in noted
+
+
+def note_keys(session: Session, keys: DataKeys, *, gone: Collection[str] = ()) -> None:
+    """Note that the newest data key encrypts, and that nothing is encrypted with those that are
+    ``gone``. Only their names are noted."""
+    names = (_data_keys(session) | {keys.newest}) - {*gone}
+    session.merge(DeploymentFact(name=_DATA_KEYS, value=" ".join(sorted(names))))
+
+
+def _data_keys(session: Session) -> set[str]:
+    fact = session.get(DeploymentFact, _DATA_KEYS)
+    return set(fact.value.split()) if fact else set()
 
 
 def note_backup(session: Session, now: datetime) -> None:

@@ -31,5 +31,6 @@ def _ours(settings: Settings) -> Iterator[Path]:
     """Yield the data folder and our files in it; folders of the user's own hold other things."""
     yield settings.data_dir
     yield settings.key_file
+    yield settings.stored_data_keys
     if not settings.database_url:
         yield from (settings.data_dir / f"openslot.sqlite3{suffix}" for suffix in _SUFFIXES)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import phonenumbers
-from sqlalchemy import ColumnElement, String, and_, event, false, or_, true
+from sqlalchemy import Column, ColumnElement, String, and_, event, false, or_, true
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
+
+from openslot.core.encryption import Blind
 
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘`´ʻʼʾʿʹʽ′＇"))
 """Signs that people leave out of names, or type in another way."""
@@ -125,10 +127,16 @@ def has_words(text: str, *columns: Any) -> ColumnElement[bool]:
 
 
 def has_part(column: Any, text: str) -> ColumnElement[bool]:
-    """Return the condition that a column contains ``text``, however it is written."""
+    """Return the condition that a column contains ``text``, however it is written; an encrypted one
+    as a whole."""
     _, key, make = keyed(column)
     part = make(text)
-    return key.contains(part, autoescape=True) if part else false()
+    if not part:
+        return false()
+    has: ColumnElement[bool] = (
+        key == part if isinstance(key.type, Blind) else key.contains(part, autoescape=True)
+    )
+    return has
 
 
 def is_text(column: Any, text: str) -> ColumnElement[bool]:
@@ -162,14 +170,23 @@ def keyed(column: Any) -> Keyed:
     return column.info.get("keyed") or Keyed(column, column, str.lower)
 
 
-def key_of(source: str, make: Callable[[str], str], length: int) -> Mapped[str | None]:
+def key_of(
+    source: str, make: Callable[[str], str], length: int, *, blind: bool = False
+) -> Mapped[str | None]:
     """Return the column of a key that ``make`` makes of the column ``source``, on every insert and
-    whenever the attribute is set."""
+    whenever the attribute is set. Of an encrypted one it is ``blind``, a hash."""
 
     def default(context: DefaultExecutionContext) -> str | None:
         return _key(context.get_current_parameters().get(source), make, length)  # type: ignore[no-untyped-call]
 
-    return mapped_column(String(length), default=default, info={"key of": (source, make, length)})
+    kind = Blind(length) if blind else String(length)
+    return mapped_column(kind, default=default, info={"key of": (source, make, length)})
+
+
+def key_for(column: Column[Any], text: str) -> str | None:
+    """Return what the column of a key has beside a text."""
+    _, make, length = column.info["key of"]
+    return _key(text, make, length)
 
 
 def _key(text: str | None, make: Callable[[str], str], length: int) -> str | None:

@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Index,
     Integer,
     String,
-    Text,
     delete,
     or_,
     select,
@@ -26,6 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
 from openslot.core.db import Base, Instant, changed
+from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for
 
 LASTS = timedelta(hours=24)
 """Time for which a key replays the same answer."""
@@ -46,8 +45,8 @@ class KeptAnswer(Base):
     digest: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[int | None] = mapped_column(Integer)
-    headers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    body: Mapped[str | None] = mapped_column(Text)
+    headers: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
+    body: Mapped[str | None] = mapped_column(EncryptedText)
 
 
 def find(session: Session, owner: str, key: str) -> KeptAnswer | None:
@@ -99,7 +98,12 @@ def finish(
     body: str,
 ) -> None:
     """Store the answer of the attempt that began at ``started``, unless another resumed it."""
-    answer = {"status": status, "headers": headers, "body": body}
+    kept_in = _hash(owner, key)
+    answer = {
+        "status": status,
+        "headers": encrypted_for(session, KeptAnswer.headers, headers, kept_in),
+        "body": encrypted_for(session, KeptAnswer.body, body, kept_in),
+    }
     changed(session, update(KeptAnswer).where(*_is_attempt(owner, key, started)).values(**answer))
 
 

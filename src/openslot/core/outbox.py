@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Index,
     Integer,
@@ -32,6 +31,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
 from openslot.core.db import Base, Instant, add_row, changed
+from openslot.core.encryption import EncryptedJson, encrypted_for
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 
@@ -76,7 +76,7 @@ class OutboxMessage(Base):
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     topic: Mapped[str] = mapped_column(String(60))
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    payload: Mapped[dict[str, Any]] = mapped_column(EncryptedJson)
     state: Mapped[str] = mapped_column(String(10), default=State.WAITING)
     created_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant)
@@ -195,7 +195,9 @@ def finish(
     ]
     if left is not None:
         for row, message in zip(rows, messages, strict=True):
-            row["left"] = left(message.payload)
+            row["left"] = encrypted_for(
+                session, OutboxMessage.payload, left(message.payload), message.id
+            )
     values: dict[str, Any] = {} if left is None else {"payload": bindparam("left")}
     values |= {"state": state, "finished_at": now, "error": None, "leased_until": None}
     session.flush()

@@ -11,8 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    String,
-    Text,
     Uuid,
     case,
     type_coerce,
@@ -23,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import LIVE
 from openslot.core.db import Base, Instant, Word
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Department, Patient, Service
 from openslot.identity.models import Account
@@ -68,14 +67,14 @@ class ServiceRequest(Base):
     service_id: Mapped[int] = mapped_column(ForeignKey("service.id"))
     department_id: Mapped[int] = mapped_column(ForeignKey("department.id"))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
-    task: Mapped[str] = mapped_column(String(200))
-    description: Mapped[str | None] = mapped_column(Text)
+    task: Mapped[str] = mapped_column(EncryptedText)
+    description: Mapped[str | None] = mapped_column(EncryptedText)
     priority: Mapped[Priority] = mapped_column(Word(Priority, 10), default=Priority.ROUTINE)
     starts_at: Mapped[datetime] = mapped_column(Instant)
     minutes: Mapped[int] = mapped_column(Integer)
     status: Mapped[Kept] = mapped_column(Word(Kept, 10), default=Kept.NEW)
     proposed_at: Mapped[datetime | None] = mapped_column(Instant)
-    answer: Mapped[str | None] = mapped_column(String(500))
+    answer: Mapped[str | None] = mapped_column(EncryptedText)
     appointment_id: Mapped[UUID | None] = mapped_column(ForeignKey("appointment.id"), unique=True)
     stars: Mapped[int | None] = mapped_column(Integer)
     rated_at: Mapped[datetime | None] = mapped_column(Instant)

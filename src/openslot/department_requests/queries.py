@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from openslot.booking.models import Appointment, Priority
 from openslot.core import keyset
-from openslot.core.db import changed
 from openslot.department_requests.models import Kept, ServiceRequest, State
 from openslot.department_requests.rules import CLOSED, OPEN
 from openslot.directory.models import Centre, Department, Patient, Service
@@ -58,9 +57,9 @@ def request(session: Session, request_id: UUID) -> ServiceRequest | None:
 
 def remove_texts(session: Session, patient_id: UUID) -> None:
     """Remove what departments wrote about a patient, for good."""
-    query = update(ServiceRequest).where(ServiceRequest.patient_id == patient_id)
-    emptied = {"task": "–", "description": None, "answer": None}
-    changed(session, query.values(version=ServiceRequest.version + 1, **emptied))
+    about = select(ServiceRequest).where(ServiceRequest.patient_id == patient_id)
+    for request in session.scalars(about):
+        request.task, request.description, request.answer = "–", None, None
 
 
 def of_appointment(session: Session, appointment_id: UUID) -> ServiceRequest | None:

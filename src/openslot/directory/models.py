@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.births import Birth, BirthDate
 from openslot.core.db import Base, Dated, Instant, Word
+from openslot.core.encryption import EncryptedText
 from openslot.core.folding import compact, folded, key_of, phone_key
 from openslot.core.ids import new_id
 
@@ -323,7 +324,7 @@ class Patient(Base, Dated):
     email: Mapped[str | None] = mapped_column(String(254))
     email_changed_at: Mapped[datetime | None] = mapped_column(Instant)
     phone: Mapped[str | None] = mapped_column(String(40))
-    medicare_number: Mapped[str | None] = mapped_column(String(40))
+    medicare_number: Mapped[str | None] = mapped_column(EncryptedText)
     time_zone: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(40))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
@@ -333,7 +334,7 @@ class Patient(Base, Dated):
 
     name_key: Mapped[str | None] = key_of("name", folded, 400)
     phone_key: Mapped[str | None] = key_of("phone", phone_key, 40)
-    medicare_key: Mapped[str | None] = key_of("medicare_number", compact, 40)
+    medicare_key: Mapped[str | None] = key_of("medicare_number", compact, 40, blind=True)
 
 
 class Dependent(Base):

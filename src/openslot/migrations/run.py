@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Transaction
 from sqlalchemy.exc import DBAPIError
 
 from openslot.core.db import make_engine
+from openslot.core.encryption import keys_in_use
 from openslot.core.errors import Failure
 from openslot.core.refusals import Refusal, refusal_of
 from openslot.migrations.progress import Direction, Progress, keeps_progress, unfinished
@@ -136,7 +137,7 @@ def _unhurried(engine: Engine) -> Iterator[Engine]:
     if engine.dialect.name == "sqlite":
         yield engine
         return
-    unhurried = make_engine(engine.url, hurried=False)
+    unhurried = make_engine(engine.url, keys_in_use(engine), hurried=False)
     try:
         yield unhurried
     finally:

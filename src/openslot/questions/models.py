@@ -3,10 +3,12 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Word
+from openslot.core.encryption import EncryptedText
+from openslot.core.ids import new_id
 
 
 class Kind(StrEnum):
@@ -50,7 +52,7 @@ class AppointmentAnswer(Base):
     __tablename__ = "appointment_answer"
     __table_args__ = (UniqueConstraint("appointment_id", "question_id"), Index(None, "question_id"))
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     appointment_id: Mapped[UUID] = mapped_column(ForeignKey("appointment.id", ondelete="CASCADE"))
     question_id: Mapped[int | None] = mapped_column(
         ForeignKey("service_question.id", ondelete="SET NULL")
@@ -58,4 +60,4 @@ class AppointmentAnswer(Base):
     position: Mapped[int] = mapped_column(Integer)
     kind: Mapped[Kind] = mapped_column(Word(Kind, 20))
     words: Mapped[str] = mapped_column(String(500))
-    answer: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(EncryptedText)

@@ -190,7 +190,7 @@ def agreeing(patient: Patient, details: PatientDetails) -> frozenset[str]:
     given = _identifying(details)
     known = {
         "email": patient.email,
-        "medicare_number": patient.medicare_key,
+        "medicare_number": compact(patient.medicare_number or "") or None,
         "phone": patient.phone_key,
     }
     agree = {name for name, key in known.items() if key is not None and given.get(name) == key}

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, Uuid
+from sqlalchemy import ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 
 
@@ -55,10 +56,10 @@ class Entry(Base):
     centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
     appointment_id: Mapped[UUID | None] = mapped_column(ForeignKey("appointment.id"))
     kind: Mapped[str] = mapped_column(String(20))
-    text: Mapped[str] = mapped_column(Text)
-    medication: Mapped[str | None] = mapped_column(String(200))
-    dose: Mapped[str | None] = mapped_column(String(200))
-    substance: Mapped[str | None] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(EncryptedText)
+    medication: Mapped[str | None] = mapped_column(EncryptedText)
+    dose: Mapped[str | None] = mapped_column(EncryptedText)
+    substance: Mapped[str | None] = mapped_column(EncryptedText)
     severity: Mapped[str | None] = mapped_column(String(20))
     state: Mapped[str | None] = mapped_column(String(20))
     corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("history_entry.id"), unique=True)
@@ -89,10 +90,10 @@ class EmergencyAccess(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     practitioner_id: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(EncryptedText)
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     verdict: Mapped[str | None] = mapped_column(String(20))
-    remark: Mapped[str | None] = mapped_column(Text)
+    remark: Mapped[str | None] = mapped_column(EncryptedText)
     reviewed_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     reviewed_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -29,6 +29,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
 from openslot.core.db import changed
+from openslot.core.encryption import encrypted_for
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
 from openslot.directory.details import PatientDetails
@@ -474,6 +475,7 @@ def opened_before(instant: datetime) -> Condition:
 def sign(session: Session, access_id: UUID, **values: Any) -> bool:
     """Store a review, and return False if there is one already; one statement."""
     unsigned = (EmergencyAccess.id == access_id, EmergencyAccess.reviewed_at.is_(None))
+    values["remark"] = encrypted_for(session, EmergencyAccess.remark, values["remark"], access_id)
     return bool(changed(session, update(EmergencyAccess).where(*unsigned).values(**values)))
 
 

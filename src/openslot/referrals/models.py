@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
-    Text,
     Uuid,
     and_,
     func,
@@ -24,6 +23,7 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
 from openslot.core.db import Base, Instant, Word
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.schedules.models import Schedule
@@ -77,14 +77,14 @@ class Referral(Base):
     gp_id: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     expertise: Mapped[str | None] = mapped_column(String(100))
-    letter: Mapped[str] = mapped_column(Text)
+    letter: Mapped[str] = mapped_column(EncryptedText)
     most_appointments: Mapped[int | None] = mapped_column(Integer)
     status: Mapped[Kept] = mapped_column(Word(Kept, 10))
     created_at: Mapped[datetime] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
-    answer: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(EncryptedText)
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(Integer)

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.db import Base, Dated, Instant, Word
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Department, Practitioner, Service
 
@@ -209,7 +210,7 @@ class Absence(Base):
     kind: Mapped[str] = mapped_column(String(20))
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
-    reason: Mapped[str | None] = mapped_column(String(200))
+    reason: Mapped[str | None] = mapped_column(EncryptedText)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -227,7 +228,7 @@ class CalendarElsewhere(Base):
     practitioner_id: Mapped[int] = mapped_column(
         ForeignKey("practitioner.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    url: Mapped[str] = mapped_column(String(500))
+    url: Mapped[str] = mapped_column(EncryptedText)
     etag: Mapped[str | None] = mapped_column(String(200))
     modified: Mapped[str | None] = mapped_column(String(100))
     read_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
+from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 
 
@@ -24,8 +25,8 @@ class Endpoint(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     url: Mapped[str] = mapped_column(String(500))
     events: Mapped[str] = mapped_column(Text)
-    secret: Mapped[str] = mapped_column(String(100))
-    old_secret: Mapped[str | None] = mapped_column(String(100))
+    secret: Mapped[str] = mapped_column(EncryptedText)
+    old_secret: Mapped[str | None] = mapped_column(EncryptedText)
     old_secret_ends_at: Mapped[datetime | None] = mapped_column(Instant)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -64,7 +64,10 @@ class PatientTerms(Given):
 
     q: Annotated[
         str | None,
-        Field(max_length=200, description="Part of the name, email, telephone or Medicare number."),
+        Field(
+            max_length=200,
+            description="Part of the name, email or telephone, or a Medicare number.",
+        ),
     ] = None
     name: Annotated[
         Name | None,

@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from openslot.booking import check, queries
-from openslot.core import clock, facts, sealing
+from openslot.core import clock, facts, reencryption, sealing
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -36,14 +36,15 @@ def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
 
 
 def check_database(database: Database, settings: Settings, *, repair: bool = False) -> list[str]:
-    """Print each fault of the file, the diaries, the audit log and the secret key; return advice
-    if any fault remains."""
+    """Print each fault of the file, the diaries, the audit log, the keys and what is encrypted;
+    return advice if any fault remains."""
     check_file(database)
     return [
         *_check_diaries(database, repair=repair),
         *_check_audit(database, settings),
         *_check_key(database, settings, repair=repair),
         *check_authenticators(database, settings, repair=repair),
+        *_check_encryption(database),
     ]
 
 
@@ -135,6 +136,19 @@ def check_authenticators(database: Database, settings: Settings, *, repair: bool
         f"No secret key opens {lost} authenticator apps. Add the earlier key to "
         "OPENSLOT_SECRET_KEY_FALLBACKS, or have their owners use recovery codes."
     ]
+
+
+def _check_encryption(database: Database) -> list[str]:
+    """Print what no data key opens; return advice if there is anything."""
+    with database.reading(snapshot=True) as session:
+        count = 0
+        for fault in reencryption.faults(session):
+            click.echo(fault)
+            count += 1
+    if not count:
+        click.echo("All encrypted values can be read.")
+        return []
+    return [f"Values that cannot be read: {count}. Compare them with a backup."]
 
 
 def left_open(settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from openslot.core import clock
+from openslot.core import clock, facts
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.demo.load import LOGINS, is_demo, load_demo
@@ -25,7 +25,7 @@ NOT_THE_DEMO = (
 def prepare(database: Database, settings: Settings, *, fresh: bool) -> None:
     """Load the demonstration network if it is not there; with ``fresh``, replace it.
 
-    Raises ClickException if the database has other data.
+    Raises ClickException if the database has other data, and DataKeyMissing.
     """
     has_tables = revisions.current(database.engine) is not None
     if has_tables and not (is_demo(database) or database.read(queries.is_unused)):
@@ -33,6 +33,7 @@ def prepare(database: Database, settings: Settings, *, fresh: bool) -> None:
     if has_tables and fresh:
         start_over(database)
     migrations.upgrade(database.engine)
+    database.read(lambda session: facts.knows_keys(session, settings.encryption_keys))
     load_demo(database, settings, now=clock.now(), progress=progress_for_people())
 
 

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 from pydantic import ValidationError
 
-from openslot.core import clock
+from openslot.core import clock, facts
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -46,10 +46,10 @@ class Deployment:
     @cached_property
     def database(self) -> Database:
         """Return the database, with or without tables; raise ClickException if it is away."""
-        url = self.settings.url
+        url, keys = self.settings.url, self.settings.encryption_keys
         self._close_files()
         try:
-            database = Database(url, hurried=False)
+            database = Database(url, keys, hurried=False)
         except Exception as error:
             raise _no_answer(error) from None
         try:
@@ -73,7 +73,8 @@ class Deployment:
 
     @property
     def ready_database(self) -> Database:
-        """Return the database with the tables of this version, or raise ClickException.
+        """Return the database with the tables of this version, or raise ClickException; raise
+        DataKeyMissing if it cannot be read with the keys that are set.
 
         The tables of the embedded database are created at first use. Other databases and older
         tables need ``openslot db upgrade``.
@@ -84,6 +85,9 @@ class Deployment:
         if not revisions.is_current(engine):
             sentence = "The database tables do not match this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
+        keys = self.settings.encryption_keys
+        if not self.database.read(lambda session: facts.knows_keys(session, keys)):
+            self.database.run(lambda session: facts.note_keys(session, keys))
         return self.database
 
     def write(

@@ -18,6 +18,7 @@ from openslot.entrypoints.cli import (
     backups,
     checking,
     clients,
+    data_keys,
     demonstration,
     importing,
     keys,
@@ -132,7 +133,8 @@ def worker(deployment: Deployment, once: bool) -> None:
     """
     serving.warn_of_another_key(deployment.ready_database, deployment.settings)
     deployment.ready_database.close()
-    serving.work(Database(deployment.settings.url), deployment.settings, once=once)
+    keys = deployment.settings.encryption_keys
+    serving.work(Database(deployment.settings.url, keys), deployment.settings, once=once)
 
 
 @cli.command()
@@ -168,7 +170,10 @@ def db() -> None:
 @pass_deployment
 def upgrade(deployment: Deployment) -> None:
     """Upgrade the tables to this version, if needed. Make a backup first."""
-    migrations.upgrade(deployment.database.engine)
+    database = deployment.database
+    if not revisions.is_current(database.engine):
+        migrations.upgrade(database.engine)
+        database.scrub()
     click.echo(f"The tables are at the newest revision, {revisions.head()}.")
 
 
@@ -469,6 +474,28 @@ def list_keys(deployment: Deployment) -> None:
 def revoke_key(deployment: Deployment, key_id: str) -> None:
     """Revoke a key for good; `openslot key list` shows its ID."""
     keys.revoke(deployment, key_id)
+
+
+@cli.group("keys")
+def data_key_group() -> None:
+    """Make and replace the keys that health data are encrypted with in the database."""
+
+
+@data_key_group.command("new")
+def new_data_key() -> None:
+    """Print a new key for OPENSLOT_DATA_KEYS."""
+    data_keys.new()
+
+
+@data_key_group.command("rotate")
+@pass_deployment
+def rotate_data_keys(deployment: Deployment) -> None:
+    """Encrypt everything with the newest key, while people work.
+
+    Give all servers and workers the new key first, and restart them. If this is interrupted, run
+    it again: it goes on where it was. docs/encryption.md says how to replace a key.
+    """
+    data_keys.rotate(deployment)
 
 
 @cli.group()

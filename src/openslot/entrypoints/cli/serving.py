@@ -180,7 +180,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
 
 def _work_beside() -> None:
     settings = Settings()
-    work(Database(settings.url), settings, once=False, beside=True)
+    work(Database(settings.url, settings.encryption_keys), settings, once=False, beside=True)
 
 
 class _Server(uvicorn.Server):

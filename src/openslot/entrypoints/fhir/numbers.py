@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from openslot.booking.queries import Condition
+from openslot.core.encryption import Blind
+from openslot.core.errors import Malformed
 from openslot.core.folding import compact, is_text, keyed
 
 MEDICARE = "http://ns.electronichealth.net.au/id/medicare-number"
@@ -38,8 +40,12 @@ def fits(column: Any, known: str, system: str | None, number: str) -> Condition 
 
 
 def _all_of(column: Any, known: str, system: str | None) -> Condition | None:
-    """Return a condition for all numbers of a system."""
+    """Return a condition for all numbers of a system. Of encrypted ones nobody can tell."""
     key = keyed(column).key
+    if isinstance(key.type, Blind):
+        if system == known:
+            raise Malformed(f"Write the number, as {known}|number.")
+        return None
     official: Condition = key.regexp_match(f"^{_SHAPES[known]}$")
     if system == known:
         return official

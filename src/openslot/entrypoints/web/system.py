@@ -7,11 +7,12 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from openslot.core import outbox
+from openslot.core import facts, outbox
 from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, Forbidden, NotFound, Unavailable
+from openslot.core.facts import DataKeyMissing
 from openslot.core.locks import lock
 from openslot.entrypoints import bearer, measuring
 from openslot.entrypoints.web import access, context
@@ -42,14 +43,16 @@ def ready() -> ResponseReturnValue:
     try:
         current = revisions.is_current(database.engine)
         lag = database.read(lambda session: outbox.lag(session, now=context.now()))
-        writable = current and _can_write(database)
+        readable = current and _has_data_keys(database)
+        writable = readable and _can_write(database)
     except Exception as error:  # whatever the driver says, the answer is the same
         log.warning("not ready", kind=type(error).__name__)
         return jsonify(status="not ready"), 503
     answer: dict[str, object] = {"status": "ready" if writable else "not ready"}
     if _may_know_more():
         answer |= {
-            "database": "reachable" if writable or not current else "not writable",
+            "database": "reachable" if writable or not readable else "not writable",
+            "data_keys": "complete" if readable or not current else "missing",
             "migrations": "current" if current else "behind",
             "outbox_lag_seconds": int(lag.total_seconds()),
         }
@@ -74,6 +77,17 @@ def _may_read_metrics(settings: Settings) -> bool:
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
     has_token = not token or hmac.compare_digest(sent.encode(), token.encode())
     return has_token and (not networks or is_inside(request.remote_addr, networks))
+
+
+def _has_data_keys(database: Database) -> bool:
+    """Return whether everything that is encrypted can be read."""
+    keys = context.settings().encryption_keys
+    try:
+        database.read(lambda session: facts.knows_keys(session, keys))
+    except DataKeyMissing as error:
+        log.warning("not readable", error=str(error))
+        return False
+    return True
 
 
 def _can_write(database: Database) -> bool:
