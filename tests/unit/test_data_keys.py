@@ -61,7 +61,11 @@ def test_a_hash_is_of_its_key_and_column() -> None:
     assert both.hash_of("2428", "patient.other_key") not in hashes
 
 
-@pytest.mark.parametrize("text", ["", "short", NEW[:-1], f"{NEW}x", "é" * 43, f"{NEW} {NEW[1:]}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", NEW[:-1], f"{NEW}x", "é" * 43, f"{NEW} {NEW[1:]}"],
+    ids=["nothing", "a word", "too short", "too long", "other letters", "one of two too short"],
+)
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(BadDataKey, match="OPENSLOT_DATA_KEYS must have 1 to 8 data keys"):
         DataKeys(text)
