@@ -140,10 +140,10 @@ def listing() -> str:
     centre, which is the reader's if they run only one."""
     text, number, centres = asked.text("q"), reading.page_number(), own_centres()
     is_network = context.actor().is_a(Role.NETWORK_ADMIN)
-    centre_id = (reading.number("centre", 0) or None) if is_network else context.actor().centre_id
+    centre_id = reading.number("centre", 0) if is_network else context.actor().centre_id or 0
     practitioners, total = queries.practitioners(
         context.reader(),
-        *([] if centre_id is None else [schedules.works_at(centre_id, inactive=True)]),
+        *([schedules.works_at(centre_id, inactive=True)] if centre_id or not is_network else []),
         text=text,
         limit=PAGE_SIZE,
         offset=(number - 1) * PAGE_SIZE,

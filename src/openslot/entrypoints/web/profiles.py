@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from openslot.booking.rules import is_offered, offered_to
 from openslot.core.actor import Role
+from openslot.core.clock import day_in
 from openslot.core.errors import NotFound
 from openslot.department_requests.queries import consultations
 from openslot.directory import queries as directory
@@ -100,9 +101,11 @@ def _hours(centre: Entry, zone: ZoneInfo) -> list[OpenHours]:
     offered = [place for place in places if place.hours and is_offered(actor, place)]
     if not offered:
         return []
-    closures = schedules.closures(context.reader(), centre.id, now, now + timedelta(days=WEEK + 1))
+    first = now.astimezone(zone).date()
+    starts, ends = day_in(first, zone)[0], day_in(first + timedelta(days=WEEK), zone)[0]
+    closures = schedules.closures(context.reader(), centre.id, starts, ends)
     closed = [span_between(closure.starts_at, closure.ends_at) for closure in closures]
-    return open_hours(offered, closed, zone, now.astimezone(zone).date(), WEEK)
+    return open_hours(offered, closed, zone, first, WEEK)
 
 
 def _open_until(hours: list[OpenHours]) -> datetime | None:
