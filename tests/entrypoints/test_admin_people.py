@@ -112,7 +112,12 @@ def test_an_administrator_of_a_centre_adds_to_that_centre_only(
     client = client_for("centre-admin-owner")
     fields = {**PERSON, **LIMITS, **HOURS, "centre_id": world.centres["other"]}
     assert client.send("/admin/practitioners/new", **fields).status_code == 422
-    assert "Priya Stranger" not in client.get("/admin/practitioners").text
+    theirs = f"/admin/practitioners?centre={world.centres['other']}"
+    assert "Priya Stranger" not in client.get(theirs).text
+    network = client_for("network-admin").get(theirs).text
+    assert "Priya Stranger" in network
+    assert "Priya Owner" not in network
+    assert re.search(r"Wattle Clinic</bdi> · Next free: ", network)
 
 
 def test_hours_at_two_centres_may_not_meet_unless_marked(

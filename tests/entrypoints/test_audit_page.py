@@ -397,6 +397,12 @@ def test_every_act_that_is_recorded_has_a_title() -> None:
     assert recorded - set(TITLES) == set()
 
 
+def test_no_title_is_a_sentence_of_a_page_which_other_languages_say_otherwise() -> None:
+    templates = Path(admin_audit.__file__).parent / "templates"
+    pages = "".join(page.read_text() for page in templates.rglob("*.html"))
+    assert [title for title in TITLES.values() if f"_('{title}')" in pages] == []
+
+
 def test_every_titled_act_is_found_in_one_group() -> None:
     for action in TITLES:
         groups = [

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 import factories
@@ -46,7 +46,7 @@ from openslot.records.details import (
     PrescriptionDetails,
 )
 from openslot.records.finding import DETAILS_READ, SEARCHED
-from openslot.records.models import AllergyState, EmergencyAccess, Severity
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, Severity
 from serving import app_on
 from working import work
 
@@ -547,6 +547,16 @@ def test_allergies_have_the_statuses_that_r4_demands(app: Flask, care: Care) -> 
     assert found(program, f"{search}&clinical-status=resolved") == [str(gone)]
     assert len(found(program, f"{search}&verification-status=entered-in-error")) == 2
     assert len(found(program, f"{search}&recorder={care.world.practitioners['owner']}")) == 4
+    care.appointment(patient="stranger")
+    duplicate = care.note(patient="stranger", details=NoAllergiesDetails())
+    care.database.run(
+        lambda session: session.execute(
+            update(Entry).where(Entry.id == duplicate).values(patient_id=patient)
+        )
+    )
+    assert found(program, f"{search}&clinical-status=active") == [str(latex)]
+    shown[duplicate] = check(program.get(f"/fhir/AllergyIntolerance/{duplicate}"))
+    assert standing(duplicate) == (None, "entered-in-error")
 
 
 def test_an_appointment_that_goes_on_has_no_end(app: Flask, care: Care) -> None:

@@ -96,6 +96,14 @@ def test_allergies_stand_at_the_head_of_the_record_for_patient_and_practitioner(
     assert 'value="active" checked' in form
     corrected = doctor.send(f"{page}/entries/{entry.id}/correct", **latex, state="resolved")
     assert corrected.status_code == 303
+    unsure = doctor.send(f"{page}/allergies/new", substance="Bees", severity="")
+    assert unsure.status_code == 303
+    bees = entries(network)[-1]
+    form = doctor.get(f"{page}/entries/{bees.id}/correct").text
+    assert 'name="severity" value="" checked' in form
+    doctor.send(
+        f"{page}/entries/{bees.id}/correct", substance="Bees", severity="", state="resolved"
+    )
     assert "os-allergies" not in doctor.get(page).text
     assert "The patient no longer has this allergy." in patient.get("/history").text
 

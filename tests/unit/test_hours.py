@@ -10,7 +10,15 @@ import pytest
 from factories import SYDNEY
 from openslot.core.errors import DomainError
 from openslot.schedules import recurrence
-from openslot.schedules.availability import EPOCH, Weekly, Window, bits, instant_of, spans_of
+from openslot.schedules.availability import (
+    EPOCH,
+    Weekly,
+    Window,
+    bits,
+    instant_of,
+    span_between,
+    spans_of,
+)
 from openslot.schedules.errors import (
     BadRule,
     BadSlotLength,
@@ -21,7 +29,7 @@ from openslot.schedules.errors import (
     SkippedTime,
 )
 from openslot.schedules.models import StartsFrom
-from openslot.schedules.preview import preview
+from openslot.schedules.preview import open_hours, preview
 from openslot.schedules.rules import (
     Place,
     check_apart,
@@ -419,3 +427,15 @@ def test_when_a_clock_shows_a_time(day: date, minutes: int, instant: str) -> Non
 def test_a_time_that_a_clock_never_shows_is_refused() -> None:
     with pytest.raises(SkippedTime):
         on_clock(date(2026, 10, 4), 150, SYDNEY)
+
+
+def test_a_centre_is_open_while_anybody_is_there_and_it_is_not_closed() -> None:
+    early, late = [Weekly(6, 0, 540)], [Weekly(6, 480, 720), Weekly(6, 780, 1440)]
+    sunday = date(2026, 3, 29)  # the clock skips from 2 to 3
+    noon = datetime(2026, 3, 29, 14, tzinfo=BERLIN)
+    closed = [span_between(noon, noon + timedelta(hours=1))]
+    hours = open_hours(
+        [place(early, BERLIN), place(late, BERLIN)], closed, BERLIN, sunday - timedelta(days=1), 3
+    )
+    shown = [[f"{begin:%H:%M}-{end:%H:%M}" for begin, end in one.times] for one in hours]
+    assert shown == [[], ["00:00-12:00", "13:00-14:00", "15:00-00:00"], []]

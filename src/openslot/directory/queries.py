@@ -274,11 +274,11 @@ def offerable(centre_id: int) -> ColumnElement[bool]:
 
 
 def practitioners(
-    session: Session, *, text: str = "", limit: int, offset: int
+    session: Session, *where: ColumnElement[bool], text: str = "", limit: int, offset: int
 ) -> tuple[Sequence[Practitioner], int]:
-    """Return a page of practitioners in order of name, also inactive ones, and the number of
-    all."""
-    query = select(Practitioner)
+    """Return a page of the matching practitioners in order of name, also inactive ones, and the
+    number of all."""
+    query = select(Practitioner).where(*where)
     if text:
         query = query.where(has_words(text, Practitioner.name, Practitioner.email))
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from openslot.core.fields import Details, LongText, Name, OptionalLongText, Text, refuse
+from openslot.core.fields import Blank, Details, LongText, Name, OptionalLongText, Text, refuse
 from openslot.records.models import AllergyState, Severity, Verdict
 
 FEWEST_WORDS = 3
@@ -33,7 +33,7 @@ class AllergyDetails(EntryDetails):
 
     substance: Name
     text: OptionalLongText = None
-    severity: Severity | None = None
+    severity: Annotated[Severity | None, Blank] = None
     state: AllergyState = AllergyState.ACTIVE
 
 

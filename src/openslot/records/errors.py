@@ -11,7 +11,7 @@ class NotYourEntry(Forbidden):
 
 
 class AlreadyCorrected(Conflict):
-    """You have already corrected this. Correct the newer entry instead."""
+    """This has already been corrected. Correct the newer entry instead."""
 
 
 class AllergiesKnown(Conflict):

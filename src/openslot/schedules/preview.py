@@ -1,8 +1,14 @@
-"""What hours give: the starts of each period, and the minutes that no appointment can use."""
+"""What hours give: the starts of each period, the minutes that no appointment can use, and when a
+centre is open."""
 
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from openslot.core.clock import day_in
 from openslot.schedules.availability import (
     EPOCH,
     Span,
@@ -12,10 +18,12 @@ from openslot.schedules.availability import (
     bits,
     instant_of,
     mask_of,
+    span_between,
     spans_of,
     wall_clock,
+    window_over,
 )
-from openslot.schedules.rules import Place, holiday_name, times_of
+from openslot.schedules.rules import Place, holiday_name, open_ticks, times_of
 
 
 class Opening(NamedTuple):
@@ -74,3 +82,33 @@ def _opening(
         instant_of(tick).astimezone(place.zone) for tick in (span.start, span.end, *ticks)
     )
     return Opening(begins, ends, tuple(starts), (inside & ~used).bit_count() * 5, only)
+
+
+class OpenHours(NamedTuple):
+    """A local date with the times from begin to end at which anybody is there, in local time."""
+
+    day: date
+    times: tuple[tuple[datetime, datetime], ...]
+
+
+def open_hours(
+    places: Collection[Place], closed: Iterable[Span], zone: ZoneInfo, first: date, days: int
+) -> list[OpenHours]:
+    """Return when any of the places of a centre is open, but for its closures, on each local date
+    from ``first`` on."""
+    dates = [first + timedelta(days=ahead) for ahead in range(days)]
+    window = window_over(day_in(first, zone)[0], day_in(dates[-1], zone)[1])
+    opened = reduce(or_, (open_ticks(place, window) for place in places), 0)
+    opened &= ~mask_of(closed, window)
+    return [
+        OpenHours(
+            day,
+            tuple(
+                (instant_of(span.start).astimezone(zone), instant_of(span.end).astimezone(zone))
+                for span in spans_of(
+                    opened & mask_of([span_between(*day_in(day, zone))], window), window
+                )
+            ),
+        )
+        for day in dates
+    ]

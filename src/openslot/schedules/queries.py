@@ -548,20 +548,22 @@ def centre_ids_of(session: Session, practitioner_id: int) -> frozenset[int]:
     return frozenset(session.scalars(query))
 
 
-def works_at(centre_id: int) -> ColumnElement[bool]:
-    """Return the condition for practitioners with an active schedule at a centre."""
-    return _works(Schedule.centre_id == centre_id)
+def works_at(centre_id: int, *, inactive: bool = False) -> ColumnElement[bool]:
+    """Return the condition for practitioners with a schedule at a centre, an active one unless
+    ``inactive``."""
+    here = Schedule.centre_id == centre_id
+    return _works(here) if inactive else _works(here, Schedule.active.is_(True))
 
 
 def works_in(suburb: str) -> ColumnElement[bool]:
     """Return the condition for practitioners with an active schedule in a suburb."""
     centre_ids = select(Centre.id).where(is_text(Centre.suburb, suburb))
-    return _works(Schedule.centre_id.in_(centre_ids))
+    return _works(Schedule.centre_id.in_(centre_ids), Schedule.active.is_(True))
 
 
-def _works(where: ColumnElement[bool]) -> ColumnElement[bool]:
+def _works(*where: ColumnElement[bool]) -> ColumnElement[bool]:
     practitioner_ids = select(Schedule.practitioner_id).where(
-        where, Schedule.active.is_(True), Schedule.practitioner_id.is_not(None)
+        *where, Schedule.practitioner_id.is_not(None)
     )
     return Practitioner.id.in_(practitioner_ids)
 

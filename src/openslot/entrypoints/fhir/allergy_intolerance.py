@@ -32,9 +32,10 @@ _VERIFIED: Mapping[str, Sequence[str]] = {
 
 
 def show(row: Row, _site: Site) -> Json:
-    """Return the allergy; one that was entered in error, or corrected, has no clinical status."""
+    """Return the allergy; what was entered in error, corrected or is contradicted has no clinical
+    status."""
     entry = row.entry
-    is_valid = row.stands and entry.state != AllergyState.IN_ERROR
+    is_valid = row.state != AllergyState.IN_ERROR
     return resource(
         "AllergyIntolerance",
         entry.id,

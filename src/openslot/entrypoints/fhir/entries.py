@@ -12,14 +12,15 @@ from openslot.entrypoints.fhir import histories
 from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, reference
 from openslot.entrypoints.fhir.parameters import Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import ENTRIES, ENTRY_CHANGED, MEETING, NEWER
+from openslot.entrypoints.fhir.queries import ALLERGY_STATE, ENTRIES, ENTRY_CHANGED, MEETING, NEWER
 from openslot.entrypoints.fhir.resource import Parameter, Resource
 from openslot.entrypoints.rules import Rule
 from openslot.records.models import Entry, EntryKind
 
 
 class Row(NamedTuple):
-    """An entry, with the time of its correction and the appointment at which it was recorded."""
+    """An entry, with the time of its correction, the appointment at which it was recorded, and the
+    state of an allergy as it counts."""
 
     entry: Entry
     author: Practitioner
@@ -27,6 +28,7 @@ class Row(NamedTuple):
     centre: Centre | None
     corrected_at: datetime | None
     encounter_id: UUID | None
+    state: str | None
 
     @property
     def stands(self) -> bool:
@@ -98,7 +100,15 @@ def resource(
         rule=Rule.CONFIDENTIAL,
         about=about,
         rows=ENTRIES,
-        entities=(Entry, Practitioner, Patient, Centre, NEWER.recorded_at, MEETING.id),
+        entities=(
+            Entry,
+            Practitioner,
+            Patient,
+            Centre,
+            NEWER.recorded_at,
+            MEETING.id,
+            ALLERGY_STATE,
+        ),
         make=Row,
         key=Entry.id,
         read_id=read_uuid,

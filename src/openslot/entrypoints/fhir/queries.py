@@ -33,7 +33,7 @@ from openslot.directory.models import (
     Service,
 )
 from openslot.questions.models import AppointmentAnswer, ServiceQuestion
-from openslot.records.models import AllergyState, Entry
+from openslot.records.models import AllergyState, Entry, EntryKind
 from openslot.referrals.models import Referral
 from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.queries import Chosen
@@ -185,8 +185,25 @@ STANDS, CORRECTED = "stands", "corrected"
 ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
 """Whether an entry is current, or was replaced by a correction."""
 
-ALLERGY_STATE = case((NEWER.id.is_(None), Entry.state), else_=AllergyState.IN_ERROR)
-"""The state of an allergy; what was corrected counts as entered in error."""
+_ALLERGY, _ITS_CORRECTION = aliased(Entry), aliased(Entry)
+CONTRADICTED = and_(
+    Entry.kind == EntryKind.NO_ALLERGIES,
+    select(_ALLERGY.id)
+    .outerjoin(_ITS_CORRECTION, _ITS_CORRECTION.corrects_id == _ALLERGY.id)
+    .where(
+        _ALLERGY.patient_id == Entry.patient_id,
+        _ALLERGY.kind == EntryKind.ALLERGY,
+        _ALLERGY.state == AllergyState.ACTIVE,
+        _ITS_CORRECTION.id.is_(None),
+    )
+    .correlate(Entry)
+    .exists(),
+)
+"""Whether an allergy is recorded beside the statement that none are known, as after a merge of two
+records of a patient."""
+
+ALLERGY_STATE = case((NEWER.id.is_(None) & ~CONTRADICTED, Entry.state), else_=AllergyState.IN_ERROR)
+"""The state of an allergy; what was corrected or is contradicted counts as entered in error."""
 
 SERVICES: Any = outerjoin(
     outerjoin(Service, Department, Department.id == Service.department_id),

@@ -1,5 +1,6 @@
 """Administration of centres, and the outbox of the network."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -63,7 +64,12 @@ def centres() -> str:
     shown = queries.centres(context.reader(), inactive=True)
     if not actor.is_a(Role.NETWORK_ADMIN):
         shown = [centre for centre in shown if centre.id == actor.centre_id]
-    return render_template("admin/centres.html", centres=shown)
+    entries = context.services().network.fresh(context.reader()).entries.values()
+    return render_template(
+        "admin/centres.html",
+        centres=shown,
+        counts=Counter((entry.kind, key) for entry in entries for key in entry.centre_ids),
+    )
 
 
 @pages.get("/admin/centres/<int:centre_id>")

@@ -1,6 +1,7 @@
 """Administration of practitioners, their centres and hours."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
@@ -18,6 +19,7 @@ from wtforms import (
 )
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from openslot.booking.slots import Slot
 from openslot.core.actor import Role
 from openslot.core.work import Work
 from openslot.directory import commands, queries
@@ -52,6 +54,7 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import Offering, ScheduleDetails
 from openslot.schedules.either_place import change_practitioner
 from openslot.schedules.models import Schedule
+from openslot.search.times import FreeTimes
 from openslot.usecases.deactivation import deactivate_practitioner, may_deactivate_practitioner
 
 pages = Blueprint("admin_practitioners", __name__)
@@ -118,6 +121,13 @@ class Opening(NamedTuple):
     offerings: Sequence[Offering]
 
 
+class Places(NamedTuple):
+    """The names of the centres where somebody works, and their next free time."""
+
+    centres: Sequence[str]
+    free: Slot | None
+
+
 Added = tuple[Practitioner, tuple[Account, str] | None]
 """The practitioner, and the account with its link, if there is one."""
 
@@ -126,29 +136,47 @@ Added = tuple[Practitioner, tuple[Account, str] | None]
 @access.allow(access.ADMINS)
 @asked.searching("q")
 def listing() -> str:
-    """List practitioners by name: all, or only those of the reader's centre."""
-    text = asked.text("q")
-    number = reading.page_number()
-    practitioners, total = _matching_practitioners(text, number)
+    """List practitioners by name, with their centres and next free time: all, or those of one
+    centre, which is the reader's if they run only one."""
+    text, number, centres = asked.text("q"), reading.page_number(), own_centres()
+    is_network = context.actor().is_a(Role.NETWORK_ADMIN)
+    centre_id = reading.number("centre", 0) if is_network else context.actor().centre_id or 0
+    practitioners, total = queries.practitioners(
+        context.reader(),
+        *([schedules.works_at(centre_id, inactive=True)] if centre_id or not is_network else []),
+        text=text,
+        limit=PAGE_SIZE,
+        offset=(number - 1) * PAGE_SIZE,
+    )
     return render_template(
         "admin/practitioners.html",
         practitioners=practitioners,
+        places=_places(practitioners),
         total=total,
         text=text,
+        centres=centres,
+        centre_id=centre_id,
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
     )
 
 
-def _matching_practitioners(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
-    session, actor = context.reader(), context.actor()
-    offset = (number - 1) * PAGE_SIZE
-    if actor.is_a(Role.NETWORK_ADMIN):
-        return queries.practitioners(session, text=text, limit=PAGE_SIZE, offset=offset)
-    schedules_here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
-    own = [one.practitioner for one in schedules_here if one.practitioner]
-    matching = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
-    return matching[offset : offset + PAGE_SIZE], len(matching)
+def _places(practitioners: Sequence[Practitioner]) -> dict[int, Places]:
+    """Return where practitioners work, and their next free time, by id."""
+    names = context.services().network.fresh(context.reader()).entries
+    entries = [names.get(("practitioner", person.id)) for person in practitioners]
+    ids = {entry.id: [place.schedule_id for place in entry.places] for entry in entries if entry}
+    free = FreeTimes.read(
+        context.work(), [*chain(*ids.values())], days=context.settings().search_days, services={}
+    )
+    return {
+        entry.id: Places(
+            sorted({place.centre for place in entry.places}),
+            next(iter(free.first(ids[entry.id], 1)), None),
+        )
+        for entry in entries
+        if entry
+    }
 
 
 @pages.get("/admin/practitioners/<int:practitioner_id>")

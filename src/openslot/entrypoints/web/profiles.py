@@ -1,11 +1,14 @@
 """Public profiles of centres, departments and practitioners."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template, request, url_for
 
-from openslot.booking.rules import offered_to
+from openslot.booking.rules import is_offered, offered_to
 from openslot.core.actor import Role
+from openslot.core.clock import day_in
 from openslot.core.errors import NotFound
 from openslot.department_requests.queries import consultations
 from openslot.directory import queries as directory
@@ -13,8 +16,11 @@ from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
 from openslot.entrypoints.web.service_words import MODES
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
+from openslot.schedules import known
 from openslot.schedules import queries as schedules
+from openslot.schedules.availability import span_between
 from openslot.schedules.models import Schedule
+from openslot.schedules.preview import OpenHours, open_hours
 from openslot.search.queries import Entry, EntryKey
 from openslot.search.times import FreeTimes
 
@@ -23,6 +29,9 @@ pages = Blueprint("profiles", __name__)
 TIMES_SHOWN = 12
 PEOPLE_SHOWN = 100
 """Practitioners shown on the page of a centre; the search has all."""
+
+WEEK = 7
+"""Days whose hours the page of a centre shows."""
 
 TIMES_OF_EACH = 3
 """Times shown for each schedule, on pages with several."""
@@ -66,6 +75,8 @@ def centre(centre_id: int) -> str:
     for entry in entries_here:
         groups.setdefault(entry.subtitle, []).append(entry)
     ratings = averages(context.reader(), [("practitioner", entry.id) for entry in entries_here])
+    entry = _entry(("centre", centre_id))
+    hours = _hours(entry, ZoneInfo(place.time_zone))
     return render_template(
         "profiles/centre.html",
         centre=place,
@@ -73,9 +84,36 @@ def centre(centre_id: int) -> str:
         more=len(everybody) - len(entries_here),
         ratings=ratings,
         departments=directory.departments(context.reader(), centre_id),
+        hours=hours,
+        open_until=_open_until(hours),
         **_rated("centre", centre_id),
-        **_common(_entry(("centre", centre_id)), 0),
+        **_common(entry, 0),
     )
+
+
+def _hours(centre: Entry, zone: ZoneInfo) -> list[OpenHours]:
+    """Return when a centre gives appointments that are offered to the reader, for a week; empty if
+    it has no hours."""
+    now, actor = context.now(), context.actor()
+    bookable = known.bookable(context.reader())
+    schedule_ids = [place.schedule_id for place in centre.places if place.schedule_id in bookable]
+    places = [bookable[key].place for key in schedule_ids]
+    offered = [place for place in places if place.hours and is_offered(actor, place)]
+    if not offered:
+        return []
+    first = now.astimezone(zone).date()
+    starts, ends = day_in(first, zone)[0], day_in(first + timedelta(days=WEEK), zone)[0]
+    closures = schedules.closures(context.reader(), centre.id, starts, ends)
+    closed = [span_between(closure.starts_at, closure.ends_at) for closure in closures]
+    return open_hours(offered, closed, zone, first, WEEK)
+
+
+def _open_until(hours: list[OpenHours]) -> datetime | None:
+    """Return when a centre that is open now closes; None if it is closed, or open past today."""
+    now = context.now()
+    times = hours[0].times if hours else ()
+    ends = next((end for begin, end in times if begin <= now < end), None)
+    return ends if ends and ends.date() == hours[0].day else None
 
 
 @pages.get("/departments/<int:department_id>")

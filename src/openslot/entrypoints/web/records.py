@@ -97,6 +97,7 @@ class AllergyForm(Form):
             (Severity.SEVERE.value, _("Severe")),
             ("", _("Not known")),
         ]
+        self.severity.data = self.severity.data or ""
         self.state.choices = [
             (AllergyState.ACTIVE.value, _("Yes")),
             (AllergyState.RESOLVED.value, _("No longer")),
