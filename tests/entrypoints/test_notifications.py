@@ -250,7 +250,7 @@ def test_its_page_takes_as_many_statements_whatever_is_in_it(
         with statements(used) as counted:
             assert reader.get(path).status_code == 200
         counts.append(counted.count)
-    assert counts == [3, 4], "a practitioner's has also what needs them"
+    assert counts == [3, 6], "a practitioner's has also empty sessions, and what needs them"
     assert world
 
 

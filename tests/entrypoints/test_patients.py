@@ -73,7 +73,7 @@ def test_details_are_changed(client_for: ClientFor, world: World) -> None:
 def test_appointments_are_shown_to_those_who_have_a_part_in_them(
     client_for: ClientFor, world: World, person: str, sees_appointment: bool
 ) -> None:
-    page = client_for(person).get(f"/patients/{world.patients['owner']}").text
+    page = client_for(person).get(f"/patients/{world.patients['owner']}?kind=appointments").text
     assert (f"/appointments/{world.appointments['owner']}" in page) is sees_appointment
     assert ("Sore knee" in page) is (person == "practitioner-owner")
 

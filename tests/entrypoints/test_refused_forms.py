@@ -115,15 +115,22 @@ class Shown(HTMLParser):
 MADE_ANEW = frozenset({"challenge", "csrf_token", "secret"})
 """Hidden fields that a page seals, or asks a device for, anew each time."""
 
+TOGETHER = {"from_day": "starts", "to_day": "ends"}
+"""Fields that come back in another one: days as the instants that they begin and end at."""
+
 
 def lost_fields(form: Form, page: str) -> list[str]:
     """Names of the fields that a page does not hold as they were sent."""
     reader = Shown()
     reader.feed(page)
+    filled = {name for name, value in reader.values if value}
     return [
         name
         for name, value in form.fields
-        if name not in MADE_ANEW and value and (name, value) not in reader.values
+        if name not in MADE_ANEW
+        and value
+        and (name, value) not in reader.values
+        and TOGETHER.get(name) not in filled
     ]
 
 
