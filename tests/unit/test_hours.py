@@ -27,6 +27,7 @@ from openslot.schedules.errors import (
     NeedsFirstDay,
     NeverOpen,
     SkippedTime,
+    TooFarApart,
 )
 from openslot.schedules.models import StartsFrom
 from openslot.schedules.preview import open_hours, preview
@@ -214,6 +215,18 @@ def test_a_hundred_rules_are_compared_together() -> None:
     check_hours(hours)
     after = recurrence.days_in.cache_info()
     assert after.hits + after.misses - before.hits - before.misses < 3000
+
+
+@pytest.mark.parametrize("years", [1, 3])
+def test_rules_that_begin_in_too_many_years_are_refused(years: int) -> None:
+    """A year apart they are compared in one long time, three years apart in many."""
+    hours = [
+        Weekly(0, 10 * count, 10 * count + 5, date(1950 + count * years, 1, 2), None, FORTNIGHT)
+        for count in range(40)
+    ]
+    with pytest.raises(TooFarApart):
+        check_hours(hours)
+    check_hours(hours[:5])
 
 
 def test_a_single_date_is_a_week_that_begins_and_ends() -> None:

@@ -34,6 +34,11 @@ class HoursOverlap(Invalid):
     either place."""
 
 
+class TooFarApart(Invalid):
+    """These hours begin in too many different years. Remove those that are over, or give them the
+    same first day."""
+
+
 class HoursNameOthers(Invalid):
     """Hours can be limited only to services that are offered here. Choose some of these, or none
     for all."""

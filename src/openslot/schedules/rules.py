@@ -42,6 +42,7 @@ from openslot.schedules.errors import (
     HoursOverlap,
     LongNight,
     SkippedTime,
+    TooFarApart,
 )
 from openslot.schedules.models import StartsFrom
 from openslot.schedules.needs import Member, Need, served
@@ -55,6 +56,9 @@ LONGEST_NIGHT = 15 * 60
 
 COMPARED_DAYS = 731
 """Days from a first day on in which hours that recur by a rule are compared."""
+
+MOST_COMPARED = 10
+"""Times so long in which hours are compared at most: a schedule is locked meanwhile."""
 
 USUAL_DAY = date(2024, 10, 1)
 """The day from which hours without a first day are compared; any would do."""
@@ -300,7 +304,8 @@ def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> t
     Periods overlap also if they are for different services: one period names all that it is for.
     Raises BadHours for an invalid period, LongNight for one over midnight that is too long to be
     meant, the errors of check_rule, and HoursOverlap if two periods overlap; hours that are not for
-    the public holidays of the region do not overlap with others on these days.
+    the public holidays of the region do not overlap with others on these days. Raises TooFarApart
+    if some recur by a rule, and their first days are years apart.
     """
     periods = tuple(
         sorted(map(_checked, hours), key=lambda period: (period.weekday, period.starts))
@@ -338,7 +343,7 @@ def _overlap(period: Weekly, at: datetime) -> HoursOverlap:
 def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
     """Return the windows in which hours show whether they overlap: from each first day on, for
     ``weekly_days`` if all are weekly, else for COMPARED_DAYS. First days that are no farther from
-    each other have one window."""
+    each other have one window. Raises TooFarApart if so many windows would take too long."""
     firsts = sorted({(period.valid_from or USUAL_DAY) - EPOCH for period in hours})
     days = COMPARED_DAYS if any(period.rule for period in hours) else weekly_days
     windows: list[Window] = []
@@ -348,6 +353,8 @@ def _compared(hours: Sequence[Weekly], weekly_days: int) -> list[Window]:
             begins = first.days
             windows.append(Window(begins - 1, days + 1))
         windows[-1] = Window(begins - 1, first.days - begins + days + 1)
+    if days == COMPARED_DAYS and sum(window.days for window in windows) > MOST_COMPARED * days:
+        raise TooFarApart(field="hours")
     return windows
 
 
