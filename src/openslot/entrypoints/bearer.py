@@ -82,10 +82,15 @@ def take_on(patient_id: UUID) -> None:
     g.caller = replace(caller(), actor=replace(actor(), dependents=dependents))
 
 
-def demand(scope: str) -> None:
-    """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks ``scope``."""
+def demand_token() -> None:
+    """Raise Unauthenticated without a key or token."""
     if caller().actor.role is None:
         raise Unauthenticated("Send a key or token: Authorization: Bearer …")
+
+
+def demand(scope: str) -> None:
+    """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks ``scope``."""
+    demand_token()
     check_scope(caller().scopes, scope)
 
 

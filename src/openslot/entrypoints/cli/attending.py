@@ -121,10 +121,10 @@ def attend(attendants: Sequence[Attendant]) -> None:
 
 def _end(attendants: Sequence[Attendant]) -> None:
     """Ask all processes to end; kill those that do not end in time."""
-    for number, seconds in ((signal.SIGTERM, STOPS_WITHIN), (signal.SIGKILL, STOPS_WITHIN)):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         for attendant in attendants:
             attendant.send(number)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + STOPS_WITHIN
         while time.monotonic() < deadline and any(one.pid is not None for one in attendants):
             for attendant in attendants:
                 attendant.ended()

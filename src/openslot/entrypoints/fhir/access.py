@@ -8,7 +8,6 @@ acts as that person. The rows that a caller may see are decided by each resource
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Kind
@@ -48,8 +47,7 @@ def allows(kind: str, letter: str) -> bool:
 
 def demand(kind: str, letter: str) -> None:
     """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks the scope."""
-    if bearer.actor().role is None:
-        raise Unauthenticated("Send a key or token: Authorization: Bearer …")
+    bearer.demand_token()
     if not allows(kind, letter):
         raise ScopeMissing(scope=f"system/{kind}.{letter}")
 

@@ -5,6 +5,7 @@ import json
 import re
 from datetime import datetime
 from email.utils import format_datetime
+from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from werkzeug.http import parse_options_header
@@ -12,7 +13,7 @@ from werkzeug.http import parse_options_header
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir.asking import Handling
 from openslot.entrypoints.fhir.elements import Json
-from openslot.entrypoints.request import settings
+from openslot.entrypoints.request import root, settings
 
 JSON = "application/fhir+json"
 JSONS = frozenset({JSON, "application/json", "text/json", "json"})
@@ -55,8 +56,12 @@ def _is_ours(media_type: str, kinds: frozenset[str]) -> bool:
 
 def base() -> str:
     """Return the public address of this FHIR server."""
-    root = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
-    return f"{root}/fhir"
+    return f"{root()}/fhir"
+
+
+def zone() -> ZoneInfo:
+    """Return the zone of days in searches: the network's."""
+    return ZoneInfo(settings().time_zone)
 
 
 def tag(version: str) -> str:

@@ -9,19 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from threading import Semaphore
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wsgi import ClosingIterator
 
 from openslot.core.db import Database
-from openslot.core.errors import Busy, Forbidden, Malformed, NotFound, Unauthenticated
+from openslot.core.errors import Busy, Forbidden, Malformed, NotFound
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.fhir import access, asking, dates, search
-from openslot.entrypoints.fhir.answers import answer, base, handling, preferences
+from openslot.entrypoints.fhir.answers import answer, base, handling, preferences, zone
 from openslot.entrypoints.fhir.asking import Handling
 from openslot.entrypoints.fhir.bulk_publish import NDJSON, compact
 from openslot.entrypoints.fhir.elements import Site, instant
@@ -29,7 +27,7 @@ from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.entrypoints.fhir.search import Query
-from openslot.entrypoints.request import database, reader, settings
+from openslot.entrypoints.request import database, reader, root
 from openslot.entrypoints.rules import Rule, Scoped, declare
 from openslot.exports import bulk
 from openslot.exports.models import BulkExport
@@ -88,7 +86,11 @@ def status(export_id: UUID) -> ResponseReturnValue:
     """Return the manifest: the files that are not empty."""
     found = bulk.asked_by(bearer.work(), _program_id(), export_id)
     output = [
-        {"type": name, "url": _address(".file", export_id=export_id, name=name), "count": lines}
+        {
+            "type": name,
+            "url": root() + url_for(".file", export_id=export_id, name=name),
+            "count": lines,
+        }
         for name in found.kinds.split(",")
         if (lines := search.count(reader(), *_searched(name, found)))
     ]
@@ -147,10 +149,10 @@ def _begun(offered: Mapping[str, Resource]) -> Response:
         program_id,
         f"{base()}{request.full_path.removeprefix('/fhir').rstrip('?')}"[:2000],
         kinds,
-        dates.read("_since", since, _zone()).low if since else None,
+        dates.read("_since", since, zone()).low if since else None,
     )
     told = outcome(issue("informational", "Asked for.", severity="information"))
-    return answer(told, 202, {"Content-Location": _address(".status", export_id=begun.id)})
+    return answer(told, 202, {"Content-Location": root() + url_for(".status", export_id=begun.id)})
 
 
 def _check_names() -> None:
@@ -185,8 +187,7 @@ def _kinds(offered: Mapping[str, Resource]) -> list[str]:
 
 def _program_id() -> UUID:
     """Return the id of the key or client. Raises Forbidden for the token of a person."""
-    if bearer.actor().role is None:
-        raise Unauthenticated("Send a key or token: Authorization: Bearer …")
+    bearer.demand_token()
     program_id = bearer.caller().program_id
     if program_id is None:
         raise Forbidden("Only programs with a key or client of their own can export.")
@@ -200,7 +201,7 @@ def _searched(name: str, found: BulkExport) -> tuple[Resource, Query, search.Res
     if found.since:
         pairs.append(("_lastUpdated", f"ge{instant(found.since)}"))
     query = asking.read(kind, pairs, RESOURCES, Handling.STRICT)
-    asked = Asked(Site(base(), found.asked_at), _zone(), bearer.actor())
+    asked = Asked(Site(base(), found.asked_at), zone(), bearer.actor())
     return kind, query, RESOURCES, asked
 
 
@@ -213,11 +214,3 @@ def _lines(source: Database, kind: Resource, query: Query, asked: Asked) -> Iter
             shown = [kind.show(row, asked.site) for row in rows]
         yield "".join(f"{compact(one)}\n" for one in shown).encode()
         more = replace(more, after=after) if after else None
-
-
-def _address(endpoint: str, **parts: Any) -> str:
-    return base().removesuffix("/fhir") + url_for(endpoint, **parts)
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings().time_zone)

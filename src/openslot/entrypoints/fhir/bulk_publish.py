@@ -15,7 +15,7 @@ from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.elements import Json, Site, instant
 from openslot.entrypoints.fhir.publishing import SLOT, Edition, File
 from openslot.entrypoints.published import revalidated
-from openslot.entrypoints.request import now, reader, settings
+from openslot.entrypoints.request import now, reader, root, settings
 from openslot.entrypoints.rules import Rule, opened
 
 MAX_AGE = 300
@@ -80,16 +80,15 @@ def _edition() -> Edition:
 
 
 def _output(found: File) -> Json:
-    where = base().removesuffix("/fhir") + url_for("fhir_publish.file", name=found.name)
+    where = root() + url_for("fhir_publish.file", name=found.name)
     states = {"extension": {"state": found.states}} if found.states else {}
     return {"type": found.kind, "url": where, **states}
 
 
 def _links(published: Edition) -> dict[int, str]:
     """Return the public address of each schedule's booking page."""
-    root = base().removesuffix("/fhir")
     ids = {one.place.schedule_id for one in published.known}
-    return {key: root + url_for("booking.week_page", schedule_id=key) for key in ids}
+    return {key: root() + url_for("booking.week_page", schedule_id=key) for key in ids}
 
 
 def _written(lines: Iterator[Json]) -> Iterator[bytes]:

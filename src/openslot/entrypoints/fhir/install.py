@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -46,6 +45,7 @@ from openslot.entrypoints.fhir.answers import (
     tag,
     version_of,
     wanted_version,
+    zone,
 )
 from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
 from openslot.entrypoints.fhir.bundle import searchset, trim
@@ -163,7 +163,7 @@ def find_appointments() -> ResponseReturnValue:
     limits.search(bearer.actor())
     body = operations.body()
     pairs = list(request.args.items(multi=True)) + operations.texts(body, _identified)
-    query = asking.read(PROPOSED, operations.slot_search(pairs, _zone()), RESOURCES, handling())
+    query = asking.read(PROPOSED, operations.slot_search(pairs, zone()), RESOURCES, handling())
     asked = _asked()
     asked = replace(
         asked,
@@ -350,11 +350,7 @@ def _site() -> Site:
 
 
 def _asked() -> Asked:
-    return Asked(_site(), _zone(), bearer.actor())
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings().time_zone)
+    return Asked(_site(), zone(), bearer.actor())
 
 
 def _search(name: str, pairs: asking.Pairs) -> Response:

@@ -16,8 +16,15 @@ from openslot.core.errors import Malformed
 from openslot.entrypoints import failures
 from openslot.entrypoints.client_keys import ClientKeys
 from openslot.entrypoints.failures import Problem
-from openslot.entrypoints.fhir.answers import base
-from openslot.entrypoints.request import close_reader, now, reader, settings, visitor, write_by
+from openslot.entrypoints.request import (
+    close_reader,
+    now,
+    reader,
+    root,
+    settings,
+    visitor,
+    write_by,
+)
 from openslot.entrypoints.rules import Rule, opened
 from openslot.identity.assertions import BadAssertion, client_named, grant, key_named, read_keys
 from openslot.identity.scopes import UnknownScope
@@ -58,7 +65,7 @@ def install(app: Flask) -> None:
 
 def address() -> str:
     """Return the public address of the token endpoint, the audience of assertions."""
-    return base().removesuffix("/fhir") + url_for("smart.token")
+    return root() + url_for("smart.token")
 
 
 @pages.post("/oauth/token")
