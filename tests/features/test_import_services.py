@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 from sqlalchemy.orm import Session
 
 from importing import EXAMPLES, MEDISOFT, bring_in, found_demo, problems_of, write
@@ -15,7 +15,9 @@ from openslot.importers import catalogue
 from openslot.importers.outcome import Effect
 from openslot.resources import queries as resources
 from openslot.resources.commands import RoomDetails, create_room
+from openslot.resources.models import GroupMember, ResourceGroup, ServiceNeed
 from openslot.schedules import queries as schedules
+from openslot.schedules.models import OfferedService
 from working import work
 
 SERVICES, OFFERS = EXAMPLES / "services.csv", EXAMPLES / "provider_service.csv"
@@ -281,6 +283,26 @@ def test_what_is_exported_is_imported_without_a_change(
     kinds = ("services", "services of schedules", "rooms and machines", "services with needs")
     assert all(outcome.counts[kind][Effect.UNCHANGED] for kind in kinds)
     assert not outcome.notices
+
+
+def test_what_was_lost_comes_back_from_the_export(sqlite_database: Database, folder: Path) -> None:
+    twice = {"two.csv": "Service,Centre,needs_group,Quantity\n"}
+    twice["two.csv"] += "Minor surgery,Prince of Wales Hospital,procedure rooms,2\n"
+    bring_in(sqlite_database, MEDISOFT, SERVICES, OFFERS, *NEEDS)
+    bring_in(sqlite_database, write(folder, twice))
+    exported = sqlite_database.read(catalogue.files)
+    needed = needs_of(sqlite_database, "Minor surgery")
+    assert needed.count("Procedure rooms") == 2
+
+    def lose(session: Session) -> None:
+        for table in (ServiceNeed, GroupMember, ResourceGroup, OfferedService):
+            session.execute(delete(table))
+
+    sqlite_database.run(lose)
+    assert sqlite_database.read(catalogue.files) != exported
+    bring_in(sqlite_database, write(folder.with_name("exported"), exported))
+    assert needs_of(sqlite_database, "Minor surgery") == needed
+    assert sqlite_database.read(catalogue.files) == exported
 
 
 def test_what_looks_like_a_formula_comes_back_as_it_was(
