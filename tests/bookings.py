@@ -7,7 +7,7 @@ from uuid import UUID
 
 from factories import SYDNEY
 from openslot.booking.models import Status
-from openslot.booking.rules import CLAIMING
+from openslot.booking.moves import CLAIMING
 
 A_DAY = 2
 """What can be squeezed in on one day."""

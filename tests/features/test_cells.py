@@ -13,8 +13,8 @@ from openslot.booking import queries
 from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.diaries import occupied
 from openslot.booking.models import Appointment
+from openslot.booking.moves import relation_to
 from openslot.booking.queries import patients_seen_by, seen_by
-from openslot.booking.rules import relation_to
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.directory.commands import actor_of

@@ -13,7 +13,7 @@ from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking import errors
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CHECKS_IN_FROM, MOST_LATE, UNDONE_WITHIN
+from openslot.booking.moves import CHECKS_IN_FROM, MOST_LATE, UNDONE_WITHIN
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.births import BirthDate

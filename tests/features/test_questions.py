@@ -13,7 +13,7 @@ from factories import MONDAY_9, NOW
 from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
 from openslot.booking.models import Status
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound

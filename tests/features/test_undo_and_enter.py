@@ -10,7 +10,8 @@ from factories import MONDAY_9, NOW
 from openslot.booking import check, errors
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import ENTERED_WITHIN, HERE_SINCE, UNDONE_WITHIN
+from openslot.booking.moves import UNDONE_WITHIN
+from openslot.booking.rules import ENTERED_WITHIN, HERE_SINCE
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database

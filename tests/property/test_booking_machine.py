@@ -37,7 +37,7 @@ from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, GroupSession, Status
-from openslot.booking.rules import CLAIMING, UNDONE_WITHIN
+from openslot.booking.moves import CLAIMING, UNDONE_WITHIN
 from openslot.booking.sessions import commands as sessions
 from openslot.booking.slots import slots
 from openslot.core.actor import SYSTEM, Actor

@@ -15,19 +15,16 @@ from sqlalchemy.orm import Session
 from openslot.booking import (
     attendance,
     claims,
-    identifiers,
     limits,
     needs,
     opening,
     queries,
-    search,
     squeezing,
     visitors,
 )
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
-    IdentifierTaken,
     InvalidTransition,
     NeedsPatient,
     NoMoreExtensions,
@@ -46,40 +43,42 @@ from openslot.booking.events import (
     subject_of,
 )
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.patients import queries as patients
-from openslot.booking.rules import (
+from openslot.booking.moves import (
     CLAIMING,
     FREES_DAY,
-    ReferralAuthorisation,
     Relation,
+    check_change_time,
+    check_move,
+    cutoff_of,
+    may_see_reason,
+    relation_to,
+    undo_until,
+)
+from openslot.booking.patients import queries as patients
+from openslot.booking.rules import (
+    ReferralAuthorisation,
     Wanted,
     check_begins,
-    check_change_time,
     check_emergency,
     check_entered,
     check_holds,
     check_may_enter,
     check_may_prioritise,
-    check_move,
     check_priority,
     check_second,
-    cutoff_of,
     day_key,
     is_of,
     is_replaceable_hold,
     is_visitors_hold,
     may_book_others,
-    may_see_reason,
     needs_referral,
     one_a_day_key,
     place_for,
-    relation_to,
-    undo_until,
 )
 from openslot.booking.slots import check_offered
 from openslot.core import audit
 from openslot.core.actor import Actor
-from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
+from openslot.core.errors import Forbidden, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.directory.models import Patient
@@ -246,7 +245,7 @@ def change_status(
     why: str | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Change the status of an appointment, as the table of transitions in rules.py allows.
+    """Change the status of an appointment, as the table in moves.py allows.
 
     An appointment whose new status claims no time releases its time.
     """
@@ -684,16 +683,3 @@ def _key_beside(
         check_second(work.actor, works_with_patients(work.actor))
         key = None
     return key, holds
-
-
-def identify(work: Work, appointment: Appointment, external_id: str) -> None:
-    """Set the external identifier of a new appointment. Raises IdentifierTaken, and Invalid if it
-    is too long."""
-    kept = identifiers.kept(external_id, work.actor)
-    if len(kept) > identifiers.LONGEST:
-        most = identifiers.LONGEST - (len(kept) - len(external_id))
-        raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=most)
-    with work.session.no_autoflush:
-        if search.external_id_exists(work.session, kept):
-            raise IdentifierTaken(field="identifier")
-    appointment.external_id = kept

@@ -29,8 +29,8 @@ from openslot.booking.models import (
     SessionResource,
     Status,
 )
+from openslot.booking.moves import CLAIMING
 from openslot.booking.queries import busy_between, claims_one_of
-from openslot.booking.rules import CLAIMING
 from openslot.booking.sessions import queries as sessions
 from openslot.core.db import Instant, fetch
 from openslot.core.work import Work

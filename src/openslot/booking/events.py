@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CLAIMING
+from openslot.booking.moves import CLAIMING
 from openslot.core import audit, events
 from openslot.core.work import Work
 from openslot.schedules.rules import Place

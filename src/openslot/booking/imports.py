@@ -8,7 +8,8 @@ from uuid import UUID
 from openslot.booking import claims
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import CLAIMING, one_a_day_key
+from openslot.booking.moves import CLAIMING
+from openslot.booking.rules import one_a_day_key
 from openslot.core import audit
 from openslot.core.ids import new_id
 from openslot.core.work import Work

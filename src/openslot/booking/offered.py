@@ -23,13 +23,9 @@ from openslot.booking.commands import (
 from openslot.booking.errors import HoldExpired, InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
+from openslot.booking.moves import relation_to
 from openslot.booking.patients import queries as patients
-from openslot.booking.rules import (
-    ReferralAuthorisation,
-    check_authorisation,
-    needs_referral,
-    relation_to,
-)
+from openslot.booking.rules import ReferralAuthorisation, check_authorisation, needs_referral
 from openslot.booking.slots import check_offered
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor

@@ -33,7 +33,8 @@ from openslot.booking.models import (
     GroupSession,
     Status,
 )
-from openslot.booking.rules import CLAIMING, LIVE, day_prefix
+from openslot.booking.moves import CLAIMING, LIVE
+from openslot.booking.rules import day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
@@ -667,3 +668,9 @@ def appointments_for(
 def count_for(work: Work, *where: Condition) -> int:
     """Return the number of matching appointments that the actor can see."""
     return count(work.session, seen_by(work.actor, work.now), *where)
+
+
+def external_id_exists(session: Session, external_id: str) -> bool:
+    """Return whether an appointment has this external identifier."""
+    query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
+    return session.scalar(query) is not None

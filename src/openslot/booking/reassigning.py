@@ -11,7 +11,8 @@ from uuid import UUID
 from openslot.booking import claims, queries
 from openslot.booking.errors import BothBusy
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CLAIMING, FREES_DAY, day_key
+from openslot.booking.moves import CLAIMING, FREES_DAY
+from openslot.booking.rules import day_key
 from openslot.core.db import LostRace
 from openslot.core.work import Work
 from openslot.directory.models import Patient

@@ -31,12 +31,6 @@ _IS_OWN: Condition = (Appointment.external_id >= identifiers.MARK) & (
 _OWN_PART = func.substr(Appointment.external_id, identifiers.MARKED + 1)
 
 
-def external_id_exists(session: Session, external_id: str) -> bool:
-    """Return whether an appointment has this external identifier."""
-    query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
-    return session.scalar(query) is not None
-
-
 UUID_LENGTH = 36
 
 

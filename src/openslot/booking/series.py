@@ -19,16 +19,10 @@ from openslot.booking.errors import (
 )
 from openslot.booking.events import Together, tell_together
 from openslot.booking.models import Appointment
+from openslot.booking.moves import check_change_time, cutoff_of
 from openslot.booking.patients import queries as patients
 from openslot.booking.queries import ForWhom
-from openslot.booking.rules import (
-    ReferralAuthorisation,
-    check_change_time,
-    check_upcoming,
-    cutoff_of,
-    local_date,
-    one_a_day_key,
-)
+from openslot.booking.rules import ReferralAuthorisation, check_upcoming, local_date, one_a_day_key
 from openslot.booking.slots import NEAREST, Board, board
 from openslot.booking.together import naming, of_series, upcoming
 from openslot.core.actor import Role

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import CLAIMING
+from openslot.booking.moves import CLAIMING
 from openslot.booking.slots import slots
 from openslot.core import audit
 from openslot.core.ids import new_id

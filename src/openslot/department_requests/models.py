@@ -19,7 +19,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import LIVE
+from openslot.booking.moves import LIVE
 from openslot.core.db import Base, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id

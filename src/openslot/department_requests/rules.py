@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from openslot.booking.errors import TooEarly
 from openslot.booking.models import Status
-from openslot.booking.rules import ARRIVES_EARLIEST
+from openslot.booking.moves import ARRIVES_EARLIEST
 from openslot.core import transitions
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden

@@ -9,7 +9,7 @@ from openslot.booking.commands import appointment_for, check_version
 from openslot.booking.errors import InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CHECKS_IN_FROM, Relation, check_late, may_check_in
+from openslot.booking.moves import CHECKS_IN_FROM, Relation, check_late, may_check_in
 from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM
 from openslot.core.births import BirthDate

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from openslot.booking.models import Status
-from openslot.booking.rules import cares_for_department
+from openslot.booking.moves import cares_for_department
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.folding import folded
@@ -63,7 +63,7 @@ def is_at_desk(actor: Actor, place: Place) -> bool:
 
 def sees_reasons(actor: Actor, department_id: int | None) -> bool:
     """Return whether the desk shows why patients come for what a department, or a practitioner,
-    does; see :func:`openslot.booking.rules.may_see_reason`."""
+    does; see :func:`openslot.booking.moves.may_see_reason`."""
     return actor.is_a(Role.STAFF) and cares_for_department(actor, department_id)
 
 

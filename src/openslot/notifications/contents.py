@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from openslot.booking.events import Together, Topic
 from openslot.booking.models import Appointment, Priority
-from openslot.booking.rules import cutoff_of
+from openslot.booking.moves import cutoff_of
 from openslot.core import formats
 from openslot.core.actor import Role
 from openslot.core.config import Settings

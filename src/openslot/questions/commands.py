@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.events import subject_of
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import Forbidden, NotFound

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.core.db import changed
 from openslot.core.work import Work
 from openslot.questions.models import AppointmentAnswer, ServiceQuestion

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pydantic_core import PydanticCustomError
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE, Relation
+from openslot.booking.moves import LIVE, Relation
 from openslot.core.fields import FIRST_YEAR, LAST_YEAR, Prose, pasted
 from openslot.core.folding import western
 from openslot.questions.errors import BadAnswer

@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 from openslot.booking.models import Appointment, Status
+from openslot.booking.moves import LIVE
 from openslot.booking.queries import Condition
-from openslot.booking.rules import LIVE
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.work import Work

@@ -22,8 +22,8 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
+from openslot.booking.moves import LIVE
 from openslot.booking.queries import Condition
-from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent

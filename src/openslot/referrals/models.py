@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE
+from openslot.booking.moves import LIVE
 from openslot.core.db import Base, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id

@@ -6,7 +6,7 @@ from openslot.booking import queries as booking
 from openslot.booking.commands import change_status
 from openslot.booking.errors import AccountIsKept, HasDependents
 from openslot.booking.models import Status
-from openslot.booking.rules import Relation, cutoff_of, moves_now
+from openslot.booking.moves import Relation, cutoff_of, moves_now
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
 from openslot.core.work import Work

@@ -15,7 +15,7 @@ from openslot.booking import queries as booking
 from openslot.booking.absences import AbsenceDetails, hit_by, may_block, may_see_absences
 from openslot.booking.commands import change_status
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE, relation_to
+from openslot.booking.moves import LIVE, relation_to
 from openslot.booking.slots import Slot
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor

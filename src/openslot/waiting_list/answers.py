@@ -8,7 +8,8 @@ from openslot.booking import offered
 from openslot.booking.commands import place_of
 from openslot.booking.errors import HoldExpired
 from openslot.booking.models import Appointment
-from openslot.booking.rules import ReferralAuthorisation, needs_referral, relation_to
+from openslot.booking.moves import relation_to
+from openslot.booking.rules import ReferralAuthorisation, needs_referral
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound
 from openslot.core.work import Work

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from sqlalchemy.orm.attributes import flag_modified
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE, place_for
+from openslot.booking.moves import LIVE
+from openslot.booking.rules import place_for
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.work import Work

@@ -24,13 +24,8 @@ from openslot.booking.errors import (
 )
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, GroupSession, Status
-from openslot.booking.rules import (
-    CLAIMING,
-    Relation,
-    check_session_time,
-    may_book_others,
-    relation_to_schedule,
-)
+from openslot.booking.moves import CLAIMING, Relation, relation_to_schedule
+from openslot.booking.rules import check_session_time, may_book_others
 from openslot.booking.sessions import places, queries
 from openslot.core import audit, events
 from openslot.core.errors import Forbidden, Invalid, NotFound

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from openslot.booking.models import Appointment, GroupSession, SessionResource, Status
-from openslot.booking.rules import CLAIMING
+from openslot.booking.moves import CLAIMING
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Instant, changed

@@ -16,7 +16,7 @@ from openslot.booking.absences import (
     needing,
 )
 from openslot.booking.models import Appointment
-from openslot.booking.rules import relation_to
+from openslot.booking.moves import relation_to
 from openslot.core import keyset
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName

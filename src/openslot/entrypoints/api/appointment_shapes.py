@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from openslot.booking import models
 from openslot.booking.diaries import load_others
 from openslot.booking.models import Priority, Status
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.directory.models import Practitioner, Room
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown

@@ -12,7 +12,7 @@ from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.diaries import load_others
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
-from openslot.booking.rules import MOST_LATE
+from openslot.booking.moves import MOST_LATE
 from openslot.booking.sessions import queries as sessions
 from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from openslot.booking.commands import appointment_for
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.core.errors import Conflict, Forbidden, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import questionnaire_response, search

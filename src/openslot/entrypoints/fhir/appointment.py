@@ -9,8 +9,8 @@ from openslot.booking import identifiers, queries, search
 from openslot.booking.cells import appointment_cells
 from openslot.booking.diaries import OTHERS, load_others
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.moves import CLAIMING, may_see_reason, relation_to
 from openslot.booking.queries import Condition, seen_by
-from openslot.booking.rules import CLAIMING, may_see_reason, relation_to
 from openslot.directory.models import Practitioner, Room, RoomKind
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import slot, subject

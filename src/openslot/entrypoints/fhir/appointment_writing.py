@@ -66,7 +66,7 @@ def create(work: Work, received: Received, base: str) -> Appointment:
     appointment = named(make)
     external_id = _external_id(received)
     if external_id is not None:
-        commands.identify(work, appointment, external_id)
+        identifiers.give(work, appointment, external_id)
     _answer(work, appointment.id, received, base)
     return _current_row(work.session, appointment.id)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from openslot.booking.models import Appointment, Status
+from openslot.booking.moves import relation_to
 from openslot.booking.queries import LOADED, Condition
-from openslot.booking.rules import relation_to
 from openslot.core.actor import Actor
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import histories, organization

@@ -21,7 +21,8 @@ from openslot.booking.absences import (
     needing,
 )
 from openslot.booking.errors import BlocksElsewhere
-from openslot.booking.rules import relation_to, takes_emergencies
+from openslot.booking.moves import relation_to
+from openslot.booking.rules import takes_emergencies
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id

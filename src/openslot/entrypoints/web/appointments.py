@@ -15,17 +15,16 @@ from openslot.booking.diaries import load_others
 from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import for_move
-from openslot.booking.rules import (
+from openslot.booking.moves import (
     Relation,
     cutoff_of,
-    may_book_others,
     may_check_in,
     may_reschedule,
     may_undo,
     moves_now,
-    place_for,
 )
+from openslot.booking.queries import for_move
+from openslot.booking.rules import may_book_others, place_for
 from openslot.booking.series import next_week_from
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed, NotFound

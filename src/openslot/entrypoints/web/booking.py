@@ -19,13 +19,8 @@ from openslot.booking import visitors
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import NotHeldForVisitors, SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import (
-    cutoff_of,
-    may_book_others,
-    needs_referral,
-    offered_to,
-    takes_emergencies,
-)
+from openslot.booking.moves import cutoff_of
+from openslot.booking.rules import may_book_others, needs_referral, offered_to, takes_emergencies
 from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound, RateLimited
 from openslot.core.ids import read_id

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
-from openslot.booking.rules import check_late, may_reschedule, moves_now
+from openslot.booking.moves import check_late, may_reschedule, moves_now
 from openslot.core.actor import Role
 from openslot.core.clock import day_in
 from openslot.core.errors import DomainError, Malformed, NotFound

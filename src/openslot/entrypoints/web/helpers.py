@@ -11,7 +11,7 @@ from flask import Flask, url_for
 from flask_babel import get_locale, gettext
 
 from openslot.booking.models import Appointment
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.booking.slots import Slot
 from openslot.core.config import Settings
 from openslot.core.language import settled

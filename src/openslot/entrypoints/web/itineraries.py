@@ -16,7 +16,7 @@ from openslot.booking import together
 from openslot.booking.commands import BookingRequest
 from openslot.booking.itineraries import Gap, Unit
 from openslot.booking.models import Status
-from openslot.booking.rules import relation_to
+from openslot.booking.moves import relation_to
 from openslot.booking.slots import Booker, Slot
 from openslot.booking.together import of_itinerary
 from openslot.core.errors import DomainError, Malformed

@@ -8,8 +8,8 @@ from flask import render_template
 
 from openslot.booking import queries as booking
 from openslot.booking.diaries import parts_of
+from openslot.booking.moves import cutoff_of
 from openslot.booking.queries import appointments_for, count_for
-from openslot.booking.rules import cutoff_of
 from openslot.core import outbox
 from openslot.core.actor import Actor
 from openslot.core.clock import day_in

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from pydantic import ValidationError
 
 from openslot.booking.commands import appointment_for
-from openslot.booking.rules import may_see_reason
+from openslot.booking.moves import may_see_reason
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.directory import queries as directory

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import Relation, relation_to
+from openslot.booking.moves import Relation, relation_to
 from openslot.core import signing
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id

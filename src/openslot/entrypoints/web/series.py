@@ -13,7 +13,7 @@ from openslot.booking import series, together
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import TooManyInSeries
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import relation_to
+from openslot.booking.moves import relation_to
 from openslot.booking.series import MOST, Moved
 from openslot.booking.together import of_series
 from openslot.core.errors import DomainError, Invalid

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.models import Appointment, GroupSession, Status
-from openslot.booking.rules import cutoff_of, may_book_others, moves_now, offered_to, relation_to
+from openslot.booking.moves import cutoff_of, moves_now, relation_to
+from openslot.booking.rules import may_book_others, offered_to
 from openslot.booking.sessions import commands, queries
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
