@@ -61,6 +61,18 @@ class PostOffice:
     connections: int = 0
     slow_down: threading.Event = field(default_factory=threading.Event)
     open: list[SMTP] = field(default_factory=list)
+    most: int | None = None
+    """Mails that it takes over one connection."""
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        session.begun = getattr(session, "begun", 0) + 1
+        if self.most is not None and session.begun > self.most:
+            return "421 4.7.0 too many mails over this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

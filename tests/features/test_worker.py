@@ -125,6 +125,17 @@ def test_a_connection_that_the_server_closed_meanwhile_is_replaced(
     assert (len(post.taken), post.connections) == (2, 2)
 
 
+def test_a_server_that_takes_few_mails_over_a_connection_gets_others(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    post.most = 2
+    for number in range(5):
+        queue(sqlite_database, a_mail(key=f"key-{number}"))
+    assert run_worker(sqlite_database, settings) == 5
+    assert (len(post.taken), post.connections) == (5, 3)
+    assert {one.attempts for one in rows(sqlite_database, MAIL)} == {1}
+
+
 # Once, and at least once
 
 

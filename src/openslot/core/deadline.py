@@ -1,20 +1,78 @@
 """A time limit for what waits for another server, however slowly that answers."""
 
+import heapq
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import NamedTuple
 
 
 @contextmanager
 def ends_within(seconds: float, break_off: Callable[[], None]) -> Iterator[None]:
-    """Call ``break_off`` in a thread of its own if the block is not left within ``seconds``.
+    """Call ``break_off``, which must not wait, in another thread if the block is not left within
+    ``seconds``.
 
     Time limits of sockets are for each part that arrives, and a server can send a letter at a time.
     """
-    timer = threading.Timer(max(seconds, 0), break_off)
-    timer.daemon = True
-    timer.start()
+    limit = _Limit(time.monotonic() + max(seconds, 0), next(_numbers), break_off, threading.Event())
+    _watch.add(limit)
     try:
         yield
     finally:
-        timer.cancel()
+        limit.is_left.set()
+
+
+class _Limit(NamedTuple):
+    at: float
+    number: int
+    break_off: Callable[[], None]
+    is_left: threading.Event
+
+
+_numbers = count()
+
+
+class _Watch:
+    """One thread for all limits: to start one for each mail takes as long as to send it, if others
+    are at work."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin without limits and without a thread."""
+        self._limits: list[_Limit] = []
+        self._changed = threading.Condition()
+        self._is_running = False
+
+    def add(self, limit: _Limit) -> None:
+        with self._changed:
+            heapq.heappush(self._limits, limit)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+            elif self._limits[0] is limit:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            limit = self._next()
+            if not limit.is_left.is_set():
+                with suppress(Exception):  # the others have theirs
+                    limit.break_off()
+
+    def _next(self) -> _Limit:
+        """Wait for the next limit, also one whose block was left."""
+        with self._changed:
+            while not self._limits or self._limits[0].at > time.monotonic():
+                wait = self._limits[0].at - time.monotonic() if self._limits else None
+                self._changed.wait(wait)
+            return heapq.heappop(self._limits)
+
+
+_watch = _Watch()
+# A child has none of its parent's threads.
+os.register_at_fork(after_in_child=_watch.begin)

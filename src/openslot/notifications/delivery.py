@@ -1,6 +1,7 @@
 """A mail as a message (RFC 5322), and its delivery to the mail server."""
 
 import base64
+import binascii
 import re
 import secrets
 import smtplib
@@ -29,7 +30,10 @@ P = TypeVar("P", bound=MIMEPart)
 
 FILE_NAME = "appointment.ics"
 
-OK = 250
+GONE = (smtplib.SMTPServerDisconnected, smtplib.SMTPSenderRefused, ConnectionError, ssl.SSLError)
+"""How a connection fails that the server has ended meanwhile, or over which it takes no more. The
+mail is handed over once more, as after any failure; its Message-ID says that it is the same."""
+
 WAITS_FOR = 5.0
 """Seconds that a connection to the mail server waits for another mail."""
 
@@ -117,9 +121,14 @@ def send(message: EmailMessage, settings: Settings) -> None:
     Returns once the server has taken it. Raises Refused where the server will never take it
     for this recipient (5xx, RFC 5321, 4.2.1), Unreachable for everything that may pass.
     """
+    ends = time.monotonic() + TAKEN_WITHIN
+    waiting = _one_that_waits(settings)
     try:
-        with _connected(settings, time.monotonic() + TAKEN_WITHIN) as server:
-            _hand_over(message, server)
+        if waiting is not None:
+            with suppress(*GONE):
+                _hand_over(message, waiting, settings, ends)
+                return
+        _hand_over(message, _signed_in(settings, ends), settings, ends)
     except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
         raise Unreachable(_reason(error)) from error
 
@@ -131,30 +140,36 @@ def hang_up() -> None:
             _end(_waiting.pop().server)
 
 
-def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, str | Address]:
+def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, Any]:
     _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key, mail.stop or "")
-    name, address = parseaddr(settings.mail_from)
-    sender = Address(name, addr_spec=address)
+    sender = _sender(settings.mail_from)
     return {
-        "From": sender,
+        "From": _header("From", str(sender)),
         "To": _recipient(mail),
         "Subject": mail.subject,
         "Date": format_datetime(now),
         "Message-ID": f"<{mail.key}@{sender.domain}>",
-        "Auto-Submitted": "auto-generated",
-        "MIME-Version": "1.0",
+        "Auto-Submitted": _header("Auto-Submitted", "auto-generated"),
+        "MIME-Version": _header("MIME-Version", "1.0"),
         **_stop_headers(mail.stop),
     }
 
 
-def _stop_headers(address: str | None) -> dict[str, str | Address]:
+@cache
+def _sender(written: str) -> Address:
+    name, address = parseaddr(written)
+    return Address(name, addr_spec=address)
+
+
+def _stop_headers(address: str | None) -> dict[str, Any]:
     """Return the headers of RFC 2369, and over HTTPS of RFC 8058, with which mail programs stop
     the mail themselves."""
     if address is None:
         return {}
-    headers: dict[str, str | Address] = {"List-Unsubscribe": f"<{address}>"}
+    headers: dict[str, Any] = {"List-Unsubscribe": f"<{address}>"}
     if address.startswith("https:"):
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        name = "List-Unsubscribe-Post"
+        headers[name] = _header(name, "List-Unsubscribe=One-Click")
     return headers
 
 
@@ -184,7 +199,9 @@ def _filled(message: P, kind: str, parts: Sequence[MIMEPart]) -> P:
 
 def _text(text: str, kind: str) -> MIMEPart:
     part = MIMEPart(POLICY)
-    part.set_content(text, subtype=kind)
+    part["Content-Type"] = _header("Content-Type", f'text/{kind}; charset="utf-8"')
+    part["Content-Transfer-Encoding"] = _header("Content-Transfer-Encoding", "quoted-printable")
+    part.set_payload(binascii.b2a_qp(text.encode(), istext=True).decode("ascii"))
     return part
 
 
@@ -255,38 +272,16 @@ class _Waiting(NamedTuple):
 _waiting: deque[_Waiting] = deque()
 
 
-@contextmanager
-def _connected(settings: Settings, ends: float) -> Iterator[_Server]:
-    """Yield a connection to the mail server, secured and signed in as the settings say. It is
-    broken off at ``ends``."""
-    server = _one_that_waits(settings, ends) or _signed_in(settings, ends)
-    try:
-        with server.ending(ends):
-            yield server
-    except BaseException:
-        _end(server)
-        raise
-    _waiting.append(_Waiting(settings, server, time.monotonic()))
-
-
-def _one_that_waits(settings: Settings, ends: float) -> _Server | None:
-    """Return a connection that the server has not given up."""
+def _one_that_waits(settings: Settings) -> _Server | None:
+    """Return a connection that was used a moment ago. Whether the server has given it up is found
+    by the next mail: to ask first takes as long as to send it."""
     with suppress(IndexError):
         while True:
             other = _waiting.pop()
-            is_fresh = time.monotonic() - other.since < WAITS_FOR
-            if is_fresh and other.settings is settings and _answers(other.server, ends):
+            if time.monotonic() - other.since < WAITS_FOR and other.settings is settings:
                 return other.server
             _end(other.server)
     return None
-
-
-def _answers(server: _Server, ends: float) -> bool:
-    try:
-        with server.ending(ends):
-            return server.rset()[0] == OK
-    except (OSError, smtplib.SMTPException):
-        return False
 
 
 def _signed_in(settings: Settings, ends: float) -> _Server:
@@ -316,9 +311,10 @@ def _end(server: _Server) -> None:
     server.close()
 
 
-def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:
+def _hand_over(message: EmailMessage, server: _Server, settings: Settings, ends: float) -> None:
     try:
-        server.send_message(message)
+        with _kept(server, settings, ends):
+            server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         for code, _said in error.recipients.values():
             _raise_for(code, error)
@@ -326,6 +322,19 @@ def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:
         _raise_for(error.smtp_code, error)
     except smtplib.SMTPNotSupportedError as error:
         raise Refused(WITHOUT_SMTPUTF8) from error
+
+
+@contextmanager
+def _kept(server: _Server, settings: Settings, ends: float) -> Iterator[None]:
+    """Break the connection off at ``ends``; keep it for another mail afterwards, unless something
+    fails."""
+    try:
+        with server.ending(ends):
+            yield
+    except BaseException:
+        _end(server)
+        raise
+    _waiting.append(_Waiting(settings, server, time.monotonic()))
 
 
 def _raise_for(code: int, error: smtplib.SMTPException) -> None:
