@@ -59,7 +59,7 @@ def new_key(file: Path) -> str:
     if file.exists():
         raise AlreadyWritten(path=file)
     identity = x25519.Identity.generate()
-    with _written(file) as stream:
+    with written(file) as stream:
         stream.write(f"# public key: {identity.to_public()}\n{identity}\n".encode("ascii"))
     return str(identity.to_public())
 
@@ -72,7 +72,7 @@ def writing(
 
     Raises CannotWrite; then nothing is left.
     """
-    with _written(file) as stream, _encrypted(stream, recipients) as target:
+    with written(file) as stream, encrypted(stream, recipients) as target:
         archive = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         with archive:
             archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
@@ -80,7 +80,7 @@ def writing(
 
 
 @contextmanager
-def _written(file: Path) -> Iterator[IO[bytes]]:
+def written(file: Path) -> Iterator[IO[bytes]]:
     """Yield a file for its owner only, which gets its name at the end of the block."""
     draft = None
     try:
@@ -101,7 +101,7 @@ def _written(file: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _encrypted(target: IO[bytes], recipients: Sequence[x25519.Recipient]) -> Iterator[IO[bytes]]:
+def encrypted(target: IO[bytes], recipients: Sequence[x25519.Recipient]) -> Iterator[IO[bytes]]:
     """Yield a stream that is encrypted into ``target``, as it is where there are no recipients."""
     if not recipients:
         yield target
@@ -142,7 +142,7 @@ def reading(
     try:
         with (
             file.open("rb") as stored,
-            _decrypted(stored, file, key, folder) as stream,
+            decrypted(stored, file, key, folder) as stream,
             zipfile.ZipFile(stream) as archive,
         ):
             yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
@@ -154,10 +154,18 @@ def reading(
         raise NoBackup(path=file, reason=error.strerror) from None
 
 
+def is_archive(file: Path) -> bool:
+    """Return whether a file begins as an archive does, encrypted or not."""
+    with file.open("rb") as stored:
+        return stored.read(len(_AGE)).startswith((_AGE, b"PK\3\4"))
+
+
 @contextmanager
-def _decrypted(
-    stored: IO[bytes], file: Path, key: Path | None, folder: Path
-) -> Iterator[IO[bytes]]:
+def decrypted(stored: IO[bytes], file: Path, key: Path | None, folder: Path) -> Iterator[IO[bytes]]:
+    """Yield an archive as a stream in clear, in ``folder`` if it is encrypted.
+
+    Raises KeyNeeded, NoIdentity, WrongKey or NoBackup.
+    """
     is_encrypted = stored.read(len(_AGE)) == _AGE
     stored.seek(0)
     if not is_encrypted:

@@ -24,10 +24,13 @@ from openslot.entrypoints.cli import (
     keys,
     patients,
     serving,
+    transferring,
 )
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
+from openslot.transfers.commands import Contents
+from openslot.transfers.packages import is_export
 
 MOST_PROCESSES = 4
 
@@ -213,9 +216,19 @@ def status(deployment: Deployment) -> None:
     "for example ireland/=Europe/Dublin. Default: OPENSLOT_TIME_ZONE.",
 )
 @click.option("--dry-run", is_flag=True, help="Check the files, but write nothing.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the secret key for an encrypted export.",
+)
 @pass_deployment
 def import_(
-    deployment: Deployment, places: tuple[str, ...], zones: tuple[str, ...], dry_run: bool
+    deployment: Deployment,
+    places: tuple[str, ...],
+    zones: tuple[str, ...],
+    dry_run: bool,
+    key: Path | None,
 ) -> None:
     """Import centres, practitioners, patients, departments and services from PATHS.
 
@@ -225,20 +238,58 @@ def import_(
     every problem is shown with its file, line and column. Either everything is written or
     nothing. Importing the same files again changes nothing. docs/import.md describes the
     files.
+
+    What `openslot export` wrote is imported alone, and into an empty database.
     """
-    importing.run_import(deployment, places, zones, rehearse=dry_run)
+    if any(is_export(Path(place)) for place in places):
+        if len(places) > 1 or zones:
+            raise click.UsageError("An export of everything is imported alone, without a zone.")
+        transferring.run_import(deployment, Path(places[0]), key, rehearse=dry_run)
+    else:
+        importing.run_import(deployment, places, zones, rehearse=dry_run)
 
 
 @cli.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--services", is_flag=True, help="Write only what can be booked, as CSV files to edit."
+)
+@click.option(
+    "--recipient",
+    "recipients",
+    metavar="KEY",
+    multiple=True,
+    help="Public key (age1…) for which everything is encrypted, in one file.",
+)
+@click.option(
+    "--with-credentials",
+    is_flag=True,
+    help="Write hashes of passwords, and what else lets people and programs in.",
+)
 @pass_deployment
-def export(deployment: Deployment, folder: Path) -> None:
-    """Write what can be booked into FOLDER, as CSV files for `openslot import`.
+def export(
+    deployment: Deployment,
+    target: Path,
+    services: bool,
+    recipients: tuple[str, ...],
+    with_credentials: bool,
+) -> None:
+    """Write everything to TARGET, a new folder, while people book.
 
-    These are services, the practitioners who offer them, rooms and machines with their
-    groups, and what services need. No file has data of patients.
+    `openslot import` brings it back into an empty database of this version, on any engine. The
+    folder also has the audit log, and all of it in FHIR. NOTHING IN IT IS ENCRYPTED, except
+    with --recipient: then TARGET is one file, encrypted as backups are.
+
+    With --services, TARGET is a folder for services, the practitioners who offer them, rooms
+    and machines with their groups, and what services need. These files have no data of
+    patients, and can be edited and imported again.
     """
-    importing.run_export(deployment, folder)
+    if not services:
+        transferring.run_export(deployment, target, Contents(with_credentials, recipients))
+    elif recipients or with_credentials:
+        raise click.UsageError("--services is for files to edit, with no other option.")
+    else:
+        importing.run_export(deployment, target)
 
 
 @cli.command()

@@ -212,6 +212,8 @@ TITLES: Mapping[str, str] = {
     "export.begun": _l("Asked for an export of much data"),
     "export.read": _l("Read a file of an export"),
     "export.ended": _l("Ended an export"),
+    "export.everything": _l("Exported everything"),
+    "import.everything": _l("Imported everything"),
     "patient.created": _l("Registered a patient"),
     "patient.changed": _l("Changed a patient’s details"),
     "patient.shown": _l("Saw a patient’s details or appointment"),
