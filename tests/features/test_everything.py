@@ -49,7 +49,7 @@ from openslot.schema import metadata
 from openslot.transfers import commands, queries
 from openslot.transfers.catalogue import CREDENTIALS, LEFT_OUT, READABLE, RETURNING
 from openslot.transfers.commands import Contents, Further
-from openslot.transfers.errors import NotEmpty, OtherVersion
+from openslot.transfers.errors import DatabaseNotEmpty, OtherVersion
 from openslot.transfers.packages import Manifest
 
 HOSTILE = '=1+1,"’\n\r\t\\N \u202eروبن\u2028🙂 <b>{{7}}</b>;--'
@@ -410,7 +410,7 @@ def test_an_export_of_another_version_and_a_database_with_rows_are_refused(
     arrive(sqlite_database, settings, written, rehearse=True)
     assert sqlite_database.read(queries.not_empty) == [], "a rehearsal writes nothing"
     arrive(sqlite_database, settings, written)
-    with pytest.raises(NotEmpty, match="account"):
+    with pytest.raises(DatabaseNotEmpty, match="account"):
         arrive(sqlite_database, settings, written)
     manifest = written / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"revision": "', '"revision": "9'))

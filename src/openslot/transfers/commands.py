@@ -32,7 +32,7 @@ from openslot.importers.problems import Problems, Source
 from openslot.importers.progress import Progress
 from openslot.migrations import revisions
 from openslot.transfers import queries
-from openslot.transfers.errors import LostSecret, NotEmpty, OtherVersion
+from openslot.transfers.errors import DatabaseNotEmpty, LostSecret, OtherVersion
 from openslot.transfers.packages import Manifest, Open, reading, writing
 from openslot.transfers.queries import Kind, kinds
 from openslot.transfers.readme import readme_of
@@ -159,7 +159,8 @@ def import_everything(
 ) -> Manifest:
     """Fill an empty database from an export of everything; with ``rehearse``, store nothing.
 
-    Raises NotEmpty, ImportRefused with all problems, or another Failure; then nothing is changed.
+    Raises DatabaseNotEmpty, ImportRefused with all problems, or another Failure; then nothing is
+    changed.
     """
     with (
         dumps.working_folder(settings.data_dir) as folder,
@@ -185,7 +186,7 @@ def import_everything(
 
 def _check_empty(session: Session) -> None:
     if tables := queries.not_empty(session):
-        raise NotEmpty(tables=", ".join(tables))
+        raise DatabaseNotEmpty(tables=", ".join(tables))
 
 
 @dataclass
@@ -313,7 +314,7 @@ def _read(kind: Kind, line: bytes, source: Source, problems: Problems) -> Row | 
 
 
 def _check_diaries(session: Session, problems: Problems) -> None:
-    """Add a problem for each time that is booked twice, and each session that is miscounted."""
+    """Add a problem for each time that is booked twice."""
     faults = check.faults_in(session)
     names = booking.diary_names(session) if faults else {}
     for fault in faults:

@@ -14,7 +14,7 @@ class OtherVersion(Failure):
     """
 
 
-class NotEmpty(Failure):
+class DatabaseNotEmpty(Failure):
     """The database has rows in {tables}, and an export of everything is imported into an empty
     database only. Nothing was changed.
     """

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
+from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.db import fetch
 from openslot.core.outbox import OutboxMessage, State
@@ -202,6 +203,9 @@ def continue_numbers(session: Session, tables: Iterable[Table]) -> None:
 
 
 def fill_diaries(session: Session) -> None:
-    """Write the pages of all diaries, from appointments, sessions, absences and closures."""
+    """Write the pages of all diaries, from appointments, sessions, absences and closures, and count
+    the places of sessions."""
+    for group, _count in sessions.miscounted(session):
+        sessions.recount(session, session_id=group.id)
     claims = [*booking.every_claim(session), *schedules.every_absence(session)]
     diaries.fill(session, claims)
