@@ -108,6 +108,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "backup-key",
         "restore",
         "account",
+        "message",
         "patient",
         "key",
         "keys",

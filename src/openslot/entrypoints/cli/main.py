@@ -22,6 +22,7 @@ from openslot.entrypoints.cli import (
     demonstration,
     importing,
     keys,
+    messages,
     patients,
     serving,
     transferring,
@@ -431,6 +432,34 @@ def remove_second_steps(deployment: Deployment, email: str) -> None:
     For somebody who has lost them and knows no administrator who can do it on the pages.
     """
     accounts.remove_second_steps(deployment, email)
+
+
+@cli.group()
+def message() -> None:
+    """List messages that were given up, have them tried again, or remove them."""
+
+
+@message.command("list")
+@pass_deployment
+def list_messages(deployment: Deployment) -> None:
+    """List the messages that were given up, with the reason; nothing of what they say."""
+    messages.show_all(deployment)
+
+
+@message.command("retry")
+@click.argument("message_id", metavar="ID", type=click.UUID)
+@pass_deployment
+def retry_message(deployment: Deployment, message_id: UUID) -> None:
+    """Have the message ID tried again, as if for the first time."""
+    messages.try_again(deployment, message_id)
+
+
+@message.command("remove")
+@click.argument("message_id", metavar="ID", type=click.UUID)
+@pass_deployment
+def remove_message(deployment: Deployment, message_id: UUID) -> None:
+    """Remove the message ID, which is not sent then."""
+    messages.remove(deployment, message_id)
 
 
 @cli.group()

@@ -214,6 +214,8 @@ TITLES: Mapping[str, str] = {
     "export.ended": _l("Ended an export"),
     "export.everything": _l("Exported everything"),
     "import.everything": _l("Imported everything"),
+    "mail.tried-again": _l("Had a message tried again"),
+    "mail.removed": _l("Removed a message that was given up"),
     "patient.created": _l("Registered a patient"),
     "patient.changed": _l("Changed a patient’s details"),
     "patient.shown": _l("Saw a patient’s details or appointment"),

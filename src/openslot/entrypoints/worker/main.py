@@ -338,7 +338,7 @@ def handle_next(
 ) -> bool:
     """Handle up to ``most`` messages that are due, of none of the kinds in ``but``, or put them
     back; return False if none is due."""
-    leased = database.run(lambda session: outbox.lease(session, now=now(), but=but, most=most))
+    leased = outbox.lease_next(database, now=now(), but=but, most=most)
     handle(Job(database, settings, message, now) for message in leased)
     return bool(leased)
 
