@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 from alembic.util import CommandError
 
+from openslot.core import tracing
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.errors import Failure
@@ -137,6 +138,7 @@ def worker(deployment: Deployment, once: bool) -> None:
     """
     serving.warn_of_another_key(deployment.ready_database, deployment.settings)
     deployment.ready_database.close()
+    tracing.begin()
     keys = deployment.settings.encryption_keys
     serving.work(Database(deployment.settings.url, keys), deployment.settings, once=once)
 
