@@ -3,11 +3,13 @@
 So that it can be opened without OpenSlot: ``age --decrypt -i KEY FILE > backup.zip``.
 """
 
+import hashlib
+import json
 import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -20,16 +22,23 @@ from pyrage import x25519
 from openslot.backups.errors import (
     AlreadyWritten,
     CannotWrite,
+    Forged,
     KeyNeeded,
     NoBackup,
     NoIdentity,
     NoRecipient,
+    SealKeyMissing,
     WrongKey,
 )
+from openslot.core.data_keys import DataKeys, DoesNotOpen
 
 DATABASE = "database"
 SECRET_KEY = "secret_key"  # noqa: S105 # nosec B105 - the name of a member
 MANIFEST = "manifest.json"
+SEAL = "seal"
+
+PIECE = 1 << 20
+"""Bytes that are read at a time."""
 
 _AGE = b"age-encryption.org/"
 
@@ -64,6 +73,11 @@ def new_key(file: Path) -> str:
     return str(identity.to_public())
 
 
+def text_of(manifest: Manifest) -> str:
+    """Return a manifest as it is written."""
+    return manifest.model_dump_json(indent=1)
+
+
 @contextmanager
 def writing(
     file: Path, manifest: Manifest, recipients: Sequence[x25519.Recipient]
@@ -75,8 +89,45 @@ def writing(
     with written(file) as stream, encrypted(stream, recipients) as target:
         archive = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         with archive:
-            archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
+            archive.writestr(MANIFEST, text_of(manifest))
             yield archive
+
+
+def seal(archive: zipfile.ZipFile, digests: Mapping[str, str], keys: DataKeys) -> None:
+    """Add the seal of the members, given their SHA-256: age encrypts for a key that is public, so
+    it does not tell who wrote them."""
+    archive.writestr(SEAL, keys.sealed(_listed(digests)))
+
+
+def sealed_by(file: Path, archive: zipfile.ZipFile, keys: DataKeys) -> str | None:
+    """Return the name of the data key that sealed an archive, None for one without a seal.
+
+    Raises SealKeyMissing, or Forged if anything in it is not as it was sealed.
+    """
+    names = archive.namelist()
+    if SEAL not in names:
+        return None
+    written = archive.read(SEAL).decode("ascii", "replace")
+    digests = {name: _digest_of(archive, name) for name in names if name != SEAL}
+    try:
+        key = keys.sealed_by(_listed(digests), written)
+    except DoesNotOpen:
+        raise SealKeyMissing(path=file, name=written.partition(".")[0][:8]) from None
+    if key is None or len(digests) + 1 != len(names):
+        raise Forged(path=file)
+    return key
+
+
+def _listed(digests: Mapping[str, str]) -> bytes:
+    return json.dumps(digests, sort_keys=True).encode()
+
+
+def _digest_of(archive: zipfile.ZipFile, name: str) -> str:
+    digest = hashlib.sha256()
+    with archive.open(name) as member:
+        while piece := member.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 from alembic.util import CommandError
 
+from openslot.backups.commands import Found
 from openslot.core import tracing
 from openslot.core.actor import Role
 from openslot.core.db import Database
@@ -352,15 +353,24 @@ def backup_key(file: Path) -> None:
 @click.option(
     "--check", "tries", is_flag=True, help="Try the backup in a temporary place, and check it."
 )
+@click.option(
+    "--without-seal", is_flag=True, help="Take a backup of an older version, which has no seal."
+)
 @pass_deployment
-def restore(deployment: Deployment, file: Path, key: Path | None, tries: bool) -> None:
+def restore(
+    deployment: Deployment, file: Path, key: Path | None, tries: bool, without_seal: bool
+) -> None:
     """Restore the backup FILE into the database of the settings, which must be empty.
 
     With --check, nothing of yours is changed: the backup is restored into a temporary database
     (on a server the database user needs the right to create one), upgraded to this version and
     checked as `openslot check` does, and removed again.
+
+    A backup is sealed with a data key, which has to be set, so that nobody without it can have
+    written it.
     """
-    backups.restore(deployment, file, key, tries=tries)
+    found = Found(file, key, may_be_unsealed=without_seal)
+    backups.restore(deployment, found, tries=tries)
 
 
 @cli.group()

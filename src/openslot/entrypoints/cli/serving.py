@@ -196,6 +196,7 @@ class _Server(uvicorn.Server):
         for one in accepted:
             await asyncio.get_running_loop().connect_accepted_socket(self._connection, one)
         await super().shutdown(sockets)
+        tracing.end()  # here, as the signal that stops the server ends the process right after
 
     def _connection(self) -> Connection:
         return Connection(self.config, self.server_state, self.lifespan.state)
@@ -239,7 +240,6 @@ def answer(host: str, port: int) -> None:
     server.config.load()
     metrics.PROCESSES.labels("web").inc()
     server.run([_listener(host, port, shared=True)])
-    tracing.end()
     os._exit(0)  # without waiting for threads that may wait for a database
 
 
