@@ -42,6 +42,7 @@ bench: .venv/.dev ## measure speed and print it
 lock: .venv/.dev ## write requirements*.txt, and their licences, from pyproject.toml (UPGRADE=1 takes newer releases)
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra mongodb --output-file requirements-mongodb.txt
+	$(COMPILE) --extra otel --output-file requirements-otel.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 	$(BIN)/python scripts/sbom.py
 

@@ -6,10 +6,10 @@ import hashlib
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
-from openslot.core import logging
+from openslot.core import logging, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints import compression, cors, measuring, shields, shown
+from openslot.entrypoints import compression, cors, measuring, shields, shown, traced
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the WSGI application for the settings, by default those of the environment."""
     settings = settings or Settings()
     logging.configure(settings)
+    tracing.begin()
     app = Ruled("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),
@@ -62,6 +63,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = Services(
         settings, Database(settings.url, settings.encryption_keys), Directory()
     )
+    if tracing.is_on():
+        traced.install(app)
     if settings.measures:
         measuring.install(app)
     compression.install(app)

@@ -61,7 +61,8 @@ def test_each_failure_has_a_sentence_and_a_status(failures: set[type[Failure]]) 
     without = {kind.__name__ for kind in failures if not set(kind.__mro__) & set(problems.STATUS)}
     migrating = {"BrokenReferences", "CannotKeepText", "Interrupted", "UnknownRevision"}
     # Of the command line only.
-    backups = {one.__name__ for one in failures if one.__module__ == "openslot.backups.errors"}
+    modules = ("openslot.backups.errors", "openslot.transfers.errors")
+    backups = {one.__name__ for one in failures if one.__module__ in modules}
     starting = {"NoDataKey", "BadDataKey", "KeysNotRead", "DataKeyMissing"}
     assert without == {"DomainError", *migrating, *backups, *starting}
 

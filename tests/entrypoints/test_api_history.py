@@ -14,7 +14,7 @@ from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 
 KNOWN = {"name": "Aroha Owner", "born": "1980-03-31"}
@@ -170,6 +170,30 @@ def test_allergies_are_written_and_corrected_by_programs_too(
     assert treating.send("POST", there, gone).status_code == 201
     found = treating.get(path(world, "/history?kind=allergy"))["items"]
     assert [one["state"] for one in found] == ["resolved", "active", "active"]
+
+
+def test_none_known_beside_an_allergy_is_no_statement_as_on_pages_and_in_fhir(
+    network: Database, world: World, treating: Program
+) -> None:
+    treating.send("POST", path(world, "/no-allergies"), {})
+
+    def merge(session: Session) -> None:
+        session.add(
+            Entry(
+                patient_id=world.patients["owner"],
+                practitioner_id=world.practitioners["owner"],
+                kind=EntryKind.ALLERGY,
+                substance="Latex",
+                text="",
+                state=AllergyState.ACTIVE,
+                recorded_at=datetime.now(UTC),
+            )
+        )
+
+    network.run(merge)
+    found = treating.get(path(world, "/history?kind=allergy"))["items"]
+    states = {one["kind"]: one["state"] for one in found}
+    assert states == {"allergy": "active", "no-allergies": "entered-in-error"}
 
 
 def test_a_correction_is_of_the_same_kind_by_the_author_alone(

@@ -108,6 +108,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "backup-key",
         "restore",
         "account",
+        "message",
         "patient",
         "key",
         "keys",
@@ -241,12 +242,37 @@ def test_export_writes_what_import_takes_and_replaces_no_file(
     run: Run, database: Database, tmp_path: Path
 ) -> None:
     run("import", MEDISOFT, EXAMPLES)
-    first, second = run("export", tmp_path / "out"), run("export", tmp_path / "out")
+    first, second = (run("export", "--services", tmp_path / "out") for _ in range(2))
     assert first.stdout.count(".csv\n") == 4
     again = run("import", tmp_path / "out")
     assert again.stdout.splitlines()[-1] == "total: 0 created, 0 changed, 12 unchanged"
     assert second.exit_code == 1
     assert second.stderr.endswith("services.csv is there already. Name an empty folder.\n")
+
+
+def test_everything_leaves_for_one_data_folder_and_arrives_in_another(
+    run: Run, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("import", MEDISOFT)
+    key = run("backup-key", tmp_path / "key").stdout.strip()
+    left = run("export", tmp_path / "left")
+    assert left.exit_code == 0, left.output
+    assert "tables/account.ndjson: " in left.stdout
+    assert "HAS HEALTH RECORDS AND PERSONAL DATA IN CLEAR" in left.stderr
+    assert "in clear" in (tmp_path / "left/README.md").read_text()
+    hidden = run("export", "--recipient", key, tmp_path / "left.age")
+    assert (hidden.exit_code, "IN CLEAR" in hidden.stderr) == (0, False)
+    again = run("import", tmp_path / "left")
+    assert "imported into an empty database only" in again.stderr
+
+    monkeypatch.setenv("OPENSLOT_DATA_DIR", str(tmp_path / "another"))
+    assert "Give the file with the secret key" in run("import", tmp_path / "left.age").stderr
+    tried = run("import", "--dry-run", "--key", tmp_path / "key", tmp_path / "left.age")
+    assert "Nothing was written." in tried.stdout
+    arrived = run("import", "--key", tmp_path / "key", tmp_path / "left.age")
+    assert arrived.exit_code == 0, arrived.output
+    assert "fhir/" not in arrived.stdout
+    assert run("check").exit_code == 0
 
 
 def test_import_problems_go_to_standard_error_with_exit_code_1(

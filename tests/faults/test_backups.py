@@ -24,6 +24,7 @@ from openslot.backups.queries import Location
 from openslot.booking.models import Appointment
 from openslot.core import clock, facts
 from openslot.core.config import Settings
+from openslot.core.data_keys import new_key
 from openslot.core.db import Database, make_engine
 from openslot.entrypoints.cli.main import cli
 from openslot.migrations import revisions
@@ -144,7 +145,7 @@ def test_a_backup_while_people_book_has_every_booking_confirmed_before(
         with archives.writing(broken, manifest, []) as archive:
             dump = f"CREATE TABLE half (id INT);\n\\! touch {tmp_path / 'run'}\nnonsense;"
             archive.writestr(archives.DATABASE, dump)
-        assert " failed: " in run(blank_engine, "restore", broken).output
+        assert " failed: " in run(blank_engine, "restore", "--without-seal", broken).output
         assert not (tmp_path / "run").exists(), "a backup is no program"
         assert not queries.has_tables(blank_engine)
     restored = run(blank_engine, "restore", "--key", key, file)
@@ -173,7 +174,7 @@ def test_the_secret_key_comes_back_with_an_encrypted_backup_only(
     words = ("backup", plain)
     made = run(engine, *words, OPENSLOT_DATA_DIR=first, OPENSLOT_BACKUP_RECIPIENTS="")
     assert "The backup is not encrypted" in made.output
-    assert ZipFile(plain).namelist() == ["manifest.json", "database"]
+    assert ZipFile(plain).namelist() == ["manifest.json", "database", "seal"]
     noted = stamped_file.read(facts.last_backup)
     assert noted
     assert clock.now() - noted < timedelta(minutes=1)
@@ -188,6 +189,34 @@ def test_the_secret_key_comes_back_with_an_encrypted_backup_only(
     assert run(empty, *words, OPENSLOT_DATA_DIR=second).exit_code == 0
     assert Path(second, "secret_key").read_text() == settings.key()
     empty.dispose()
+
+
+def test_a_backup_that_somebody_else_wrote_for_the_same_key_is_refused(
+    stamped_file: Database, run: Run, key: Path, tmp_path: Path
+) -> None:
+    made, forged, old = tmp_path / "made", tmp_path / "forged", tmp_path / "old"
+    assert run(stamped_file.engine, "backup", made, OPENSLOT_BACKUP_RECIPIENTS="").exit_code == 0
+    with ZipFile(made) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    recipients = archives.recipients_of([key.read_text().split()[3]])
+    manifest = archives.Manifest.model_validate_json(members["manifest.json"])
+    for file, seal in ((forged, True), (old, False)):
+        with archives.writing(file, manifest, recipients) as archive:
+            archive.writestr("database", members["database"] + b"\0")
+            if seal:
+                archive.writestr("seal", members["seal"])
+
+    def check(*words: str | Path, **settings: str) -> str:
+        return run(
+            stamped_file.engine, "restore", "--check", "--key", key, *words, **settings
+        ).output
+
+    assert re.search(r"It is sealed with the data key [0-9a-f]{8}\.", check(made))
+    assert "its seal is of other contents" in check(forged)
+    assert "its seal is of other contents" in check("--without-seal", forged)
+    assert "has no seal, as those of older versions" in check(old)
+    assert "It has no seal: nothing tells who wrote it." in check("--without-seal", old)
+    assert "which is not set" in check(made, OPENSLOT_DATA_KEYS=new_key())
 
 
 def test_only_the_newest_backups_of_a_database_are_kept(

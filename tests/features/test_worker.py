@@ -219,6 +219,28 @@ def test_a_message_that_kills_each_worker_is_given_up(
     assert "too often" in str(given_up.error)
 
 
+def test_a_message_that_no_key_opens_stops_no_other_and_can_be_removed(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    damaged = queue(sqlite_database, a_mail(to="lost@example.org"), at=NOW - timedelta(hours=1))
+    queue(sqlite_database, a_mail(), at=NOW)
+    with sqlite_database.engine.begin() as connection:
+        broken = "UPDATE outbox_message SET payload = 'broken' WHERE id = ?"
+        connection.exec_driver_sql(broken, (damaged.hex,))
+    moment = NOW
+    for attempt in range(ATTEMPTS):
+        assert sqlite_database.read(outbox.given_up) == [], attempt
+        run_worker(sqlite_database, settings, at=moment, most=50)
+        assert post.recipients == ["ann@example.org"]
+        moment += timedelta(hours=7)
+    [lost] = sqlite_database.read(outbox.given_up)
+    assert (lost.id, lost.attempts) == (damaged, ATTEMPTS)
+    assert "is not encrypted" in (lost.error or "")
+    assert sqlite_database.run(lambda session: outbox.try_again(session, damaged, now=moment))
+    assert sqlite_database.read(outbox.given_up) == []
+    assert not sqlite_database.run(lambda session: outbox.remove(session, damaged))
+
+
 def test_nothing_is_sent_for_a_booking_that_was_rolled_back(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:

@@ -3,11 +3,13 @@
 So that it can be opened without OpenSlot: ``age --decrypt -i KEY FILE > backup.zip``.
 """
 
+import hashlib
+import json
 import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -20,16 +22,23 @@ from pyrage import x25519
 from openslot.backups.errors import (
     AlreadyWritten,
     CannotWrite,
+    Forged,
     KeyNeeded,
     NoBackup,
     NoIdentity,
     NoRecipient,
+    SealKeyMissing,
     WrongKey,
 )
+from openslot.core.data_keys import DataKeys, DoesNotOpen
 
 DATABASE = "database"
 SECRET_KEY = "secret_key"  # noqa: S105 # nosec B105 - the name of a member
 MANIFEST = "manifest.json"
+SEAL = "seal"
+
+PIECE = 1 << 20
+"""Bytes that are read at a time."""
 
 _AGE = b"age-encryption.org/"
 
@@ -59,9 +68,14 @@ def new_key(file: Path) -> str:
     if file.exists():
         raise AlreadyWritten(path=file)
     identity = x25519.Identity.generate()
-    with _written(file) as stream:
+    with written(file) as stream:
         stream.write(f"# public key: {identity.to_public()}\n{identity}\n".encode("ascii"))
     return str(identity.to_public())
+
+
+def text_of(manifest: Manifest) -> str:
+    """Return a manifest as it is written."""
+    return manifest.model_dump_json(indent=1)
 
 
 @contextmanager
@@ -72,15 +86,52 @@ def writing(
 
     Raises CannotWrite; then nothing is left.
     """
-    with _written(file) as stream, _encrypted(stream, recipients) as target:
+    with written(file) as stream, encrypted(stream, recipients) as target:
         archive = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         with archive:
-            archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
+            archive.writestr(MANIFEST, text_of(manifest))
             yield archive
 
 
+def seal(archive: zipfile.ZipFile, digests: Mapping[str, str], keys: DataKeys) -> None:
+    """Add the seal of the members, given their SHA-256: age encrypts for a key that is public, so
+    it does not tell who wrote them."""
+    archive.writestr(SEAL, keys.sealed(_listed(digests)))
+
+
+def sealed_by(file: Path, archive: zipfile.ZipFile, keys: DataKeys) -> str | None:
+    """Return the name of the data key that sealed an archive, None for one without a seal.
+
+    Raises SealKeyMissing, or Forged if anything in it is not as it was sealed.
+    """
+    names = archive.namelist()
+    if SEAL not in names:
+        return None
+    written = archive.read(SEAL).decode("ascii", "replace")
+    digests = {name: _digest_of(archive, name) for name in names if name != SEAL}
+    try:
+        key = keys.sealed_by(_listed(digests), written)
+    except DoesNotOpen:
+        raise SealKeyMissing(path=file, name=written.partition(".")[0][:8]) from None
+    if key is None or len(digests) + 1 != len(names):
+        raise Forged(path=file)
+    return key
+
+
+def _listed(digests: Mapping[str, str]) -> bytes:
+    return json.dumps(digests, sort_keys=True).encode()
+
+
+def _digest_of(archive: zipfile.ZipFile, name: str) -> str:
+    digest = hashlib.sha256()
+    with archive.open(name) as member:
+        while piece := member.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 @contextmanager
-def _written(file: Path) -> Iterator[IO[bytes]]:
+def written(file: Path) -> Iterator[IO[bytes]]:
     """Yield a file for its owner only, which gets its name at the end of the block."""
     draft = None
     try:
@@ -101,7 +152,7 @@ def _written(file: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _encrypted(target: IO[bytes], recipients: Sequence[x25519.Recipient]) -> Iterator[IO[bytes]]:
+def encrypted(target: IO[bytes], recipients: Sequence[x25519.Recipient]) -> Iterator[IO[bytes]]:
     """Yield a stream that is encrypted into ``target``, as it is where there are no recipients."""
     if not recipients:
         yield target
@@ -142,7 +193,7 @@ def reading(
     try:
         with (
             file.open("rb") as stored,
-            _decrypted(stored, file, key, folder) as stream,
+            decrypted(stored, file, key, folder) as stream,
             zipfile.ZipFile(stream) as archive,
         ):
             yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
@@ -154,10 +205,18 @@ def reading(
         raise NoBackup(path=file, reason=error.strerror) from None
 
 
+def is_archive(file: Path) -> bool:
+    """Return whether a file begins as an archive does, encrypted or not."""
+    with file.open("rb") as stored:
+        return stored.read(len(_AGE)).startswith((_AGE, b"PK\3\4"))
+
+
 @contextmanager
-def _decrypted(
-    stored: IO[bytes], file: Path, key: Path | None, folder: Path
-) -> Iterator[IO[bytes]]:
+def decrypted(stored: IO[bytes], file: Path, key: Path | None, folder: Path) -> Iterator[IO[bytes]]:
+    """Yield an archive as a stream in clear, in ``folder`` if it is encrypted.
+
+    Raises KeyNeeded, NoIdentity, WrongKey or NoBackup.
+    """
     is_encrypted = stored.read(len(_AGE)) == _AGE
     stored.seek(0)
     if not is_encrypted:

@@ -1,9 +1,11 @@
 """Makes backups and restores them."""
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -12,7 +14,7 @@ from zipfile import ZipFile
 from pydantic import SecretStr
 
 from openslot.backups import archives, dumps, queries
-from openslot.backups.archives import DATABASE, SECRET_KEY, Manifest
+from openslot.backups.archives import DATABASE, MANIFEST, PIECE, SECRET_KEY, Manifest
 from openslot.backups.errors import (
     AlreadyWritten,
     CannotWrite,
@@ -20,6 +22,7 @@ from openslot.backups.errors import (
     NotEmpty,
     NothingToCopy,
     OtherEngine,
+    Unsealed,
 )
 from openslot.backups.queries import Location, location_of
 from openslot.core import facts
@@ -30,11 +33,19 @@ from openslot.importers.progress import Progress
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 
-PIECE = 1 << 20
-"""Bytes that are copied at a time."""
-
 EVERY = 10.0
 """Seconds between two lines about a long copy."""
+
+
+@dataclass(slots=True)
+class Found:
+    """A backup to restore: its file, that with the secret key of its recipient, whether it may be
+    without a seal, and then by which data key it is sealed."""
+
+    file: Path
+    key: Path | None
+    may_be_unsealed: bool = False
+    sealed_by: str | None = None
 
 
 def back_up(
@@ -60,13 +71,16 @@ def back_up(
         dumps.working_folder(settings.data_dir) as folder,
         archives.writing(file, manifest, recipients) as archive,
     ):
+        digests = {MANIFEST: _sha256(archives.text_of(manifest))}
         if recipients and settings.stored_key:
             archive.writestr(SECRET_KEY, settings.stored_key)
+            digests[SECRET_KEY] = _sha256(settings.stored_key)
         with (
             dumps.dumped(place, Path(folder)) as stream,
             archive.open(DATABASE, "w", force_zip64=True) as member,
         ):
-            _copy(stream, member, progress)
+            digests[DATABASE] = _copy(stream, member, progress)
+        archives.seal(archive, digests, settings.encryption_keys)
     if revision == revisions.head():
         database.run(lambda session: facts.note_backup(session, now))
     return file
@@ -85,14 +99,14 @@ def remove_older(newest: Path, database: Database, *, keep: int) -> list[Path]:
 
 
 def restore(
-    database: Database, settings: Settings, file: Path, key: Path | None, *, progress: Progress
+    database: Database, settings: Settings, found: Found, *, progress: Progress
 ) -> Manifest:
     """Fill an empty database, and the data folder if the backup has a secret key.
 
     Raises NotEmpty or another Failure; then everything is as before.
     """
     place = location_of(database)
-    with _opened(place, settings, file, key) as (archive, manifest, folder):
+    with _opened(place, settings, found) as (archive, manifest, folder):
         if queries.has_tables(database.engine):
             raise NotEmpty(where=f"The database {place.database}")
         key_of_backup = _key_of(archive)
@@ -107,13 +121,13 @@ def restore(
 
 @contextmanager
 def tried(
-    database: Database, settings: Settings, file: Path, key: Path | None, *, progress: Progress
+    database: Database, settings: Settings, found: Found, *, progress: Progress
 ) -> Iterator[tuple[Manifest, Database, Settings]]:
     """Restore into a place that is removed afterwards, beside ``database``, and yield it, upgraded
     to this version, with the settings that go with it."""
     place = location_of(database)
     with (
-        _opened(place, settings, file, key) as (archive, manifest, folder),
+        _opened(place, settings, found) as (archive, manifest, folder),
         _scratch(database, place, folder) as url,
         closing(Database(url, settings.encryption_keys, hurried=False)) as copy,
     ):
@@ -124,17 +138,20 @@ def tried(
 
 @contextmanager
 def _opened(
-    place: Location, settings: Settings, file: Path, key: Path | None
+    place: Location, settings: Settings, found: Found
 ) -> Iterator[tuple[ZipFile, Manifest, Path]]:
     """Yield an archive that this version can restore at the place, and a folder to work in."""
     with (
         dumps.working_folder(settings.data_dir) as name,
-        archives.reading(file, key, Path(name)) as (archive, manifest),
+        archives.reading(found.file, found.key, Path(name)) as (archive, manifest),
     ):
         if manifest.engine != place.engine:
             raise OtherEngine(engine=manifest.engine, other=place.engine)
         if not revisions.is_known(manifest.revision):
             raise NewerBackup(version=manifest.version)
+        found.sealed_by = archives.sealed_by(found.file, archive, settings.encryption_keys)
+        if found.sealed_by is None and not found.may_be_unsealed:
+            raise Unsealed(path=found.file)
         yield archive, manifest, Path(name)
 
 
@@ -174,14 +191,21 @@ def _load(database: Database, archive: ZipFile, folder: Path, progress: Progress
         raise
 
 
-def _copy(source: IO[bytes], target: IO[bytes], progress: Progress) -> None:
-    said_at, count = time.monotonic(), 0
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _copy(source: IO[bytes], target: IO[bytes], progress: Progress) -> str:
+    """Copy a stream, and return its SHA-256."""
+    said_at, count, digest = time.monotonic(), 0, hashlib.sha256()
     while piece := source.read(PIECE):
         target.write(piece)
+        digest.update(piece)
         count += len(piece)
         if time.monotonic() - said_at > EVERY:
             said_at = time.monotonic()
             progress.say(f"{count >> 20} MB of the database copied.")
+    return digest.hexdigest()
 
 
 def _name(place: Location) -> str:

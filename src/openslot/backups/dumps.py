@@ -79,7 +79,7 @@ def dumped(place: Location, folder: Path) -> Iterator[IO[bytes]]:
     Raises NoProgram or ProgramFailed, the latter also at the end of the block.
     """
     if place.engine == "sqlite":
-        with _copied(Path(place.database), folder).open("rb") as copy:
+        with copied(Path(place.database), folder).open("rb") as copy:
             yield copy
         return
     with _called(place, folder, loads=False) as (command, environment):
@@ -109,7 +109,7 @@ def loading(place: Location, folder: Path) -> Iterator[IO[bytes]]:
             yield stdin
 
 
-def _copied(file: Path, folder: Path) -> Path:
+def copied(file: Path, folder: Path) -> Path:
     """Return a copy of SQLite's file at one moment. Writers wait for as long as it takes, unless
     the file has a write-ahead log."""
     copy = folder / "copy.sqlite3"

@@ -43,6 +43,22 @@ class NoBackup(Failure):
     """{path} is no backup of OpenSlot, or it is damaged: {reason}."""
 
 
+class Unsealed(Failure):
+    """{path} has no seal, as those of older versions: whoever knows the public key can have made
+    it. If you know where it is from, add --without-seal.
+    """
+
+
+class SealKeyMissing(Failure):
+    """{path} was sealed with the data key {name}, which is not set. Set OPENSLOT_DATA_KEYS as it
+    was when the backup was made.
+    """
+
+
+class Forged(Failure):
+    """{path} is not as OpenSlot wrote it: its seal is of other contents. Nothing was restored."""
+
+
 class OtherEngine(Failure):
     """The backup is of {engine}, and the database is {other}. Set OPENSLOT_DATABASE_URL to a
     database of the same engine.

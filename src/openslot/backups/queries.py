@@ -16,6 +16,7 @@ from openslot.core.db import Base, Database
 from openslot.core.errors import Unavailable
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
+from openslot.schema import metadata
 
 _COUNTED = {
     "appointments": Appointment,
@@ -55,7 +56,7 @@ def counts(database: Database) -> Mapping[str, int]:
             return session.scalar(select(func.count()).select_from(table)) or 0
 
         found = {name: rows(model) for name, model in _COUNTED.items()}
-        return {**found, "rows in all": sum(map(rows, Base.metadata.sorted_tables))}
+        return {**found, "rows in all": sum(map(rows, metadata.sorted_tables))}
 
 
 def drop_tables(engine: Engine) -> None:

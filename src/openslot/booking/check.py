@@ -55,10 +55,11 @@ def faults(database: Database) -> list[Fault]:
 
     Everything is read from one snapshot, so that a booking meanwhile is not a fault.
     """
-    return database.read(_faults, snapshot=True)
+    return database.read(faults_in, snapshot=True)
 
 
-def _faults(session: Session) -> list[Fault]:
+def faults_in(session: Session) -> list[Fault]:
+    """Return the faults that a transaction sees."""
     expected_pages, actual_pages = _expected(session), diaries.all_pages(session)
     result = _overlaps(queries.every_claim(session))
     for key in sorted(expected_pages.keys() | actual_pages.keys()):

@@ -21,7 +21,8 @@ class Actor:
 
     ``role`` is None for a visitor who has not signed in. ``further_centres`` are those whose desk
     the actor is at besides ``centre_id``. ``program`` names the key or client of a
-    program, which acts for the network within its scopes.
+    program, which acts for the network within its scopes. ``reads_all`` is whoever runs the server
+    and exports everything; no caller of an entry point ever is.
     """
 
     role: Role | None = None
@@ -34,6 +35,7 @@ class Actor:
     further_centres: frozenset[int] = frozenset()
     dependents: frozenset[UUID] = frozenset()
     program: str | None = None
+    reads_all: bool = False
 
     def works_at(self, centre_id: int) -> bool:
         """Return whether the actor belongs to the centre, or is at its desk too."""

@@ -65,15 +65,16 @@ class _DataKey:
     name: str
     cipher: AESGCM
     index: bytes
+    seal: bytes
 
     @classmethod
     def of(cls, key: bytes) -> "_DataKey":
         """Derive a key for each use (HKDF-Expand, RFC 5869)."""
-        name, cipher, index = (
+        name, cipher, index, seal = (
             hmac.digest(key, b"openslot " + use + b"\x01", "sha256")
-            for use in (b"name", b"cipher", b"index")
+            for use in (b"name", b"cipher", b"index", b"seal")
         )
-        return cls(name[:4].hex(), AESGCM(cipher), index)
+        return cls(name[:4].hex(), AESGCM(cipher), index, seal)
 
 
 def place_of(column: str, row_id: object) -> str:
@@ -162,3 +163,18 @@ class DataKeys:
         ``age`` keys older, if there is one."""
         key = self._newest_first[min(age, len(self._newest_first) - 1)]
         return hmac.digest(key.index, f"{column}:{text}".encode(), "sha256")[:16].hex()
+
+    def sealed(self, content: bytes) -> str:
+        """Return a seal of a content by the newest key, which is named in it (HMAC-SHA-256)."""
+        key = self._newest_first[0]
+        return f"{key.name}.{hmac.digest(key.seal, content, 'sha256').hex()}"
+
+    def sealed_by(self, content: bytes, seal: str) -> str | None:
+        """Return the name of the key that sealed a content; None if the seal is not of it. Raises
+        DoesNotOpen if the key is not set."""
+        name, _, digest = seal.partition(".")
+        key = self._by_name.get(name)
+        if key is None:
+            raise DoesNotOpen("The seal", f"the data key {name} is not set")
+        expected = hmac.digest(key.seal, content, "sha256").hex()
+        return name if hmac.compare_digest(expected, digest) else None

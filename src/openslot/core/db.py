@@ -52,7 +52,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.schema import SchemaItem
 
-from openslot.core import clock, metrics
+from openslot.core import clock, metrics, tracing
 from openslot.core.data_keys import DataKeys
 from openslot.core.encryption import use_keys
 from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
@@ -474,6 +474,7 @@ def make_engine(url: str | URL, keys: DataKeys | None = None, *, hurried: bool =
     if keys is not None:
         use_keys(engine, keys)
     metrics.watch_pool(engine)
+    tracing.watch(engine)
     return engine
 
 

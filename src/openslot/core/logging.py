@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from openslot.core import tracing
 from openslot.core.config import Settings
 
 QUIET_BELOW = logging.WARNING
@@ -24,6 +25,7 @@ SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    tracing.add_ids,
 )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     Integer,
+    Select,
     String,
     Text,
     Uuid,
@@ -27,10 +28,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
 
 from openslot.core import keyset
-from openslot.core.db import Base, Instant, add_row, changed
+from openslot.core.data_keys import DoesNotOpen
+from openslot.core.db import Base, Database, Instant, add_row, changed
 from openslot.core.encryption import EncryptedJson, encrypted_for
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -150,18 +152,51 @@ def lease(
     ``only`` names a kind of messages, and ``but`` kinds or topics that are left out. A message that
     was tried before is leased alone: if it ends its worker, it takes no other with it.
     """
+    messages = session.scalars(_next(now=now, only=only, but=but, most=most)).all()
+    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or messages[:1]
+    for message in leased:
+        message.attempts += 1
+        message.leased_until = now + LEASE
+    return list(leased)
+
+
+def _next(
+    *, now: datetime, only: str | None = None, but: Sequence[str] = (), most: int = 1
+) -> Select[OutboxMessage]:
+    """Return the select of the oldest messages that are due."""
     is_free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= now)
     due = [OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, is_free]
     due += [_is_of(only)] if only else []
     due += [not_(_is_of(name)) for name in but]
     oldest = select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(most)
     # Other workers pass over what is locked, and find it leased afterwards.
-    messages = session.scalars(oldest.with_for_update(skip_locked=True)).all()
-    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or messages[:1]
-    for message in leased:
-        message.attempts += 1
-        message.leased_until = now + LEASE
-    return list(leased)
+    return oldest.with_for_update(skip_locked=True)
+
+
+def lease_next(database: Database, **which: Any) -> list[OutboxMessage]:
+    """Lease messages as :func:`lease` does, in a transaction of its own. Those that no data key
+    opens are put back, and given up after ATTEMPTS, so that the others go on."""
+    while True:
+        try:
+            return database.run(lambda session: lease(session, **which))
+        except DoesNotOpen:
+            if not database.run(lambda session: _put_damaged_back(session, **which)):
+                raise
+
+
+def _put_damaged_back(session: Session, *, now: datetime, **which: Any) -> int:
+    """Put back those of the next messages that cannot be opened; return their number."""
+    without_payload = _next(now=now, **which).options(load_only(OutboxMessage.attempts))
+    count = 0
+    for message in session.scalars(without_payload).all():
+        try:
+            session.scalar(select(OutboxMessage.payload).where(OutboxMessage.id == message.id))
+        except DoesNotOpen as fault:
+            message.attempts += 1
+            session.flush()
+            put_back(session, message, str(fault), now=now)
+            count += 1
+    return count
 
 
 def give_back(session: Session, messages: Sequence[OutboxMessage]) -> None:
@@ -288,6 +323,30 @@ def due(session: Session, *, now: datetime) -> dict[str, int]:
     for topic, count in session.execute(query):
         found[kind_of(topic)] += count
     return found
+
+
+def given_up(session: Session) -> Sequence[OutboxMessage]:
+    """Return the messages that were given up, without their payloads, oldest first."""
+    query = select(OutboxMessage).where(OutboxMessage.state == State.FAILED)
+    shown = load_only(
+        OutboxMessage.topic, OutboxMessage.created_at, OutboxMessage.attempts, OutboxMessage.error
+    )
+    return session.scalars(query.options(shown).order_by(OutboxMessage.created_at)).all()
+
+
+def try_again(session: Session, message_id: UUID, *, now: datetime) -> bool:
+    """Have a message that was given up tried again; return False if there is no such."""
+    anew = {"state": State.WAITING, "attempts": 0, "due_at": now, "finished_at": None}
+    return bool(changed(session, update(OutboxMessage).where(*_given_up(message_id)).values(anew)))
+
+
+def remove(session: Session, message_id: UUID) -> bool:
+    """Delete a message that was given up; return False if there is no such."""
+    return bool(changed(session, delete(OutboxMessage).where(*_given_up(message_id))))
+
+
+def _given_up(message_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return OutboxMessage.id == message_id, OutboxMessage.state == State.FAILED
 
 
 def failed(session: Session) -> int:

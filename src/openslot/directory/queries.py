@@ -57,15 +57,21 @@ def new_diary(session: Session, kind: str) -> int:
 def mark_changed(session: Session, kind: str, row_id: int) -> None:
     """Count up the directory's version in this transaction, and note what has changed, so that
     caches read it again."""
-    counter = update(DirectoryVersion).where(DirectoryVersion.id == 1)
-    if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
-        session.execute(insert(DirectoryVersion).values(id=1, number=1))
-    session.info[DirectoryChange] = True
-    number = version(session)
+    number = mark_all_changed(session)
     session.execute(insert(DirectoryChange).values(number=number, kind=kind, row_id=row_id))
     if number % MOST_CHANGES == 0:
         old = delete(DirectoryChange).where(DirectoryChange.number <= number - MOST_CHANGES)
         changed(session, old)
+
+
+def mark_all_changed(session: Session) -> int:
+    """Count up the directory's version without saying what has changed, so that caches read all of
+    it again; return the version."""
+    counter = update(DirectoryVersion).where(DirectoryVersion.id == 1)
+    if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
+        session.execute(insert(DirectoryVersion).values(id=1, number=1))
+    session.info[DirectoryChange] = True
+    return version(session)
 
 
 def is_changing(session: Session) -> bool:

@@ -89,7 +89,7 @@ def set_authenticator(work: Work, account_id: UUID, secret: str, code: str) -> N
     work.session.add(
         Authenticator(
             account_id=account_id,
-            secret=signing.hide(work.settings.signing_keys(), _purpose(account_id), secret),
+            secret=stored_secret(work.settings, account_id, secret),
             counter=counter,
             made_at=work.now,
         )
@@ -131,8 +131,17 @@ def _counter_of(work: Work, secret: str, code: str) -> int | None:
 
 
 def _secret_of(work: Work, authenticator: Authenticator) -> str:
-    keys, purpose = work.settings.signing_keys(), _purpose(authenticator.account_id)
-    return str(signing.reveal(keys, purpose, authenticator.secret))
+    return opened_secret(work.settings, authenticator.account_id, authenticator.secret)
+
+
+def opened_secret(settings: Settings, account_id: UUID, stored: str) -> str:
+    """Return the secret of an account's authenticator app as it is stored. Raises NotSigned."""
+    return str(signing.reveal(settings.signing_keys(), _purpose(account_id), stored))
+
+
+def stored_secret(settings: Settings, account_id: UUID, secret: str) -> str:
+    """Return the secret of an account's authenticator app as it is to be stored."""
+    return signing.hide(settings.signing_keys(), _purpose(account_id), secret)
 
 
 def _purpose(account_id: UUID) -> str:

@@ -11,7 +11,7 @@ between, and a single-row compare-and-set by primary key is atomic on every engi
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -144,6 +144,13 @@ def all_pages(session: Session) -> dict[PageKey, int]:
 def pages_of(claims: Iterable[Claim]) -> dict[PageKey, int]:
     """Return the pages with exactly these claims."""
     return dict(_by_page(claims))
+
+
+def fill(session: Session, claims: Iterable[Claim]) -> None:
+    """Write the pages of a database that has none, so that exactly the claims are taken."""
+    rows = (_row(key, mask) for key, mask in pages_of(claims).items())
+    while some := list(islice(rows, MOST_IDS_NAMED)):
+        fetch(session, _INSERT, some)
 
 
 def _by_page(claims: Iterable[Claim]) -> dict[PageKey, int]:

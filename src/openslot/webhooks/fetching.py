@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.parse import urlencode, urljoin
 
+from openslot.core import tracing
 from openslot.core.deadline import ends_within
+from openslot.core.tracing import Kind
 from openslot.webhooks.errors import BadAddress, NotFetched
 from openslot.webhooks.sending import TOO_LATE, Line, find, reason
 
@@ -127,7 +129,10 @@ def _ask(
         raise NotFetched("The host name was not found.")
     line = Line(target.address, target.leads_to[0], within)
     try:
-        with ends_within(within, line.break_off):
+        with (
+            tracing.span("POST" if sent else "GET", Kind.CLIENT),
+            ends_within(within, line.break_off),
+        ):
             return _read(line, target.address.path, headers, size, sent)
     except (OSError, HTTPException) as error:
         raise NotFetched(reason(error, is_late=line.is_late)) from None
@@ -138,7 +143,7 @@ def _ask(
 def _read(
     line: Line, path: str, headers: Mapping[str, str], size: int, sent: bytes | None
 ) -> _Answer:
-    headers = {"User-Agent": "OpenSlot", "Connection": "close", **headers}
+    headers = {"User-Agent": "OpenSlot", "Connection": "close", **headers, **tracing.headers()}
     line.request("GET" if sent is None else "POST", path, sent, headers)
     with line.getresponse() as response:
         body = response.read(size + 1)

@@ -18,7 +18,9 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
+from openslot.core import tracing
 from openslot.core.deadline import ends_within
+from openslot.core.tracing import Kind
 from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress
 from openslot.webhooks.rules import Address, check_reachable, read_address
 
@@ -176,9 +178,10 @@ def _post_to_target(
 
 def _post(line: Line, path: str, body: bytes, headers: Mapping[str, str], within: float) -> Answer:
     try:
-        with ends_within(within, line.break_off):
-            line.request("POST", path, body, dict(headers))
+        with tracing.span("POST", Kind.CLIENT) as span, ends_within(within, line.break_off):
+            line.request("POST", path, body, {**headers, **tracing.headers()})
             with line.getresponse() as response:
+                span.set(http__response__status_code=response.status)
                 if line.is_late:  # the headers may be cut short
                     return Answer(None, TOO_LATE)
                 retry_after = response.getheader("Retry-After")

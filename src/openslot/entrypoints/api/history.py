@@ -1,5 +1,6 @@
 """Operations that read health records; records/access.py has the access rule."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NoReturn
@@ -20,6 +21,7 @@ from openslot.entrypoints.timeline import Item, Kind, Place, timeline
 from openslot.exports import history as exports
 from openslot.exports.history import What
 from openslot.records import access
+from openslot.records import queries as records
 from openslot.records.access import Access
 from openslot.records.models import AllergyState, EntryKind, Severity
 from openslot.records.queries import Look, Opened, Record
@@ -59,8 +61,9 @@ _LISTS = {
 class HistoryEntry(Shown):
     """A note, a prescription, an allergy, or the statement that none are known.
 
-    The `text` of an allergy describes the reaction. Entries never change; `corrects` and
-    `corrected_by` link a correction to the entry it replaces.
+    The `text` of an allergy describes the reaction. A statement that none are known has the `state`
+    `entered-in-error` where an allergy stands beside it, as after a merge. Entries never change;
+    `corrects` and `corrected_by` link a correction to the entry it replaces.
     """
 
     id: UUID
@@ -177,7 +180,14 @@ def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
         after=cursor[0] if cursor else None,
         size=query.limit + 1,
     )
-    return page(HistoryList, entries.items, query, _item, lambda item: [Place(*item[:3])])
+    known = bool(_says_none(entries.items) and records.allergies(reader(), patient_id).known)
+    return page(
+        HistoryList,
+        entries.items,
+        query,
+        lambda item: _item(item, knows_allergies=known),
+        lambda item: [Place(*item[:3])],
+    )
 
 
 @service.operation(
@@ -207,10 +217,22 @@ def refuse(patient_id: UUID) -> NoReturn:
     raise NotFound
 
 
-def _item(item: Item) -> Shown:
+def _says_none(items: Sequence[Item]) -> bool:
+    """Return whether one of the items says that no allergies are known."""
+    return any(_is_none_known(item.thing) for item in items)
+
+
+def _is_none_known(thing: object) -> bool:
+    return isinstance(thing, Record) and thing.kind is EntryKind.NO_ALLERGIES
+
+
+def _item(item: Item, *, knows_allergies: bool) -> Shown:
     match item.thing:
         case Record():
-            return entry_shown(item.thing)
+            shown = entry_shown(item.thing)
+            if knows_allergies and _is_none_known(item.thing):
+                return shown.model_copy(update={"state": AllergyState.IN_ERROR})
+            return shown
         case Appointment():
             return _appointment(item.thing)
         case Referral():

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from openslot.backups import archives, commands, queries
+from openslot.backups.commands import Found
 from openslot.core import clock
 from openslot.entrypoints.cli.checking import check_database
 from openslot.entrypoints.cli.deployment import Deployment
@@ -39,34 +40,44 @@ def new_key(file: Path) -> None:
     click.echo(archives.new_key(file))
 
 
-def restore(deployment: Deployment, file: Path, key: Path | None, *, tries: bool) -> None:
+def restore(deployment: Deployment, found: Found, *, tries: bool) -> None:
     """Restore a backup, or try it, and print what is in it and the time."""
     began = time.monotonic()
     if tries:
-        advice = _try(deployment, file, key)
+        advice = _try(deployment, found)
     else:
-        _restore(deployment, file, key)
+        _restore(deployment, found)
         advice = []
     click.echo(f"It took {time.monotonic() - began:.1f} s.")
     if advice:
         raise click.ClickException(" ".join(advice))
 
 
-def _try(deployment: Deployment, file: Path, key: Path | None) -> list[str]:
+def _try(deployment: Deployment, found: Found) -> list[str]:
     """Check a restored copy, print the counts, and return advice if it has faults."""
     with commands.tried(
-        deployment.database, deployment.settings, file, key, progress=progress_for_people()
+        deployment.database, deployment.settings, found, progress=progress_for_people()
     ) as (manifest, copy, settings):
         click.echo(f"Backup of {manifest.made_at}, version {manifest.version}.")
+        _say_who(found)
         for name, count in queries.counts(copy).items():
             click.echo(f"{name}: {count}")
         return check_database(copy, settings)
 
 
-def _restore(deployment: Deployment, file: Path, key: Path | None) -> None:
+def _say_who(found: Found) -> None:
+    """Print by which data key a backup is sealed, so that nobody without it has written it."""
+    if found.sealed_by:
+        click.echo(f"It is sealed with the data key {found.sealed_by}.")
+    else:
+        click.echo("It has no seal: nothing tells who wrote it.", err=True)
+
+
+def _restore(deployment: Deployment, found: Found) -> None:
     manifest = commands.restore(
-        deployment.database, deployment.settings, file, key, progress=progress_for_people()
+        deployment.database, deployment.settings, found, progress=progress_for_people()
     )
     click.echo(f"Restored the backup of {manifest.made_at}, version {manifest.version}.")
+    _say_who(found)
     upgrade = "" if manifest.revision == revisions.head() else "openslot db upgrade, then: "
     click.echo(f"Run: {upgrade}openslot check")

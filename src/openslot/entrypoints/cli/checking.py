@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from openslot.booking import check, queries
-from openslot.core import clock, facts, reencryption, sealing
+from openslot.core import clock, facts, outbox, reencryption, sealing
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -39,6 +39,7 @@ def check_database(database: Database, settings: Settings, *, repair: bool = Fal
     """Print each fault of the file, the diaries, the audit log, the keys and what is encrypted;
     return advice if any fault remains."""
     check_file(database)
+    _say_given_up(database)
     return [
         *_check_diaries(database, repair=repair),
         *_check_audit(database, settings),
@@ -149,6 +150,12 @@ def _check_encryption(database: Database) -> list[str]:
         click.echo("All encrypted values can be read.")
         return []
     return [f"Values that cannot be read: {count}. Compare them with a backup."]
+
+
+def _say_given_up(database: Database) -> None:
+    """Print how many messages were given up; people may know of it already, so it is no fault."""
+    if count := database.read(outbox.failed):
+        click.echo(f"Messages that were given up: {count}. Run: openslot message list")
 
 
 def left_open(settings: Settings) -> list[str]:

@@ -9,6 +9,8 @@ from uuid import UUID
 import click
 from alembic.util import CommandError
 
+from openslot.backups.commands import Found
+from openslot.core import tracing
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.errors import Failure
@@ -22,12 +24,16 @@ from openslot.entrypoints.cli import (
     demonstration,
     importing,
     keys,
+    messages,
     patients,
     serving,
+    transferring,
 )
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
+from openslot.transfers.commands import Contents
+from openslot.transfers.packages import is_export
 
 MOST_PROCESSES = 4
 
@@ -133,6 +139,7 @@ def worker(deployment: Deployment, once: bool) -> None:
     """
     serving.warn_of_another_key(deployment.ready_database, deployment.settings)
     deployment.ready_database.close()
+    tracing.begin()
     keys = deployment.settings.encryption_keys
     serving.work(Database(deployment.settings.url, keys), deployment.settings, once=once)
 
@@ -213,9 +220,19 @@ def status(deployment: Deployment) -> None:
     "for example ireland/=Europe/Dublin. Default: OPENSLOT_TIME_ZONE.",
 )
 @click.option("--dry-run", is_flag=True, help="Check the files, but write nothing.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the secret key for an encrypted export.",
+)
 @pass_deployment
 def import_(
-    deployment: Deployment, places: tuple[str, ...], zones: tuple[str, ...], dry_run: bool
+    deployment: Deployment,
+    places: tuple[str, ...],
+    zones: tuple[str, ...],
+    dry_run: bool,
+    key: Path | None,
 ) -> None:
     """Import centres, practitioners, patients, departments and services from PATHS.
 
@@ -225,20 +242,58 @@ def import_(
     every problem is shown with its file, line and column. Either everything is written or
     nothing. Importing the same files again changes nothing. docs/import.md describes the
     files.
+
+    What `openslot export` wrote is imported alone, and into an empty database.
     """
-    importing.run_import(deployment, places, zones, rehearse=dry_run)
+    if any(is_export(Path(place)) for place in places):
+        if len(places) > 1 or zones:
+            raise click.UsageError("An export of everything is imported alone, without a zone.")
+        transferring.run_import(deployment, Path(places[0]), key, rehearse=dry_run)
+    else:
+        importing.run_import(deployment, places, zones, rehearse=dry_run)
 
 
 @cli.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--services", is_flag=True, help="Write only what can be booked, as CSV files to edit."
+)
+@click.option(
+    "--recipient",
+    "recipients",
+    metavar="KEY",
+    multiple=True,
+    help="Public key (age1…) for which everything is encrypted, in one file.",
+)
+@click.option(
+    "--with-credentials",
+    is_flag=True,
+    help="Write hashes of passwords, and what else lets people and programs in.",
+)
 @pass_deployment
-def export(deployment: Deployment, folder: Path) -> None:
-    """Write what can be booked into FOLDER, as CSV files for `openslot import`.
+def export(
+    deployment: Deployment,
+    target: Path,
+    services: bool,
+    recipients: tuple[str, ...],
+    with_credentials: bool,
+) -> None:
+    """Write everything to TARGET, a new folder, while people book.
 
-    These are services, the practitioners who offer them, rooms and machines with their
-    groups, and what services need. No file has data of patients.
+    `openslot import` brings it back into an empty database of this version, on any engine. The
+    folder also has the audit log, and all of it in FHIR. NOTHING IN IT IS ENCRYPTED, except
+    with --recipient: then TARGET is one file, encrypted as backups are.
+
+    With --services, TARGET is a folder for services, the practitioners who offer them, rooms
+    and machines with their groups, and what services need. These files have no data of
+    patients, and can be edited and imported again.
     """
-    importing.run_export(deployment, folder)
+    if not services:
+        transferring.run_export(deployment, target, Contents(with_credentials, recipients))
+    elif recipients or with_credentials:
+        raise click.UsageError("--services is for files to edit, with no other option.")
+    else:
+        importing.run_export(deployment, target)
 
 
 @cli.command()
@@ -298,15 +353,24 @@ def backup_key(file: Path) -> None:
 @click.option(
     "--check", "tries", is_flag=True, help="Try the backup in a temporary place, and check it."
 )
+@click.option(
+    "--without-seal", is_flag=True, help="Take a backup of an older version, which has no seal."
+)
 @pass_deployment
-def restore(deployment: Deployment, file: Path, key: Path | None, tries: bool) -> None:
+def restore(
+    deployment: Deployment, file: Path, key: Path | None, tries: bool, without_seal: bool
+) -> None:
     """Restore the backup FILE into the database of the settings, which must be empty.
 
     With --check, nothing of yours is changed: the backup is restored into a temporary database
     (on a server the database user needs the right to create one), upgraded to this version and
     checked as `openslot check` does, and removed again.
+
+    A backup is sealed with a data key, which has to be set, so that nobody without it can have
+    written it.
     """
-    backups.restore(deployment, file, key, tries=tries)
+    found = Found(file, key, may_be_unsealed=without_seal)
+    backups.restore(deployment, found, tries=tries)
 
 
 @cli.group()
@@ -380,6 +444,34 @@ def remove_second_steps(deployment: Deployment, email: str) -> None:
     For somebody who has lost them and knows no administrator who can do it on the pages.
     """
     accounts.remove_second_steps(deployment, email)
+
+
+@cli.group()
+def message() -> None:
+    """List messages that were given up, have them tried again, or remove them."""
+
+
+@message.command("list")
+@pass_deployment
+def list_messages(deployment: Deployment) -> None:
+    """List the messages that were given up, with the reason; nothing of what they say."""
+    messages.show_all(deployment)
+
+
+@message.command("retry")
+@click.argument("message_id", metavar="ID", type=click.UUID)
+@pass_deployment
+def retry_message(deployment: Deployment, message_id: UUID) -> None:
+    """Have the message ID tried again, as if for the first time."""
+    messages.try_again(deployment, message_id)
+
+
+@message.command("remove")
+@click.argument("message_id", metavar="ID", type=click.UUID)
+@pass_deployment
+def remove_message(deployment: Deployment, message_id: UUID) -> None:
+    """Remove the message ID, which is not sent then."""
+    messages.remove(deployment, message_id)
 
 
 @cli.group()

@@ -22,7 +22,7 @@ from typing import NoReturn
 import click
 import uvicorn
 
-from openslot.core import facts, logging, metrics
+from openslot.core import facts, logging, metrics, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
@@ -163,6 +163,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Load the program, and keep the processes running that do the work."""
     for name in (APPLICATION, WORKER):
         pkgutil.resolve_name(name)
+    tracing.load()
     # What is loaded by now is shared with the processes, until one of them writes to it.
     gc.collect()
     gc.freeze()
@@ -179,6 +180,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
 
 
 def _work_beside() -> None:
+    tracing.begin()
     settings = Settings()
     work(Database(settings.url, settings.encryption_keys), settings, once=False, beside=True)
 
@@ -194,6 +196,7 @@ class _Server(uvicorn.Server):
         for one in accepted:
             await asyncio.get_running_loop().connect_accepted_socket(self._connection, one)
         await super().shutdown(sockets)
+        tracing.end()  # here, as the signal that stops the server ends the process right after
 
     def _connection(self) -> Connection:
         return Connection(self.config, self.server_state, self.lifespan.state)
@@ -258,6 +261,7 @@ def work(database: Database, settings: Settings, *, once: bool, beside: bool = F
     metrics.PROCESSES.labels("worker").inc()
     run: Callable[..., None] = pkgutil.resolve_name(WORKER)
     run(database, settings, once=once, stop=stop)
+    tracing.end()
 
 
 if __name__ == "__main__":

@@ -37,9 +37,7 @@ class Lane:
         most = room if is_alike else 1
         topics = Counter(message.topic for message in leased)
         full = [topic for topic, number in topics.items() if number >= self._each]
-        more = database.run(
-            lambda session: outbox.lease(session, now=now, only=self.kind, but=full, most=most)
-        )
+        more = outbox.lease_next(database, now=now, only=self.kind, but=full, most=most)
         for part in range(min(self._threads, len(more))):
             messages = more[part :: self._threads]
             self.running[self._pool.submit(handle, messages)] = messages

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import elsewhere
 from openslot.booking.commands import expire_due
 from openslot.booking.events import Topic
-from openslot.core import clock, facts, idempotency, limits, outbox
+from openslot.core import clock, facts, idempotency, limits, outbox, tracing
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -34,6 +34,7 @@ from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, LEASE, LeaseLost, Left, OutboxMessage, State
 from openslot.core.sealing import seal_next
+from openslot.core.tracing import Kind
 from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import calendars, sms, webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
@@ -338,7 +339,7 @@ def handle_next(
 ) -> bool:
     """Handle up to ``most`` messages that are due, of none of the kinds in ``but``, or put them
     back; return False if none is due."""
-    leased = database.run(lambda session: outbox.lease(session, now=now(), but=but, most=most))
+    leased = outbox.lease_next(database, now=now(), but=but, most=most)
     handle(Job(database, settings, message, now) for message in leased)
     return bool(leased)
 
@@ -491,7 +492,10 @@ def handle(jobs: Iterable[Job]) -> None:
     """Handle messages in their order, those together that follow each other and have one
     handler."""
     for handler, some in groupby(jobs, lambda job: _handler_of(job.message)):
-        handler(list(some))
+        together = list(some)
+        kind = outbox.kind_of(together[0].message.topic)
+        with tracing.span(f"outbox {kind}", Kind.CONSUMER, messages=len(together)):
+            handler(together)
 
 
 def _handler_of(message: OutboxMessage) -> Handler:

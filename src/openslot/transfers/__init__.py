@@ -1,0 +1,1 @@
+"""Everything as files that belong to no engine and no version of a server, and the way back."""
