@@ -35,6 +35,15 @@ class Settings(BaseSettings):
         env_prefix="OPENSLOT_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
+    tenants: Path | None = Field(
+        None,
+        description="Folder with a file of settings for each network (tenant), if this "
+        "installation serves several (docs/tenants.md).",
+    )
+    tenant: str = Field(
+        "",
+        description="Name of the network that commands are for, if they are not given `--tenant`.",
+    )
     data_dir: Path = Field(
         Path("data"), description="Folder for the embedded database and other files."
     )
@@ -472,9 +481,10 @@ class Settings(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the host names that are answered to; none means any. This machine's own are for
-        its health checks."""
+        its health checks, and of several networks none has them."""
         public = urlsplit(self.public_url).hostname
-        return self.trusted_hosts or ((public, *_LOOPBACK) if public else ())
+        own = () if self.tenant else _LOOPBACK
+        return self.trusted_hosts or ((public, *own) if public else ())
 
     @property
     def sends_mail(self) -> bool:

@@ -1,14 +1,22 @@
 """How the values of settings are written: each is read here, or refused with a sentence."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import NoDecode
 
 from openslot.core.actor import Role
 from openslot.core.fields import known_zones
+
+
+def wrong_settings(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each setting that cannot be used, with its name."""
+    for item in error.errors():
+        name = str(item["loc"][0]).upper() if item["loc"] else ""
+        yield f"OPENSLOT_{name}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _check_zone(name: str) -> str:
