@@ -6,6 +6,7 @@ python scripts/settings_doc.py --check    write nothing; exit 1 when the page is
 
 import argparse
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from openslot.core.config import Settings
+from openslot.core.tenants import OF_INSTALLATION, OWN
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/settings.md"
 
@@ -31,10 +33,28 @@ This page is written by `python scripts/settings_doc.py`; change the description
 """
 
 
+TENANTS = """
+## Several networks
+
+Where one installation serves [several networks](tenants.md), each has a file with what differs.
+These are the same for all, and refused in such a file: {shared}.
+
+These are a network's own, from its file or not at all, whatever the installation has: {own}.
+
+All others are those of the installation, unless the file says otherwise.
+"""
+
+
 def page() -> str:
     """The whole page as it should be."""
     rows = (_row(name, field) for name, field in Settings.model_fields.items())
-    return HEAD + "".join(rows)
+    sets = {"shared": _listed(OF_INSTALLATION), "own": _listed(OWN)}
+    return HEAD + "".join(rows) + TENANTS.format_map(sets)
+
+
+def _listed(names: Collection[str]) -> str:
+    known = (name for name in Settings.model_fields if name in names)
+    return ", ".join(f"`OPENSLOT_{name.upper()}`" for name in known)
 
 
 def _row(name: str, field: FieldInfo) -> str:

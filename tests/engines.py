@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -291,8 +291,9 @@ def _start_mariadbd(home: Home, password: str, *durable: str) -> Server:
     )
 
 
-def start_pgbouncer(parent: Path, postgresql: Server) -> Server:
-    """A PgBouncer before a PostgreSQL, which lends each transaction any of three connections."""
+def start_pgbouncer(parent: Path, postgresql: Server, roles: Sequence[str] = ()) -> Server:
+    """A PgBouncer before a PostgreSQL, which lends each transaction any of three connections, of
+    the server's user, or of each of ``roles``."""
     home = Home.make(parent, "postgres", name="pgbouncer")
     settings = {
         "listen_addr": "",
@@ -302,7 +303,17 @@ def start_pgbouncer(parent: Path, postgresql: Server) -> Server:
         "default_pool_size": "3",
         "max_client_conn": "200",
     }
-    backend = f"* = host={Path(str(postgresql.listens)).parent} user=openslot"
+    backend = f"* = host={Path(str(postgresql.listens)).parent}"
+    if roles:
+        (home.folder / "users").write_text("".join(f'"{role}" ""\n' for role in roles))
+        (home.folder / "users").chmod(0o644)
+        settings |= {
+            "auth_type": "trust",
+            "auth_file": str(home.folder / "users"),
+            "ignore_startup_parameters": "options",
+        }
+    else:
+        backend += " user=openslot"
     lines = ["[databases]", backend, "[pgbouncer]", *(f"{k} = {v}" for k, v in settings.items())]
     file = home.folder / "pgbouncer.ini"
     file.write_text("\n".join(lines) + "\n")
@@ -320,7 +331,7 @@ def start_pgbouncer(parent: Path, postgresql: Server) -> Server:
         process,
         signal.SIGINT,
         str(home.folder / ".s.PGSQL.6432"),
-        lambda: start_pgbouncer(parent, postgresql),
+        lambda: start_pgbouncer(parent, postgresql, roles),
     )
 
 

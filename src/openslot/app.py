@@ -2,6 +2,9 @@
 
 import gc
 import hashlib
+from collections.abc import Callable
+from typing import Any
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -9,9 +12,11 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from openslot.core import logging, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.tenants import Folder
 from openslot.entrypoints import compression, cors, measuring, shields, shown, traced
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
+from openslot.entrypoints.by_host import ByHost
 from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.form_bodies import BoundedRequest
 from openslot.entrypoints.heads import HeadAsGet
@@ -45,6 +50,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     logging.configure(settings)
     tracing.begin()
+    app = create_network_app(settings, Database(settings.url, settings.encryption_keys))
+    app.wsgi_app = behind_proxies(  # type: ignore[method-assign,assignment] # documented way
+        app.wsgi_app, settings
+    )
+    return app
+
+
+def create_network_app(settings: Settings, database: Database) -> Flask:
+    """Return the application for one network, as seen from behind the proxies."""
     app = Ruled("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),
@@ -60,9 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.session_interface = Sessions()
     app.request_class = BoundedRequest
     app.json = StrictJson(app)
-    app.extensions[EXTENSION] = Services(
-        settings, Database(settings.url, settings.encryption_keys), Directory()
-    )
+    app.extensions[EXTENSION] = Services(settings, database, Directory())
     if tracing.is_on():
         traced.install(app)
     if settings.measures:
@@ -81,20 +93,24 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProbesFromAnywhere(  # type: ignore[method-assign] # Flask's documented way
             app.wsgi_app, settings.hosts[0]
         )
-    if settings.trusted_proxies:
-        app.wsgi_app = BehindProxies(  # type: ignore[method-assign] # Flask's documented way
-            app.wsgi_app, settings.trusted_proxies
-        )
     return app
+
+
+def behind_proxies(app: WSGIApplication, settings: Settings) -> WSGIApplication:
+    """Return the application as the clients of trusted proxies see it."""
+    return BehindProxies(app, settings.trusted_proxies) if settings.trusted_proxies else app
 
 
 def create_asgi_app(*, threads: int) -> AsgiApp:
     """Return the application as ASGI, which runs it in ``threads`` threads."""
     settings = Settings()
-    app = create_app(settings)
-    # What is loaded by now stays. Looking through it for garbage took 5 to 8 % of a page.
-    gc.collect()
-    gc.freeze()
+    app: WSGIApplication
+    share_of = None
+    if settings.tenants:
+        app, share_of = create_tenants_app(settings)
+    else:
+        app = create_app(settings)
+    _keep_what_is_loaded()
     gc.set_threshold(20_000, 50, 50)
     return AsgiApp(
         app,
@@ -102,4 +118,32 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         largest_body=LARGEST_RETURNED,
         body_seconds=settings.body_seconds,
         always=shields.for_answers_without_pages(settings),
+        share_of=share_of,
     )
+
+
+def _keep_what_is_loaded() -> None:
+    """Leave out of garbage collection what stays: to look through it took 5 to 8 % of a page."""
+    gc.collect()
+    gc.freeze()
+
+
+def create_tenants_app(
+    settings: Settings,
+) -> tuple[WSGIApplication, Callable[[dict[str, Any]], str]]:
+    """Return the application for the networks of a folder, and what tells the network of a
+    request."""
+    logging.configure(settings)
+    tracing.begin()
+
+    def make(settings: Settings, database: Database) -> WSGIApplication:
+        made = create_network_app(settings, database)
+        _keep_what_is_loaded()
+        return made
+
+    by_host = ByHost(Folder(settings), make)
+    app = behind_proxies(by_host, settings)
+    if isinstance(app, BehindProxies):
+        seen = app.seen
+        return app, lambda environ: by_host.share_of(seen(environ))
+    return app, by_host.share_of

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from openslot.core import metrics
 from openslot.core.db import Database
 from openslot.entrypoints import measuring
 
@@ -36,7 +35,7 @@ def anchor(heading: str) -> str:
 def exported(sqlite_database: Database) -> set[str]:
     """The names of all metrics, with the parts of histograms."""
     found = set()
-    for line in metrics.as_text(lambda: measuring.asked(sqlite_database)).decode().splitlines():
+    for line in measuring.text({"": sqlite_database}).decode().splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split()
             parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)

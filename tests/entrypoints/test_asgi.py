@@ -53,8 +53,11 @@ class Client:
         return b"".join(one["body"] for one in self.sent[1:])
 
 
-def app_of(answer: Callable[[], Iterable[bytes]]) -> AsgiApp:
-    """One thread, and an application that answers with ``answer``."""
+def app_of(
+    answer: Callable[[], Iterable[bytes]],
+    share_of: Callable[[dict[str, Any]], str] | None = None,
+) -> AsgiApp:
+    """One thread, or one for each share, and an application that answers with ``answer``."""
 
     def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         start("200 OK", [("Content-Type", "text/plain")])
@@ -66,6 +69,7 @@ def app_of(answer: Callable[[], Iterable[bytes]]) -> AsgiApp:
         largest_body=100,
         body_seconds=5,
         always={"Strict-Transport-Security": "max-age=1"},
+        share_of=share_of,
     )
 
 
@@ -103,6 +107,27 @@ def test_it_is_alive_while_all_threads_wait_and_busy_to_others(
     assert b'"code": "busy"' in program.body
     assert b"Try again" in browser.body
     assert b"{" not in browser.body
+
+
+def test_one_share_whose_threads_all_wait_delays_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asgi, "WAITS", 0.05)
+    goes_on = Event()
+
+    def answer() -> list[bytes]:
+        goes_on.wait(20)
+        return [b"done"]
+
+    async def ask_all() -> list[int]:
+        app = app_of(answer, lambda environ: environ["QUERY_STRING"])
+        hanging = [asyncio.create_task(ask(app, Client(), query_string=b"alder")) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        other = await ask(app, Client(), raw_path=b"/other", query_string=b"birch")
+        goes_on.set()
+        return [other.status, *sorted([(await one).status for one in hanging])]
+
+    assert asyncio.run(ask_all()) == [200, 200, *[503] * 5]
 
 
 def test_an_answer_that_is_not_taken_holds_no_thread() -> None:

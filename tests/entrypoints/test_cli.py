@@ -113,6 +113,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
         "key",
         "keys",
         "client",
+        "tenant",
     ]
 
 

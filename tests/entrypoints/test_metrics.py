@@ -142,6 +142,6 @@ def test_without_the_database_the_rest_is_told(
 
     monkeypatch.setattr(measuring, "_of_database", away)
     text = app.test_client().get("/metrics", headers=TOKEN).text
-    assert "openslot_database_up 0.0" in text
+    assert 'openslot_database_up{tenant=""} 0.0' in text
     assert "openslot_requests_total" in text
     assert "openslot_outbox_lag_seconds" not in text

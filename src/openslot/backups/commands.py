@@ -61,7 +61,8 @@ def back_up(
     if revision is None:
         raise NothingToCopy
     ending = ".zip.age" if recipients else ".zip"
-    file = target / f"{_name(place)}-{now:%Y%m%d-%H%M%S}{ending}" if target.is_dir() else target
+    name = f"{_name(place, settings)}-{now:%Y%m%d-%H%M%S}{ending}"
+    file = target / name if target.is_dir() else target
     if file.exists():
         raise AlreadyWritten(path=file)
     manifest = Manifest(
@@ -86,10 +87,10 @@ def back_up(
     return file
 
 
-def remove_older(newest: Path, database: Database, *, keep: int) -> list[Path]:
+def remove_older(newest: Path, database: Database, settings: Settings, *, keep: int) -> list[Path]:
     """Remove the older backups of this database in the folder of the newest one, so that ``keep``
     are left; return those that were removed."""
-    name = re.escape(_name(location_of(database)))
+    name = re.escape(_name(location_of(database), settings))
     pattern = re.compile(rf"{name}-\d{{8}}-\d{{6}}\.zip(\.age)?")
     ours = sorted(one for one in newest.parent.iterdir() if pattern.fullmatch(one.name))
     older = ours[:-keep]
@@ -208,6 +209,7 @@ def _copy(source: IO[bytes], target: IO[bytes], progress: Progress) -> str:
     return digest.hexdigest()
 
 
-def _name(place: Location) -> str:
-    """Return what the names of the backups of a database begin with."""
-    return re.sub(r"[^\w.-]", "_", Path(place.database).stem)
+def _name(place: Location, settings: Settings) -> str:
+    """Return what the names of the backups of a database begin with: the network, if it is one of
+    several, whose files all have the same name."""
+    return settings.tenant or re.sub(r"[^\w.-]", "_", Path(place.database).stem)

@@ -141,10 +141,11 @@ def _called(
 def _call_postgresql(
     place: Location, command: Sequence[str]
 ) -> tuple[Sequence[str], Mapping[str, str]]:
+    schema = (f"--schema={place.schema}",) if place.schema else ()
     named = {name: value for name, value in place.options.items() if name not in _NOT_OF_LIBPQ}
     password = place.options.get("password")
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
-    return (*command, f"--dbname={make_conninfo(**named)}"), environment
+    return (*command, *schema, f"--dbname={make_conninfo(**named)}"), environment
 
 
 def _mariadb_options(place: Location) -> str:

@@ -6,17 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Table, func, inspect, select
+from sqlalchemy import URL, Engine, Table, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from openslot.backups.errors import NoScratch
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Base, Database
+from openslot.core.db import Base, Database, make_engine
 from openslot.core.errors import Unavailable
+from openslot.core.schemas import current_schema
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
 from openslot.schema import metadata
+
+PUBLIC = "public"
+"""The schema of a database that nobody shares."""
 
 _COUNTED = {
     "appointments": Appointment,
@@ -33,13 +37,21 @@ class Location:
     engine: str
     database: str
     options: Mapping[str, Any]
+    schema: str | None = None
+    """The schema of PostgreSQL, where others share the database."""
 
 
 def location_of(database: Database) -> Location:
     """Return where the database is, with the options that its driver connects with."""
     dialect, url = database.engine.dialect, database.engine.url
     name = "mariadb" if dialect.name == "mysql" else dialect.name
-    return Location(name, str(url.database), dialect.create_connect_args(url)[1])
+    schema = current_schema(database.engine)
+    return Location(
+        name,
+        str(url.database),
+        dialect.create_connect_args(url)[1],
+        schema if schema != PUBLIC else None,
+    )
 
 
 def has_tables(engine: Engine) -> bool:
@@ -75,6 +87,7 @@ def scratch_database(database: Database) -> Iterator[str]:
     """
     name = f"openslot_check_{secrets.token_hex(6)}"
     is_postgresql = database.engine.dialect.name == "postgresql"
+    schema = current_schema(database.engine)
     encoding = " TEMPLATE template0 ENCODING 'UTF8'" if is_postgresql else ""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
@@ -84,6 +97,15 @@ def scratch_database(database: Database) -> Iterator[str]:
             raise NoScratch(reason=reason) from error
         try:
             url = database.engine.url.set(database=name)
+            if schema not in (None, PUBLIC):
+                _make_schema(url, str(schema))
             yield url.render_as_string(hide_password=False)
         finally:
             connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+def _make_schema(url: URL, name: str) -> None:
+    engine = make_engine(url, hurried=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    engine.dispose()

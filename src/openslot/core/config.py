@@ -1,11 +1,9 @@
 """Settings: each one is an ``OPENSLOT_…`` variable or a line of a .env file."""
 
 import os
-import re
 import secrets
 from datetime import timedelta
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,100 +11,21 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from openslot.core.actor import Role
 from openslot.core.data_keys import DataKeys, KeysNotRead, NoDataKey, new_key, printed_by
-from openslot.core.fields import known_zones
-
-
-def _check_zone(name: str) -> str:
-    if name not in known_zones():
-        raise ValueError(f"{name!r} is not an IANA time zone like Australia/Sydney")
-    return name
-
-
-def _split(value: object) -> object:
-    """Split a comma-separated text."""
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def networks_named(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    """Return address ranges as they are compared."""
-    try:
-        return tuple(str(ip_network(text)) for text in ranges)
-    except ValueError as error:
-        raise ValueError(f"{error}; write address ranges like 10.0.0.0/8") from None
-
-
-def _proxies(named: tuple[str, ...]) -> tuple[str, ...]:
-    """Read address ranges, or one number of proxies from 1 to 5; 0 is none."""
-    if len(named) == 1 and re.fullmatch("[0-5]", named[0]):
-        return () if named == ("0",) else named
-    ranges = networks_named(named)
-    if any(ip_network(text).prefixlen == 0 for text in ranges):
-        raise ValueError("a range of all addresses lets everybody choose their own")
-    return ranges
-
-
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    bad = next((text for text in origins if not _ORIGIN.fullmatch(text)), None)
-    if bad is not None:
-        raise ValueError(f"{bad!r} is not an origin like https://app.example, without a path")
-    return tuple(text.lower() for text in origins)
-
-
-def _hours(value: object) -> object:
-    """Read a list such as "2 days, 2 hours", the longest first; a number alone counts hours."""
-    if not isinstance(value, str | int):
-        return value
-    written = [part.strip() for part in str(value).split(",") if part.strip()]
-    found = [_LENGTH.fullmatch(part) for part in written]
-    if None in found:
-        raise ValueError(f"{value!r} is not a list of lengths like 2 days, 2 hours")
-    hours = {int(one[1]) * (24 if one[2] == "day" else 1) for one in found if one}
-    return tuple(sorted(hours - {0}, reverse=True))
-
-
-def _ahead(hours: tuple[int, ...]) -> tuple[int, ...]:
-    if any(one > _FURTHEST_AHEAD for one in hours):
-        raise ValueError(f"a reminder is sent at most {_FURTHEST_AHEAD} hours before")
-    return hours
-
-
-_LENGTH = re.compile(r"(\d{1,4}) ?(?:(day|hour)s?)?", re.ASCII)
-_FURTHEST_AHEAD = 336
-
-Hours = Annotated[
-    tuple[int, ...], NoDecode, BeforeValidator(_hours), AfterValidator(_ahead), Field(max_length=5)
-]
-
-
-def _countries(codes: tuple[str, ...]) -> tuple[str, ...]:
-    bad = next((code for code in codes if not re.fullmatch("[A-Z]{2}", code)), None)
-    if bad is not None:
-        raise ValueError(f"{bad!r} is not a country such as AU")
-    return codes
-
-
-def roles_named(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the roles of these names; "administrator" stands for both kinds."""
-    both = {"administrator": (Role.CENTRE_ADMIN, Role.NETWORK_ADMIN)}
-    known = both | {role.value: (role,) for role in Role}
-    bad = next((name for name in names if name not in known), None)
-    if bad is not None:
-        raise ValueError(f"{bad!r} is none of: {', '.join(sorted(known))}")
-    return tuple(dict.fromkeys(role.value for name in names for role in known[name]))
-
-
-_ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
-
+from openslot.core.setting_values import (
+    Hours,
+    ZoneName,
+    countries_named,
+    networks_named,
+    origins_named,
+    proxies_named,
+    roles_named,
+    split,
+)
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SMTPS = 465
 """Port on which mail servers expect TLS from the start (RFC 8314)."""
-
-ZoneName = Annotated[str, AfterValidator(_check_zone)]
 
 
 class Settings(BaseSettings):
@@ -116,6 +35,15 @@ class Settings(BaseSettings):
         env_prefix="OPENSLOT_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
+    tenants: Path | None = Field(
+        None,
+        description="Folder with a file of settings for each network (tenant), if this "
+        "installation serves several (docs/tenants.md).",
+    )
+    tenant: str = Field(
+        "",
+        description="Name of the network that commands are for, if they are not given `--tenant`.",
+    )
     data_dir: Path = Field(
         Path("data"), description="Folder for the embedded database and other files."
     )
@@ -129,7 +57,7 @@ class Settings(BaseSettings):
         description="Key that signs cookies and links. If empty, one is generated and stored in "
         "the data folder.",
     )
-    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
+    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = (
         Field(
             (),
             description="Earlier secret keys, separated by commas. What they signed stays "
@@ -151,25 +79,23 @@ class Settings(BaseSettings):
         description="Command that prints the data keys, for example of a key management service, "
         "instead of the two settings above. It is run without a shell, once for each process.",
     )
-    audit_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = (
-        Field(
-            (),
-            description="Earlier secret keys, separated by commas, that only check seals of the "
-            "audit log. Move keys here from the fallbacks, and keep them as long as the audit.",
-        )
+    audit_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = Field(
+        (),
+        description="Earlier secret keys, separated by commas, that only check seals of the "
+        "audit log. Move keys here from the fallbacks, and keep them as long as the audit.",
     )
     public_url: str = Field(
         "",
         description="Public address of this server, for links in emails. Without it, no email with "
         "a link is sent. With https://, cookies are sent over HTTPS only.",
     )
-    trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = Field(
         (),
         description="Host names that this server answers to, separated by commas. If empty, that "
         "of the public address; without one, any.",
     )
     trusted_proxies: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_proxies)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(proxies_named)
     ] = Field(
         (),
         description="Addresses of the reverse proxies whose `X-Forwarded-…` is believed, for "
@@ -352,7 +278,7 @@ class Settings(BaseSettings):
         "what could do great harm, such as creating API keys.",
     )
     second_factor_roles: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(roles_named)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(roles_named)
     ] = Field(
         (),
         description="Who needs a second step to sign in, an authenticator app or a passkey, "
@@ -437,7 +363,7 @@ class Settings(BaseSettings):
     )
     sms_from: str = Field("", description="Number or name that text messages come from.")
     sms_countries: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_countries)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(countries_named)
     ] = Field(
         (),
         description="Countries to whose mobile numbers text messages are sent, for example AU,NZ. "
@@ -454,7 +380,7 @@ class Settings(BaseSettings):
     )
 
     cors_origins: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(origins_named)
     ] = Field(
         (),
         description="Origins of web applications, for example https://app.example, whose scripts "
@@ -462,7 +388,7 @@ class Settings(BaseSettings):
     )
 
     doctor_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges, for example 10.0.0.0/8, separated by commas. If not empty, "
@@ -470,7 +396,7 @@ class Settings(BaseSettings):
     )
 
     webhook_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.1.0.0/16, that "
@@ -478,7 +404,7 @@ class Settings(BaseSettings):
     )
 
     calendar_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges inside your own network, for example 10.2.3.0/24, that "
@@ -486,7 +412,7 @@ class Settings(BaseSettings):
         "Every practitioner can have any address there read.",
     )
 
-    backup_recipients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    backup_recipients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = Field(
         (),
         description="Public keys of age, separated by commas, for whose owners backups are "
         "encrypted. `openslot backup-key` makes one. If empty, backups are not encrypted.",
@@ -497,7 +423,7 @@ class Settings(BaseSettings):
         description="Token that programs send as `Authorization: Bearer …` to read `/metrics`.",
     )
     metrics_networks: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(networks_named)
+        tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(networks_named)
     ] = Field(
         (),
         description="Address ranges, for example 127.0.0.1/32, separated by commas, from which "
@@ -555,9 +481,10 @@ class Settings(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the host names that are answered to; none means any. This machine's own are for
-        its health checks."""
+        its health checks, and of several networks none has them."""
         public = urlsplit(self.public_url).hostname
-        return self.trusted_hosts or ((public, *_LOOPBACK) if public else ())
+        own = () if self.tenant else _LOOPBACK
+        return self.trusted_hosts or ((public, *own) if public else ())
 
     @property
     def sends_mail(self) -> bool:

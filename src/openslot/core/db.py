@@ -50,9 +50,10 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import SchemaItem
 
-from openslot.core import clock, metrics, tracing
+from openslot.core import clock, metrics, tenancy, tracing
 from openslot.core.data_keys import DataKeys
 from openslot.core.encryption import use_keys
 from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
@@ -60,6 +61,7 @@ from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_colu
 from openslot.core.servers import (
     ANSWERS_WITHIN,
     COLLATION,
+    MOST_KEPT,
     make_server_engine,
 )
 
@@ -225,10 +227,10 @@ def _without_default(kind: type[Base]) -> frozenset[str]:
 class Database:
     """An engine with its read and write transactions."""
 
-    def __init__(self, url: str, keys: DataKeys, *, hurried: bool = True):
+    def __init__(self, url: str, keys: DataKeys, *, hurried: bool = True, kept: int = MOST_KEPT):
         """Connect to ``url``, with the keys of its encrypted columns; ``hurried`` limits each
-        statement, see :func:`make_engine`."""
-        self.engine = make_engine(url, keys, hurried=hurried)
+        statement and ``kept`` the connections that are kept open, see :func:`make_engine`."""
+        self.engine = make_engine(url, keys, hurried=hurried, kept=kept)
         self._kept: dict[type, Any] = {}
         self._reader = self.engine.execution_options(openslot_reads=True)
         # At READ COMMITTED each statement sees what is committed, in a transaction or not.
@@ -261,7 +263,7 @@ class Database:
             except Uncertain:
                 raise
             except Conflict as error:
-                metrics.CONFLICTS.labels(error.code).inc()
+                metrics.CONFLICTS.labels(error.code, tenancy.current()).inc()
                 raise
             except Unavailable as error:
                 is_first_refusal = error.is_read_only and previous is None
@@ -274,7 +276,7 @@ class Database:
                 if time.monotonic() - began > PATIENCE:
                     raise Busy from error
                 previous = error
-            metrics.RETRIES.inc()
+            metrics.RETRIES.labels(tenancy.current()).inc()
             time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
 
@@ -360,8 +362,14 @@ class Database:
         finally:
             connection.close()
 
+    @property
+    def idle(self) -> int:
+        """Return the number of connections that wait for their next use."""
+        pool = self.engine.pool
+        return pool.checkedin() if isinstance(pool, QueuePool) else 0
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections that are not in use; the others are closed after their use."""
         self.engine.dispose()
 
 
@@ -464,12 +472,15 @@ def _explain(context: ExceptionContext) -> Exception | None:
     return Busy() if reads and refusal is Refusal.CONTENDED else None
 
 
-def make_engine(url: str | URL, keys: DataKeys | None = None, *, hurried: bool = True) -> Engine:
+def make_engine(
+    url: str | URL, keys: DataKeys | None = None, *, hurried: bool = True, kept: int = MOST_KEPT
+) -> Engine:
     """Return an engine set up for its kind; docs/adr/ gives the reason for each setting. An
-    engine that is not ``hurried`` sets no limit to the time of a statement."""
+    engine that is not ``hurried`` sets no limit to the time of a statement. Of the connections to a
+    server that are no longer used, ``kept`` stay open."""
     parsed = make_url(url)
     make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
-    engine = make(parsed, hurried=hurried)
+    engine = make(parsed, hurried=hurried, kept=kept)
     event.listen(engine, "handle_error", _explain)
     if keys is not None:
         use_keys(engine, keys)
@@ -478,7 +489,8 @@ def make_engine(url: str | URL, keys: DataKeys | None = None, *, hurried: bool =
     return engine
 
 
-def _sqlite_engine(parsed: URL, *, hurried: bool) -> Engine:
+def _sqlite_engine(parsed: URL, *, hurried: bool, kept: int) -> Engine:
+    del kept  # a connection is an open file
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)

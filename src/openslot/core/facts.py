@@ -16,6 +16,7 @@ _KEY = "secret-key"
 _DATA_KEYS = "data-keys"
 _BACKUP = "backup-made"
 _WORKER = "worker-seen"
+_TENANT = "tenant"
 
 
 class DataKeyMissing(Failure):
@@ -72,6 +73,17 @@ def note_keys(session: Session, keys: DataKeys, *, gone: Collection[str] = ()) -
 def _data_keys(session: Session) -> set[str]:
     fact = session.get(DeploymentFact, _DATA_KEYS)
     return set(fact.value.split()) if fact else set()
+
+
+def tenant_of(session: Session) -> str | None:
+    """Return the name of the network that this database says it is of, if it is one of several."""
+    fact = session.get(DeploymentFact, _TENANT)
+    return fact.value if fact else None
+
+
+def note_tenant(session: Session, name: str) -> None:
+    """Note the name of the network that this database is of."""
+    session.merge(DeploymentFact(name=_TENANT, value=name))
 
 
 def note_backup(session: Session, now: datetime) -> None:

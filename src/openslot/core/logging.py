@@ -14,14 +14,26 @@ from typing import Any
 
 import structlog
 
-from openslot.core import tracing
+from openslot.core import tenancy, tracing
 from openslot.core.config import Settings
+from openslot.core.errors import Failure, Unavailable
 
 QUIET_BELOW = logging.WARNING
 """Lowest level that libraries log at, unless ``log_level`` is ``debug``."""
 
+
+def _with_tenant(
+    _logger: Any, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Name the network, where there are several."""
+    if tenancy.current():
+        event["tenant"] = tenancy.current()
+    return event
+
+
 SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
+    _with_tenant,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -60,6 +72,14 @@ def place_of(error: BaseException) -> str:
     if not frames:
         return type(error).__name__
     return f"{type(error).__name__} in {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something did not work: our own sentence, or what the driver said of a database
+    that is away; else where the error was raised."""
+    if isinstance(error, Unavailable):
+        return error.reason
+    return str(error) if isinstance(error, Failure) else place_of(error)
 
 
 def _handler() -> logging.Handler:

@@ -18,8 +18,14 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
+from openslot.core import tenancy
+
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client knows the folder that processes share."""
+
+TENANT = "tenant"
+"""The label with the name of a network. It is empty, and so as good as not there, where there is
+only one."""
 
 _OURS = CollectorRegistry()
 _EVENTS = "events"
@@ -28,13 +34,13 @@ _IS_LENT = "is_lent"
 REQUESTS = Counter(
     "openslot_requests",
     "Requests that were answered.",
-    ("route", "method", "status"),
+    ("route", "method", "status", TENANT),
     registry=_OURS,
 )
 REQUEST_SECONDS = Histogram(
     "openslot_request_seconds",
     "Seconds from the start of a request in its thread to the answer.",
-    ("route",),
+    ("route", TENANT),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=_OURS,
 )
@@ -45,20 +51,27 @@ REFUSED = Counter(
     registry=_OURS,
 )
 EVENTS = Counter(
-    "openslot_events", "Events that were committed, such as bookings.", ("topic",), registry=_OURS
+    "openslot_events",
+    "Events that were committed, such as bookings.",
+    ("topic", TENANT),
+    registry=_OURS,
 )
 CONFLICTS = Counter(
     "openslot_conflicts",
     "Transactions that were refused because others were faster, such as slot-taken.",
-    ("code",),
+    ("code", TENANT),
     registry=_OURS,
 )
 RETRIES = Counter(
-    "openslot_transaction_retries", "Transactions that were tried again.", registry=_OURS
+    "openslot_transaction_retries",
+    "Transactions that were tried again.",
+    (TENANT,),
+    registry=_OURS,
 )
 CONNECTIONS = Gauge(
     "openslot_database_connections",
     "Connections of the pools that are in use.",
+    (TENANT,),
     registry=_OURS,
     multiprocess_mode="livesum",
 )
@@ -79,19 +92,20 @@ def note_event(session: Session, topic: str) -> None:
 def count_events(session: Session) -> None:
     """Count the events of a transaction that was committed."""
     for topic in session.info.pop(_EVENTS, ()):
-        EVENTS.labels(topic).inc()
+        EVENTS.labels(topic, tenancy.current()).inc()
 
 
 def watch_pool(engine: Engine) -> None:
     """Count the connections of an engine that are in use; call it after other listeners."""
+    in_use = CONNECTIONS.labels(tenancy.current())
 
     def lend(_connection: Any, record: Any, _proxy: Any) -> None:
         record.info[_IS_LENT] = True
-        CONNECTIONS.inc()
+        in_use.inc()
 
     def take_back(_connection: Any, record: Any) -> None:
         if record.info.pop(_IS_LENT, False):
-            CONNECTIONS.dec()
+            in_use.dec()
 
     event.listen(engine, "checkout", lend)
     event.listen(engine, "checkin", take_back)

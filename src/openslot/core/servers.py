@@ -52,7 +52,16 @@ MOST_PREPARED = 300
 """Statements that one connection keeps prepared; the least used is dropped."""
 
 
-def make_server_engine(url: URL, *, hurried: bool) -> Engine:
+LOST_PATH = (
+    "A pooler loses the search path of the URL. Set it for the role: "
+    "ALTER ROLE … SET search_path = …"
+)
+
+MOST_KEPT, MOST_CONNECTIONS = 20, 30
+"""Connections of an engine that are kept for later, and that it opens at most."""
+
+
+def make_server_engine(url: URL, *, hurried: bool, kept: int) -> Engine:
     """Return an engine for PostgreSQL or MariaDB at READ COMMITTED. One that is not ``hurried``
     has no limit on statements, for a person who runs a command and can stop it."""
     is_postgresql = url.get_backend_name() == "postgresql"
@@ -60,7 +69,8 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
         url,
         isolation_level="READ COMMITTED",
         skip_autocommit_rollback=True,
-        pool_size=20,
+        pool_size=kept,
+        max_overflow=MOST_CONNECTIONS - kept,
         pool_timeout=FREE_WITHIN,
         pool_use_lifo=True,  # so that a request writes on the connection that it has read on
         hide_parameters=True,
@@ -139,6 +149,9 @@ def _connect_postgresql(
     # A pooler tells its clients a process of its own, as it has none of the server's to tell.
     process = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.is_shared = process != (connection.info.backend_pid,)
+    if connection.is_shared and "search_path" in str(named.get("options")):
+        connection.close()
+        raise psycopg.OperationalError(LOST_PATH)
     if connection.is_shared and hurried:
         # An engine with such a listener looks for others at each statement.
         event.listen(engine, "begin", _limit_transaction)

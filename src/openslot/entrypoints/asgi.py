@@ -38,6 +38,9 @@ ALIVE = "/healthz"
 PIECE = 64 * 1024
 """Bytes of a response that are sent at a time."""
 
+SHARES = 4
+"""Networks that can have all their threads busy at once, where a process serves several."""
+
 WAITS = 10.0
 """Maximum seconds that a request waits for a thread."""
 
@@ -45,6 +48,40 @@ BUSY = Problem(503, "busy", "The server is busy. Try again in a few seconds.")
 LATE = Problem(408, "too-slow", "Your request did not arrive in time. Send it again.")
 
 log = structlog.get_logger(__name__)
+
+
+class Places:
+    """Places for requests in the threads: ``each`` for those of one share, and so many in ``all``.
+
+    So a share whose database hangs leaves places for the others.
+    """
+
+    def __init__(self, each: int, all: int) -> None:
+        self._each = each
+        self._all = asyncio.Semaphore(all)
+        self._of = dict[str, asyncio.Semaphore]()
+
+    def _share(self, name: str) -> asyncio.Semaphore:
+        return self._of.setdefault(name, asyncio.Semaphore(self._each))
+
+    def is_full(self, share: str) -> bool:
+        """Return whether a request would have to wait."""
+        return self._all.locked() or self._share(share).locked()
+
+    async def take(self, share: str) -> None:
+        """Wait for a place."""
+        own = self._share(share)
+        await own.acquire()
+        try:
+            await self._all.acquire()
+        except BaseException:
+            own.release()
+            raise
+
+    def give_back(self, share: str) -> None:
+        """Make a place free."""
+        self._all.release()
+        self._share(share).release()
 
 
 @dataclass
@@ -60,6 +97,9 @@ class Answer:
 class AsgiApp:
     """Runs a WSGI application in its own ``threads`` threads.
 
+    If ``share_of`` says that requests belong to several shares, each has so many threads, and all
+    together have SHARES times as many.
+
     What it answers without the application has the headers ``always``. A body must arrive within
     ``body_seconds``. If it has more than ``largest_body`` bytes, only its size is passed on, and
     the application refuses it.
@@ -73,13 +113,16 @@ class AsgiApp:
         largest_body: int,
         body_seconds: float,
         always: Mapping[str, str] | None = None,
+        share_of: Callable[[dict[str, Any]], str] | None = None,
     ) -> None:
         self._application = application
         self._largest_body = largest_body
         self._body_seconds = body_seconds
         self._always = dict(always or {})
-        self._places = asyncio.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, "request")
+        self._share_of = share_of or (lambda _environ: "")
+        most = threads * SHARES if share_of else threads
+        self._places = Places(threads, most)
+        self._pool = ThreadPoolExecutor(most, "request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -107,37 +150,40 @@ class AsgiApp:
 
     async def _answer(self, scope: Scope, body: Body, receive: Receive, send: Send) -> None:
         context = contextvars.copy_context()
+        environ = environ_of(scope, body)
+        share = self._share_of(environ)
         try:
-            await self._take_place(receive)
+            await self._take_place(share, receive)
         except TimeoutError:
             log.warning("request.no-thread")
             metrics.REFUSED.labels(BUSY.code).inc()
             await self._send_own(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
             return
-        answer = await self._work(context, begin, self._application, environ_of(scope, body))
+        answer = await self._work(share, context, begin, self._application, environ)
         if not body.is_read:
             answer.headers.append(("Connection", "close"))
         await _send(answer, send)
         if answer.rest is not None:
-            await self._send_rest(context, answer.rest, receive, send)
+            await self._send_rest(share, context, answer.rest, receive, send)
 
     async def _send_own(self, answer: Answer, send: Send) -> None:
         answer.headers += self._always.items()
         await _send(answer, send)
 
-    async def _take_place(self, receive: Receive) -> None:
+    async def _take_place(self, share: str, receive: Receive) -> None:
         """Wait for a free thread; raise TimeoutError, or Gone if the client disconnects first."""
-        if not self._places.locked():
-            await self._places.acquire()
+        if not self._places.is_full(share):
+            await self._places.take(share)
             return
         async with asyncio.timeout(WAITS), _watch(receive) as is_gone:
-            await self._places.acquire()
+            await self._places.take(share)
             if is_gone():
-                self._places.release()
+                self._places.give_back(share)
                 raise Gone
 
     async def _send_rest(
         self,
+        share: str,
         context: contextvars.Context,
         rest: Generator[bytes, None, None],
         receive: Receive,
@@ -147,22 +193,22 @@ class AsgiApp:
         async with _watch(receive) as is_gone:
             more = True
             while more and not is_gone():
-                await self._places.acquire()
-                piece = await self._work(context, next, rest)
+                await self._places.take(share)
+                piece = await self._work(share, context, next, rest)
                 more = len(piece) >= PIECE
                 await _send_body(piece, send, more=more)
-        await self._places.acquire()
-        await self._work(context, rest.close)
+        await self._places.take(share)
+        await self._work(share, context, rest.close)
 
     async def _work(
-        self, context: contextvars.Context, work: Callable[..., T], *arguments: Any
+        self, share: str, context: contextvars.Context, work: Callable[..., T], *arguments: Any
     ) -> T:
         """Call ``work`` in a thread, return its result, and release the acquired thread."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._pool, context.run, work, *arguments)
         finally:
-            self._places.release()
+            self._places.give_back(share)
 
 
 def begin(application: WSGIApplication, environ: dict[str, Any]) -> Answer:

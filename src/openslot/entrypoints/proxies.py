@@ -30,6 +30,10 @@ class BehindProxies:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer with what the proxies said in place of what the connection shows."""
+        return self.app(self.seen(environ), start_response)
+
+    def seen(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+        """Return the request as the proxies say that it is."""
         peer = read_address(environ.get("REMOTE_ADDR", ""))
         before = map(read_address, reversed(_values(environ, "HTTP_X_FORWARDED_FOR")))
         path = [peer, *takewhile(lambda address: address is not None, before)]
@@ -42,7 +46,7 @@ class BehindProxies:
                 "HTTP_HOST": _said(environ, "HTTP_X_FORWARDED_HOST", proxies),
             }
             environ = {**environ, **{name: value for name, value in said.items() if value}}
-        return self.app(environ, start_response)
+        return environ
 
     def _is_trusted(self, address: Address | None) -> bool:
         return any(address in network for network in self._networks if address is not None)

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from openslot.core.actor import Role
-from openslot.core.config import Settings, networks_named, roles_named
+from openslot.core.config import Settings
+from openslot.core.setting_values import networks_named, roles_named
 from openslot.identity.errors import SignInThere
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")

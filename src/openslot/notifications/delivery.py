@@ -8,7 +8,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -133,11 +133,12 @@ def send(message: EmailMessage, settings: Settings) -> None:
         raise Unreachable(_reason(error)) from error
 
 
-def hang_up() -> None:
-    """Close the connections that wait for another mail."""
-    while _waiting:
-        with suppress(IndexError):  # another thread has taken it
-            _end(_waiting.pop().server)
+def hang_up(settings: Settings | None = None) -> None:
+    """Close the connections that wait for another mail with these settings, or with any."""
+    for waiting in [_waiting[id(settings)]] if settings else list(_waiting.values()):
+        while waiting:
+            with suppress(IndexError):  # another thread has taken it
+                _end(waiting.pop().server)
 
 
 def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -269,7 +270,8 @@ class _Waiting(NamedTuple):
     since: float
 
 
-_waiting: deque[_Waiting] = deque()
+_waiting: defaultdict[int, deque[_Waiting]] = defaultdict(deque)
+"""By the settings that they were opened with, of which one process may have several."""
 
 
 def _one_that_waits(settings: Settings) -> _Server | None:
@@ -277,7 +279,7 @@ def _one_that_waits(settings: Settings) -> _Server | None:
     by the next mail: to ask first takes as long as to send it."""
     with suppress(IndexError):
         while True:
-            other = _waiting.pop()
+            other = _waiting[id(settings)].pop()
             if time.monotonic() - other.since < WAITS_FOR and other.settings is settings:
                 return other.server
             _end(other.server)
@@ -334,7 +336,7 @@ def _kept(server: _Server, settings: Settings, ends: float) -> Iterator[None]:
     except BaseException:
         _end(server)
         raise
-    _waiting.append(_Waiting(settings, server, time.monotonic()))
+    _waiting[id(settings)].append(_Waiting(settings, server, time.monotonic()))
 
 
 def _raise_for(code: int, error: smtplib.SMTPException) -> None:

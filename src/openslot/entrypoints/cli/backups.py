@@ -31,7 +31,7 @@ def back_up(deployment: Deployment, target: Path, keep: int | None) -> None:
             "OPENSLOT_BACKUP_RECIPIENTS; `openslot backup-key` makes a key.",
             err=True,
         )
-    for older in commands.remove_older(file, database, keep=keep) if keep else ():
+    for older in commands.remove_older(file, database, settings, keep=keep) if keep else ():
         click.echo(f"{older}: removed.")
 
 

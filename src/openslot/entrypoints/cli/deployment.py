@@ -1,6 +1,6 @@
 """Settings and database for the commands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
@@ -14,34 +14,87 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.files import close_files, open_files
+from openslot.core.setting_values import wrong_settings
+from openslot.core.tenants import Tenants, read
 from openslot.core.work import Work, doing
 from openslot.identity.providers import BadProviders, providers_of
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
+from openslot.migrations.readiness import check_ready
 from openslot.notifications.sms import BadProvider, provider_of
+
+ONE_NETWORK = (
+    "This installation serves one network. To serve several, set OPENSLOT_TENANTS to the folder of "
+    "their settings; docs/tenants.md says how."
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Deployment:
-    """Settings and database of this machine, read when a command first needs them."""
+    """Settings and database of this machine, read when a command first needs them; where there are
+    several networks (tenants), those of one of them."""
+
+    tenant: str | None = None
+    """The name of the network that the command was given."""
+
+    @cached_property
+    def installation(self) -> Settings:
+        """Return the settings of the whole installation, or raise ClickException with a line for
+        each wrong one."""
+        try:
+            return Settings()
+        except ValidationError as error:
+            raise click.ClickException("\n".join(wrong_settings(error))) from None
+
+    @cached_property
+    def tenants(self) -> Tenants:
+        """Return the networks; raise ClickException if the installation has only one."""
+        if not self.installation.tenants:
+            raise click.ClickException(ONE_NETWORK)
+        return read(self.installation)
 
     @cached_property
     def settings(self) -> Settings:
-        """Return the settings, or raise ClickException with a line for each wrong one."""
+        """Return the settings of the one network, or raise ClickException with a line for each
+        wrong one; of several, never guess which is meant."""
+        settings = self._of_tenant() if self.installation.tenants else self._of_all()
         try:
-            settings = Settings()
             if settings.sends_sms:
                 provider_of(settings)
             providers_of(settings)
-            return settings
-        except ValidationError as error:
-            raise click.ClickException("\n".join(_wrong_settings(error))) from None
         except BadProvider as error:
             raise click.ClickException(f"OPENSLOT_SMS_PROVIDER: {error}") from None
         except BadProviders as error:
             raise click.ClickException(f"OPENSLOT_IDENTITY_PROVIDERS: {error}") from None
+        return settings
+
+    def _of_all(self) -> Settings:
+        if self.tenant or self.installation.tenant:
+            raise click.ClickException(ONE_NETWORK)
+        return self.installation
+
+    def _of_tenant(self) -> Settings:
+        name = self.tenant or self.installation.tenant
+        names = sorted([*self.tenants.settings, *self.tenants.faults])
+        if not name and len(names) != 1:
+            there = f"They are: {', '.join(names)}." if names else "There is none yet."
+            raise click.ClickException(f"Say which network this is for: --tenant NAME. {there}")
+        return self.tenants.of(name or names[0])
+
+    @cached_property
+    def served(self) -> list["Deployment"]:
+        """Return the deployment of each network that is served."""
+        if not self.installation.tenants:
+            return [self]
+        return [self.of(name) for name in self.tenants.settings]
+
+    def of(self, name: str) -> "Deployment":
+        """Return the deployment of one network of this installation."""
+        other = Deployment()
+        other.tenant, other.installation, other.tenants = name, self.installation, self.tenants
+        return other
 
     @cached_property
     def database(self) -> Database:
@@ -81,13 +134,8 @@ class Deployment:
         """
         engine = self.database.engine
         if not self.settings.database_url and revisions.current(engine) is None:
-            migrations.upgrade(engine)
-        if not revisions.is_current(engine):
-            sentence = "The database tables do not match this version. Run: openslot db upgrade"
-            raise click.ClickException(sentence)
-        keys = self.settings.encryption_keys
-        if not self.database.read(lambda session: facts.knows_keys(session, keys)):
-            self.database.run(lambda session: facts.note_keys(session, keys))
+            make_ready(self.database, self.settings)
+        check_ready(self.database, self.settings)
         return self.database
 
     def write(
@@ -111,6 +159,15 @@ def check_file(database: Database) -> None:
         )
 
 
+def make_ready(database: Database, settings: Settings) -> None:
+    """Bring the tables to this version, and note the network that they are of from now on."""
+    if not revisions.is_current(database.engine):
+        migrations.upgrade(database.engine)
+        database.scrub()
+    if settings.tenant:
+        database.run(lambda session: facts.note_tenant(session, settings.tenant))
+
+
 def _no_answer(error: Exception) -> click.ClickException:
     details = str(error.__cause__ or error).strip().splitlines()
     sentence = (
@@ -120,10 +177,26 @@ def _no_answer(error: Exception) -> click.ClickException:
     return click.ClickException("\n".join([sentence, *details[:1]]))
 
 
-def _wrong_settings(error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
-        name = str(item["loc"][0]).upper() if item["loc"] else ""
-        yield f"OPENSLOT_{name}: {item['msg'].removeprefix('Value error, ')}"
+def _choose(context: click.Context, _option: click.Parameter, name: str | None) -> None:
+    if name:
+        context.ensure_object(Deployment).tenant = name
 
 
-pass_deployment = click.make_pass_decorator(Deployment, ensure=True)
+_pass = click.make_pass_decorator(Deployment, ensure=True)
+
+
+def pass_installation(command: Callable[Concatenate[Deployment, P], T]) -> Callable[P, T]:
+    """Give a command the deployment, whatever networks it has."""
+    return _pass(command)
+
+
+def pass_deployment(command: Callable[Concatenate[Deployment, P], T]) -> Callable[P, T]:
+    """Give a command the deployment of one network, which ``--tenant`` chooses among several."""
+    choice = click.option(
+        "--tenant",
+        metavar="NAME",
+        expose_value=False,
+        callback=_choose,
+        help="Network that this is for, if there are several. Default: OPENSLOT_TENANT.",
+    )
+    return choice(_pass(command))

@@ -12,7 +12,6 @@ from alembic.util import CommandError
 from openslot.backups.commands import Found
 from openslot.core import tracing
 from openslot.core.actor import Role
-from openslot.core.db import Database
 from openslot.core.errors import Failure
 from openslot.core.version import version
 from openslot.entrypoints.cli import (
@@ -27,9 +26,10 @@ from openslot.entrypoints.cli import (
     messages,
     patients,
     serving,
+    tenants,
     transferring,
 )
-from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
+from openslot.entrypoints.cli.deployment import Deployment, pass_deployment, pass_installation
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 from openslot.transfers.commands import Contents
@@ -111,7 +111,7 @@ def cli() -> None:
 @click.option(
     "--insecure", is_flag=True, help="Listen on other addresses than this machine's without HTTPS."
 )
-@pass_deployment
+@pass_installation
 def serve(
     deployment: Deployment, host: str, port: int, workers: int, no_worker: bool, insecure: bool
 ) -> None:
@@ -121,27 +121,25 @@ def serve(
     server and is restarted if it fails. Behind a reverse proxy, set
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_PUBLIC_URL.
     """
-    serving.check_exposed(host, deployment.settings, insecure=insecure)
+    settings = [one.settings for one in deployment.served]
+    serving.check_exposed(host, settings, insecure=insecure)
     with serving.claim_address(host, port) as claimed:
-        serving.warn_of_another_key(deployment.ready_database, deployment.settings)
-        deployment.database.close()
+        tenants.prepare(deployment)
         serving.serve(claimed, host, port, workers=workers, beside=not no_worker)
 
 
 @cli.command()
 @click.option("--once", is_flag=True, help="Process what is due, then exit.")
-@pass_deployment
+@pass_installation
 def worker(deployment: Deployment, once: bool) -> None:
     """Send mail and do other background work, until stopped.
 
     You only need this with `openslot serve --no-worker`, for example on another machine. Any
     number of workers can run at once; each message is handled by one of them.
     """
-    serving.warn_of_another_key(deployment.ready_database, deployment.settings)
-    deployment.ready_database.close()
+    tenants.prepare(deployment)
     tracing.begin()
-    keys = deployment.settings.encryption_keys
-    serving.work(Database(deployment.settings.url, keys), deployment.settings, once=once)
+    serving.work(deployment.installation, once=once)
 
 
 @cli.command()
@@ -163,7 +161,8 @@ def demo(
     with nullcontext() if no_serve else serving.claim_address(host, port) as claimed:
         demonstration.prepare(deployment.database, deployment.settings, fresh=fresh)
         deployment.database.close()
-        demonstration.show_logins(serving.address_of(host, port))
+        settings, here = deployment.settings, serving.address_of(host, port)
+        demonstration.show_logins(f"{settings.public_url}/" if settings.tenant else here)
         if claimed:
             serving.serve(claimed, host, port, workers=workers, beside=True)
 
@@ -177,10 +176,7 @@ def db() -> None:
 @pass_deployment
 def upgrade(deployment: Deployment) -> None:
     """Upgrade the tables to this version, if needed. Make a backup first."""
-    database = deployment.database
-    if not revisions.is_current(database.engine):
-        migrations.upgrade(database.engine)
-        database.scrub()
+    tenants.upgrade_one(deployment)
     click.echo(f"The tables are at the newest revision, {revisions.head()}.")
 
 
@@ -637,6 +633,9 @@ def list_clients(deployment: Deployment) -> None:
 def revoke_client(deployment: Deployment, client_id: str) -> None:
     """Revoke a client and its tokens for good; `openslot client list` shows its ID."""
     clients.revoke(deployment, client_id)
+
+
+cli.add_command(tenants.tenant)
 
 
 if __name__ == "__main__":

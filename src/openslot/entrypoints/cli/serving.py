@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 from logging import ERROR, getLogger
@@ -30,6 +30,7 @@ from openslot.entrypoints.connections import Connection
 
 APPLICATION = "openslot.app:create_asgi_app"
 WORKER = "openslot.entrypoints.worker.main:run"
+WORKER_OF_TENANTS = "openslot.entrypoints.worker.tenants:run"
 
 THREADS = min(16, 2 * (os.cpu_count() or 1) + 1)
 """Requests that a process handles at a time; each may need one of its 20 connections."""
@@ -121,14 +122,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check_exposed(host: str, settings: Settings, *, insecure: bool) -> None:
+def check_exposed(host: str, served: Iterable[Settings], *, insecure: bool) -> None:
     """Raise ClickException before data is served to others without HTTPS."""
-    if insecure or is_loopback(host) or settings.is_https:
+    exposed = [settings.tenant for settings in served if not settings.is_https]
+    if insecure or is_loopback(host) or not exposed:
         return
+    of = f" of {', '.join(exposed)}" if any(exposed) else ""
     raise click.ClickException(
         f"With --host {host}, others could reach this server, and passwords would cross the "
-        "network in clear. Set OPENSLOT_PUBLIC_URL to the https:// address of your proxy, or add "
-        "--insecure."
+        f"network in clear. Set OPENSLOT_PUBLIC_URL{of} to the https:// address of your proxy, or "
+        "add --insecure."
     )
 
 
@@ -144,7 +147,7 @@ def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside:
     This program is replaced by one that holds only what they need: see :func:`keep_serving`.
     """
     settings = Settings()
-    if not settings.public_url and is_loopback(host):
+    if not (settings.public_url or settings.tenants) and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
@@ -161,7 +164,7 @@ def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside:
 
 def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Load the program, and keep the processes running that do the work."""
-    for name in (APPLICATION, WORKER):
+    for name in (APPLICATION, WORKER, WORKER_OF_TENANTS):
         pkgutil.resolve_name(name)
     tracing.load()
     # What is loaded by now is shared with the processes, until one of them writes to it.
@@ -181,8 +184,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
 
 def _work_beside() -> None:
     tracing.begin()
-    settings = Settings()
-    work(Database(settings.url, settings.encryption_keys), settings, once=False, beside=True)
+    work(Settings(), once=False, beside=True)
 
 
 class _Server(uvicorn.Server):
@@ -250,8 +252,9 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-def work(database: Database, settings: Settings, *, once: bool, beside: bool = False) -> None:
-    """Run the worker until SIGTERM or SIGINT; ``beside`` a server, also until that ends."""
+def work(settings: Settings, *, once: bool, beside: bool = False) -> None:
+    """Run the worker, of all networks if there are several, until SIGTERM or SIGINT; ``beside`` a
+    server, also until that ends."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -259,8 +262,13 @@ def work(database: Database, settings: Settings, *, once: bool, beside: bool = F
         when_parent_ends(stop.set)
     logging.configure(settings)
     metrics.PROCESSES.labels("worker").inc()
-    run: Callable[..., None] = pkgutil.resolve_name(WORKER)
-    run(database, settings, once=once, stop=stop)
+    run: Callable[..., None]
+    if settings.tenants:
+        run = pkgutil.resolve_name(WORKER_OF_TENANTS)
+        run(settings, once=once, stop=stop)
+    else:
+        run = pkgutil.resolve_name(WORKER)
+        run(Database(settings.url, settings.encryption_keys), settings, once=once, stop=stop)
     tracing.end()
 
 

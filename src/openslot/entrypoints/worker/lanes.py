@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
-from openslot.core import outbox
+from openslot.core import outbox, tenancy
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 
@@ -20,7 +20,9 @@ class Lane:
         self.kind = kind
         self.running: dict[Future[None], Sequence[OutboxMessage]] = {}
         self._threads, self._ahead, self._each = threads, ahead, each
-        self._pool = ThreadPoolExecutor(threads, kind)
+        self._pool = ThreadPoolExecutor(
+            threads, kind, initializer=tenancy.stay_with, initargs=(tenancy.current(),)
+        )
 
     def fill(self, database: Database, handle: Handle, *, now: datetime) -> bool:
         """Lease messages for the threads; return False if there is none, or no room.

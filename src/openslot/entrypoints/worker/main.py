@@ -283,7 +283,7 @@ def run(
     finally:
         for lane in lanes:
             lane.close(database)
-        delivery.hang_up()
+        delivery.hang_up(settings)
 
 
 def _work(
@@ -303,7 +303,7 @@ def _work(
             if _take_some(database, settings, lanes) or wait_for_one(lanes, IDLE):
                 pause = IDLE
                 continue
-            delivery.hang_up()
+            delivery.hang_up(settings)
         except Exception as error:
             if once:
                 raise
