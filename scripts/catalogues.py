@@ -27,7 +27,7 @@ from openslot.core.errors import Failure
 from openslot.core.fields import BETWEEN, SENTENCES, UNKNOWN
 from openslot.core.language import CATALOGUES, TRANSLATED
 from openslot.directory.models import CentreType
-from openslot.identity.scopes import SCOPES
+from openslot.identity.scopes import LAUNCHES, SCOPES
 from openslot.webhooks.events import ABOUT
 
 SOURCE = Path(openslot.__file__).parent
@@ -70,7 +70,8 @@ def _sentences() -> set[Message]:
     of_failures = {kind.sentence for kind in _kinds(Failure)} - {""}
     return (
         of_failures
-        | {*SENTENCES.values(), UNKNOWN, BETWEEN, *SCOPES.values(), *ABOUT.values()}
+        | {*SENTENCES.values(), UNKNOWN, BETWEEN, *ABOUT.values()}
+        | {*SCOPES.values(), *LAUNCHES.values()}
         | _terms()
     )
 

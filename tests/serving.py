@@ -43,7 +43,12 @@ def app_with(settings: Settings) -> Iterator[Flask]:
 def app_on(database: Database, folder: Path, **changed: Any) -> Iterator[Flask]:
     """The app on the engine of ``database``, without limits by address, for the block."""
     url = database.engine.url.render_as_string(hide_password=False)
-    usual = {"data_dir": folder, "database_url": url, "rate_limits": False}
+    usual = {
+        "data_dir": folder,
+        "database_url": url,
+        "rate_limits": False,
+        "password_tokens": True,
+    }
     with app_with(Settings(_env_file=None, **(usual | changed))) as app:
         yield app
 

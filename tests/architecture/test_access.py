@@ -32,6 +32,7 @@ OPEN = frozenset(
         "accounts.sign_in_by_passkey",
         "accounts.sign_out",
         "accounts.sign_up",
+        "authorize.ask",  # which has whoever it does not know sign in
         "booking.go_on",
         "booking.week_page",
         "check_in.kiosk",
@@ -74,9 +75,13 @@ OPEN_TO_PROGRAMS = frozenset(
         "api_tokens.create",
         "api_tokens.refresh",
         "fhir.metadata",
-        "fhir.smart",
         "fhir_publish.file",
         "fhir_publish.manifest",
+        "smart.introspect",  # by a program that proves itself, or a key
+        "smart.public_keys",
+        "smart.revoke",  # by the program whose token it is
+        "smart.server",
+        "smart.smart",
         "smart.token",
     }
 )

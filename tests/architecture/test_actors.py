@@ -50,6 +50,7 @@ BOUND = {
         directory.queries.dependents_of directory.queries.staff_request directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
+        identity.authorization.is_agreed identity.authorization.place
         identity.credentials.credentials_of identity.queries.identities_of
         identity.queries.identity_by_id identity.queries.by_id notifications.feeds.feed_of
         identity.passkeys.ask_new identity.queries.factors_of
@@ -82,12 +83,16 @@ BOUND = {
         directory.queries.names
         identity.credentials.identities_of reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
-        identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
+        identity.programs.program identity.queries.accounts identity.queries.by_ids
+        identity.queries.keys identity.queries.programs""",
     "proof: whoever holds the password, link, token or assertion": """
         booking.visitors.hold_of booking.visitors.release
         directory.commands.actor_of directory.dependents.invited
         directory.registration.is_waiting
-        directory.registration.register identity.assertions.client_named identity.assertions.grant
+        directory.registration.register identity.assertions.accept identity.assertions.client_named
+        identity.assertions.grant identity.authorization.client_of
+        identity.authorization.describe identity.authorization.revoke
+        identity.signing_keys.is_due identity.signing_keys.public_keys identity.signing_keys.sign
         identity.id_tokens.signed_out identity.linked.end_signed_out
         identity.linked.identity_of identity.linked.link
         identity.sessions.account_of_token identity.sessions.end_session identity.sessions.ends
@@ -103,7 +108,10 @@ BOUND = {
         directory.staff.record_link identity.commands.confirm_email
         directory.registration.check_place
         identity.commands.set_password identity.credentials.end_all identity.credentials.end_one
-        identity.keys.revoke_key identity.pending.begin_sign_up
+        identity.assertions.revoke_client identity.keys.revoke_key
+        identity.pending.begin_sign_up identity.programs.change_program
+        identity.programs.create_program identity.programs.end_access
+        identity.programs.new_secret identity.signing_keys.keep_key
         identity.pending.end_sign_ups notifications.feeds.end_feed notifications.feeds.make_feed
         notifications.preferences.choose records.access.note_refusal
         notifications.dispatch.queue_account_mail notifications.dispatch.queue_mail""",

@@ -21,10 +21,17 @@ SHARED_CODES = {
     "works-elsewhere": {"WorksElsewhere", "BlocksElsewhere"},
     "wrong-credentials": {"WrongCredentials", "NotActive"},
     "code-needed": {"CodeNeeded", "HalfSignedIn"},
+    "invalid_client": {"BadAssertion", "BadClient"},
 }
 """Failures that programs need not tell apart."""
 
-OF_OAUTH = {"invalid_client", "invalid_request", "unsupported_grant_type"}
+OF_OAUTH = {
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_grant_type",
+}
 """Codes that RFC 6749 spells (5.2)."""
 
 

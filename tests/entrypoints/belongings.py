@@ -41,6 +41,7 @@ from openslot.feedback import commands as feedback
 from openslot.identity import links as account_links
 from openslot.identity.keys import create_key
 from openslot.identity.models import Account
+from openslot.identity.programs import ProgramDetails, create_program
 from openslot.notifications.feeds import make_feed
 from openslot.notifications.preferences import Kind as MailKind
 from openslot.notifications.preferences import stop_token
@@ -288,8 +289,19 @@ def _of_the_centre(session: Session, world: World, now: datetime) -> Parts:
     return own | {"period_id": out.id}
 
 
+def _program() -> ProgramDetails:
+    back = f"https://{SECRET}.example/back"
+    return ProgramDetails(
+        name=f"{SECRET} chart",
+        redirects=(back,),
+        launch_url=back,
+        scopes=("launch", "patient/*.rs"),
+    )
+
+
 def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
     key, _ = create_key(work(session, Actor(), now), f"{SECRET} key", ["directory:read"], [])
+    client, _ = create_program(work(session, Actor(), now), _program(), has_secret=True)
     endpoint = Endpoint(
         url=f"https://{SECRET}.example/",
         events="appointment.booked",
@@ -317,6 +329,8 @@ def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
     session.flush()
     return {
         "merge_id": merge.id,
+        "client_id": client.id,
+        "program_id": client.id,
         "key_id": key.id,
         "export_id": export.id,
         "endpoint_id": endpoint.id,

@@ -94,6 +94,7 @@ def settings(network: Database, tmp_path: Path) -> Settings:
         public_url="http://localhost",
         rate_limits=False,
         password_iterations=1,
+        password_tokens=True,  # the shortest way to a person's token; programs send people to pages
     )
 
 

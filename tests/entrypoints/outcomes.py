@@ -112,6 +112,17 @@ POST admin_practitioners.deactivate           401 403 403 403 403 403 403   -
 GET admin_practitioners.show                  401 403 403 403 403 403 403 200
 GET admin_professions.edit                    401 403 403 403 403 403 403 200
 POST admin_professions.edit                   401 403 403 403 403 403 403   -
+GET admin_programs.change                     401 403 403 403 403 403 403 200
+POST admin_programs.change                    401 403 403 403 403 403 403   -
+GET admin_programs.end                        401 403 403 403 403 403 403 200
+POST admin_programs.end                       401 403 403 403 403 403 403   -
+GET admin_programs.end_access                 401 403 403 403 403 403 403 200
+POST admin_programs.end_access                401 403 403 403 403 403 403   -
+GET admin_programs.listing                    401 403 403 403 403 403 403 200
+GET admin_programs.new                        401 403 403 403 403 403 403 200
+POST admin_programs.new                       401 403 403 403 403 403 403   -
+GET admin_programs.secret                     401 403 403 403 403 403 403 200
+POST admin_programs.secret                    401 403 403 403 403 403 403   -
 GET admin_professions.listing                 401 403 403 403 403 403 403 200
 GET admin_professions.new                     401 403 403 403 403 403 403 200
 POST admin_professions.new                    401 403 403 403 403 403 403   -
@@ -259,6 +270,12 @@ POST api_professions.create_profession        401 403 403 403 403 403 403   -
 GET api_professions.get_profession            401 200 200 200 200 200 200 200
 GET api_professions.list_professions          401 200 200 200 200 200 200 200
 DELETE api_professions.remove_profession      401 403 403 403 403 403 403   -
+PUT api_programs.change_program               401 403 403 403 403 403 403   -
+POST api_programs.create_program              401 403 403 403 403 403 403   -
+DELETE api_programs.end_tokens                401 403 403 403 403 403 403   -
+GET api_programs.list_programs                401 403 403 403 403 403 403 403
+POST api_programs.new_secret                  401 403 403 403 403 403 403   -
+DELETE api_programs.stop_program              401 403 403 403 403 403 403   -
 POST api_records.correct_entry                401 404 404 404 404 404 404   -
 POST api_records.create_allergy               401 404 404 404 404 404 404   -
 POST api_records.create_no_allergies          401 404 404 404 404 404 404   -
@@ -462,7 +479,6 @@ POST fhir.search_by_post QuestionnaireResponse 401 200 200 200 200 200 200   -
 POST fhir.search_by_post Schedule             401 200 200 200 200 200 200   -
 POST fhir.search_by_post ServiceRequest       401 200 200 200 200 200 200   -
 POST fhir.search_by_post Slot                 401 400 400 400 400 400 400   -
-GET fhir.smart                                200 200 200 200 200 200 200 200
 POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
 PUT fhir.update AllergyIntolerance            401 405 405 405 405 405 405   -
@@ -620,6 +636,11 @@ POST sessions.new                             401 403 403 422 422 422 422   -
 POST sessions.write                           401 403 403 404 404 303 404   -
 GET search.home                               200 200 200 200 200 200 200 200
 GET search.results                            200 200 200 200 200 200 200 200
+POST smart.introspect                         401 403 403 403 403 403 403   -
+GET smart.public_keys                         200 200 200 200 200 200 200 200
+POST smart.revoke                             401 400 400 400 400 400 400   -
+GET smart.server                              200 200 200 200 200 200 200 200
+GET smart.smart                               200 200 200 200 200 200 200 200
 POST smart.token                              400 400 400 400 400 400 400   -
 GET system.alive                              200 200 200 200 200 200 200 200
 GET system.metrics                            404 404 404 404 404 404 404 404
@@ -633,6 +654,9 @@ POST appointments.cancel                            401 404 404 404 404 303 404 
 POST appointments.move                              401 404 404 404 404 409 404   -
 POST appointments.set_status                        401 403 403 400 400 400 400   -
 GET appointments.show                               401 404 404 404 404 200 404 200
+GET authorize.ask                             400 400 400 400 400 400 400 400
+POST authorize.decide                         401 400 400 400 400 400 400   -
+POST authorize.launch                         401 403 403 404 404 200 404   -
 POST api_itineraries.cancel_itinerary         401 404 404 404 404 409 404   -
 POST api_itineraries.create_itinerary         401 403 403 404 404 409 404   -
 GET api_itineraries.get_itinerary             401 404 404 404 404 200 404 200

@@ -23,7 +23,15 @@ NEVER_SHOWN = {
 }
 """What is compared, and kept nowhere."""
 
-CHECKED_OTHERWISE = {"time_zone", "scopes", "networks", "url", "hours"}
+CHECKED_OTHERWISE = {
+    "time_zone",
+    "scopes",
+    "networks",
+    "url",
+    "hours",
+    "redirects",
+    "launch_url",
+}
 """Names, words, rules and addresses that are looked up or taken apart."""
 
 

@@ -883,6 +883,17 @@ def test_a_client_is_registered_listed_and_revoked(run: Run) -> None:
         assert run("client", "revoke", unknown).exit_code == 1
 
 
+def test_a_program_that_acts_for_people_is_registered_with_its_addresses(run: Run) -> None:
+    words = ("client", "create", "Chart", "--scope", "patient/Slot.read", "--secret")
+    assert run(*words).exit_code == 1
+    assert run(*words, "--redirect", "http://app.example/").exit_code == 1
+    client_id, secret = run(*words, "--redirect", "https://app.example/").output.split()[:2]
+    assert secret.startswith("osp_")
+    assert "Chart  patient/Slot.rs  to https://app.example/" in run("client", "list").output
+    assert run("client", "end-tokens", client_id).exit_code == 0
+    assert run("client", "end-tokens", "nothing").exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -151,7 +151,7 @@ def test_the_words_of_the_first_version_stand_for_letters(app: Flask, network: D
         "system/",
         "system/Observation.read",
         "nonsense:foo",
-        "patient/Slot.rs",
+        "group/Slot.rs",
     ],
 )
 def test_what_only_looks_like_a_scope_is_refused_and_grants_nothing(

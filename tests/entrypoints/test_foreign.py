@@ -41,7 +41,7 @@ PROGRAMS = ("api_", "fhir.", "fhir_export.", "fhir_publish.", "smart.")
 SIGNING = frozenset({"accounts.sign_out", "api_me.end_credentials", "system.ready"})
 """What would end the walk, and what says that a test's database bears no migration."""
 
-FORMS = frozenset({"fhir.search_by_post", "smart.token"})
+FORMS = frozenset({"fhir.search_by_post", "smart.introspect", "smart.revoke", "smart.token"})
 """Where programs send a form."""
 
 LEADS = frozenset(

@@ -64,6 +64,7 @@ def values(world: World, who: str) -> dict[str, object]:
         "group_id": 1,
         "period_id": uuid4(),
         "key_id": uuid4(),
+        "client_id": uuid4(),
         "endpoint_id": uuid4(),
         "delivery_id": uuid4(),
         "webhook_id": uuid4(),

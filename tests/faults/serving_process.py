@@ -32,6 +32,7 @@ def serving(
         "OPENSLOT_DATA_DIR": str(data),
         "OPENSLOT_RATE_LIMITS": "false",
         "OPENSLOT_PASSWORD_ITERATIONS": "1",
+        "OPENSLOT_PASSWORD_TOKENS": "true",
         **settings,
     }
     with (data / "serve.log").open("ab") as log:

@@ -79,7 +79,8 @@ def relation_to(actor: Actor, appointment: Appointment) -> Relation | None:
     exists."""
     if actor.acts_for(appointment.patient_id):
         return Relation.PATIENT
-    return relation_to_schedule(actor, appointment.schedule)
+    reaches = actor.reaches(appointment.patient_id)
+    return relation_to_schedule(actor, appointment.schedule) if reaches else None
 
 
 def relation_to_schedule(actor: Actor, schedule: Schedule) -> Relation | None:

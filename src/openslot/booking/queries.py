@@ -584,7 +584,7 @@ def in_closures(now: datetime) -> ColumnElement[bool]:
 def seen_by(actor: Actor, now: datetime) -> Condition:
     """Return the condition for appointments that the actor has a relation to, by the rule of
     relation_to(), without expired holds. For selects of Appointment and Schedule."""
-    return and_(still_there(now), _part_of(actor))
+    return and_(still_there(now), _part_of(actor), _reached_by(actor, Appointment.patient_id))
 
 
 def still_there(now: datetime) -> Condition:
@@ -604,7 +604,12 @@ def reasons_seen_by(actor: Actor, now: datetime) -> Condition:
     if not actor.is_a(Role.CENTRE_ADMIN, Role.NETWORK_ADMIN):
         in_department = Service.department_id == actor.department_id
         relations.append(and_(Schedule.centre_id.in_(actor.centres), in_department))
-    return and_(still_there(now), or_(*relations))
+    return and_(still_there(now), or_(*relations), _reached_by(actor, Appointment.patient_id))
+
+
+def _reached_by(actor: Actor, patient: Any) -> Condition:
+    """Return ``Actor.reaches`` for a column with the id of a patient."""
+    return true() if actor.only_patient is None else patient == actor.only_patient
 
 
 def _part_of(actor: Actor) -> Condition:
@@ -632,7 +637,7 @@ def patients_seen_by(actor: Actor, now: datetime) -> Condition:
     and, for staff and centre administrators, the patients of appointments that they can see."""
     own = {actor.patient_id} - {None} | actor.dependents
     if actor.is_a(Role.NETWORK_ADMIN):
-        return true()
+        return _reached_by(actor, Patient.id)
     if actor.is_a(Role.PRACTITIONER):
         return Patient.id.in_(own)
     appointments = (

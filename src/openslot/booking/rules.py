@@ -115,9 +115,11 @@ def check_booker(
     care there."""
     if place.in_emergency and not may_book_others(actor, place):
         raise EmergencyNotAllowed(field="emergency")
+    if not actor.reaches(patient_id) or (
+        actor.role is Role.PATIENT and not actor.acts_for(patient_id)
+    ):
+        raise NeedsPatient(field="patient")
     if actor.role is Role.PATIENT:
-        if not actor.acts_for(patient_id):
-            raise NeedsPatient(field="patient")
         if not place.is_public:
             raise NotForPatients(field="schedule")
         if place.is_for_known and not is_known():

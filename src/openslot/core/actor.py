@@ -1,6 +1,6 @@
 """The actor: who does something, and in which role."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,7 +22,8 @@ class Actor:
     ``role`` is None for a visitor who has not signed in. ``further_centres`` are those whose desk
     the actor is at besides ``centre_id``. ``program`` names the key or client of a
     program, which acts for the network within its scopes. ``reads_all`` is whoever runs the server
-    and exports everything; no caller of an entry point ever is.
+    and exports everything; no caller of an entry point ever is. ``only_patient`` is whom all that
+    the actor reads and does must be about, if a program acts for them with one patient.
     """
 
     role: Role | None = None
@@ -36,6 +37,20 @@ class Actor:
     dependents: frozenset[UUID] = frozenset()
     program: str | None = None
     reads_all: bool = False
+    only_patient: UUID | None = None
+
+    def about(self, patient_id: UUID) -> "Actor":
+        """Return the actor limited to one patient."""
+        return replace(
+            self,
+            patient_id=patient_id if patient_id == self.patient_id else None,
+            dependents=self.dependents & {patient_id},
+            only_patient=patient_id,
+        )
+
+    def reaches(self, patient_id: UUID | None) -> bool:
+        """Return False for any other patient, or none, if the actor is limited to one."""
+        return self.only_patient in (None, patient_id)
 
     def works_at(self, centre_id: int) -> bool:
         """Return whether the actor belongs to the centre, or is at its desk too."""

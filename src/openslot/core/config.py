@@ -262,7 +262,12 @@ class Settings(BaseSettings):
         90,
         ge=1,
         le=366,
-        description="Days until a program has to ask a person for the password again, used or not.",
+        description="Days until a program has to ask a person again, used or not.",
+    )
+    password_tokens: bool = Field(
+        False,
+        description="Let programs sign people in with their password (`POST /api/v1/tokens`). "
+        "Programs that send people to the pages need no password.",
     )
     key_days: int = Field(
         365,

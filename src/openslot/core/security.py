@@ -20,6 +20,7 @@ STREAM = (
     "account.",
     "audit.read",
     "client.",
+    "consent.",
     "data.",
     "emergency.",
     "export.",

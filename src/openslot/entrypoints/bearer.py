@@ -25,7 +25,7 @@ from openslot.entrypoints.request import (
 )
 from openslot.identity.errors import ProofNeeded
 from openslot.identity.keys import BadToken, is_inside, note_use, prove
-from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope
+from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope, read_fhir
 from openslot.identity.sessions import is_proved
 
 P = ParamSpec("P")
@@ -39,7 +39,8 @@ class Caller:
     """The caller of a request, with the scopes of the key or token.
 
     ``program_id`` is the id of a key or client; a key works only from its ``networks``, and until
-    ``ends_at``. ``proved_at`` is when the person of a token gave the password.
+    ``ends_at``. ``proved_at`` is when the person of a token gave the password, and
+    ``client_id`` the program that they let act for them.
     """
 
     actor: Actor
@@ -48,6 +49,7 @@ class Caller:
     networks: tuple[str, ...] = ()
     ends_at: datetime | None = None
     proved_at: datetime | None = None
+    client_id: UUID | None = None
 
 
 def caller() -> Caller:
@@ -100,8 +102,8 @@ def demand_proof() -> None:
     account_id, proved_at = caller().actor.account_id, caller().proved_at
     if account_id is not None and not is_proved(work(), proved_at):
         raise ProofNeeded(
-            "Ask for the password again: this needs a token of POST /api/v1/tokens that is at most "
-            "{minutes} minutes old.",
+            "Have the person sign in again: this needs a token of a sign-in at most {minutes} "
+            "minutes ago.",
             minutes=settings().proof_minutes,
         )
 
@@ -133,13 +135,23 @@ def _caller() -> Caller:
     proof = prove(reading_by(visitor()), text.strip())
     if proof.account is not None:
         limits.by_account(proof.account.id)
-        person = actor_of(reader(), proof.account, request.remote_addr)
-        return Caller(person, proof.scopes, proved_at=proof.proved_at)
+        person, scopes = actor_of(reader(), proof.account, request.remote_addr), proof.scopes
+        if proof.patient_id is not None:
+            person, scopes = person.about(proof.patient_id), _for_one(person, scopes)
+        return Caller(person, scopes, proved_at=proof.proved_at, client_id=proof.client_id)
     limits.by_program(proof.program_id)
     program = _program(proof.program or "program")
     if proof.is_new and proof.program_id is not None:
         _note_use(program, proof.program_id)
     return Caller(program, _narrowed(proof.scopes), proof.program_id, proof.networks, proof.ends_at)
+
+
+def _for_one(person: Actor, scopes: frozenset[str]) -> frozenset[str]:
+    """Return the scopes that a token for one patient has: of those who work with many, only what
+    FHIR and the directory show of that one."""
+    if person.is_a(Role.PATIENT):
+        return scopes
+    return frozenset(one for one in scopes if read_fhir(one) or one == "directory:read")
 
 
 def _note_use(program: Actor, key_id: UUID) -> None:

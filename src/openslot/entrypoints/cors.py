@@ -1,14 +1,17 @@
 """Lets scripts of other sites use the API, FHIR and the token endpoints (Fetch, CORS protocol).
 
-Only sites in ``OPENSLOT_CORS_ORIGINS``, and without cookies: these addresses read a bearer key or
-token only.
+Only sites in ``OPENSLOT_CORS_ORIGINS`` and those of registered programs that act for people, and
+without cookies: these addresses read a bearer key or token only.
 """
 
 import re
 
 from flask import Flask, Response, request
 
-from openslot.entrypoints.request import settings
+from openslot.core.errors import Unavailable
+from openslot.entrypoints.request import does_without_database, reader, settings
+from openslot.identity import queries
+from openslot.identity.programs import has_origin
 
 _OPEN = re.compile(r"/(api/v1|fhir|oauth|\.well-known)(/.*)?", re.DOTALL)
 _SENT = (
@@ -26,12 +29,11 @@ def install(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     headers = response.headers
-    allowed = settings().cors_origins
-    if not (allowed and _OPEN.fullmatch(request.path)) or "Access-Control-Allow-Origin" in headers:
+    if not _OPEN.fullmatch(request.path) or "Access-Control-Allow-Origin" in headers:
         return response
     response.vary.add("Origin")
     origin = request.headers.get("Origin", "")
-    if origin not in allowed:
+    if not origin or not (origin in settings().cors_origins or _is_of_program(origin)):
         return response
     headers["Access-Control-Allow-Origin"] = origin
     headers["Access-Control-Expose-Headers"] = _SHOWN
@@ -40,3 +42,13 @@ def _add_headers(response: Response) -> Response:
         headers["Access-Control-Allow-Headers"] = _SENT
         headers["Access-Control-Max-Age"] = _SECONDS
     return response
+
+
+def _is_of_program(origin: str) -> bool:
+    """Return whether a registered program comes from there; one statement."""
+    if does_without_database():
+        return False
+    try:
+        return has_origin(queries.programs(reader()), origin)
+    except Unavailable:
+        return False

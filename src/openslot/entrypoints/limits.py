@@ -68,6 +68,10 @@ POSTS: Mapping[str, Limit] = {
     "profile_security.delete": Limit(30, HOUR),
     "providers.link_account": Limit(300, MINUTE),
     "registration.sign_up": Limit(1000, HOUR),
+    "authorize.decide": Limit(300, MINUTE),
+    "authorize.launch": Limit(300, MINUTE),
+    "smart.introspect": Limit(600, MINUTE),
+    "smart.revoke": Limit(300, MINUTE),
     "smart.token": Limit(300, MINUTE),
 }
 """Posts of one address to these endpoints; a whole office may share an address."""

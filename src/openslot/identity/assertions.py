@@ -15,9 +15,10 @@ from joserfc.jwk import KeySet
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.errors import Invalid, NotFound, Unauthenticated
+from openslot.core.errors import Invalid, Malformed, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.work import Work
+from openslot.identity import queries
 from openslot.identity.keys import issue_for_client
 from openslot.identity.models import ApiClient
 from openslot.identity.once import CLOCKS_DIFFER, use_once
@@ -38,6 +39,12 @@ class BadAssertion(Unauthenticated):
 
     code = "invalid_client"
     sentence = "The client assertion is not valid."
+
+
+class OnlyForPeople(Malformed):
+    """This program acts for people only: send grant_type=authorization_code."""
+
+    code = "unauthorized_client"
 
 
 class BadKeys(Invalid):
@@ -67,10 +74,7 @@ def create_client(
     jwks_url: str | None,
 ) -> ApiClient:
     """Register a program with its public keys, or with the https address of its JWK set."""
-    if (jwks is None) == (jwks_url is None):
-        raise BadKeys(field="jwks")
-    if jwks is not None:
-        read_keys(jwks)
+    check_keys(jwks, jwks_url)
     client = ApiClient(
         id=new_id(),
         name=name,
@@ -84,6 +88,14 @@ def create_client(
     return client
 
 
+def check_keys(jwks: Mapping[str, Any] | None, jwks_url: str | None) -> None:
+    """Raise BadKeys unless there are public keys, or an address of them, and not both."""
+    if (jwks is None) == (jwks_url is None):
+        raise BadKeys(field="jwks")
+    if jwks is not None:
+        read_keys(jwks)
+
+
 def revoke_client(work: Work, client_id: UUID) -> None:
     """Revoke a client, and with it its tokens. Raises NotFound if there is none, or it is revoked
     already."""
@@ -91,6 +103,7 @@ def revoke_client(work: Work, client_id: UUID) -> None:
     if client is None or client.revoked_at is not None:
         raise NotFound
     client.revoked_at = work.now
+    queries.end_client(work.session, client_id)
     audit.record(work, "client.revoked", f"client:{client_id}")
 
 
@@ -135,6 +148,15 @@ def key_named(assertion: str) -> str | None:
     return kid if isinstance(kid, str) else None
 
 
+def accept(work: Work, client: ApiClient, assertion: str, keys: KeySet, *, audience: str) -> None:
+    """Raise BadAssertion unless the assertion is the client's, and mark it as used."""
+    claims = _verified(assertion, keys)
+    _check_claims(claims, client, audience, work.now)
+    name = f"{client.id} {claims['jti']}".encode("utf-8", "surrogatepass")
+    if not use_once(work, name, until=work.now + LONGEST + 2 * CLOCKS_DIFFER):
+        raise BadAssertion
+
+
 def grant(
     work: Work,
     client: ApiClient,
@@ -147,13 +169,11 @@ def grant(
     """Return a token for the wanted scopes that the client is registered for, and mark the
     assertion as used.
 
-    Raises BadAssertion, and UnknownScope if none of the wanted scopes can be granted.
+    Raises BadAssertion, OnlyForPeople, and UnknownScope if no wanted scope can be granted.
     """
-    claims = _verified(assertion, keys)
-    _check_claims(claims, client, audience, work.now)
-    name = f"{client.id} {claims['jti']}".encode("utf-8", "surrogatepass")
-    if not use_once(work, name, until=work.now + LONGEST + 2 * CLOCKS_DIFFER):
-        raise BadAssertion
+    accept(work, client, assertion, keys, audience=audience)
+    if client.redirects is not None:
+        raise OnlyForPeople
     scopes = _granted_scopes(client, wanted)
     token = issue_for_client(work, client, scopes, LONGEST)
     return Granted(token, scopes, int(LONGEST.total_seconds()))

@@ -42,7 +42,8 @@ STEPS = frozenset(CredentialKind) - SIGNED_IN - {CredentialKind.IDENTITY}
 class Credential:
     """One credential; ``id`` opens nothing. ``agent`` is what the browser or program calls
     itself, its owner a passkey, or the settings an identity provider; ``factor`` the second step of
-    a browser; ``left`` the number of recovery codes."""
+    a browser; ``left`` the number of recovery codes; ``scopes`` what its owner lets a program do,
+    None for one that was given the password."""
 
     kind: CredentialKind
     id: str
@@ -53,6 +54,7 @@ class Credential:
     address: str | None = None
     factor: str | None = None
     left: int | None = None
+    scopes: tuple[str, ...] | None = None
 
 
 def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
@@ -130,7 +132,19 @@ def _browsers(work: Work, account_id: UUID) -> list[Credential]:
 
 
 def _programs(work: Work, account_id: UUID) -> list[Credential]:
-    return [
+    used = queries.client_tokens_since(work.session, account_id)
+    let = [
+        Credential(
+            CredentialKind.PROGRAM,
+            consent.id.hex,
+            consent.given_at,
+            used.get(client.id),
+            agent=client.name,
+            scopes=tuple(consent.scopes.split()),
+        )
+        for consent, client in queries.consents_of(work.session, account_id)
+    ]
+    return let + [
         Credential(
             CredentialKind.PROGRAM,
             token.family.hex,
@@ -161,12 +175,22 @@ def end_one(work: Work, account_id: UUID, kind: CredentialKind, credential_id: s
     if kind is CredentialKind.CALENDAR:
         ended = queries.end_feed(work.session, account_id)
     elif kind is CredentialKind.PROGRAM:
-        ended = queries.end_tokens(work.session, account_id, family=_uuid(credential_id))
+        ended = _end_program(work, account_id, _uuid(credential_id))
     else:
         ended = queries.end_sessions(work.session, account_id, only=_digest(credential_id))
     if not ended:
         raise NotFound
     _record(work, account_id, {kind})
+
+
+def _end_program(work: Work, account_id: UUID, credential_id: UUID) -> bool:
+    """End a program that the person lets act for them, or one that was given the password."""
+    opening.wait(work, account_id)
+    client_id = queries.end_consent(work.session, account_id, credential_id)
+    if client_id is None:
+        return queries.end_tokens(work.session, account_id, family=credential_id) > 0
+    audit.record(work, "consent.withdrawn", f"account:{account_id}", client=str(client_id))
+    return True
 
 
 def _remove_step(work: Work, account_id: UUID, kind: CredentialKind, credential_id: str) -> None:

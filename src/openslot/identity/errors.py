@@ -193,3 +193,8 @@ class HashingBusy(Busy):
 
     code = "sign-in-busy"
     retry_after = 3
+
+
+class PasswordTokensOff(Forbidden):
+    """Programs cannot sign in with a password here. Send people to /oauth/authorize, or set
+    OPENSLOT_PASSWORD_TOKENS."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
 from uuid import UUID
 
 from openslot.core import audit
@@ -18,9 +17,16 @@ from openslot.identity import queries
 from openslot.identity.errors import MustChangePassword
 from openslot.identity.factors import Factor, must_enrol
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
-from openslot.identity.opening import check_opens
-from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
-from openslot.identity.sessions import token_hash
+from openslot.identity.opening import check_opens, wait
+from openslot.identity.scopes import (
+    EVERYTHING,
+    PATIENT,
+    check_handed_on,
+    check_scopes,
+    for_person,
+    narrowed,
+)
+from openslot.identity.sessions import token_hash, unused_since
 
 KEY, ACCESS, REFRESH = "osk_", "ost_", "osr_"
 """Prefixes of keys, access tokens and refresh tokens, so that a leaked one is recognised."""
@@ -54,6 +60,8 @@ class Proof:
     ``program_id`` is the id of the key or client, since names are not unique. A key works from
     ``networks`` only, if there are any, and until ``ends_at``. A use ``is_new`` if it is to be
     noted with :func:`note_use`. ``proved_at`` is when the person gave the password for the token.
+    A program that acts for the account is the client ``client_id``; if it is for one patient,
+    ``patient_id`` is theirs.
     """
 
     scopes: frozenset[str]
@@ -64,6 +72,8 @@ class Proof:
     ends_at: datetime | None = None
     is_new: bool = False
     proved_at: datetime | None = None
+    client_id: UUID | None = None
+    patient_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,28 @@ class Pair:
     """An access token and the refresh token for the next pair."""
 
     access: str
-    refresh: str
+    refresh: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """All tokens that go back to one sign-in of an account, which ``began`` then; ``proved_at`` is
+    when the person proved who they are, and ``agent`` the program that sent the password.
+
+    What a person lets a client do has its ``client_id``, the ``scopes``, and the patient that it is
+    for; with a ``browser``, it ends with that session. It has no refresh token unless it ``stays``.
+    """
+
+    id: UUID
+    account_id: UUID
+    began: datetime
+    proved_at: datetime | None
+    agent: str | None = None
+    client_id: UUID | None = None
+    scopes: str = EVERYTHING
+    patient_id: UUID | None = None
+    browser: bytes | None = None
+    stays: bool = True
 
 
 def create_key(
@@ -190,7 +221,16 @@ def prove(work: Work, text: str) -> Proof:
     if account is not None:
         if account.must_change_password:
             raise MustChangePassword
-        return Proof(for_person(scopes), account=account, proved_at=token.family_began_at)
+        is_for_one = any(scope.startswith(PATIENT) for scope in scopes)
+        if is_for_one and token.patient_id is None:
+            raise BadToken
+        return Proof(
+            for_person(narrowed(scopes, client.scopes.split()) if client else scopes),
+            account=account,
+            proved_at=token.proved_at,
+            client_id=token.client_id,
+            patient_id=token.patient_id if is_for_one else None,
+        )
     if client is None:
         raise BadToken
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
@@ -224,44 +264,57 @@ def issue_pair(
     check_opens(work, account, factor)
     work = work.by(Actor(account_id=account.id, address=work.actor.address))
     audit.record(work, "token.issued", f"account:{account.id}")
-    return _pair(work, account.id, _Family(new_id(), work.now, agent[:200] if agent else None))
+    agent = agent[:200] if agent else None
+    return issue(work, Family(new_id(), account.id, work.now, work.now, agent))
 
 
-def refresh(work: Work, text: str) -> Pair | None:
-    """Return the next pair for a refresh token, which works once.
+def refresh(
+    work: Work, text: str, *, client: ApiClient | None = None
+) -> tuple[Pair, Family] | None:
+    """Return the next pair for a refresh token of the ``client``, or of a password; it works once.
 
-    Returns None if the token is unknown, and also ends its whole family if it was used before,
-    has expired, or its account is not active.
+    Returns None if the token is unknown or another's, and also ends its whole family if it was used
+    before, has expired, its account is not active, or the browser that it depends on signed out.
     """
     digest = token_hash(text)
     token = work.session.get(ApiToken, digest)
-    if token is None or not token.is_refresh or token.account_id is None:
+    own = client.id if client else None
+    if token is None or not token.is_refresh or token.client_id != own or token.account_id is None:
         return None
-    holder = queries.by_id(work.session, token.account_id)
-    spent = token.used_at is not None or token.ends_at <= work.now
-    may_go_on = (
-        holder is not None
-        and holder.active
-        and not holder.must_change_password
-        and not must_enrol(work, holder)
+    wait(work, token.account_id)
+    lasts = token.ends_at > work.now and (
+        token.browser is None or queries.lasts(work, token.browser, unused_since=unused_since(work))
     )
-    if spent or not may_go_on or not queries.spend(work, digest):
+    may = lasts and may_go_on(work, token.account_id, client)
+    if not may or not queries.spend(work, digest):
         queries.end_family(work.session, token.family)
         if token.used_at is not None:
             audit.record(work, "token.reused", f"account:{token.account_id}")
         return None
     work = work.by(Actor(account_id=token.account_id, address=work.actor.address))
     audit.record(work, "token.refreshed", f"account:{token.account_id}")
-    began = token.family_began_at or token.created_at
-    return _pair(work, token.account_id, _Family(token.family, began, token.agent))
+    family = Family(
+        token.family,
+        token.account_id,
+        token.family_began_at or token.created_at,
+        token.proved_at,
+        token.agent,
+        token.client_id,
+        token.scopes if client else EVERYTHING,
+        token.patient_id,
+        token.browser,
+    )
+    return issue(work, family), family
 
 
-class _Family(NamedTuple):
-    """All tokens that go back to one sign-in, which was at ``began``."""
-
-    id: UUID
-    began: datetime
-    agent: str | None
+def may_go_on(work: Work, account_id: UUID, client: ApiClient | None = None) -> bool:
+    """Return whether programs may still act for an account. A ``client`` sends people to the pages,
+    which ask them for a second step, if not their provider did."""
+    holder = queries.by_id(work.session, account_id)
+    if holder is None or not holder.active or holder.must_change_password:
+        return False
+    is_elsewhere = client is not None and bool(queries.identities_of(work.session, account_id))
+    return is_elsewhere or not must_enrol(work, holder)
 
 
 def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts: timedelta) -> str:
@@ -282,19 +335,27 @@ def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts
     return text
 
 
-def _pair(work: Work, account_id: UUID, family: _Family) -> Pair:
+def issue(work: Work, family: Family) -> Pair:
+    """Issue the next tokens of a family, which ends after ``token_days`` of the settings."""
     last = family.began + timedelta(days=work.settings.token_days)
-    pair = Pair(ACCESS + secrets.token_urlsafe(32), REFRESH + secrets.token_urlsafe(32))
+    access, refresh = (prefix + secrets.token_urlsafe(32) for prefix in (ACCESS, REFRESH))
+    pair = Pair(access, refresh if family.stays else None)
     for text, lasts in ((pair.access, ACCESS_LASTS), (pair.refresh, REFRESH_LASTS)):
+        if text is None:
+            continue
         work.session.add(
             ApiToken(
                 token_hash=token_hash(text),
-                account_id=account_id,
-                scopes=EVERYTHING,
+                account_id=family.account_id,
+                client_id=family.client_id,
+                scopes=family.scopes,
                 is_refresh=text == pair.refresh,
                 family=family.id,
                 family_began_at=family.began,
+                proved_at=family.proved_at,
                 agent=family.agent,
+                patient_id=family.patient_id,
+                browser=family.browser,
                 created_at=work.now,
                 ends_at=min(work.now + lasts, last),
             )

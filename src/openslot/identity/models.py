@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    UniqueConstraint,
     Uuid,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -223,9 +224,13 @@ class ApiKey(Base):
 
 
 class ApiClient(Base):
-    """A program that authenticates with signed assertions (SMART Backend Services).
+    """A registered program. Without ``redirects`` it acts for the network (SMART Backend Services),
+    with them for people who let it (SMART App Launch).
 
-    Its public keys are in ``jwks``, or fetched from ``jwks_url``.
+    It authenticates with assertions that its public keys verify, in ``jwks`` or fetched from
+    ``jwks_url``, or with the secret of ``secret_hash``; one with neither is public. ``redirects``
+    are the addresses, separated by spaces, to which people return, and ``launch_url`` is where it
+    is opened for a patient. ``operator`` is who runs it.
     """
 
     __tablename__ = "api_client"
@@ -235,8 +240,70 @@ class ApiClient(Base):
     jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     jwks_url: Mapped[str | None] = mapped_column(String(500))
     scopes: Mapped[str] = mapped_column(Text)
+    operator: Mapped[str | None] = mapped_column(String(200))
+    redirects: Mapped[str | None] = mapped_column(Text)
+    launch_url: Mapped[str | None] = mapped_column(String(500))
+    secret_hash: Mapped[bytes | None] = mapped_column(Digest)
     created_at: Mapped[datetime] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def is_public(self) -> bool:
+        """Return whether it cannot prove who it is."""
+        return self.secret_hash is None and self.jwks is None and self.jwks_url is None
+
+
+class Consent(Base):
+    """What a person lets a program do, so that they are not asked each time. ``scopes`` are
+    separated by spaces."""
+
+    __tablename__ = "consent"
+    __table_args__ = (UniqueConstraint("account_id", "client_id"), Index(None, "client_id"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    client_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("api_client.id", ondelete="CASCADE"))
+    scopes: Mapped[str] = mapped_column(Text)
+    given_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class AuthorizationCode(Base):
+    """What a program exchanges once for the tokens of a person, stored as its SHA-256.
+
+    ``challenge`` is that of PKCE (S256). ``family`` are the tokens that it was exchanged for, which
+    end if it comes again. ``browser`` is the session in which the person consented, ``proved_at``
+    when they proved there who they are, and ``patient_id`` whom the program is for.
+    """
+
+    __tablename__ = "authorization_code"
+    __table_args__ = (Index(None, "account_id"), Index(None, "browser"), Index(None, "ends_at"))
+
+    code_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    client_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("api_client.id", ondelete="CASCADE"))
+    browser: Mapped[bytes] = mapped_column(
+        Digest,
+        ForeignKey("account_session.token_hash", ondelete="CASCADE", onupdate="CASCADE"),
+    )
+    redirect: Mapped[str] = mapped_column(String(1000))
+    challenge: Mapped[str] = mapped_column(String(43))
+    scopes: Mapped[str] = mapped_column(Text)
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid)
+    nonce: Mapped[str | None] = mapped_column(String(500))
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    family: Mapped[UUID] = mapped_column(Uuid)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SigningKey(Base):
+    """A key that signs ID tokens for programs. ``private`` is a JWK, encrypted."""
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    private: Mapped[dict[str, Any]] = mapped_column(EncryptedJson)
+    made_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class UsedAssertion(Base):
@@ -251,15 +318,23 @@ class UsedAssertion(Base):
 
 
 class ApiToken(Base):
-    """A token of an account or a client, stored as its SHA-256.
+    """A token of an account or a client, or of a client that acts for an account, stored as its
+    SHA-256.
 
     A refresh token works once and is replaced by another of its ``family``. If it is used again,
-    the whole family ends, since the token has been copied. ``family_began_at`` is when the person
-    gave the password, and ``agent`` the program that sent it.
+    the whole family ends, since the token has been copied. ``family_began_at`` is when it was first
+    issued, ``proved_at`` when the person proved who they are, and ``agent`` the program that sent
+    the password. ``patient_id`` is whom the program
+    is for. A token with a ``browser`` ends with that session.
     """
 
     __tablename__ = "api_token"
-    __table_args__ = (Index(None, "family"), Index(None, "account_id"), Index(None, "ends_at"))
+    __table_args__ = (
+        Index(None, "family"),
+        Index(None, "account_id"),
+        Index(None, "browser"),
+        Index(None, "ends_at"),
+    )
 
     token_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
     account_id: Mapped[UUID | None] = mapped_column(
@@ -272,7 +347,13 @@ class ApiToken(Base):
     is_refresh: Mapped[bool] = mapped_column(Boolean, default=False)
     family: Mapped[UUID] = mapped_column(Uuid)
     family_began_at: Mapped[datetime | None] = mapped_column(Instant)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
     agent: Mapped[str | None] = mapped_column(String(200))
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid)
+    browser: Mapped[bytes | None] = mapped_column(
+        Digest,
+        ForeignKey("account_session.token_hash", ondelete="CASCADE", onupdate="CASCADE"),
+    )
     created_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)

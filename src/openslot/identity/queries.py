@@ -20,12 +20,15 @@ from openslot.identity.models import (
     ApiKey,
     ApiToken,
     Authenticator,
+    AuthorizationCode,
     CalendarFeed,
+    Consent,
     LinkedIdentity,
     Passkey,
     PendingSignUp,
     RecoveryCode,
     SignInFailure,
+    SigningKey,
     UsedAssertion,
 )
 
@@ -346,7 +349,7 @@ def keys(session: Session) -> Sequence[ApiKey]:
 def holder_of(
     work: Work, digest: bytes
 ) -> tuple[ApiToken, Account | None, ApiClient | None] | None:
-    """Return a valid access token with its account or client, in one statement."""
+    """Return a valid access token with its account, its client, or both, in one statement."""
     row = work.session.execute(
         select(ApiToken, Account, ApiClient)
         .outerjoin(Account, Account.id == ApiToken.account_id)
@@ -355,8 +358,10 @@ def holder_of(
             ApiToken.token_hash == digest,
             ApiToken.is_refresh.is_(False),
             ApiToken.ends_at > work.now,
+            or_(ApiToken.account_id.is_(None), Account.active.is_(True)),
             or_(
-                Account.active.is_(True), ApiClient.revoked_at.is_(None) & ApiClient.id.isnot(None)
+                ApiToken.client_id.is_(None),
+                ApiClient.revoked_at.is_(None) & ApiClient.id.isnot(None),
             ),
         )
     ).first()
@@ -375,10 +380,15 @@ def end_family(session: Session, family: UUID) -> None:
 
 
 def end_tokens(session: Session, account_id: UUID, *, family: UUID | None = None) -> int:
-    """Delete all tokens of an account, or those of one ``family``; return the number."""
+    """Delete all tokens of an account, with what it lets programs do and their codes, or the tokens
+    of one ``family``; return the number of tokens."""
     query = delete(ApiToken).where(ApiToken.account_id == account_id)
     if family is not None:
-        query = query.where(ApiToken.family == family)
+        return changed(
+            session, query.where(ApiToken.family == family, ApiToken.client_id.is_(None))
+        )
+    for model in (AuthorizationCode, Consent):
+        session.execute(delete(model).where(model.account_id == account_id))
     return changed(session, query)
 
 
@@ -386,7 +396,85 @@ def end_everybodys(session: Session, *, keep: bytes | None) -> None:
     """Sign out the browsers and programs of all accounts, but the browser ``keep``."""
     browsers = delete(AccountSession)
     session.execute(browsers if keep is None else browsers.where(AccountSession.token_hash != keep))
-    session.execute(delete(ApiToken))
+    for model in (ApiToken, AuthorizationCode, Consent):
+        session.execute(delete(model))
+
+
+def lasts(work: Work, token_hash: bytes, *, unused_since: Unused) -> bool:
+    """Return whether a browser is still signed in."""
+    return account_of_token(work, token_hash, unused_since=unused_since) is not None
+
+
+def code(session: Session, code_hash: bytes) -> AuthorizationCode | None:
+    """Return the authorization code with this hash, or None."""
+    return session.get(AuthorizationCode, code_hash)
+
+
+def use_code(work: Work, code_hash: bytes) -> bool:
+    """Mark a code as used. Returns False if it was used already."""
+    unused = (AuthorizationCode.code_hash == code_hash, AuthorizationCode.used_at.is_(None))
+    return bool(
+        changed(work.session, update(AuthorizationCode).where(*unused).values(used_at=work.now))
+    )
+
+
+def consent_of(session: Session, account_id: UUID, client_id: UUID) -> Consent | None:
+    """Return what a person lets a program do, or None."""
+    own = (Consent.account_id == account_id, Consent.client_id == client_id)
+    return session.scalar(select(Consent).where(*own))
+
+
+def consents_of(session: Session, account_id: UUID) -> Sequence[tuple[Consent, ApiClient]]:
+    """Return the programs that a person lets act for them, newest first."""
+    query = select(Consent, ApiClient).join(ApiClient, ApiClient.id == Consent.client_id)
+    query = query.where(Consent.account_id == account_id)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(Consent.given_at.desc()))]
+
+
+def client_tokens_since(session: Session, account_id: UUID) -> dict[UUID, datetime]:
+    """Return when each client of the account last got a token."""
+    query = (
+        select(ApiToken.client_id, func.max(ApiToken.created_at))
+        .where(ApiToken.account_id == account_id, ApiToken.client_id.is_not(None))
+        .group_by(ApiToken.client_id)
+    )
+    return {client_id: at for client_id, at in session.execute(query) if client_id}
+
+
+def end_consent(session: Session, account_id: UUID, consent_id: UUID) -> UUID | None:
+    """Delete what a person lets a program do, with its codes and tokens; return the client."""
+    own = (Consent.account_id == account_id, Consent.id == consent_id)
+    client_id = session.scalar(select(Consent.client_id).where(*own))
+    if client_id is not None:
+        for model in (Consent, AuthorizationCode, ApiToken):
+            of_both = (model.account_id == account_id, model.client_id == client_id)
+            session.execute(delete(model).where(*of_both))
+    return client_id
+
+
+def end_client(session: Session, client_id: UUID) -> None:
+    """Delete the tokens and codes of a program, and what people let it do."""
+    for model in (Consent, AuthorizationCode, ApiToken):
+        session.execute(delete(model).where(model.client_id == client_id))
+
+
+def signing_keys(session: Session, *, since: datetime) -> Sequence[SigningKey]:
+    """Return the keys of ID tokens that were made since, newest first."""
+    query = select(SigningKey).where(SigningKey.made_at > since)
+    return session.scalars(query.order_by(SigningKey.made_at.desc(), SigningKey.id)).all()
+
+
+def remove_signing_keys(session: Session, *, before: datetime) -> None:
+    """Delete the keys of ID tokens that were made before."""
+    session.execute(delete(SigningKey).where(SigningKey.made_at <= before))
+
+
+def programs(session: Session) -> Sequence[ApiClient]:
+    """Return the programs that act for people and are not revoked, by name."""
+    query = select(ApiClient).where(
+        ApiClient.revoked_at.is_(None), ApiClient.redirects.is_not(None)
+    )
+    return session.scalars(query.order_by(ApiClient.name, ApiClient.id)).all()
 
 
 def clients(session: Session) -> Sequence[ApiClient]:
@@ -396,8 +484,13 @@ def clients(session: Session) -> Sequence[ApiClient]:
 
 
 def refresh_tokens_of(work: Work, account_id: UUID) -> Sequence[ApiToken]:
-    """Return the refresh tokens that an account's programs can still use, newest first."""
-    valid = (ApiToken.is_refresh, ApiToken.used_at.is_(None), ApiToken.ends_at > work.now)
+    """Return the refresh tokens that programs which took a password can still use, newest first."""
+    valid = (
+        ApiToken.client_id.is_(None),
+        ApiToken.is_refresh,
+        ApiToken.used_at.is_(None),
+        ApiToken.ends_at > work.now,
+    )
     query = select(ApiToken).where(ApiToken.account_id == account_id, *valid)
     return work.session.scalars(query.order_by(ApiToken.created_at.desc())).all()
 
@@ -424,6 +517,12 @@ def purge_sessions(
 def purge_tokens(session: Session, *, before: datetime, limit: int) -> int:
     """Delete up to ``limit`` tokens that expired by ``before``; return the number."""
     return _purge(session, ApiToken.token_hash, ApiToken.ends_at <= before, limit)
+
+
+def purge_codes(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` codes that expired by ``before``; return the number."""
+    over = AuthorizationCode.ends_at <= before
+    return _purge(session, AuthorizationCode.code_hash, over, limit)
 
 
 def purge_assertions(session: Session, *, before: datetime, limit: int) -> int:

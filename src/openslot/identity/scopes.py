@@ -1,12 +1,13 @@
 """The scopes of keys and tokens, which limit what a program can do.
 
 Keys and registered clients act for the network, with the scopes that they were given. A person's
-token acts with the rights of that person, and never has a scope that is for programs only.
+token acts with the rights of that person, and never has a scope that is for programs only. One that
+a person gave to a program has the scopes that they agreed to.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openslot.core.errors import Forbidden, Invalid
 
@@ -45,6 +46,19 @@ it."""
 FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
 """All scopes that a person's token can have."""
 
+LAUNCHES = {
+    "openid": "Know who you are.",
+    "fhirUser": "Know who you are here: a patient or a practitioner.",
+    "launch": "Start from the page of a patient.",
+    "launch/patient": "Ask you which patient it is for.",
+    "offline_access": "Stay connected when you are away, until you end it.",
+    "online_access": "Stay connected while you are signed in here.",
+}
+"""Scopes of programs that act for people (SMART App Launch 2), with their descriptions."""
+
+PATIENT = "patient/"
+"""Beginning of FHIR scopes for one patient; a token with one is for that patient alone."""
+
 FHIR_RESOURCES = (
     "AllergyIntolerance",
     "Appointment",
@@ -68,26 +82,29 @@ FHIR_RESOURCES = (
 """Resources that FHIR scopes can name. The entry point declares the resources, and a test
 compares them with these names."""
 
-_FHIR = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|(?=.)c?r?u?d?s?)")
+_FHIR = re.compile(r"(system|user|patient)/(\*|[A-Za-z]+)\.(read|write|\*|(?=.)c?r?u?d?s?)")
 _WORDS = {"read": frozenset("rs"), "write": frozenset("cud"), "*": frozenset("cruds")}
 """The words of SMART version 1 with their letters in version 2."""
 
-_ANY = "*"
+_ANY, _SYSTEM = "*", "system"
 
 
 @dataclass(frozen=True, slots=True)
 class FhirScope:
     """A FHIR scope in the form of SMART App Launch 2: a resource, or ``*`` for all, with letters
-    for create, read, update, delete and search, or with a word of version 1."""
+    for create, read, update, delete and search, or with a word of version 1. Its ``context`` is
+    the whole system, what a user may do, or that for one patient."""
 
     resource: str
     letters: frozenset[str]
     is_worded: bool = False
+    context: str = _SYSTEM
 
     def __str__(self) -> str:
         words = (word for word, letters in _WORDS.items() if letters == self.letters)
         letters = "".join(letter for letter in "cruds" if letter in self.letters)
-        return f"system/{self.resource}.{next(words, letters) if self.is_worded else letters}"
+        named = next(words, letters) if self.is_worded else letters
+        return f"{self.context}/{self.resource}.{named}"
 
     def covers(self, resource: str) -> bool:
         """Return whether the scope includes the resource."""
@@ -97,9 +114,11 @@ class FhirScope:
 def read_fhir(scope: str) -> FhirScope | None:
     """Parse a FHIR scope. Returns None for any other text."""
     match = _FHIR.fullmatch(scope)
-    if match is None or match[1] not in (_ANY, *FHIR_RESOURCES):
+    if match is None or match[2] not in (_ANY, *FHIR_RESOURCES):
         return None
-    return FhirScope(match[1], _WORDS.get(match[2], frozenset(match[2])), match[2] in _WORDS)
+    context, resource, rights = match.groups()
+    is_worded = rights in _WORDS and context == _SYSTEM
+    return FhirScope(resource, _WORDS.get(rights, frozenset(rights)), is_worded, context)
 
 
 class UnknownScope(Invalid):
@@ -116,19 +135,39 @@ class ScopeMissing(Forbidden):
     sentence = "This key or token lacks the scope {scope}."
 
 
-_CHOICE = (*SCOPES, *(f"system/{name}.cruds" for name in (_ANY, *FHIR_RESOURCES)))
+_ALL_FHIR = (_ANY, *FHIR_RESOURCES)
+_CHOICE = (*SCOPES, *(f"system/{name}.cruds" for name in _ALL_FHIR))
+_CHOICE_OF_PEOPLE = (
+    *LAUNCHES,
+    *(scope for scope in SCOPES if scope not in FOR_PROGRAMS),
+    *(f"{context}/{name}.cruds" for context in ("patient", "user") for name in _ALL_FHIR),
+)
 
 
 def _is_known(scope: str) -> bool:
-    return scope in (EVERYTHING, *SCOPES) or read_fhir(scope) is not None
+    fhir = read_fhir(scope)
+    return scope in (EVERYTHING, *SCOPES) or (fhir is not None and fhir.context == _SYSTEM)
 
 
-def check_scopes(scopes: Iterable[str]) -> str:
-    """Return the scopes as they are stored. Raises UnknownScope, and Invalid for none."""
-    in_order = sorted(set(scopes))
+def _is_of_people(scope: str) -> bool:
+    fhir = read_fhir(scope)
+    return scope in _CHOICE_OF_PEOPLE or (fhir is not None and fhir.context != _SYSTEM)
+
+
+def _in_letters(scope: str) -> str:
+    """Return a FHIR scope of people in the form of SMART's version 2, and any other as it is."""
+    fhir = read_fhir(scope)
+    return scope if fhir is None or fhir.context == _SYSTEM else str(fhir)
+
+
+def check_scopes(scopes: Iterable[str], *, of_people: bool = False) -> str:
+    """Return the scopes of a key or a client as they are stored, or those ``of_people`` that they
+    give to a program. Raises UnknownScope, and Invalid for none."""
+    is_known, choice = (_is_of_people, _CHOICE_OF_PEOPLE) if of_people else (_is_known, _CHOICE)
+    in_order = sorted(set(map(_in_letters, scopes)))
     for scope in in_order:
-        if not _is_known(scope):
-            raise UnknownScope(field="scopes", scope=scope[:100], known=", ".join(_CHOICE))
+        if not is_known(scope):
+            raise UnknownScope(field="scopes", scope=scope[:100], known=", ".join(choice))
     if not in_order:
         raise Invalid("Choose at least one scope.", field="scopes")
     return " ".join(in_order)
@@ -142,9 +181,9 @@ def check_scope(given: frozenset[str], wanted: str) -> None:
 
 def for_person(kept: Iterable[str]) -> frozenset[str]:
     """Return the scopes of a person's token: the stored ones that are for people. EVERYTHING
-    means all of these."""
+    means all that the person may do."""
     held = frozenset(kept)
-    return FOR_PEOPLE if EVERYTHING in held else held & FOR_PEOPLE
+    return FOR_PEOPLE if EVERYTHING in held else frozenset(filter(_is_of_people, held))
 
 
 def check_handed_on(held: frozenset[str], wanted: Iterable[str]) -> None:
@@ -160,7 +199,7 @@ def narrowed(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]
     held = frozenset(registered)
     held_fhir = [scope for scope in map(read_fhir, held) if scope is not None]
     granted: set[str] = set()
-    for scope in asked:
+    for scope in map(_in_letters, asked):
         requested = read_fhir(scope)
         if scope in held or (EVERYTHING in held and _is_known(scope)):
             granted.add(scope)
@@ -172,6 +211,7 @@ def narrowed(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]
 def _intersection(requested: FhirScope, held: Sequence[FhirScope]) -> list[FhirScope]:
     """Return the requested rights that are held. A request for all resources also yields the
     resources that are held by name with more letters."""
+    held = [scope for scope in held if scope.context == requested.context]
     names = {scope.resource for scope in held} if requested.resource == _ANY else set[str]()
     on_all: frozenset[str] = frozenset()
     granted = []
@@ -179,7 +219,7 @@ def _intersection(requested: FhirScope, held: Sequence[FhirScope]) -> list[FhirS
         held_letters = {letter for scope in held if scope.covers(name) for letter in scope.letters}
         letters = requested.letters & held_letters
         if letters - on_all:
-            granted.append(FhirScope(name, letters, requested.is_worded))
+            granted.append(replace(requested, resource=name, letters=letters))
         if name == _ANY:
             on_all = letters
     return granted

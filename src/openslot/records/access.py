@@ -80,6 +80,8 @@ def decide(
 
     Access ends ``access_days`` after the end of the last appointment, or never if that is 0.
     """
+    if not actor.reaches(patient_id):
+        return None
     if actor.acts_for(patient_id):
         return Access.OWN
     if not actor.is_a(Role.PRACTITIONER):
@@ -177,7 +179,8 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
         return own
     since = now - timedelta(days=access_days) if access_days else None
     opens = gives_care(now) | gives_its_day(now)
-    return own | queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
+    tied = queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
+    return own | (tied if actor.reaches(None) else tied & (patient == actor.only_patient))
 
 
 def open_history(work: Work, patient_id: UUID) -> Access | None:

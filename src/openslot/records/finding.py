@@ -120,6 +120,8 @@ def may_book_for(work: Work, patient_id: UUID) -> bool:
     """Return True if the actor may name the patient and book for them: all whom they find by a
     search, and whom they looked up within READ_OVER."""
     actor = work.actor
+    if not actor.reaches(patient_id):
+        return False
     if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
         return True
     if not works_with_patients(actor):
@@ -247,6 +249,8 @@ def may_change(work: Work, patient_id: UUID) -> bool:
     date of birth outlasts them.
     """
     actor = work.actor
+    if not actor.reaches(patient_id):
+        return False
     if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
         return True
     if actor.is_a(Role.STAFF, Role.CENTRE_ADMIN) and queries.is_seen_at(

@@ -152,7 +152,8 @@ def within_reach(actor: Actor, now: datetime) -> ColumnElement[bool]:
     if actor.reads_all:
         return true()
     if actor.practitioner_id is not None:
-        return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id, now))
+        own = or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id, now))
+        return own if actor.reaches(None) else own & (Referral.patient_id == actor.only_patient)
     patient_ids = {actor.patient_id, *actor.dependents}
     return to_patients(patient_id for patient_id in patient_ids if patient_id is not None)
 

@@ -30,6 +30,8 @@ def relation_to(actor: Actor, referral: Referral, now: datetime) -> Relation | N
     revoked, also once it has expired; one to an area of expertise only who has the appointment
     that uses it, or answered it.
     """
+    if not actor.reaches(referral.patient_id):
+        return None
     person, state = actor.practitioner_id, referral.state_at(now)
     if person is not None and person == referral.gp_id:
         return Relation.GP
@@ -55,6 +57,8 @@ def _treats(practitioner_id: int | None, referral: Referral, now: datetime) -> b
 def may_follow(actor: Actor, appointment: Appointment, now: datetime) -> bool:
     """Return whether an appointment leads the actor to the referral that it was booked with: its
     patient, and its practitioner while it is used."""
+    if not actor.reaches(appointment.patient_id):
+        return False
     if actor.reads_all or actor.acts_for(appointment.patient_id):
         return True
     person = actor.practitioner_id

@@ -148,6 +148,8 @@ def _store_answer(owner: str, key: str, response: Response) -> None:
 def _owner() -> str:
     """Return an id of the caller: different callers may choose the same key."""
     caller = bearer.caller()
+    if caller.client_id is not None:
+        return f"{caller.actor.account_id} {caller.client_id} {caller.actor.only_patient}"
     caller_id = caller.actor.account_id or caller.program_id
     return str(caller_id) if caller_id else f"{caller.actor.program or ''} {caller.actor.address}"
 

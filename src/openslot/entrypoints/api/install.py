@@ -32,6 +32,7 @@ from openslot.entrypoints.api import (
     patients,
     practitioners,
     professions,
+    programs,
     queue,
     records,
     referrals,
@@ -87,6 +88,7 @@ SERVICES = (
     absences.service,
     feedback.service,
     me.key_service,
+    programs.service,
     webhooks.service,
     doctors.service,
 )

@@ -110,6 +110,10 @@ class Credential(Shown):
         str | None, Field(description="The second step with which a browser was signed in.")
     ]
     left: Annotated[int | None, Field(description="Recovery codes that are left.")]
+    scopes: Annotated[
+        list[str] | None,
+        Field(description="What a program may do, if the person was asked, else null."),
+    ]
 
 
 class CredentialList(Listing[Credential]):
@@ -209,6 +213,8 @@ def end_credential(kind: str, credential_id: str) -> None:
     """
     if kind not in frozenset(CredentialKind):
         raise NotFound
+    if bearer.caller().client_id and CredentialKind(kind) not in credentials.SIGNED_IN:
+        raise Forbidden("Remove it on the pages. A program may not change how you sign in.")
     bearer.write(credentials.end_one, _account().id, CredentialKind(kind), credential_id)
 
 
@@ -269,6 +275,7 @@ def _credential(item: credentials.Credential) -> Credential:
         address=item.address,
         factor=item.factor,
         left=item.left,
+        scopes=None if item.scopes is None else list(item.scopes),
     )
 
 

@@ -11,7 +11,7 @@ from openslot.entrypoints.request import database, now, reading_by, settings, vi
 from openslot.entrypoints.rules import Rule
 from openslot.identity import factors, keys
 from openslot.identity.commands import sign_in, source_of
-from openslot.identity.errors import MustChangePassword, MustEnrol
+from openslot.identity.errors import MustChangePassword, MustEnrol, PasswordTokensOff
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
 
 service = Service("tokens", "Tokens", "Sign in as a person, and stay signed in.")
@@ -63,13 +63,15 @@ class Tokens(Shown):
     secret=True,
 )
 def create(body: SignIn) -> Tokens:
-    """Sign in with an email address and password.
+    """Sign in with an email address and password, where `OPENSLOT_PASSWORD_TOKENS` allows it.
 
+    Programs should send people to `/oauth/authorize` in place of asking for their password.
     The answer is the same for an unknown address and a wrong password. After several wrong
     passwords the account has to wait, as on the sign-in page. A password that others may know
     has to be changed on the pages first, and a second step that the role needs set up there. An
     account with a second step is refused as code-needed until a code is sent too; each works once.
     """
+    _check_on()
     account, factor = sign_in(
         database(),
         settings(),
@@ -97,6 +99,7 @@ def create(body: SignIn) -> Tokens:
     body=Refresh,
     answer=Tokens,
     status=201,
+    may_fail=(403,),
     secret=True,
 )
 def refresh(body: Refresh) -> Tokens:
@@ -104,12 +107,19 @@ def refresh(body: Refresh) -> Tokens:
 
     A refresh token works once. If it is used twice, all tokens from the same sign-in end.
     """
-    pair = write_by(visitor(), keys.refresh, body.refresh_token)
-    if pair is None:
+    _check_on()
+    refreshed = write_by(visitor(), keys.refresh, body.refresh_token)
+    if refreshed is None:
         raise BadToken
-    return _shown(pair)
+    return _shown(refreshed[0])
+
+
+def _check_on() -> None:
+    if not settings().password_tokens:
+        raise PasswordTokensOff
 
 
 def _shown(pair: Pair) -> Tokens:
     seconds = int(ACCESS_LASTS.total_seconds())
+    assert pair.refresh is not None  # who gave the password stays signed in
     return Tokens(access_token=pair.access, refresh_token=pair.refresh, expires_in=seconds)

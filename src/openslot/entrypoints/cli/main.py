@@ -588,7 +588,7 @@ def rotate_data_keys(deployment: Deployment) -> None:
 
 @cli.group()
 def client() -> None:
-    """Register programs that sign in with their own key pair (SMART)."""
+    """Register programs that sign in with their own key pair, or act for people (SMART)."""
 
 
 @client.command("create")
@@ -599,8 +599,18 @@ def client() -> None:
     multiple=True,
     required=True,
     metavar="SCOPE",
-    help="Allowed scope, for example system/Slot.rs; '*' for all.",
+    help="Allowed scope, for example system/Slot.rs, or patient/Appointment.cruds of people.",
 )
+@click.option(
+    "--redirect",
+    "redirects",
+    multiple=True,
+    metavar="URL",
+    help="Address that people return to. The program then acts for people.",
+)
+@click.option("--launch-url", metavar="URL", help="Address that opens it for a patient.")
+@click.option("--operator", metavar="NAME", help="Who runs it.")
+@click.option("--secret", is_flag=True, help="Print a secret too, for a program on a server.")
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path),
@@ -613,11 +623,19 @@ def create_client(
     deployment: Deployment,
     name: str,
     scopes: tuple[str, ...],
+    redirects: tuple[str, ...],
+    launch_url: str | None,
+    operator: str | None,
+    secret: bool,
     jwks: Path | None,
     jwks_url: str | None,
 ) -> None:
-    """Register the program NAME and print its client id."""
-    clients.create(deployment, name, scopes, jwks, jwks_url)
+    """Register the program NAME and print its client id, and its secret if it has one.
+
+    With --redirect it acts for people who let it; without, it acts for the network and needs keys.
+    """
+    details = clients.details(name, scopes, redirects, launch_url, operator)
+    clients.create(deployment, details, jwks, jwks_url, secret=secret)
 
 
 @client.command("list")
@@ -633,6 +651,14 @@ def list_clients(deployment: Deployment) -> None:
 def revoke_client(deployment: Deployment, client_id: str) -> None:
     """Revoke a client and its tokens for good; `openslot client list` shows its ID."""
     clients.revoke(deployment, client_id)
+
+
+@client.command("end-tokens")
+@click.argument("client_id", metavar="ID")
+@pass_deployment
+def end_client_tokens(deployment: Deployment, client_id: str) -> None:
+    """Sign everybody out of a program that acts for people; it asks them again."""
+    clients.end_tokens(deployment, client_id)
 
 
 cli.add_command(tenants.tenant)

@@ -2,7 +2,9 @@
 
 ``system/Appointment.cruds`` has a character for create, read, update, delete and search; see
 identity/scopes.py. Keys and clients have such scopes; a person's token has ``user/*.cruds`` and
-acts as that person. The rows that a caller may see are decided by each resource's ``seen``.
+acts as that person, or what the person lets a program do. One with ``patient/`` scopes acts as the
+person too, limited to that patient (``Actor.about``). The rows that a caller may see are decided by
+each resource's ``seen``.
 """
 
 from collections.abc import Callable
@@ -49,7 +51,8 @@ def demand(kind: str, letter: str) -> None:
     """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks the scope."""
     bearer.demand_token()
     if not allows(kind, letter):
-        raise ScopeMissing(scope=f"system/{kind}.{letter}")
+        context = "system" if bearer.actor().account_id is None else "user"
+        raise ScopeMissing(scope=f"{context}/{kind}.{letter}")
 
 
 def demand_chained(kind: Kind, query: Query, resources: Resources) -> None:

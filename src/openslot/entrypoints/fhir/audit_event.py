@@ -59,7 +59,8 @@ def show(row: AuditEvent, site: Site) -> Json:
 
 
 def _seen(actor: Actor, _now: datetime) -> Condition | None:
-    return None if actor.is_a(Role.NETWORK_ADMIN) else AuditEvent.id.is_(None)
+    is_reader = actor.is_a(Role.NETWORK_ADMIN) and actor.reaches(None)
+    return None if is_reader else AuditEvent.id.is_(None)
 
 
 RESOURCE = Resource(

@@ -1,10 +1,9 @@
-"""The CapabilityStatement and SMART configuration, generated from the declared resources."""
+"""The CapabilityStatement, generated from the declared resources."""
 
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site, clean
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Kind, Resource
 from openslot.entrypoints.fhir.search import Resources, known_parameters
-from openslot.identity.assertions import ALGORITHMS
 
 VERSION = "4.0.1"
 STARTED = "2026-11-21"
@@ -45,12 +44,17 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
 
 def _security(site: Site) -> Json:
     service = {"system": f"{TERMINOLOGY}/restful-security-service", "code": "SMART-on-FHIR"}
-    token = {"url": "token", "valueUri": f"{site.base.removesuffix('/fhir')}/oauth/token"}
+    root = site.base.removesuffix("/fhir")
+    addresses = [
+        {"url": name, "valueUri": f"{root}/oauth/{name}"}
+        for name in ("authorize", "token", "introspect", "revoke")
+    ]
     return {
-        "extension": [{"url": OAUTH_URIS, "extension": [token]}],
+        "extension": [{"url": OAUTH_URIS, "extension": addresses}],
         "service": [{"coding": [service], "text": "Bearer key or token"}],
         "description": "Send Authorization: Bearer … with a key or token. Scopes follow SMART, for "
-        "example system/Appointment.cruds.",
+        "example system/Appointment.cruds, or patient/Appointment.cruds of a program that a person "
+        "lets act for them.",
     }
 
 
@@ -97,23 +101,3 @@ def _reverse(kind: Kind, resources: Resources) -> list[str]:
         for name, parameter in source.parameters.items()
         if isinstance(parameter, Reference) and parameter.path and kind.name in parameter.targets
     ]
-
-
-def smart(resources: Resources, token_address: str) -> Json:
-    """Return the SMART configuration: all scopes, and the token address for signed assertions."""
-    scopes = [f"system/{resource.name}.{_letters(resource)}" for resource in resources.values()]
-    return {
-        "token_endpoint": token_address,
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-        "grant_types_supported": ["client_credentials"],
-        "scopes_supported": ["system/*.cruds", "system/*.rs", *scopes],
-        "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
-    }
-
-
-def _letters(kind: Kind) -> str:
-    letters = {"create": "c", "read": "r", "update": "u", "search-type": "s"}
-    return "".join(
-        letter for interaction, letter in letters.items() if interaction in kind.interactions
-    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
@@ -29,6 +29,7 @@ from openslot.entrypoints.fhir import (
     operations,
     received,
     search,
+    smart,
     tokens,
     unkept,
     writers,
@@ -49,20 +50,18 @@ from openslot.entrypoints.fhir.answers import (
 )
 from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
 from openslot.entrypoints.fhir.bundle import searchset, trim
+from openslot.entrypoints.fhir.clients import FORM
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.outcome import issue, outcome, render
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.slot import PROPOSED
-from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.free_for import booker_for
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.entrypoints.published import revalidated
 from openslot.entrypoints.request import now, reader, settings
 from openslot.entrypoints.rules import Rule, opened
-
-SMART = "/.well-known/smart-configuration"
 
 pages = Blueprint("fhir", __name__)
 
@@ -85,7 +84,7 @@ def install(app: Flask) -> None:
 
 def is_ours() -> bool:
     """Return whether this request is for FHIR, even if no view matches it."""
-    return request.path in ("/fhir", SMART) or request.path.startswith("/fhir/")
+    return request.path in ("/fhir", *smart.ADDRESSES) or request.path.startswith("/fhir/")
 
 
 def _set_allow(response: Response) -> Response:
@@ -127,14 +126,6 @@ def negotiate() -> BaseResponse | None:
 def metadata() -> ResponseReturnValue:
     """Return the CapabilityStatement."""
     return revalidated(answer(capability.statement(RESOURCES, _site(), settings().network_name)))
-
-
-@pages.get(SMART)
-@pages.get(f"/fhir{SMART}")
-@opened(Rule.PUBLIC)
-def smart() -> ResponseReturnValue:
-    """Return the SMART configuration."""
-    return revalidated(jsonify(capability.smart(RESOURCES, tokens.address())))
 
 
 @pages.get("/fhir/<kind>")

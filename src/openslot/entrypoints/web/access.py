@@ -122,7 +122,7 @@ def check() -> None:
     _check_origin()
     scope = getattr(view, "token_scope", None)
     if scope and request.headers.get("Authorization"):
-        context.set_account(_account_of_token(scope))
+        context.set_account(_account_of_token(scope), bearer.actor())
     account = context.account_or_none()
     if account is not None:
         limits.by_account(account.id)

@@ -1,7 +1,7 @@
 """Context of a page: the account and the actor, in addition to entrypoints/request.py."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
 from uuid import UUID
@@ -55,6 +55,7 @@ __all__ = [
     "has_step",
     "identity_id",
     "is_proved",
+    "is_proved_since",
     "must_change_password",
     "must_enrol",
     "now",
@@ -96,11 +97,14 @@ def account_or_none() -> Account | None:
     return cast(Account | None, g.account)
 
 
-def set_account(account: Account | None) -> None:
-    """Set the account for the rest of the request, after signing in or out."""
+def set_account(account: Account | None, as_actor: Actor | None = None) -> None:
+    """Set the account for the rest of the request, after signing in or out; what a program does for
+    it is done ``as_actor``, who may be less."""
     g.account, g.is_proved, g.factor, g.must_enrol = account, account is not None, None, False
     g.identity_id = None
     g.pop("actor", None)
+    if as_actor is not None:
+        g.actor = as_actor
 
 
 def act_as(account: Account) -> None:
@@ -118,7 +122,7 @@ def _account_of_session() -> Account | None:
         return None
     account, row = account_and_session
     g.is_proved = sessions.is_proved(reading_by(visitor()), row.proved_at)
-    g.identity_id = row.identity_id
+    g.identity_id, g.proved_at = row.identity_id, row.proved_at
     g.factor, g.must_enrol = row.factor, is_required(settings(), account.role) and not row.factor
     used = row.seen_at
     is_due = sessions.is_stale(row, now=now()) and request.endpoint not in LOOKS
@@ -141,6 +145,12 @@ def session_left() -> int | None:
 def is_proved() -> bool:
     """Return whether the password or a passkey was given in this browser a short time ago."""
     return account_or_none() is not None and bool(g.get("is_proved"))
+
+
+def is_proved_since(instant: datetime) -> bool:
+    """Return whether the password or a passkey was given in this browser since then."""
+    proved_at = g.get("proved_at") if account_or_none() else None
+    return proved_at is not None and proved_at >= instant
 
 
 def has_step() -> bool:

@@ -70,6 +70,8 @@ def show(problem: Problem) -> BaseResponse:
             return accounts.sign_in_to_send(form, problem.status)
         if request.method == "GET":
             return redirect(f"{url_for('accounts.sign_in')}?next={quote(ways.here())}", 303)
+    if isinstance(problem.cause, MustChangePassword | MustEnrol) and request.method == "GET":
+        ways.remember()
     if isinstance(problem.cause, MustChangePassword) and request.method == "GET":
         return redirect(url_for("profile_security.password"), 303)
     if isinstance(problem.cause, MustEnrol) and request.method == "GET":

@@ -13,7 +13,7 @@ from openslot.core.errors import DomainError
 from openslot.core.fields import Details, Line
 from openslot.core.signing import NotSigned
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, context, proof, reading
+from openslot.entrypoints.web import access, context, proof, reading, ways
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import CodeField, Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
@@ -135,9 +135,12 @@ def recovery_codes() -> str:
 def _set_up(codes: list[str], sentence: str) -> ResponseReturnValue:
     """Show the codes of who has set up their first second step, else return to the list."""
     if not codes:
-        return see_other(url_for("profile_security.sessions"), sentence)
+        return see_other(ways.remembered(url_for("profile_security.sessions")), sentence)
     return _codes_page(codes, sentence)
 
 
 def _codes_page(codes: list[str], sentence: str = "") -> str:
-    return render_template("profile/recovery_codes.html", codes=codes, sentence=sentence)
+    next_path = ways.remembered(url_for("profile_security.sessions"))
+    return render_template(
+        "profile/recovery_codes.html", codes=codes, sentence=sentence, next_path=next_path
+    )

@@ -46,6 +46,8 @@ from openslot.entrypoints.web.saving import (
 )
 from openslot.entrypoints.web.timeline import kind_names, place_in, record
 from openslot.entrypoints.web.zones import own_zone, zone_names
+from openslot.identity import queries as identities
+from openslot.identity.models import ApiClient
 from openslot.records import access as histories
 from openslot.records import finding
 from openslot.records import queries as history
@@ -91,8 +93,8 @@ def find() -> str:
             offset=(number - 1) * PAGE_SIZE,
         )
         context.write(finding.note_search, total)
-    lately = {} if text else _lately()
-    listed = [patient for group in lately.values() for patient in group]
+    recent = {} if text else lately()
+    listed = [patient for group in recent.values() for patient in group]
     return render_template(
         "patients/find.html",
         text=text,
@@ -104,12 +106,12 @@ def find() -> str:
         token=records.found_token,
         birth_example=example(),
         is_practitioner=_is_practitioner(),
-        lately=lately,
+        lately=recent,
         **_exact_matches(),
     )
 
 
-def _lately() -> dict[str, list[Patient]]:
+def lately() -> dict[str, list[Patient]]:
     """Return the practitioner's patients of today, and those of the last weeks, by heading."""
     practitioner_id = context.actor().practitioner_id
     if practitioner_id is None:
@@ -256,7 +258,13 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         carer=queries.carer_of(context.reader(), patient_id),
         coming=appointments_for(context.work(), own, booking.to_come(now), limit=COMING_SHOWN),
         past=past,
+        programs=_opened_here(),
     )
+
+
+def _opened_here() -> list[ApiClient]:
+    """Return the programs that can be opened for a patient."""
+    return [one for one in identities.programs(context.reader()) if one.launch_url]
 
 
 def _has_only_registered(patient_id: UUID) -> bool:
@@ -296,6 +304,7 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
         me=me,
         carer=queries.carer_of(session, patient_id),
         zone=own_zone(),
+        programs=_opened_here(),
     )
 
 

@@ -17,11 +17,12 @@ from openslot.core.work import Work
 from openslot.directory import own
 from openslot.directory.own import NewEmail
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, account_mail, context, proof, reading
+from openslot.entrypoints.web import access, account_mail, context, proof, reading, ways
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import CodeField, Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, do, save, see_other
+from openslot.entrypoints.web.scope_words import in_words
 from openslot.entrypoints.web.written import mailed
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exports import account as own_data
@@ -71,7 +72,7 @@ def password() -> ResponseReturnValue:
     status = _change_password(form) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
         return see_other(
-            url_for("profile.show"),
+            ways.remembered(url_for("profile.show")),
             _("Your password is changed. You are signed out on your other devices."),
         )
     page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
@@ -230,6 +231,7 @@ def signed_in() -> str:
         to_link=_to_link(),
         has_password=_has_password(),
         credentials=[one for one in found if one.kind in credentials.SIGNED_IN],
+        in_words=in_words,
         offers_passkeys=proof.site() is not None,
         current=sessions.token_hash(token).hex() if token else None,
         device=device,

@@ -92,8 +92,11 @@ def page_number(name: str = "page") -> int:
 def optional_id(name: str) -> UUID | None:
     """Return a UUID, or None if empty."""
     value = text(name)
-    if not value:
-        return None
+    return id_of(value, name) if value else None
+
+
+def id_of(value: str, name: str) -> UUID:
+    """Return the UUID that was sent with this name."""
     try:
         return UUID(value)
     except ValueError:

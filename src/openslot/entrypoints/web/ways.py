@@ -3,12 +3,16 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import current_app, request
+from flask import current_app, request, session
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 WAYS = frozenset({"next", "back"})
 """Names of the arguments that hold an address of this site."""
+
+_WANTED = "wanted"
+LONGEST = 2000
+"""Characters of an address that fits into a cookie."""
 
 DEEPEST = 3
 """Ways within ways that are followed; what is deeper is dropped."""
@@ -22,6 +26,18 @@ def kept_from(view: Any) -> frozenset[str]:
 def here() -> str:
     """Return the address of this request, without details of people."""
     return without_details(request.full_path.rstrip("?"))
+
+
+def remember() -> None:
+    """Remember this request in the browser, to go on with it after something that comes first."""
+    if len(here()) <= LONGEST:
+        session[_WANTED] = here()
+
+
+def remembered(default: str) -> str:
+    """Return what the reader wanted before something that came first, once, else the default."""
+    path = str(session.pop(_WANTED, default))
+    return path if is_own(path) else default
 
 
 def without_details(path: str, *, depth: int = 0) -> str:

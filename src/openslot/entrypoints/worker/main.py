@@ -39,6 +39,7 @@ from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import calendars, sms, webhooks
 from openslot.entrypoints.worker.lanes import Lane, wait_for_one
 from openslot.identity import queries as identities
+from openslot.identity.authorization import CODE_KNOWN
 from openslot.identity.commands import FAILURES_COUNT
 from openslot.notifications import alarms, delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
@@ -409,7 +410,7 @@ def purge_outbox(database: Database, settings: Settings, now: Callable[[], datet
 def purge_run_out(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Delete expired rows that have no further use.
 
-    These are answers for retries, sessions, tokens, ids of assertions, and counted failures.
+    These are answers for retries, sessions, tokens, codes, ids of assertions, and counted failures.
     """
     at = now()
     unused = at - max(
@@ -418,6 +419,7 @@ def purge_run_out(database: Database, settings: Settings, now: Callable[[], date
     _purge(database, partial(idempotency.purge, before=at - idempotency.LASTS))
     _purge(database, partial(identities.purge_sessions, before=at, unused_since=unused))
     _purge(database, partial(identities.purge_tokens, before=at))
+    _purge(database, partial(identities.purge_codes, before=at - CODE_KNOWN))
     _purge(database, partial(identities.purge_assertions, before=at))
     _purge(database, partial(identities.purge_pending, before=at))
     _purge(database, partial(identities.purge_failures, before=at - FAILURES_COUNT))
