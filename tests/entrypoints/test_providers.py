@@ -5,10 +5,12 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from openslot.core import clock
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory import queries as directory
+from openslot.entrypoints import turns
 from openslot.entrypoints.web.provider_client import EXTENSION, Offers
 from openslot.identity import commands as identity
 from openslot.identity import queries
@@ -245,13 +248,43 @@ def test_a_provider_that_is_away_says_so_and_leaves_passwords_as_they_are(
     assert client.get("/login/with/nobody").status_code == 404
 
 
+def test_a_provider_that_hangs_takes_few_threads(
+    hospital: Provider, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITS", 0.2)
+    clients, answer = [client_for(None) for _ in range(5)], hospital.answer
+
+    def let_hang(addresses: Iterable[str]) -> tuple[int, list[str]]:
+        """How many are asked there at once, and where those are sent who do not wait for them."""
+        go_on, asked = Event(), []
+
+        def hang(path: str, headers: Any, body: bytes) -> tuple[int, Any]:
+            asked.append(path)
+            go_on.wait(4)
+            return answer(path, headers, body)
+
+        with monkeypatch.context() as patched, ThreadPoolExecutor(5) as pool:
+            patched.setattr(hospital, "answer", hang)
+            sent = [pool.submit(one.get, to) for one, to in zip(clients, addresses, strict=True)]
+            turned_away = wait(sent, timeout=2).done
+            there = len(asked)
+            go_on.set()
+            return there, [one.result().location for one in turned_away]
+
+    assert let_hang(["/login/with/hospital"] * 5) == (1, ["/login"] * 4)
+    backs = [hospital.approve(one.get("/login/with/hospital").location) for one in clients]
+    assert let_hang(backs) == (2, ["/login"] * 3)
+
+
 def test_a_provider_leads_neither_to_another_issuer_nor_without_https_nor_into_a_network(
     hospital: Provider, app: Flask, client_for: ClientFor, world: World
 ) -> None:
     for wrong, sentence in (
         ({"issuer": "https://evil.example"}, "does not answer"),
         ({"authorization_endpoint": "http://evil.example/"}, "does not answer"),
+        ({"authorization_endpoint": "https://evil.example:99999/"}, "does not answer"),
         ({"jwks_uri": "javascript:1"}, "does not answer"),
+        ({"token_endpoint_auth_methods_supported": 1}, "does not answer"),
         ({"token_endpoint": "https://10.0.0.1/token"}, "did not confirm"),
         ({"jwks_uri": "https://169.254.169.254/keys"}, "does not answer"),
     ):
