@@ -309,7 +309,12 @@ def test_an_address_links_only_if_it_is_confirmed_there_and_the_account_may_sign
     known = known_by_email(world)
     assert sign_in(client_for(None), there, **known).location == "/login/link"
     configure(there.issuer, trusts_email=True)
-    for doubtful in ({"email_verified": False}, {"email_verified": "true"}, {"email": None}):
+    for doubtful in (
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email": None},
+        {"email": f"mailto:{known['email']}"},
+    ):
         assert sign_in(client_for(None), there, **known | doubtful).location == "/login/link"
     patient = client_for(None)
     answer = sign_in(patient, there, **known_by_email(world, "patient-owner"))
