@@ -179,8 +179,8 @@ def upgrade(deployment: Deployment) -> None:
     """Upgrade the tables to this version, if needed. Make a backup first."""
     database = deployment.database
     if not revisions.is_current(database.engine):
+        database.scrub(patiently=True)  # first, so that it is done again if it is interrupted
         migrations.upgrade(database.engine)
-        database.scrub()
     click.echo(f"The tables are at the newest revision, {revisions.head()}.")
 
 
