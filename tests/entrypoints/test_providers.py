@@ -352,6 +352,8 @@ def test_groups_make_place_and_close_accounts_where_the_settings_say_so(
         {"name": "desk", "centre": own},
         {"name": "lab", "centre": other, "department": world.departments["stranger"]},
         {"name": "boss", "role": "centre-admin", "centre": own},
+        {"name": "gone", "centre": 999_999},
+        {"name": "mixed up", "centre": own, "department": world.departments["stranger"]},
     )
     trusted = {"trusts_email": True, "roles": ["staff", "administrator"]}
     follows = {"makes_accounts": True, "follows_groups": True}
@@ -381,6 +383,11 @@ def test_groups_make_place_and_close_accounts_where_the_settings_say_so(
     assert place()[0] == "staff", "the first group of the file counts"
     sign_in(client_for(None), there, **new | {"groups": ["boss"]})
     assert place() == ("centre-admin", own, None)
+    for wrong in ("gone", "mixed up"):
+        nowhere = client_for(None)
+        answer = sign_in(nowhere, there, **new | {"groups": wrong})
+        assert "cannot be opened by signing in" in said(nowhere, answer), wrong
+        assert place() == ("centre-admin", own, None)
     many = sign_in(client_for(None), there, **new | {"_claim_names": {"groups": "src1"}})
     assert many.location == "/login"
     assert account(network, "new@example.com").active, "too many groups to name are not none"
