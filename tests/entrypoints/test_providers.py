@@ -513,8 +513,12 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     there: Provider, configure: Configure, app: Flask, client_for: ClientFor, world: World
 ) -> None:
     client = client_for(PERSON)
+    mate = {"email": world.emails["staff-teammate"], "password": PASSWORD}
+    before = Program(app).send("POST", "/api/v1/tokens", mate).json["refresh_token"]
     passkey = add_passkey(client)
     configure(there.issuer, passwords=False)
+    goes_on = Program(app).send("POST", "/api/v1/tokens/refresh", {"refresh_token": before})
+    assert goes_on.status_code == 401, "nor do programs go on that did so before"
     given = {"email": world.emails[PERSON], "password": PASSWORD}
     refused = client_for(None)
     page = refused.send("/login", **given)
@@ -533,8 +537,7 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     page = linking.get("/login/code").text
     linking.send("/login/passkey", page="/login/code", **passkey.answer(page))
     assert is_signed_in(linking)
-    other = {"email": world.emails["staff-teammate"], "password": PASSWORD}
-    assert late.send("/login/link", **other).status_code == 409
+    assert late.send("/login/link", **mate).status_code == 409
     assert not is_signed_in(late), "who is linked by now opens no other account with a password"
     assert "Change" not in linking.get("/account/sessions").text.split("Where you are signed in")[0]
 

@@ -14,7 +14,7 @@ from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work
-from openslot.identity import queries
+from openslot.identity import providers, queries
 from openslot.identity.errors import MustChangePassword
 from openslot.identity.factors import Factor, must_enrol
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
@@ -231,7 +231,7 @@ def refresh(work: Work, text: str) -> Pair | None:
     """Return the next pair for a refresh token, which works once.
 
     Returns None if the token is unknown, and also ends its whole family if it was used before,
-    has expired, or its account is not active.
+    has expired, or a program could not sign in to its account now.
     """
     digest = token_hash(text)
     token = work.session.get(ApiToken, digest)
@@ -244,6 +244,7 @@ def refresh(work: Work, text: str) -> Pair | None:
         and holder.active
         and not holder.must_change_password
         and not must_enrol(work, holder)
+        and not providers.is_only_way(work.settings, holder.role)
     )
     if spent or not may_go_on or not queries.spend(work, digest):
         queries.end_family(work.session, token.family)
