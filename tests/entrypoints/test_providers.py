@@ -27,8 +27,9 @@ from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
+from openslot.core.errors import RateLimited
 from openslot.directory import queries as directory
-from openslot.entrypoints import turns
+from openslot.entrypoints import limits, turns
 from openslot.entrypoints.web.provider_client import EXTENSION, Offers
 from openslot.identity import commands as identity
 from openslot.identity import queries
@@ -562,7 +563,11 @@ def test_who_signs_in_on_the_ordinary_page_links_nobody_who_stood_there_before(
 
 
 def test_who_signs_out_there_is_signed_out_here(
-    hospital: Provider, client_for: ClientFor, world: World, network: Database
+    hospital: Provider,
+    client_for: ClientFor,
+    world: World,
+    network: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known, event = known_by_email(world), "http://schemas.openid.net/event/backchannel-logout"
     first, second, by_password = client_for(None), client_for(None), client_for(PERSON)
@@ -589,7 +594,13 @@ def test_who_signs_out_there_is_signed_out_here(
     assert note(jti="6", sid="one") == 200
     assert (is_signed_in(first), is_signed_in(second)) == (False, True)
     assert note(jti="6", sid="one") == 400, "a note works once"
-    assert note(jti="7", sub=known["sub"]) == 200
+
+    def full() -> None:
+        raise RateLimited
+
+    monkeypatch.setattr(limits, "provider", full)
+    assert note(jti="5") == 429
+    assert note(jti="7", sub=known["sub"]) == 200, "right ones are never too many"
     assert (is_signed_in(second), is_signed_in(by_password)) == (False, True)
     told = events(network, "account.signed-out-there")
     assert [one.subject for one in told] == [f"account:{world.accounts[PERSON]}"] * 2
