@@ -227,7 +227,8 @@ def test_new_keys_of_the_provider_are_read_when_it_names_one_that_is_not_known(
 ) -> None:
     known = known_by_email(world)
     sign_in(client_for(None), hospital, **known)
-    hospital.key = new_key()
+    curve = {"kty": "EC", "kid": "new curve", "crv": "of next year", "x": "AAAA", "y": "AAAA"}
+    hospital.key, hospital.other_keys = new_key(), [curve, {"kty": "OKP", "kid": "1"}, None]
     with time_machine.travel(clock.now() + timedelta(seconds=30), tick=False):
         client = client_for(None)
         sign_in(client, hospital, **known)

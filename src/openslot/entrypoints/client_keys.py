@@ -75,10 +75,15 @@ def _read(url: str, networks: Sequence[str]) -> KeySet | None:
 
 
 def _usable(body: bytes) -> dict[str, Any]:
-    """Return the key set without keys of unsupported types."""
+    """Return the key set without keys that we cannot use (RFC 7517, 5)."""
     try:
-        keys = json.loads(body)["keys"]
-        usable = [key for key in keys if key.get("kty") in ("RSA", "EC") and key.get("kid")]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {"keys": [key for key in json.loads(body)["keys"] if _is_usable(key)]}
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BadKeys(field="jwks") from None
-    return {"keys": usable}
+
+
+def _is_usable(key: Any) -> bool:
+    try:
+        return bool(read_keys({"keys": [key]}))
+    except BadKeys:
+        return False
