@@ -44,7 +44,7 @@ _AGE = b"age-encryption.org/"
 _ENCRYPTED = 1
 """The flag of a member of a ZIP archive that has a password."""
 _MOST = 10_000
-"""Bytes of a manifest, or of a key."""
+"""Bytes of a manifest, a seal, or a key."""
 
 
 class Manifest(BaseModel):
@@ -111,7 +111,7 @@ def sealed_by(file: Path, archive: zipfile.ZipFile, keys: DataKeys) -> str | Non
     names = archive.namelist()
     if SEAL not in names:
         return None
-    written = archive.read(SEAL).decode("ascii", "replace")
+    written = small(archive, SEAL)
     digests = {name: _digest_of(archive, name) for name in names if name != SEAL}
     try:
         key = keys.sealed_by(_listed(digests), written)

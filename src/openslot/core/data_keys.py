@@ -22,8 +22,8 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 
 PADDED_TO = 64
-"""Bytes of which encrypted texts have a multiple, so that the size of a short one does not tell which
-of a few answers it is."""
+"""Bytes of which encrypted texts have a multiple, so that the size of a short one does not tell
+which of a few answers it is."""
 
 _PADDING = b"\xff"
 """A byte that no text has in UTF-8."""

@@ -36,8 +36,9 @@ UNANSWERED = 0
 
 class KeptAnswer(Base):
     """A request with an idempotency key and its answer. ``key_hash`` is the SHA-256 of owner and
-    key, ``digest`` a keyed hash of the request. ``status`` is None while the request runs, and UNANSWERED
-    once it is done, until its answer is stored. ``started_at`` identifies the attempt."""
+    key, ``digest`` a keyed hash of the request. ``status`` is None while the request runs, and
+    UNANSWERED once it is done, until its answer is stored. ``started_at`` identifies the
+    attempt."""
 
     __tablename__ = "kept_answer"
     __table_args__ = (Index(None, "started_at"),)

@@ -90,7 +90,8 @@ def _group_of(person: Person) -> Group | None:
 
 def _follow(work: Work, account: Account, person: Person) -> None:
     """Give the account the role and place of the person's group, or close it if they have none
-    left. Only roles that groups give are taken. Raises NotAdmitted for a place that is not there."""
+    left. Only roles that groups give are taken. Raises NotAdmitted for a place that is not
+    there."""
     provider = person.provider
     if account.role not in {one.role for one in provider.groups}:
         return
