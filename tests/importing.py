@@ -39,7 +39,7 @@ def write(folder: Path, files: Files) -> Path:
 
 def bring_in(database: Database, *paths: Path, **options: Any) -> Outcome:
     """Import with quick password hashes."""
-    options = {"zone": "Australia/Sydney", "now": NOW, "progress": Silent(), **options}
+    options = {"zone": "Australia/Sydney", "now": lambda: NOW, "progress": Silent(), **options}
     return import_all(database, QUICK, [Origin(path) for path in paths], **options)
 
 

@@ -42,6 +42,7 @@ class Provider:
 
     port: int = 0
     key: RSAKey = field(default_factory=new_key)
+    other_keys: list[Any] = field(default_factory=list)
     offer: dict[str, Any] = field(default_factory=dict)
     sign: Callable[["Provider", dict[str, Any]], str] | None = None
     asked: dict[str, str] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Provider:
             ends = {name: f"{self.issuer}/{way}" for name, way in zip(names, ways, strict=True)}
             return 200, {"issuer": self.issuer} | ends | self.offer
         if path == "/realm/keys":
-            return 200, {"keys": [self.key.as_dict(private=False)]}
+            return 200, {"keys": [*self.other_keys, self.key.as_dict(private=False)]}
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         basic = b64decode(headers.get("Authorization", "Basic ").split()[1]).decode()
         assert basic == "openslot:a+secret%3A+with+%26+signs", basic

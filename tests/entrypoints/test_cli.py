@@ -5,11 +5,13 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -225,6 +227,34 @@ def test_db_upgrade_status_and_downgrade(run: Run) -> None:
         1,
         "Error: Can't locate revision identified by '9999'.\n",
     )
+
+
+def test_an_interrupted_upgrade_leaves_no_words_in_the_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("db", "upgrade")
+    run("db", "downgrade", "0042", "--yes")
+    file = tmp_path / "data" / "openslot.sqlite3"
+    made = "'2026-11-22 08:00:00.000000'"
+    row = f"hex(randomblob(16)), 'mail', '{'mucoviscidosis ' * 200}', 'sent', {made}, {made}, 0"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("PRAGMA secure_delete = OFF")
+        for _ in range(200):
+            database.execute(
+                "INSERT INTO outbox_message (id, topic, payload, state, created_at, due_at, "
+                f"attempts) VALUES ({row})"
+            )
+        database.execute("DELETE FROM outbox_message")
+    assert file.read_bytes().count(b"mucoviscidosis") > 100
+
+    def interrupted(_database: Database, **_how: bool) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "scrub", interrupted)
+        assert run("db", "upgrade").exit_code == 1
+    assert run("db", "upgrade").exit_code == 0
+    assert file.read_bytes().count(b"mucoviscidosis") == 0
 
 
 # Import

@@ -40,6 +40,7 @@ DOORS = {
     "factors.recovery_codes": NO_DOOR,
     "history.as_json": NO_DOOR,
     "history.as_pdf": NO_DOOR,
+    "notifications.make_calendar": "api_notifications.create_calendar",
     "profile_security.end_session": "api_me.end_credentials api_me.end_credential",
     "profile_security.export": NO_DOOR,
     "providers.link": NO_DOOR,

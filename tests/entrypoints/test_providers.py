@@ -5,10 +5,12 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -25,7 +27,9 @@ from entrypoints.world import PASSWORD, World
 from openslot.core import clock
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
+from openslot.core.errors import RateLimited
 from openslot.directory import queries as directory
+from openslot.entrypoints import limits, turns
 from openslot.entrypoints.web.provider_client import EXTENSION, Offers
 from openslot.identity import commands as identity
 from openslot.identity import queries
@@ -223,7 +227,8 @@ def test_new_keys_of_the_provider_are_read_when_it_names_one_that_is_not_known(
 ) -> None:
     known = known_by_email(world)
     sign_in(client_for(None), hospital, **known)
-    hospital.key = new_key()
+    curve = {"kty": "EC", "kid": "new curve", "crv": "of next year", "x": "AAAA", "y": "AAAA"}
+    hospital.key, hospital.other_keys = new_key(), [curve, {"kty": "OKP", "kid": "1"}, None]
     with time_machine.travel(clock.now() + timedelta(seconds=30), tick=False):
         client = client_for(None)
         sign_in(client, hospital, **known)
@@ -245,13 +250,43 @@ def test_a_provider_that_is_away_says_so_and_leaves_passwords_as_they_are(
     assert client.get("/login/with/nobody").status_code == 404
 
 
+def test_a_provider_that_hangs_takes_few_threads(
+    hospital: Provider, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITS", 0.2)
+    clients, answer = [client_for(None) for _ in range(5)], hospital.answer
+
+    def let_hang(addresses: Iterable[str]) -> tuple[int, list[str]]:
+        """How many are asked there at once, and where those are sent who do not wait for them."""
+        go_on, asked = Event(), []
+
+        def hang(path: str, headers: Any, body: bytes) -> tuple[int, Any]:
+            asked.append(path)
+            go_on.wait(4)
+            return answer(path, headers, body)
+
+        with monkeypatch.context() as patched, ThreadPoolExecutor(5) as pool:
+            patched.setattr(hospital, "answer", hang)
+            sent = [pool.submit(one.get, to) for one, to in zip(clients, addresses, strict=True)]
+            turned_away = wait(sent, timeout=2).done
+            there = len(asked)
+            go_on.set()
+            return there, [one.result().location for one in turned_away]
+
+    assert let_hang(["/login/with/hospital"] * 5) == (1, ["/login"] * 4)
+    backs = [hospital.approve(one.get("/login/with/hospital").location) for one in clients]
+    assert let_hang(backs) == (2, ["/login"] * 3)
+
+
 def test_a_provider_leads_neither_to_another_issuer_nor_without_https_nor_into_a_network(
     hospital: Provider, app: Flask, client_for: ClientFor, world: World
 ) -> None:
     for wrong, sentence in (
         ({"issuer": "https://evil.example"}, "does not answer"),
         ({"authorization_endpoint": "http://evil.example/"}, "does not answer"),
+        ({"authorization_endpoint": "https://evil.example:99999/"}, "does not answer"),
         ({"jwks_uri": "javascript:1"}, "does not answer"),
+        ({"token_endpoint_auth_methods_supported": 1}, "does not answer"),
         ({"token_endpoint": "https://10.0.0.1/token"}, "did not confirm"),
         ({"jwks_uri": "https://169.254.169.254/keys"}, "does not answer"),
     ):
@@ -276,7 +311,12 @@ def test_an_address_links_only_if_it_is_confirmed_there_and_the_account_may_sign
     known = known_by_email(world)
     assert sign_in(client_for(None), there, **known).location == "/login/link"
     configure(there.issuer, trusts_email=True)
-    for doubtful in ({"email_verified": False}, {"email_verified": "true"}, {"email": None}):
+    for doubtful in (
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email": None},
+        {"email": f"mailto:{known['email']}"},
+    ):
         assert sign_in(client_for(None), there, **known | doubtful).location == "/login/link"
     patient = client_for(None)
     answer = sign_in(patient, there, **known_by_email(world, "patient-owner"))
@@ -314,6 +354,8 @@ def test_groups_make_place_and_close_accounts_where_the_settings_say_so(
         {"name": "desk", "centre": own},
         {"name": "lab", "centre": other, "department": world.departments["stranger"]},
         {"name": "boss", "role": "centre-admin", "centre": own},
+        {"name": "gone", "centre": 999_999},
+        {"name": "mixed up", "centre": own, "department": world.departments["stranger"]},
     )
     trusted = {"trusts_email": True, "roles": ["staff", "administrator"]}
     follows = {"makes_accounts": True, "follows_groups": True}
@@ -343,6 +385,11 @@ def test_groups_make_place_and_close_accounts_where_the_settings_say_so(
     assert place()[0] == "staff", "the first group of the file counts"
     sign_in(client_for(None), there, **new | {"groups": ["boss"]})
     assert place() == ("centre-admin", own, None)
+    for wrong in ("gone", "mixed up"):
+        nowhere = client_for(None)
+        answer = sign_in(nowhere, there, **new | {"groups": wrong})
+        assert "cannot be opened by signing in" in said(nowhere, answer), wrong
+        assert place() == ("centre-admin", own, None)
     many = sign_in(client_for(None), there, **new | {"_claim_names": {"groups": "src1"}})
     assert many.location == "/login"
     assert account(network, "new@example.com").active, "too many groups to name are not none"
@@ -468,8 +515,12 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     there: Provider, configure: Configure, app: Flask, client_for: ClientFor, world: World
 ) -> None:
     client = client_for(PERSON)
+    mate = {"email": world.emails["staff-teammate"], "password": PASSWORD}
+    before = Program(app).send("POST", "/api/v1/tokens", mate).json["refresh_token"]
     passkey = add_passkey(client)
     configure(there.issuer, passwords=False)
+    goes_on = Program(app).send("POST", "/api/v1/tokens/refresh", {"refresh_token": before})
+    assert goes_on.status_code == 401, "nor do programs go on that did so before"
     given = {"email": world.emails[PERSON], "password": PASSWORD}
     refused = client_for(None)
     page = refused.send("/login", **given)
@@ -488,8 +539,7 @@ def test_a_role_that_signs_in_there_alone_cannot_do_so_with_a_password_or_passke
     page = linking.get("/login/code").text
     linking.send("/login/passkey", page="/login/code", **passkey.answer(page))
     assert is_signed_in(linking)
-    other = {"email": world.emails["staff-teammate"], "password": PASSWORD}
-    assert late.send("/login/link", **other).status_code == 409
+    assert late.send("/login/link", **mate).status_code == 409
     assert not is_signed_in(late), "who is linked by now opens no other account with a password"
     assert "Change" not in linking.get("/account/sessions").text.split("Where you are signed in")[0]
 
@@ -514,7 +564,11 @@ def test_who_signs_in_on_the_ordinary_page_links_nobody_who_stood_there_before(
 
 
 def test_who_signs_out_there_is_signed_out_here(
-    hospital: Provider, client_for: ClientFor, world: World, network: Database
+    hospital: Provider,
+    client_for: ClientFor,
+    world: World,
+    network: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known, event = known_by_email(world), "http://schemas.openid.net/event/backchannel-logout"
     first, second, by_password = client_for(None), client_for(None), client_for(PERSON)
@@ -541,7 +595,13 @@ def test_who_signs_out_there_is_signed_out_here(
     assert note(jti="6", sid="one") == 200
     assert (is_signed_in(first), is_signed_in(second)) == (False, True)
     assert note(jti="6", sid="one") == 400, "a note works once"
-    assert note(jti="7", sub=known["sub"]) == 200
+
+    def full() -> None:
+        raise RateLimited
+
+    monkeypatch.setattr(limits, "provider", full)
+    assert note(jti="5") == 429
+    assert note(jti="7", sub=known["sub"]) == 200, "right ones are never too many"
     assert (is_signed_in(second), is_signed_in(by_password)) == (False, True)
     told = events(network, "account.signed-out-there")
     assert [one.subject for one in told] == [f"account:{world.accounts[PERSON]}"] * 2

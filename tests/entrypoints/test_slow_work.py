@@ -242,7 +242,7 @@ def test_an_import_whose_account_goes_away_meanwhile(
             settings,
             [Origin(tmp_path)],
             zone="Australia/Sydney",
-            now=clock.now(),
+            now=clock.now,
             progress=Silent(),
         )
 

@@ -1,5 +1,6 @@
 """Backups: made while people book, restored elsewhere, and refused with a sentence."""
 
+import json
 import re
 import resource
 import stat
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from uuid import UUID
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
@@ -252,6 +253,15 @@ def test_what_cannot_be_restored_is_refused_with_a_sentence(
         usual = {"version": "7.0", "engine": "sqlite", "revision": revisions.head(), "made_at": ""}
         with archives.writing(path, archives.Manifest(**(usual | changed)), []):
             pass
+    hostile = {
+        "packed otherwise": (json.dumps(usual), ZIP_LZMA),
+        "endless": (json.dumps(usual) + " " * 10_000, ZIP_DEFLATED),
+        "no ASCII": (json.dumps(usual | {"version": "é"}, ensure_ascii=False), ZIP_DEFLATED),
+    }
+    for name, (text, packing) in hostile.items():
+        with ZipFile(tmp_path / name, "w", packing) as archive:
+            archive.writestr("manifest.json", text)
+            archive.writestr("database", "")
     sentences = {
         "Give the file with the secret key": (file,),
         "was encrypted for other keys": ("--key", wrong_key, file),
@@ -270,6 +280,9 @@ def test_what_cannot_be_restored_is_refused_with_a_sentence(
         refused = run(engine, "restore", "--check", *words)
         assert refused.exit_code == 1, refused.output
         assert sentence in refused.output
+    for name in hostile:
+        refused = run(engine, "restore", "--check", tmp_path / name)
+        assert "it cannot be read" in refused.output, name
 
 
 def test_a_backup_that_fails_leaves_no_file(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from sqlalchemy.orm import Session, aliased
 import factories
 from clinic import NOW, Clinic, open_clinic
 from engines import DATA_KEY, DATA_KEYS
-from openslot.core import reencryption
+from openslot.core import idempotency, reencryption
 from openslot.core.data_keys import DataKeys, DoesNotOpen, new_key
 from openslot.core.db import Database
 from openslot.core.folding import is_text
+from openslot.core.idempotency import KeptAnswer
 from openslot.directory.models import Patient, Practitioner
 from openslot.records.models import Entry, EntryKind
 from openslot.schema import metadata
@@ -192,3 +194,20 @@ def test_what_somebody_changes_meanwhile_is_not_lost(
     with with_keys(sqlite_database, ROTATED) as rotated:
         list(reencryption.renew(rotated))
         assert read(rotated, entry_id) == "Changed"
+
+
+def test_a_request_with_an_idempotency_key_cannot_be_guessed(sqlite_database: Database) -> None:
+    sent, other = (sha256(body).hexdigest() for body in (b"2123 45670 1", b"2123 45671 9"))
+    sqlite_database.run(lambda session: idempotency.begin(session, "me", "1", sent, now=NOW))
+
+    def is_of(session: Session, digest: str) -> bool:
+        kept = idempotency.find(session, "me", "1")
+        return kept is not None and idempotency.is_of(session, kept, digest)
+
+    [digest] = sqlite_database.read(lambda session: session.scalars(select(KeptAnswer.digest)))
+    assert digest != sent
+    with with_keys(sqlite_database, ROTATED) as rotated:
+        assert rotated.read(lambda session: is_of(session, sent))
+        assert not rotated.read(lambda session: is_of(session, other))
+    with with_keys(sqlite_database, DataKeys(NEW_KEY)) as without:
+        assert not without.read(lambda session: is_of(session, sent))

@@ -15,7 +15,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Conflict
 from openslot.entrypoints.cli.checking import check_authenticators
-from openslot.identity import factors, own, queries
+from openslot.identity import factors, own, passkeys, queries
 from openslot.identity.credentials import CredentialKind, end_one
 from openslot.identity.events import Change
 from openslot.identity.factors import Factor
@@ -171,3 +171,14 @@ def test_the_last_step_of_a_role_that_needs_one_stays_whole(sqlite_database: Dat
     sqlite_database.run(lambda session: remove(session, "staff"))
     with sqlite_database.reading() as session:
         assert session.scalars(select(RecoveryCode)).all() == []
+
+
+def test_passkeys_are_bound_to_an_address_as_browsers_write_it() -> None:
+    written = {
+        "https://Book.Example:443/": ("book.example", "https://book.example"),
+        "https://book.example:8443": ("book.example", "https://book.example:8443"),
+        "https://bücher.example": ("xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+    }
+    for address, site in written.items():
+        assert passkeys.site_of(address, "Banksia") == (*site, "Banksia")
+    assert passkeys.site_of("https://10.2.0.1", "Banksia") is None

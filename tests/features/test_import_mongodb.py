@@ -65,7 +65,7 @@ def archive(parts: Sequence[tuple[str, str, bytes]]) -> bytes:
 
 
 def bring_in_from(database: Database, place: str, **options: Any) -> Outcome:
-    options = {"zone": "Europe/Dublin", "now": NOW, "progress": Silent(), **options}
+    options = {"zone": "Europe/Dublin", "now": lambda: NOW, "progress": Silent(), **options}
     return import_all(database, QUICK, [Origin(place)], **options)
 
 

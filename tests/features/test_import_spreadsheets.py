@@ -599,7 +599,7 @@ def test_what_a_spreadsheet_could_not_work_out_is_no_value(
 def test_each_origin_has_its_time_zone(sqlite_database: Database) -> None:
     origins = [Origin(MEDISOFT), Origin(DOCUMENTS, zone="Europe/Dublin")]
     outcome = import_all(
-        sqlite_database, QUICK, origins, zone="Australia/Sydney", now=NOW, progress=Silent()
+        sqlite_database, QUICK, origins, zone="Australia/Sydney", now=lambda: NOW, progress=Silent()
     )
     assert outcome.zones == {"Australia/Sydney": 6, "Europe/Dublin": 2}
     found = sqlite_database.read(

@@ -52,6 +52,11 @@ def test_a_text_that_was_never_encrypted_is_not_taken_for_one(text: str) -> None
         KEYS.decrypt(text, PLACE)
 
 
+def test_the_size_of_a_short_text_does_not_tell_which_it_is() -> None:
+    sizes = {len(KEYS.encrypt(text, PLACE)) for text in ("No", "Yes", "I do not know", "é" * 32)}
+    assert len(sizes) == 1
+
+
 def test_a_hash_is_of_its_key_and_column() -> None:
     both = DataKeys(f"{OLD}\n{NEW}\n")
     hashes = [both.hash_of("2428", "patient.medicare_key", age) for age in (0, 1, 2)]

@@ -41,6 +41,10 @@ PIECE = 1 << 20
 """Bytes that are read at a time."""
 
 _AGE = b"age-encryption.org/"
+_ENCRYPTED = 1
+"""The flag of a member of a ZIP archive that has a password."""
+_MOST = 10_000
+"""Bytes of a manifest, a seal, or a key."""
 
 
 class Manifest(BaseModel):
@@ -107,7 +111,7 @@ def sealed_by(file: Path, archive: zipfile.ZipFile, keys: DataKeys) -> str | Non
     names = archive.namelist()
     if SEAL not in names:
         return None
-    written = archive.read(SEAL).decode("ascii", "replace")
+    written = small(archive, SEAL)
     digests = {name: _digest_of(archive, name) for name in names if name != SEAL}
     try:
         key = keys.sealed_by(_listed(digests), written)
@@ -196,7 +200,8 @@ def reading(
             decrypted(stored, file, key, folder) as stream,
             zipfile.ZipFile(stream) as archive,
         ):
-            yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
+            _check_members(archive)
+            yield archive, Manifest.model_validate_json(small(archive, MANIFEST))
     except (zipfile.BadZipFile, zlib.error, KeyError, ValidationError):
         raise NoBackup(path=file, reason="it cannot be read") from None
     except OSError as error:
@@ -209,6 +214,23 @@ def is_archive(file: Path) -> bool:
     """Return whether a file begins as an archive does, encrypted or not."""
     with file.open("rb") as stored:
         return stored.read(len(_AGE)).startswith((_AGE, b"PK\3\4"))
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Raise BadZipFile for what we do not write, and the library may not read."""
+    for one in archive.infolist():
+        is_ours = one.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if not is_ours or one.flag_bits & _ENCRYPTED:
+            raise zipfile.BadZipFile
+
+
+def small(archive: zipfile.ZipFile, name: str) -> str:
+    """Return a member that is no more than a few lines. Raises BadZipFile for anything else."""
+    with archive.open(name) as member:
+        content = member.read(_MOST + 1)
+    if len(content) > _MOST or not content.isascii():
+        raise zipfile.BadZipFile
+    return content.decode()
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def _settings_of(archive: ZipFile, settings: Settings, folder: Path) -> Settings
 def _key_of(archive: ZipFile) -> str | None:
     """Return the secret key of a backup, if it has one."""
     is_there = SECRET_KEY in archive.namelist()
-    return archive.read(SECRET_KEY).decode("ascii") if is_there else None
+    return archives.small(archive, SECRET_KEY) if is_there else None
 
 
 def _load(database: Database, archive: ZipFile, folder: Path, progress: Progress) -> None:

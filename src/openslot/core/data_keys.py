@@ -21,6 +21,13 @@ from openslot.core.errors import Failure
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
+PADDED_TO = 64
+"""Bytes of which encrypted texts have a multiple, so that the size of a short one does not tell
+which of a few answers it is."""
+
+_PADDING = b"\xff"
+"""A byte that no text has in UTF-8."""
+
 MOST_KEYS = 8
 """Data keys that can be in use at a time: look-ups compare with a hash by each."""
 
@@ -140,7 +147,9 @@ class DataKeys:
     def encrypt(self, plain: str, place: str) -> str:
         """Return ``plain`` encrypted with the newest key, for this place alone."""
         key, nonce = self._newest_first[0], secrets.token_bytes(NONCE_BYTES)
-        encrypted = nonce + key.cipher.encrypt(nonce, plain.encode(), place.encode())
+        text = plain.encode()
+        padded = text + _PADDING * (-len(text) % PADDED_TO)
+        encrypted = nonce + key.cipher.encrypt(nonce, padded, place.encode())
         return f"{key.name}.{b64encode(encrypted).decode()}"
 
     def decrypt(self, stored: str, place: str) -> str:
@@ -154,7 +163,8 @@ class DataKeys:
         try:
             encrypted = b64decode(text, validate=True)
             nonce, rest = encrypted[:NONCE_BYTES], encrypted[NONCE_BYTES:]
-            return key.cipher.decrypt(nonce, rest, place.encode()).decode()
+            padded = key.cipher.decrypt(nonce, rest, place.encode())
+            return padded.rstrip(_PADDING).decode()
         except (InvalidTag, ValueError):
             raise DoesNotOpen(place, "it was changed outside OpenSlot") from None
 

@@ -348,16 +348,17 @@ class Database:
             return [error.reason]
         return [str(line) for line in lines if line != "ok"]
 
-    def scrub(self) -> None:
-        """Write over what was deleted from a SQLite file; servers do so by themselves."""
+    def scrub(self, *, patiently: bool = False) -> None:
+        """Write over what was deleted from a SQLite file by programs that left it there; servers do
+        so by themselves. ``patiently`` waits for whoever writes, however long."""
         if self.engine.dialect.name != "sqlite":
             return
         connection = self.engine.raw_connection()
         try:
             driver = connection.driver_connection
             if driver is not None:
-                driver.execute("PRAGMA secure_delete = ON")
-                driver.execute("VACUUM")
+                while not _is_rewritten(driver, waits=patiently):
+                    time.sleep(0.2)
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             connection.close()
@@ -508,6 +509,17 @@ def _bound_reading(connection: Connection, *_statement: Any) -> None:
     connection.info["deadline"] = time.monotonic() + ANSWERS_WITHIN if reads else None
 
 
+def _is_rewritten(connection: Any, *, waits: bool) -> bool:
+    """Rewrite a SQLite file; return False if another process writes and this one ``waits``."""
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if not waits or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     def is_over() -> bool:
         deadline = record.info.get("deadline")
@@ -517,6 +529,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # _begin_sqlite sends BEGIN
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")
     # As on the other engines: LIKE is case-sensitive, and lower() handles all letters.
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.create_function("lower", 1, _lower, deterministic=True)

@@ -23,8 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
+from openslot.core.data_keys import MOST_KEYS
 from openslot.core.db import Base, Instant, changed
-from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for
+from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for, keys_of
 
 LASTS = timedelta(hours=24)
 """Time for which a key replays the same answer."""
@@ -35,8 +36,9 @@ UNANSWERED = 0
 
 class KeptAnswer(Base):
     """A request with an idempotency key and its answer. ``key_hash`` is the SHA-256 of owner and
-    key, ``digest`` that of the request. ``status`` is None while the request runs, and UNANSWERED
-    once it is done, until its answer is stored. ``started_at`` identifies the attempt."""
+    key, ``digest`` a keyed hash of the request. ``status`` is None while the request runs, and
+    UNANSWERED once it is done, until its answer is stored. ``started_at`` identifies the
+    attempt."""
 
     __tablename__ = "kept_answer"
     __table_args__ = (Index(None, "started_at"),)
@@ -57,8 +59,14 @@ def find(session: Session, owner: str, key: str) -> KeptAnswer | None:
 def begin(session: Session, owner: str, key: str, digest: str, *, now: datetime) -> None:
     """Record that a request runs. Of two at once, the second is retried and then finds the row
     of the first."""
-    session.add(KeptAnswer(key_hash=_hash(owner, key), digest=digest, started_at=now))
+    kept_in, keyed = _hash(owner, key), _keyed(session, digest)[0]
+    session.add(KeptAnswer(key_hash=kept_in, digest=keyed, started_at=now))
     session.flush()
+
+
+def is_of(session: Session, answer: KeptAnswer, digest: str) -> bool:
+    """Return whether an answer is to the request with this SHA-256."""
+    return answer.digest in _keyed(session, digest)
 
 
 def take_over(session: Session, owner: str, key: str, *, started: datetime, now: datetime) -> bool:
@@ -128,3 +136,10 @@ def _is_attempt(owner: str, key: str, started: datetime) -> tuple[ColumnElement[
 
 def _hash(owner: str, key: str) -> str:
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
+
+
+def _keyed(session: Session, digest: str) -> list[str]:
+    """Return a hash of what was sent by each data key, newest first. Without a key, a number that
+    was sent with what is stored in clear could be found by trying."""
+    keys = keys_of(session.get_bind().dialect)
+    return [keys.hash_of(digest, "kept_answer.digest", age) for age in range(MOST_KEYS)]

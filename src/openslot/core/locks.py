@@ -11,6 +11,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base
 
+LONG_WORK = "long work"
+"""Lock of transactions that take more than a minute after the instant by which their changes are
+known; also of who wants to know of everything that changed until now."""
+
 
 class Lock(Base):
     """A lock. The transaction that inserts the row also deletes it, so others never see it."""

@@ -1,6 +1,9 @@
 """Accounts of people whom an identity provider has confirmed: found, linked, made and placed by
 what the settings say of the provider."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import ValidationError
 
 from openslot.core import audit
@@ -9,7 +12,7 @@ from openslot.core.db import remove
 from openslot.core.errors import DomainError
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.directory import commands, queries, staff
+from openslot.directory import queries, staff
 from openslot.directory.staff import StaffDetails
 from openslot.identity import commands as identity
 from openslot.identity import credentials, linked, passwords
@@ -59,7 +62,7 @@ def _made(work: Work, person: Person) -> Account | None:
     lock(work.session, f"account of {person.email}")
     if identities.by_email(work.session, person.email):
         return None
-    try:
+    with _admitting(person):
         details = StaffDetails(
             role=group.role,
             email=person.email,
@@ -68,10 +71,17 @@ def _made(work: Work, person: Person) -> Account | None:
             department_id=group.department,
         )
         account = staff.create_staff(_by_groups(work), details, passwords.NONE)
-    except (DomainError, ValidationError):  # a place that is not there, or an address that is none
-        raise NotAdmitted(label=person.provider.label) from None
     identity.confirm_email(_by_owner(work, account), account.id)
     return account
+
+
+@contextmanager
+def _admitting(person: Person) -> Iterator[None]:
+    """Raise NotAdmitted for a place that is not there, or an address that is none."""
+    try:
+        yield
+    except (DomainError, ValidationError):
+        raise NotAdmitted(label=person.provider.label) from None
 
 
 def _group_of(person: Person) -> Group | None:
@@ -80,7 +90,8 @@ def _group_of(person: Person) -> Group | None:
 
 def _follow(work: Work, account: Account, person: Person) -> None:
     """Give the account the role and place of the person's group, or close it if they have none
-    left. Only roles that groups give are taken."""
+    left. Only roles that groups give are taken. Raises NotAdmitted for a place that is not
+    there."""
     provider = person.provider
     if account.role not in {one.role for one in provider.groups}:
         return
@@ -98,7 +109,8 @@ def _follow(work: Work, account: Account, person: Person) -> None:
         queries.set_further_desks(work.session, account.id, ())
     account.role = group.role
     if group.centre is not None:
-        commands.place_staff(_by_groups(work), account.id, group.centre, group.department)
+        with _admitting(person):
+            staff.place(_by_groups(work), account.id, group.centre, group.department)
     elif member is not None:
         remove(work.session, member)
     audit.record(work, "account.role-given", subject, provider=provider.key, role=group.role)

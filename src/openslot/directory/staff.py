@@ -111,11 +111,17 @@ def _practitioner_without_account(session: Session, details: StaffDetails) -> Pr
 def _place(work: Work, account_id: UUID, details: StaffDetails) -> None:
     if details.centre_id is None:
         raise Invalid("Choose the centre.", field="centre_id")
-    queries.centre(work.session, details.centre_id)
     department_id = details.department_id if details.role is Role.STAFF else None
+    place(work, account_id, details.centre_id, department_id)
+
+
+def place(work: Work, account_id: UUID, centre_id: int, department_id: int | None) -> None:
+    """Set the centre and department of an account. Raises NotFound, and Invalid for a department of
+    another centre."""
+    queries.centre(work.session, centre_id)
     if department_id is not None:
-        _check_inside(work.session, department_id, details.centre_id)
-    commands.place_staff(work, account_id, details.centre_id, department_id)
+        _check_inside(work.session, department_id, centre_id)
+    commands.place_staff(work, account_id, centre_id, department_id)
 
 
 def _check_inside(session: Session, department_id: int, centre_id: int) -> None:

@@ -10,6 +10,7 @@ import structlog
 from joserfc.jwk import KeySet
 
 from openslot.core.errors import DomainError
+from openslot.entrypoints.turns import Turns
 from openslot.identity.assertions import BadAssertion, BadKeys, read_keys
 from openslot.webhooks.fetching import fetch
 
@@ -38,22 +39,31 @@ class _CachedKeys:
 
 
 class ClientKeys:
-    """A cache of keys by address; concurrent requests may both fetch, which is harmless."""
+    """A cache of keys by address; of concurrent requests one fetches."""
 
     def __init__(self) -> None:
         self._known: dict[str, _CachedKeys] = {}
+        self._turns = Turns()
 
     def at(self, url: str, kid: str | None, networks: Sequence[str], *, now: datetime) -> KeySet:
         """Return the keys at an address, fetched again if they are old or lack ``kid``.
 
-        Raises BadAssertion if there are none. Do not call this in a transaction.
+        Raises BadAssertion if there are none, and Busy while others wait for them. Do not call this
+        in a transaction.
         """
-        cached = self._known.get(url)
-        if cached is None or not cached.serves(kid, now):
-            cached = self._known[url] = _CachedKeys(_read(url, networks), now)
+        cached = self._serving(url, kid, now)
+        if cached is None:
+            with self._turns.at(url):
+                cached = self._serving(url, kid, now)
+                if cached is None:
+                    cached = self._known[url] = _CachedKeys(_read(url, networks), now)
         if cached.keys is None:
             raise BadAssertion
         return cached.keys
+
+    def _serving(self, url: str, kid: str | None, now: datetime) -> _CachedKeys | None:
+        cached = self._known.get(url)
+        return cached if cached and cached.serves(kid, now) else None
 
 
 def _read(url: str, networks: Sequence[str]) -> KeySet | None:
@@ -65,10 +75,15 @@ def _read(url: str, networks: Sequence[str]) -> KeySet | None:
 
 
 def _usable(body: bytes) -> dict[str, Any]:
-    """Return the key set without keys of unsupported types."""
+    """Return the key set without keys that we cannot use (RFC 7517, 5)."""
     try:
-        keys = json.loads(body)["keys"]
-        usable = [key for key in keys if key.get("kty") in ("RSA", "EC") and key.get("kid")]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {"keys": [key for key in json.loads(body)["keys"] if _is_usable(key)]}
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BadKeys(field="jwks") from None
-    return {"keys": usable}
+
+
+def _is_usable(key: Any) -> bool:
+    try:
+        return bool(read_keys({"keys": [key]}))
+    except BadKeys:
+        return False

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from openslot.core import audit
 from openslot.core.errors import NotFound
+from openslot.core.locks import LONG_WORK, lock
 from openslot.core.work import Work
 from openslot.exports import queries
 from openslot.exports.models import BulkExport
@@ -17,7 +18,9 @@ LASTS = timedelta(hours=24)
 def begin(
     work: Work, program_id: UUID, address: str, kinds: Sequence[str], since: datetime | None
 ) -> BulkExport:
-    """Keep what a program asks for, and forget what is over."""
+    """Keep what a program asks for, and forget what is over. Raises Busy during an import, whose
+    changes are of an instant long before they can be seen."""
+    lock(work.session, LONG_WORK)
     queries.forget_until(work.session, work.now - LASTS)
     export = BulkExport(
         program_id=program_id,

@@ -5,21 +5,25 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from openslot.core.fields import address_key
 from openslot.core.work import Work
 from openslot.identity.errors import NotConfirmedThere, NotStrongEnough
 from openslot.identity.once import CLOCKS_DIFFER, use_once
 from openslot.identity.providers import Provider
 
 LONGEST_NAME = 255
+LONGEST_TEXT = 200
 NOTES_LAST = timedelta(minutes=5)
 """Longest time from the signature of a note until it arrives."""
 
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -103,13 +107,13 @@ def _has_method(claims: Mapping[str, Any], named: tuple[str, ...]) -> bool:
 def _person(provider: Provider, subject: str, claims: Mapping[str, Any], now: datetime) -> Person:
     names = provider.claims
     email = _text(claims.get(names.email))
-    is_trusted = provider.trusts_email and claims.get(names.email_verified) is True
+    is_confirmed = claims.get(names.email_verified) is True and _is_exact(claims.get(names.email))
     return Person(
         provider=provider,
         subject=subject,
         named=email or _text(claims.get(names.name)) or subject,
         name=_text(claims.get(names.name)),
-        email=email if is_trusted else "",
+        email=email if provider.trusts_email and is_confirmed else "",
         groups=frozenset(_texts(claims.get(names.groups))),
         is_strong=_has_class(claims, provider.second_step_acr)
         or _has_method(claims, provider.second_step_amr),
@@ -126,7 +130,17 @@ def _name(value: object) -> str | None:
 
 def _text(value: object) -> str:
     """Return a text to show; empty for what is none, or cannot be seen."""
-    return value.strip()[:200] if isinstance(value, str) and value.isprintable() else ""
+    return value.strip()[:LONGEST_TEXT] if isinstance(value, str) and value.isprintable() else ""
+
+
+def _is_exact(email: object) -> bool:
+    """Return whether an address is that of the account which has it here but for the case of ASCII
+    letters: others that look alike, which are one here, may be mailboxes of two people."""
+    return (
+        isinstance(email, str)
+        and len(email) <= LONGEST_TEXT
+        and address_key(email) == email.translate(_LOWER)
+    )
 
 
 def _texts(value: object) -> set[str]:

@@ -13,7 +13,7 @@ from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work
-from openslot.identity import queries
+from openslot.identity import providers, queries
 from openslot.identity.errors import MustChangePassword
 from openslot.identity.factors import Factor, must_enrol
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
@@ -274,7 +274,7 @@ def refresh(
     """Return the next pair for a refresh token of the ``client``, or of a password; it works once.
 
     Returns None if the token is unknown or another's, and also ends its whole family if it was used
-    before, has expired, its account is not active, or the browser that it depends on signed out.
+    before, has expired, its account may not go on, or the browser that it depends on signed out.
     """
     digest = token_hash(text)
     token = work.session.get(ApiToken, digest)
@@ -309,9 +309,11 @@ def refresh(
 
 def may_go_on(work: Work, account_id: UUID, client: ApiClient | None = None) -> bool:
     """Return whether programs may still act for an account. A ``client`` sends people to the pages,
-    which ask them for a second step, if not their provider did."""
+    where they sign in as they must: with a second step, if not their provider asks for one."""
     holder = queries.by_id(work.session, account_id)
     if holder is None or not holder.active or holder.must_change_password:
+        return False
+    if client is None and providers.is_only_way(work.settings, holder.role):
         return False
     is_elsewhere = client is not None and bool(queries.identities_of(work.session, account_id))
     return is_elsewhere or not must_enrol(work, holder)

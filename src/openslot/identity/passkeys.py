@@ -46,6 +46,7 @@ MOST = 20
 """Passkeys of an account."""
 
 LONGEST_ANSWER = 16_384
+_USUAL_PORTS = {"http": 80, "https": 443}
 _CREATE, _USE = "new passkey", "passkey"
 
 
@@ -54,7 +55,8 @@ class TooManyPasskeys(Conflict):
 
 
 class Site(NamedTuple):
-    """What passkeys are bound to: the host name of the public address, and the origin of pages."""
+    """What passkeys are bound to: the host name of the public address, and the origin of pages, as
+    browsers write both."""
 
     host: str
     origin: str
@@ -79,13 +81,11 @@ class Answer(NamedTuple):
 def site_of(address: str, name: str) -> Site | None:
     """Return the site of an address; None if browsers would offer no passkeys there."""
     parts = urlsplit(address)
-    host = parts.hostname or ""
-    is_secure = parts.scheme == "https" or host == "localhost"
-    return (
-        Site(host, f"{parts.scheme}://{parts.netloc}", name)
-        if is_secure and not _is_ip(host)
-        else None
-    )
+    host = (parts.hostname or "").encode("idna").decode()
+    if not (parts.scheme == "https" or host == "localhost") or _is_ip(host):
+        return None
+    port = "" if parts.port in (None, _USUAL_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return Site(host, f"{parts.scheme}://{host}{port}", name)
 
 
 def _is_ip(host: str) -> bool:

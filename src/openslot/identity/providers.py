@@ -42,11 +42,11 @@ def is_loopback(url: str) -> bool:
 
 
 def is_secure(url: str) -> bool:
-    """Return whether an address has https, which only this machine does without."""
+    """Return whether an address has https, which only this machine does without. Raises ValueError
+    for a port that there cannot be."""
     parts = urlsplit(url)
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))
-    )
+    is_whole = bool(parts.hostname) and parts.port != 0
+    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
 
 
 def _issuer(url: str) -> str:

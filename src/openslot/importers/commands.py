@@ -1,6 +1,6 @@
 """The import: read and check everything, hash new passwords, then write all or nothing."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.locks import LONG_WORK, lock
 from openslot.core.work import Work
 from openslot.identity.passwords import PLACES, hash_patiently
 from openslot.importers import queries
@@ -85,14 +86,16 @@ def import_all(
     origins: Sequence[Origin],
     *,
     zone: str,
-    now: datetime,
+    now: Callable[[], datetime],
     progress: Progress,
     rehearse: bool = False,
 ) -> Outcome:
     """Import files, folders and databases, all of them or nothing.
 
-    ``zone`` is the usual time zone of new centres. With ``rehearse``, everything is checked and
-    counted, and nothing is stored. Raise ImportRefused with all problems.
+    ``zone`` is the usual time zone of new centres. Everything is of the instant ``now`` after the
+    passwords are hashed, and long work, so that who asks what has changed misses nothing. With
+    ``rehearse``, everything is checked and counted, and nothing is stored. Raise ImportRefused with
+    all problems.
     """
     problems = Problems()
     batch = read_origins(origins, problems, progress, zone=zone)
@@ -102,9 +105,10 @@ def import_all(
     hashes = make_hashes(batch, new, time_cost=cost, progress=progress)
 
     def work(session: Session) -> Outcome:
+        lock(session, LONG_WORK)
         outcome = write_batch(
             Writing(
-                Work(session, SYSTEM, now, settings),
+                Work(session, SYSTEM, now(), settings),
                 hashes,
                 progress,
                 Outcome(notices=list(problems.notices)),

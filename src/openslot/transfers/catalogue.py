@@ -59,6 +59,7 @@ CREDENTIALS = frozenset(
         "api_key",
         "authenticator",
         "calendar_feed",
+        "consent",
         "passkey",
         "recovery_code",
         "webhook_endpoint",
@@ -73,6 +74,7 @@ and its seals are made with another key."""
 LEFT_OUT: Mapping[str, str] = {
     "account_session": "everybody signs in again",
     "api_token": "everybody signs in again",
+    "authorization_code": "of the moment",
     "bulk_export": "of the moment",
     "deployment_fact": "of this installation",
     "diary_page": "made anew from appointments and absences",
@@ -83,6 +85,7 @@ LEFT_OUT: Mapping[str, str] = {
     "named_lock": "of the moment",
     "pending_sign_up": "whoever has not confirmed their address signs up again",
     "sign_in_failure": "of the moment",
+    "signing_key": "of this installation",
     "sms_reply": "of the moment",
     "used_assertion": "of the moment",
     "webhook_delivery": "what was sent, or waits to be, belongs to this installation",

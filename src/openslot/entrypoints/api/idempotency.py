@@ -96,7 +96,7 @@ def _begin(session: Session, owner: str, key: str, digest: str) -> store.KeptAns
     if stored is None:
         store.begin(session, owner, key, digest, now=now())
         return None
-    if stored.digest != digest:
+    if not store.is_of(session, stored, digest):
         raise KeyReused(field=HEADER)
     if stored.status not in (None, store.UNANSWERED):
         return stored

@@ -107,6 +107,7 @@ def get_calendar() -> Calendar:
     answer=CalendarAddress,
     status=201,
     secret=True,
+    fresh=True,
 )
 def create_calendar() -> CalendarAddress:
     """Create an address for your calendar; the previous one stops working."""

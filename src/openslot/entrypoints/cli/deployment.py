@@ -162,8 +162,8 @@ def check_file(database: Database) -> None:
 def make_ready(database: Database, settings: Settings) -> None:
     """Bring the tables to this version, and note the network that they are of from now on."""
     if not revisions.is_current(database.engine):
+        database.scrub(patiently=True)  # first, so that it is done again if it is interrupted
         migrations.upgrade(database.engine)
-        database.scrub()
     if settings.tenant:
         database.run(lambda session: facts.note_tenant(session, settings.tenant))
 

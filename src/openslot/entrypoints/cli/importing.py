@@ -31,7 +31,7 @@ def run_import(
             settings,
             [_origin(place, zone_by_place) for place in places],
             zone=usual or settings.time_zone,
-            now=clock.now(),
+            now=clock.now,
             progress=progress_for_people(),
             rehearse=rehearse,
         )

@@ -124,9 +124,9 @@ def file(export_id: UUID, name: str) -> ResponseReturnValue:
         raise NotFound
     access.demand(name, "s")
     bearer.write(bulk.note_read, found, name)
+    kind, query, _, asked = _searched(name, found)
     if not _turn.acquire(blocking=False):
         raise OneAtATime
-    kind, query, _, asked = _searched(name, found)
     lines = stream_with_context(_lines(database(), kind, query, asked))
     # The callback of a response that is passed through would not be called.
     return Response(

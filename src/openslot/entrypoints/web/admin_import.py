@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
 from wtforms import MultipleFileField, StringField, SubmitField
 
+from openslot.core import clock
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
@@ -78,7 +79,7 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
             context.settings(),
             [_saved_file(file, Path(folder) / str(place)) for place, file in enumerate(files)],
             zone=zone,
-            now=context.now(),
+            now=clock.now,
             progress=Silent(),
             rehearse=rehearse,
         )

@@ -239,7 +239,7 @@ def _calendar_page(address: str | None = None) -> str:
 
 
 @pages.post("/profile/calendar")
-@access.allow(OWNERS)
+@access.allow(OWNERS, fresh=True)
 def make_calendar() -> str:
     """Create a new calendar address, and show it once."""
     token = _for_own_account(feeds.make_feed)

@@ -8,7 +8,8 @@ import hashlib
 import json
 import secrets
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
@@ -18,9 +19,10 @@ import structlog
 from flask import Flask, current_app
 from joserfc.jwk import KeySet
 
-from openslot.core.errors import DomainError
+from openslot.core.errors import Busy, DomainError
 from openslot.entrypoints.client_keys import ClientKeys
 from openslot.entrypoints.request import close_reader, now
+from openslot.entrypoints.turns import Turns
 from openslot.identity.assertions import BadAssertion, key_named
 from openslot.identity.errors import NotConfirmedThere, ProviderAway
 from openslot.identity.providers import Provider, is_secure
@@ -36,6 +38,9 @@ LASTS = timedelta(hours=1)
 
 RESTS = timedelta(seconds=20)
 """Shortest time between two requests to a provider that did not answer."""
+
+CODES_AT_ONCE = 2
+"""Threads of this process that exchange codes at a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,27 @@ class Offers:
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._turns = Turns()
         self.keys = ClientKeys()
+        self.codes = Turns(CODES_AT_ONCE)
 
     def of(self, provider: Provider, now: datetime) -> Offer:
-        """Return the offer of a provider. Raises ProviderAway."""
-        known = self._known.get(provider.issuer)
-        lasts = LASTS if known and known.offer else RESTS
-        if known is None or now - known.read_at >= lasts:
-            known = self._known[provider.issuer] = _Known(_read_offer(provider), now)
+        """Return the offer of a provider. Raises ProviderAway, and Busy while others wait for
+        it."""
+        known = self._serving(provider, now)
+        if known is None:
+            with self._turns.at(provider.issuer):
+                known = self._serving(provider, now)
+                if known is None:
+                    known = self._known[provider.issuer] = _Known(_read_offer(provider), now)
         if known.offer is None:
             raise ProviderAway(label=provider.label)
         return known.offer
+
+    def _serving(self, provider: Provider, now: datetime) -> _Known | None:
+        known = self._known.get(provider.issuer)
+        lasts = LASTS if known and known.offer else RESTS
+        return known if known and now - known.read_at < lasts else None
 
 
 def install(app: Flask) -> None:
@@ -81,7 +96,8 @@ def install(app: Flask) -> None:
 
 def offer_of(provider: Provider) -> Offer:
     """Return the offer of a provider. Raises ProviderAway. Do not call this in a transaction."""
-    return _offers().of(provider, now())
+    with _away_if_busy(provider):
+        return _offers().of(provider, now())
 
 
 def keys_for(provider: Provider, token: str) -> KeySet:
@@ -93,8 +109,18 @@ def keys_for(provider: Provider, token: str) -> KeySet:
         raise NotConfirmedThere(label=provider.label) from None
     offer = offer_of(provider)
     try:
-        return _offers().keys.at(offer.keys, name, provider.reached, now=now())
+        with _away_if_busy(provider):
+            return _offers().keys.at(offer.keys, name, provider.reached, now=now())
     except BadAssertion:
+        raise ProviderAway(label=provider.label) from None
+
+
+@contextmanager
+def _away_if_busy(provider: Provider) -> Iterator[None]:
+    """Raise ProviderAway where other threads wait for the provider already."""
+    try:
+        yield
+    except Busy:
         raise ProviderAway(label=provider.label) from None
 
 
@@ -115,12 +141,12 @@ def _read_offer(provider: Provider) -> Offer | None:
             token=_address(found, "token_endpoint"),
             keys=_address(found, "jwks_uri"),
             sign_out=_address(found, "end_session_endpoint")
-            if "end_session_endpoint" in found
+            if found.get("end_session_endpoint") is not None
             else None,
             names_itself=found.get("authorization_response_iss_parameter_supported") is True,
             takes_basic="client_secret_basic" in ways,
         )
-    except (DomainError, ValueError) as error:
+    except (DomainError, TypeError, ValueError) as error:
         log.warning("provider.unread", provider=provider.key, why=str(error))
         return None
 
@@ -202,15 +228,20 @@ def id_token(provider: Provider, code: str, begun: Begun, back: str) -> str:
         "client_id": provider.client_id,
         "code_verifier": begun.verifier,
     }
-    try:
-        signed, headers = _signed_by_client(provider, offer, form)
-        token = _json(submit(offer.token, provider.reached, signed, headers)).get("id_token")
-    except (DomainError, ValueError) as error:
-        log.warning("provider.no-token", provider=provider.key, why=str(error))
-        raise NotConfirmedThere(label=provider.label) from None
+    with _away_if_busy(provider), _offers().codes.at(provider.issuer):
+        token = _given_for(provider, offer, form)
     if not isinstance(token, str):
         raise NotConfirmedThere(label=provider.label)
     return token
+
+
+def _given_for(provider: Provider, offer: Offer, form: Mapping[str, str]) -> object:
+    try:
+        signed, headers = _signed_by_client(provider, offer, form)
+        return _json(submit(offer.token, provider.reached, signed, headers)).get("id_token")
+    except (DomainError, ValueError) as error:
+        log.warning("provider.no-token", provider=provider.key, why=str(error))
+        raise NotConfirmedThere(label=provider.label) from None
 
 
 def _signed_by_client(

@@ -346,13 +346,14 @@ def signed_out(key: str) -> str:
 @pages.post("/login/with/<key>/ended")
 @access.allow(access.ANYONE)
 def ended(key: str) -> tuple[str, int, Mapping[str, str]]:
-    """Sign out here who has signed out at the provider, which tells so itself."""
+    """Sign out here who has signed out at the provider, which tells so itself. Only wrong notes are
+    limited: a provider may tell of everybody at once, and would not tell again."""
     provider, token = _provider(key), request.form.get("logout_token", "")
     try:
-        limits.provider()
         keys = provider_client.keys_for(provider, token)
         write_by(visitor(), _end, provider, token, keys)
     except DomainError as error:
+        limits.provider()
         watching.refused(error, subject=f"provider:{provider.key}:{error.code}")
         return "", 400, {}
     return "", 200, {}
