@@ -302,6 +302,26 @@ def test_a_press_that_does_not_fit_says_why(desk: Desk) -> None:
     assert desk.appointment(one).status is Status.BOOKED
 
 
+def test_undo_takes_back_nothing_that_somebody_else_did_meanwhile(desk: Desk) -> None:
+    one, client = desk.book(MONDAY_9 + timedelta(hours=1)), desk.client("desk")
+    for name in ("arrived", "room"):
+        client.send("/desk/mark", page="/desk", **{name: str(one)})
+    undone = client.send("/desk/mark", page="/desk", expected=str(one))
+    assert "Jack Black is in the room." in client.get(undone.location).text
+    again = client.send("/desk/mark", page="/desk", arrived=str(one))
+    assert "Jack Black is in the room." in client.get(again.location).text
+    assert desk.appointment(one).called_at == AT_TEN
+
+
+def test_what_was_cancelled_meanwhile_was_not_missed(desk: Desk) -> None:
+    one, client = desk.book(MONDAY_9 + timedelta(hours=3)), desk.client("desk")
+    desk.database.run(
+        lambda session: factories.change_status(session, one, Status.CANCELLED, now=AT_TEN)
+    )
+    page = client.get(f"/desk/appointments/{one}").text
+    assert ("Cancelled" in page, "No-show" in page) == (True, False)
+
+
 # A press on a gap
 
 
@@ -422,6 +442,17 @@ def test_the_kiosk_tells_nobody_who_has_an_appointment(desk: Desk) -> None:
     assert "Enter your date of birth." in missing.text
     for other in (path[:-1], "/check-in/x", path.replace("check-in", "waiting-room")):
         assert visitor.get(other).status_code == 404
+
+
+def test_a_twin_is_not_checked_in_by_the_second_press_of_the_other(desk: Desk) -> None:
+    twin = desk.database.run(lambda session: factories.patient(session, "Jill Black", born=BORN).id)
+    first = desk.book(MONDAY_9 + timedelta(hours=1) + QUARTER)
+    second = desk.book(MONDAY_9 + timedelta(hours=1) + QUARTER, twin, schedule=desk.nurse)
+    desk.client("desk").send("/desk/mark", page="/desk", arrived=str(first))
+    with desk.app.test_request_context():
+        path = f"/check-in/{desk_links.check_in(desk.hospital)}"
+    Client(desk.app).send(path, initial="J", born="31 3 1980")
+    assert desk.appointment(second).status is Status.BOOKED
 
 
 def test_the_screen_shows_numbers_and_no_names(desk: Desk) -> None:

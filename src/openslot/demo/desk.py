@@ -29,11 +29,16 @@ def settle_desk(appointments: Sequence[Appointment], now: datetime) -> None:
     """Note when those of the day came and went in, and that one is late."""
     in_order = sorted(appointments, key=lambda appointment: appointment.starts_at)
     came = [one for one in in_order if one.status in (Status.ARRIVED, Status.FULFILLED)]
-    for number, appointment in enumerate(came, start=1):
-        appointment.day_number = number
-        appointment.came_at = min(appointment.starts_at, now) - timedelta(minutes=5 + number % 7)
+    for place, appointment in enumerate(came):
+        appointment.came_at = min(appointment.starts_at, now) - timedelta(minutes=5 + place % 7)
         if appointment.starts_at <= now:
             appointment.called_at = appointment.starts_at
+    for number, appointment in enumerate(sorted(came, key=_came_at), start=1):
+        appointment.day_number = number
     to_come = [one for one in in_order if one.status is Status.BOOKED]
     if to_come and to_come[0].starts_at < now + timedelta(hours=1):
         to_come[0].late_minutes = LATE
+
+
+def _came_at(appointment: Appointment) -> datetime:
+    return appointment.came_at or appointment.starts_at

@@ -86,7 +86,8 @@ class InventedCentre(Part):
 
 
 class InventedPractitioner(Part):
-    """A practitioner; ``places`` are the names of a pattern of hours by centre."""
+    """A practitioner; ``places`` are the names of a pattern of hours by centre, ``rooms`` those
+    of the room where they see patients there."""
 
     name: str
     profession: str
@@ -99,6 +100,7 @@ class InventedPractitioner(Part):
     expertise: str | None = None
     either_place: bool = False
     gender: Gender | None = None
+    rooms: Mapping[str, str] = {}
 
 
 class InventedService(Part):
@@ -341,6 +343,7 @@ def _write_practitioner(
                 slot_minutes=invented_practitioner.slot,
                 step_minutes=invented_practitioner.step,
                 notice_minutes=invented_practitioner.notice,
+                room=invented_practitioner.rooms.get(centre),
             ),
             hours=_hours(invented.patterns[pattern]),
         )

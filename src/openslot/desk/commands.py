@@ -59,21 +59,23 @@ def check_in(work: Work, centre_id: int, initial: str, born: BirthDate) -> Appoi
     birth, if that is one patient who is expected now. Returns None otherwise, which nobody may be
     told."""
     since = work.now - timedelta(days=1)
-    expected = queries.expected(work.session, centre_id, since, work.now + CHECKS_IN_FROM)
+    here_or_soon = queries.live(work.session, centre_id, since, work.now + CHECKS_IN_FROM)
     letter = first_letter(initial)
     matches = [
         appointment
-        for appointment in expected
+        for appointment in here_or_soon
         if appointment.patient is not None
         and appointment.patient.born == born
         and begins(appointment.patient.name, letter)
-        and may_check_in(appointment, work.now)
+        and appointment.ends_at > work.now
     ]
-    if len({appointment.patient_id for appointment in matches}) != 1:
+    expected = [appointment for appointment in matches if may_check_in(appointment, work.now)]
+    # Who is here already counts: their twin is not checked in when they press once more.
+    if not expected or len({appointment.patient_id for appointment in matches}) != 1:
         outbox.send_nothing(work)  # or the time of the answer would tell
         return None
     kiosk = work.by(replace(SYSTEM, address=work.actor.address))
-    return booking.change_status(kiosk, matches[0].id, Status.ARRIVED)
+    return booking.change_status(kiosk, expected[0].id, Status.ARRIVED)
 
 
 def _of_carer(work: Work, appointment_id: UUID, version: int | None) -> Appointment:

@@ -18,6 +18,7 @@ from openslot.booking.models import (
     Status,
 )
 from openslot.booking.queries import Condition
+from openslot.booking.moves import LIVE
 from openslot.core.births import BirthDate
 from openslot.core.people import read_about
 from openslot.core.work import Work
@@ -150,14 +151,13 @@ def entries(
     return found
 
 
-def expected(
-    session: Session, centre_id: int, starts: datetime, ends: datetime
-) -> list[Appointment]:
-    """Return the booked appointments of a centre that start in the period, in order."""
+def live(session: Session, centre_id: int, starts: datetime, ends: datetime) -> list[Appointment]:
+    """Return the appointments of a centre that start in the period and are to come or going on, in
+    order."""
     return booking.appointments(
         session,
         booking.at_centre(centre_id),
-        Appointment.status == Status.BOOKED,
+        Appointment.status.in_(LIVE),
         Appointment.starts_at >= starts,
         Appointment.starts_at <= ends,
     )

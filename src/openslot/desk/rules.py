@@ -26,6 +26,7 @@ class Standing(StrEnum):
     IN_ROOM = "in-room"
     DONE = "done"
     NO_SHOW = "no-show"
+    GONE = "cancelled"
 
 
 def standing(
@@ -38,7 +39,8 @@ def standing(
         return Standing.IN_ROOM if called_at else Standing.WAITING
     if status is Status.BOOKED:
         return Standing.LATE if late_minutes else Standing.EXPECTED
-    return Standing.DONE if status is Status.FULFILLED else Standing.NO_SHOW
+    ends = {Status.FULFILLED: Standing.DONE, Status.NO_SHOW: Standing.NO_SHOW}
+    return ends.get(status, Standing.GONE)
 
 
 def check_desk(actor: Actor, centre_id: int) -> None:

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
-from openslot.booking.models import Status
+from openslot.booking.errors import InvalidTransition
+from openslot.booking.models import Appointment, Status
 from openslot.booking.moves import check_late, may_reschedule, moves_now
 from openslot.core.actor import Role
 from openslot.core.clock import day_in
@@ -46,10 +47,12 @@ LATE = (10, 20, 30)
 
 
 class Mark(NamedTuple):
-    """What one press does: the command, and the sentence and the press that undo it."""
+    """What one press does: the command, the press that undoes it, and how the patient must stand
+    for it where the command asks less."""
 
     do: Callable[[Work, UUID], Any]
     undo: str | None
+    only: tuple[Standing, ...] = tuple(Standing)
 
 
 def _status(to: Status) -> Callable[[Work, UUID], Any]:
@@ -62,7 +65,7 @@ def _late(minutes: int) -> Callable[[Work, UUID], Any]:
 
 MARKS: Mapping[str, Mark] = {
     "arrived": Mark(_status(Status.ARRIVED), undo="expected"),
-    "expected": Mark(_status(Status.BOOKED), undo=None),
+    "expected": Mark(_status(Status.BOOKED), undo=None, only=(Standing.WAITING, Standing.NO_SHOW)),
     "room": Mark(commands.call, undo="waiting"),
     "waiting": Mark(commands.call_back, undo=None),
     "done": Mark(_status(Status.FULFILLED), undo="again"),
@@ -72,6 +75,9 @@ MARKS: Mapping[str, Mark] = {
     "on-time": Mark(_late(0), undo=None),
 }
 """The presses of the board, by the names of their buttons."""
+
+REFUSED = "refused"
+"""The name of a press in whose place the board shows how the patient stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,8 @@ def _shown(shown: View, pressed: UUID | None = None, name: str = "") -> dict[str
         "now": context.now(),
         "every": EVERY,
         "pressed": at_hand.get(pressed) if pressed else None,
-        "is_new": mark is None,
+        "is_new": name == "",
+        "is_refused": name == REFUSED,
         "undo": mark.undo if mark else None,
     }
 
@@ -194,17 +201,28 @@ def mark() -> BaseResponse:
     if name is None or appointment_id is None:
         raise Malformed("Press a button of the board.", field="mark")
     shown = view()
-    pressed: UUID | None = appointment_id
     try:
-        context.write(MARKS[name].do, appointment_id)
+        context.write(_press, appointment_id, MARKS[name])
     except NotFound:
         raise
     except DomainError as error:
         flash(sentence_of(error), "bad")
-        pressed, name = None, ""
+        name = REFUSED
     if request.headers.get(PARTS):
-        return Response(render_template("desk/_parts.html", **_shown(shown, pressed, name)))
-    return redirect(shown.address(pressed=pressed, mark=name or None), 303)
+        return Response(render_template("desk/_parts.html", **_shown(shown, appointment_id, name)))
+    return redirect(shown.address(pressed=appointment_id, mark=name), 303)
+
+
+def _press(work: Work, appointment_id: UUID, mark: Mark) -> None:
+    """Do it, unless somebody else has gone on with the patient meanwhile."""
+    one, _relation = booking.appointment_for(work, appointment_id)
+    if _standing(one) not in mark.only:
+        raise InvalidTransition
+    mark.do(work, appointment_id)
+
+
+def _standing(one: Appointment) -> Standing:
+    return standing(one.status, one.called_at, one.late_minutes, offered=one.offered)
 
 
 @pages.get("/appointments/<uuid:appointment_id>")
@@ -221,7 +239,7 @@ def appointment(appointment_id: UUID) -> str:
         view=shown,
         appointment=one,
         zone=one.zone,
-        standing=standing(one.status, one.called_at, one.late_minutes, offered=one.offered),
+        standing=_standing(one),
         Standing=Standing,
         can=moves_now(relation, one, now=work.now, cutoff=cutoff),
         late=sorted(allowed(LATE, lambda minutes: check_late(relation, one, minutes, work.now))),

@@ -46,6 +46,7 @@ from openslot.entrypoints.web import (
     dependents,
     desk,
     desk_booking,
+    directions,
     errors,
     factors,
     feedback,
@@ -160,6 +161,7 @@ def install(app: Flask, settings: Settings) -> None:
     formats.install(app)
     helpers.install(app, settings)
     paper.install(app)
+    directions.install(app)
     errors.install(app)
     numbers.install(app)
     provider_client.install(app)

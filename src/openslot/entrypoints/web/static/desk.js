@@ -22,6 +22,7 @@ const speak = (sentence) => {
 const keyOf = (element) => element?.closest?.("#desk-now, #desk-note") && (element.href ?? `${element.name}=${element.value}`);
 
 const replaceParts = (page) => {
+  end();
   const [board, fresh] = [document, page].map((one) => one.querySelector(".os-board"));
   const fits = !board || !fresh || ["first", "last", "tick"].every((name) => board.dataset[name] === fresh.dataset[name]);
   if (!fits) return location.reload();
@@ -135,15 +136,20 @@ const LINKS = ".ev > a, .gap > a";
 const neighbour = (link, key) => {
   const column = link.closest(".col");
   if (key in STEPS) {
-    const links = [...column.querySelectorAll(LINKS)];
+    const links = moving ? targets(moving) : [...column.querySelectorAll(LINKS)];
     return links[links.indexOf(link) + STEPS[key]];
   }
+  if (moving) return null;
   const columns = [...column.parentElement.querySelectorAll(".col")];
   const turned = getComputedStyle(column).direction === "rtl" ? -1 : 1;
   const other = columns[columns.indexOf(column) + SIDES[key] * turned];
+  return other && nearestOf([...other.querySelectorAll(LINKS)], link);
+};
+
+const nearestOf = (links, link) => {
   const { top } = link.getBoundingClientRect();
   const away = (one) => Math.abs(one.getBoundingClientRect().top - top);
-  return other && [...other.querySelectorAll(LINKS)].sort((one, two) => away(one) - away(two))[0];
+  return links.sort((one, two) => away(one) - away(two))[0];
 };
 
 // Keys do what the buttons do; the server refuses what does not fit.
@@ -181,6 +187,11 @@ const moveTo = (gap) => {
 const gapAt = (event) => event.target.closest?.(".target")?.querySelector("a");
 
 const keyed = (event) => {
+  if (event.key === "Escape" && moving) {
+    const back = moving.querySelector("a");
+    end();
+    return back.focus();
+  }
   const link = event.target.closest?.(LINKS);
   if (!link || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
   if (event.key in STEPS || event.key in SIDES) {
@@ -191,18 +202,13 @@ const keyed = (event) => {
   }
   const entry = link.closest(".ev");
   const key = event.key.toLowerCase();
-  if (key === "escape" && moving) {
-    const back = moving.querySelector("a");
-    end();
-    return back.focus();
-  }
   if (key === "u") return document.querySelector(".os-undo button")?.click();
   if (!entry || !now) return;
   if (key in KEYS) return markByKey(link, KEYS[key]);
   if (key === "m" && entry.draggable) {
     begin(entry);
     speak(now.dataset.moving.replace("{name}", entry.querySelector("b").textContent));
-    targets(entry)[0]?.focus();
+    nearestOf(targets(entry), link)?.focus();
   }
 };
 
