@@ -125,6 +125,16 @@ def test_where_nothing_holds_every_word_most_words_count(
     assert search(sqlite_database, Search(text="zzzzzz")).total == 0
 
 
+def test_where_nothing_holds_every_word_the_rarer_one_counts_more() -> None:
+    index: Index[int] = Index()
+    for key in range(20):
+        language = "English, Spanish" if key == 7 else "English"
+        profession = "Nurse" if key == 7 else "GP"
+        index.add(key, [Text("service", profession), Text("language", language, 0.7)])
+    matches = index.search({"": "gp who speaks spanish"})
+    assert (matches.wider, matches.found[0].key) == (True, 7)
+
+
 @pytest.mark.parametrize(
     ("field", "text", "found"),
     [

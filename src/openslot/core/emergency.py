@@ -31,8 +31,12 @@ _EVERYWHERE = "112"
 def emergency_number(settings: Settings, zone: ZoneInfo | str | None) -> str:
     """Return the number for the country of a time zone, or of the network if that is unknown; the
     one that operators set, if they did."""
-    country = (_country_of(str(zone)) if zone else None) or settings.country
-    return settings.emergency_number or _NUMBERS.get(country, _EVERYWHERE)
+    return settings.emergency_number or _NUMBERS.get(country_of(settings, zone), _EVERYWHERE)
+
+
+def country_of(settings: Settings, zone: ZoneInfo | str | None) -> str:
+    """Return the country of a time zone, or of the network if that is unknown."""
+    return (_country_of(str(zone)) if zone else None) or settings.country
 
 
 @cache

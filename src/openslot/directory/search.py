@@ -1,9 +1,10 @@
 """Fuzzy search of names: regardless of case, accents, punctuation and word order, with parts of
 words and small typing errors. Pure: texts in, ranked keys out."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import log
 from typing import Generic, TypeVar
 
 from rapidfuzz import process
@@ -145,30 +146,33 @@ class Index(Generic[Key]):
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
         """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
 
-        If no entry has every word, return those with the most, which must be half or more.
+        If no entry has every word, return those with the most, which must be half or more; then rarer
+        words count more, since a language says more than a profession that many have.
         """
         query_words = [(name, word) for name, query in wanted.items() for word in words(query)]
         if not query_words:
             return Matches([Match(key, 0.0) for key in self._keys])
-        scores: dict[Key, float] = defaultdict(float)
-        hits: dict[Key, int] = defaultdict(int)
-        corrected, sure = [], []
+        by_word, corrected, sure = [], [], []
         for name, word in query_words:
             worths = self._matching_words(word)
             if max(worths.values(), default=0.0) <= TYPO:
                 worths = self._of_singular(word) or worths
             sure.append((name, _sure_matches(word, worths)))
-            for key, score in self._scores(worths, name).items():
-                scores[key] += score
-                hits[key] += 1
+            by_word.append(self._scores(worths, name))
             corrected.append(_correction(word, worths))
+        hits = Counter(key for scored in by_word for key in scored)
         most = max(hits.values(), default=0)
+        is_wider = most < len(query_words)
+        scores: dict[Key, float] = defaultdict(float)
+        for scored in by_word:
+            worth = self._rarity(len(scored)) if is_wider else 1.0
+            for key, score in scored.items():
+                scores[key] += score * worth
         enough = [key for key in hits if hits[key] == most and most * 2 >= len(query_words)]
         matches = [Match(key, scores[key]) for key in enough]
         matches.sort(key=lambda match: -match.score)
         correction = " ".join(corrected)
         is_corrected = correction != " ".join(word for _, word in query_words)
-        is_wider = most < len(query_words)
         return Matches(matches, correction if is_corrected else None, is_wider, most, tuple(sure))
 
     def holding(self, name: str, known: Iterable[str]) -> set[Key]:
@@ -179,6 +183,10 @@ class Index(Generic[Key]):
             for key, fields in self._places.get(word, {}).items()
             if not name or name in fields
         }
+
+    def _rarity(self, count: int) -> float:
+        """Return how much a word counts that ``count`` entries have: 1 for one, almost 0 for all."""
+        return 1 - log(max(count, 1)) / log(len(self._keys) + 1)
 
     def _matching_words(self, word: str) -> dict[str, float]:
         """Return the indexed words that match ``word``, with the score of each."""

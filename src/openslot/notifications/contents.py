@@ -16,7 +16,7 @@ from openslot.booking.moves import cutoff_of
 from openslot.core import formats
 from openslot.core.actor import Role
 from openslot.core.config import Settings
-from openslot.core.emergency import emergency_number
+from openslot.core.emergency import country_of, emergency_number
 from openslot.core.language import Language
 from openslot.department_requests.models import ServiceRequest
 from openslot.identity.models import Account
@@ -328,7 +328,7 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
         "with_whom": None if appointment.service or is_practice else appointment.with_whom,
         "place": ics.place_of(appointment.centre),
         "centre": appointment.centre.name,
-        "phone": formats.phone(phone, settings.country) if phone else None,
+        "phone": formats.phone(phone, country_of(settings, appointment.zone)) if phone else None,
         "emergency_number": emergency_number(settings, appointment.zone),
     }
 

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_babel import get_locale
 
 from openslot.core import formats
+from openslot.core.emergency import country_of
 from openslot.core.language import Language, language_of, settled
+from openslot.entrypoints.web import context
 
 Zone = formats.Zone
 Day = formats.Day
@@ -46,7 +49,13 @@ distance = _for_reader(formats.distance)
 listing = _for_reader(formats.listing)
 number = _for_reader(formats.number)
 offset = formats.offset
-phone = formats.phone
+
+
+def phone(number: str, zone: ZoneInfo | str | None = None) -> str:
+    """Return a phone number as it is dialled in the country of ``zone``, where it was entered; by
+    default that of the network."""
+    return formats.phone(number, country_of(context.settings(), zone))
+
 
 FORMATS: tuple[Callable[..., str | None], ...] = (
     day_long,
