@@ -9,6 +9,7 @@ from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World
 from openslot.core.db import Database
 from openslot.core.language import LANGUAGES
+from openslot.entrypoints.web.helpers import term
 from openslot.identity import queries as identities
 
 
@@ -76,6 +77,12 @@ def test_professions_of_the_network_are_translated_and_its_own_stay(
     page = client.get("/admin/practitioners/new").text
     assert ">Fisioterapeuta<" in page
     assert ">100 % Healer<" in page
+
+
+def test_a_profession_is_translated_beside_its_expertise(app: Flask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "es"}):
+        words = ("Specialist", "Specialist, Kites", "")
+        assert [term(text) for text in words] == ["Especialista", "Especialista, Kites", ""]
 
 
 def test_what_fields_ask_for_is_translated_with_its_places(app: Flask) -> None:

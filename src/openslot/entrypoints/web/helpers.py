@@ -39,7 +39,7 @@ def install(app: Flask, settings: Settings) -> None:
         language_name=language_name,
         look=look,
         own_clock=own_clock,
-        term=gettext,
+        term=term,
         zone_beside=zone_beside,
         zone_differs=zone_differs,
         at_minute=at_minute,
@@ -58,6 +58,12 @@ def install(app: Flask, settings: Settings) -> None:
         one_day=timedelta(days=1),
         one_minute=timedelta(minutes=1),
     )
+
+
+def term(text: str) -> str:
+    """Return a word of the network in the reader's language; of several with commas between them
+    each, such as a profession with its expertise."""
+    return ", ".join(gettext(part) for part in text.split(", ") if part)
 
 
 def sees_reason(appointment: Appointment) -> bool:
