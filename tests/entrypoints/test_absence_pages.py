@@ -129,6 +129,11 @@ def test_an_appointment_is_kept_moved_or_cancelled(
     words = {"keep": "Kept", "move": "New time offered", "cancel": "Cancelled"}
     assert f"</svg>{words[choice.value]}</span>" in there.text
     assert '<a class="os-line" href="tel:' in there.text
+    day = days()["from_day"]
+    calendars = [client.get(f"/calendar?view=day&day={day}"), client.get("/calendar/list")]
+    calendars.append(client_for("centre-admin-owner").get(f"/desk?day={day}"))
+    marked = ["New time offered" in one.text for one in calendars]
+    assert marked == [choice is Choice.MOVE] * 3
     assert client_for("patient-owner").get(answer.location).status_code == 403
     assert client_for("practitioner-stranger").get(answer.location).status_code in (403, 404)
     assert check.faults(network) == []

@@ -3,8 +3,8 @@ shown as they are dialled there."""
 
 import pytest
 
-from openslot.core.config import Settings
 from openslot.core import formats
+from openslot.core.config import Settings
 from openslot.core.emergency import country_of, emergency_number
 
 

@@ -146,8 +146,8 @@ class Index(Generic[Key]):
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
         """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
 
-        If no entry has every word, return those with the most, which must be half or more; then rarer
-        words count more, since a language says more than a profession that many have.
+        If no entry has every word, return those with the most, which must be half or more. Rarer
+        words then count more: a language says more than a profession that many have.
         """
         query_words = [(name, word) for name, query in wanted.items() for word in words(query)]
         if not query_words:
@@ -185,7 +185,7 @@ class Index(Generic[Key]):
         }
 
     def _rarity(self, count: int) -> float:
-        """Return how much a word counts that ``count`` entries have: 1 for one, almost 0 for all."""
+        """Return how much a word of ``count`` entries counts: 1 of one, almost 0 of all."""
         return 1 - log(max(count, 1)) / log(len(self._keys) + 1)
 
     def _matching_words(self, word: str) -> dict[str, float]:

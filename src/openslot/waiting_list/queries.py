@@ -108,6 +108,14 @@ def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offer]:
     return [offer for offer in offers if offer.is_open(work.now)]
 
 
+def offered_other_times(work: Work, starts: datetime, ends: datetime) -> frozenset[UUID]:
+    """Return the appointments of a period whose patients were offered another time, which they can
+    take still; one statement."""
+    query = select(Appointment.id).join(Offer, Offer.appointment_id == Appointment.id)
+    in_period = booking.between(starts, ends)
+    return frozenset(work.session.scalars(query.where(_not_expired(work.now), in_period)))
+
+
 def unanswered(session: Session, where: Condition) -> list[Offer]:
     """Return offers with status open, expired ones too, with their holds; one statement."""
     rows = session.execute(

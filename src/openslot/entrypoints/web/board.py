@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from openslot.booking.rules import first_offered, is_offered
@@ -30,6 +31,7 @@ from openslot.schedules.availability import (
 from openslot.schedules.known import Bookable
 from openslot.schedules.models import Absence, Closure
 from openslot.schedules.rules import open_ticks
+from openslot.waiting_list.queries import offered_other_times
 
 HOUR = 12
 """Ticks of an hour."""
@@ -63,6 +65,7 @@ class Block:
     gap: datetime | None = None
     away: Absence | Closure | None = None
     shows_reason: bool = False
+    is_offered_other: bool = False
     group: list[Entry] = field(default_factory=list)
 
     @property
@@ -143,7 +146,7 @@ class Board:
 def board_of(
     work: Work, centre_id: int, zone: ZoneInfo, day: date, by: By, only: frozenset[int]
 ) -> Board:
-    """Return the board of a day in six statements, however many work there; ``only`` are the
+    """Return the board of a day in seven statements, however many work there; ``only`` are the
     schedules to show, by default all."""
     starts, ends = day_in(day, zone)
     over = span_between(starts, ends)
@@ -156,7 +159,7 @@ def board_of(
     if only:
         here = {key: one for key, one in here.items() if key in only}
         entries = [entry for entry in entries if entry.schedule_id in only]
-    layout = _Layout(work, zone, over, here)
+    layout = _Layout(work, zone, over, here, offered_other_times(work, starts, ends))
     if by is By.ROOMS:
         columns = layout.rooms(entries)
     else:
@@ -187,6 +190,7 @@ class _Layout:
     zone: ZoneInfo
     over: Span
     here: Mapping[int, Bookable]
+    offered_other: frozenset[UUID]
     clocks: dict[int, str] = field(default_factory=dict)
 
     def people(self, entries: Sequence[Entry], closures: Sequence[Closure]) -> list[Column]:
@@ -256,6 +260,7 @@ class _Layout:
             self._clock(span.start),
             entry,
             shows_reason=sees_reasons(self.work.actor, entry.department_id),
+            is_offered_other=entry.id in self.offered_other,
             group=[entry] if entry.session_id else [],
         )
 

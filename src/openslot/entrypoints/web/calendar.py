@@ -35,6 +35,7 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.commands import details_of
 from openslot.schedules.models import Absence, Schedule
 from openslot.schedules.rules import Place, check_hours
+from openslot.waiting_list.queries import offered_other_times
 
 pages = Blueprint("calendar", __name__, url_prefix="/calendar")
 
@@ -86,6 +87,7 @@ def show() -> str:
         zone=zone,
         current=current_appointment(_today(appointments, zone, now), now),
         step=timedelta(days=1 if view is View.DAY else 7),
+        offered=offered_other_times(context.work(), starts, ends),
         has_sessions=bool(groups) or any(place.has_sessions for place in _offered(places)),
     )
 
@@ -94,13 +96,14 @@ def show() -> str:
 @access.allow(access.PRACTITIONERS)
 def listing() -> str:
     """List all of the reader's upcoming appointments, in order, for the screen or on paper."""
-    page = max(1, min(reading.number("page", 1), 500))
-    upcoming = (booking.of_practitioner(_me()), booking.to_come(context.now()))
+    page, now = max(1, min(reading.number("page", 1), 500)), context.now()
+    upcoming = (booking.of_practitioner(_me()), booking.to_come(now))
+    listed = appointments_for(context.work(), *upcoming, limit=LISTED, offset=(page - 1) * LISTED)
+    until = listed[-1].ends_at if listed else now
     return render_template(
         "calendar/list.html",
-        appointments=appointments_for(
-            context.work(), *upcoming, limit=LISTED, offset=(page - 1) * LISTED
-        ),
+        appointments=listed,
+        offered=offered_other_times(context.work(), now, until),
         total=count_for(context.work(), *upcoming),
         page=page,
         page_size=LISTED,

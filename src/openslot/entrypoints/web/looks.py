@@ -1,7 +1,9 @@
 """Badges for the statuses of appointments, requests and referrals."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
+from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 
@@ -71,9 +73,12 @@ def look(status: Enum | str, for_patient: bool = False) -> Look:
     return LOOKS["missed" if for_patient and name == "no-show" else name]
 
 
-def badge(appointment: Appointment) -> str:
+def badge(appointment: Appointment, offered: Set[UUID] = frozenset()) -> str:
     """Return the status of an appointment as calendars and lists show it: also whether the patient
-    confirmed it, and whether a hold was offered to somebody."""
+    confirmed it, whether a hold was offered to somebody, and whether another time was offered
+    instead, as for those in ``offered``."""
+    if appointment.id in offered and appointment.status is Status.BOOKED:
+        return "answer-waiting"
     if appointment.is_confirmed:
         return "confirmed"
     if appointment.status is Status.HELD and appointment.offered:

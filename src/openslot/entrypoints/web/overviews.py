@@ -72,6 +72,7 @@ def practitioner_page(practitioner_id: int) -> str:
     return render_template(
         "dashboard/practitioner.html",
         today=today,
+        offered=offers.offered_other_times(context.work(), starts, ends),
         parts=parts_of(context.work(), starts, ends),
         zone=zone,
         current=current_appointment(today, now),
@@ -130,6 +131,7 @@ def staff_page(actor: Actor) -> str:
             booking.between(starts, ends),
             limit=LEFT_SHOWN,
         ),
+        offered=offers.offered_other_times(context.work(), starts, ends),
         coming=appointments_for(context.work(), own, booking.to_come(ends), limit=SOON_SHOWN),
     )
 
