@@ -101,6 +101,11 @@ const showDialog = (body, opener) => {
   dialog.showModal();
 };
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 const openConfirm = async (event) => {
   const link = event.target.closest("a[data-confirm-dialog]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -4,6 +4,7 @@
 const MINUTE = 60_000;
 const TYPED = 300;
 const SPACE = 15_000;
+const LEFT_ALONE = 120_000;
 const PARTS = { "X-Desk": "1" };
 
 const now = document.getElementById("desk-now");
@@ -244,8 +245,15 @@ document.addEventListener("drop", (event) => {
 });
 document.addEventListener("dragend", end);
 if (polled) setInterval(() => look().catch(() => {}), Number(polled.dataset.every) * 1000);
+// The check-in is ready for the next person: soon after thanking, and when what was typed is left.
 const back = document.querySelector("[data-return]");
-if (back) setTimeout(() => location.assign(back.dataset.return), SPACE);
+let leaving = 0;
+const leave = () => {
+  clearTimeout(leaving);
+  leaving = setTimeout(() => location.assign(back.dataset.return), back.matches("form") ? LEFT_ALONE : SPACE);
+};
+back?.addEventListener("input", leave);
+if (back && (!back.matches("form") || document.querySelector(".os-errors"))) leave();
 const height = line();
 const board = document.querySelector(".os-board");
 if (board && height) board.scrollTop = height - board.clientHeight / 3;
