@@ -131,6 +131,10 @@ def test_the_day_list_on_paper_has_all_columns(
     )
     tomorrow(live_server, world, desktop_page)
     desktop_page.goto(desktop_page.url.replace("/desk?", "/desk/list?paper=calls&"))
+    expect(desktop_page.get_by_role("button", name="Print")).to_be_visible()
     [sheet] = sheets(desktop_page)
     for words in ("Call list", "10:00", "Aroha Owner", "31 March 1980", "0400 123 456", "Reached"):
         assert words in sheet
+    desktop_page.goto(desktop_page.url.replace("paper=calls", "paper=labels"))
+    [labels] = sheets(desktop_page)
+    assert ("Aroha Owner" in labels, "Printed on" in labels) == (True, False)
