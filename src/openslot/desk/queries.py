@@ -17,8 +17,8 @@ from openslot.booking.models import (
     SessionResource,
     Status,
 )
-from openslot.booking.queries import Condition
 from openslot.booking.moves import LIVE
+from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
 from openslot.core.people import read_about
 from openslot.core.work import Work
