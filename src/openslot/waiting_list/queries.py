@@ -111,9 +111,10 @@ def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offer]:
 def offered_other_times(work: Work, starts: datetime, ends: datetime) -> frozenset[UUID]:
     """Return the appointments of a period whose patients were offered another time, which they can
     take still; one statement."""
-    query = select(Appointment.id).join(Offer, Offer.appointment_id == Appointment.id)
-    in_period = booking.between(starts, ends)
-    return frozenset(work.session.scalars(query.where(_not_expired(work.now), in_period)))
+    query = select(Appointment.id).join(Schedule, Schedule.id == Appointment.schedule_id)
+    query = query.join(Offer, Offer.appointment_id == Appointment.id)
+    where = (booking.seen_by(work.actor, work.now), booking.between(starts, ends))
+    return frozenset(work.session.scalars(query.where(_not_expired(work.now), *where)))
 
 
 def unanswered(session: Session, where: Condition) -> list[Offer]:
