@@ -1,0 +1,226 @@
+"""PostgreSQL with a synchronous standby under Patroni, and a PgBouncer before each."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import psycopg
+
+from clusters import until
+from engines import Home, free_ports, program
+
+SETTINGS = {
+    "ttl": 20,
+    "loop_wait": 5,
+    "retry_timeout": 5,
+    "master_start_timeout": 0,
+    "synchronous_mode": True,
+    "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 200}},
+}
+"""What docs/scaling.md tells to set, to the letter."""
+
+
+@dataclass
+class Member:
+    """A machine: Patroni, the PostgreSQL that it runs, and a PgBouncer before it."""
+
+    home: Home
+    name: str
+    port: int
+    api: int
+    pooler: int
+    patroni: subprocess.Popen[bytes] | None = None
+    pgbouncer: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start Patroni, which starts PostgreSQL."""
+        self.patroni = self.home.start("/usr/bin/patroni", str(self.home.folder / "patroni.json"))
+
+    def start_pooler(self) -> None:
+        """Start PgBouncer."""
+        file = str(self.home.folder / "pgbouncer.ini")
+        self.pgbouncer = self.home.start(program("pgbouncer") or "pgbouncer", file)
+
+    def kill(self) -> None:
+        """End Patroni and PostgreSQL at once, as when the machine dies."""
+        pids = [self.patroni.pid] if self.patroni else []
+        with suppress(OSError):
+            first = int((self.home.folder / "data/postmaster.pid").read_text().split()[0])
+            pids += [first, *_children(first)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self.patroni:
+            self.patroni.wait()
+            self.patroni = None
+
+    def kill_pooler(self) -> None:
+        """End PgBouncer at once."""
+        if self.pgbouncer:
+            self.pgbouncer.kill()
+            self.pgbouncer.wait()
+            self.pgbouncer = None
+
+    def state(self) -> dict[str, Any]:
+        """What Patroni says of it."""
+        with urlopen(f"http://127.0.0.1:{self.api}/patroni", timeout=2) as answer:
+            return json.load(answer)
+
+    def leads(self) -> bool:
+        """Whether it is the primary."""
+        with suppress(OSError):
+            return self.state().get("role") == "master"
+        return False
+
+    def is_synchronous(self) -> bool:
+        """Whether it is the standby that commits wait for."""
+        with suppress(OSError):
+            return bool(self.state().get("sync_standby"))
+        return False
+
+
+@dataclass
+class Cluster:
+    """Two members, and the etcd that knows which of them leads."""
+
+    members: list[Member]
+    etcd: subprocess.Popen[bytes]
+    password: str
+    versions: str = field(default="")
+
+    @classmethod
+    def start(cls, parent: Path) -> "Cluster":
+        """Start all, and create the database."""
+        password = secrets.token_hex(16)
+        store, peer = free_ports(2)
+        home = Home.make(parent, "postgres", name="etcd")
+        etcd = home.start(
+            "/usr/bin/etcd",
+            f"--data-dir={home.folder / 'data'}",
+            f"--listen-client-urls=http://127.0.0.1:{store}",
+            f"--advertise-client-urls=http://127.0.0.1:{store}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-cluster=default=http://127.0.0.1:{peer}",
+        )
+        members = [_member(parent, f"pg{number}", store, password) for number in (1, 2)]
+        cluster = cls(members, etcd, password)
+        until(lambda: urlopen(f"http://127.0.0.1:{store}/health", timeout=2))
+        members[0].start()
+        until(members[0].leads)
+        members[1].start()
+        until(members[1].is_synchronous)
+        with psycopg.connect(cluster.login("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE openslot OWNER openslot")
+        for member in members:
+            member.start_pooler()
+        return cluster
+
+    def login(self, database: str) -> str:
+        """How the superuser signs in at the primary."""
+        port = self.leader().port
+        return (
+            f"host=127.0.0.1 port={port} user=postgres password={self.password} dbname={database}"
+        )
+
+    @property
+    def url(self) -> str:
+        """The address for OpenSlot."""
+        hosts = "&".join(f"host=127.0.0.1:{member.pooler}" for member in self.members)
+        return f"postgresql+psycopg://openslot:{self.password}@/openslot?{hosts}"
+
+    def leader(self) -> Member:
+        """The member that leads; LookupError while there is none."""
+        found = next((member for member in self.members if member.leads()), None)
+        if found is None:
+            raise LookupError("nobody leads")
+        return found
+
+    def is_whole(self) -> bool:
+        """Whether one leads, and the other is its synchronous standby."""
+        roles = [(one.leads(), one.is_synchronous()) for one in self.members]
+        return sorted(roles) == [(False, True), (True, False)]
+
+    def stop(self) -> None:
+        """End all."""
+        for member in self.members:
+            member.kill()
+            member.kill_pooler()
+        self.etcd.kill()
+        self.etcd.wait()
+
+
+def _member(parent: Path, name: str, store: int, password: str) -> Member:
+    home = Home.make(parent, "postgres", name=name)
+    # Debian's Patroni has a Python of its own, which must not find our modules.
+    home.identity["env"] = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    port, api, pooler = free_ports(3)
+    people = {
+        kind: {"username": user, "password": password}
+        for kind, user in (("superuser", "postgres"), ("replication", "replicator"))
+    }
+    config = {
+        "scope": "openslot",
+        "name": name,
+        "restapi": {"listen": f"127.0.0.1:{api}", "connect_address": f"127.0.0.1:{api}"},
+        "etcd3": {"host": f"127.0.0.1:{store}"},
+        "bootstrap": {
+            "dcs": SETTINGS,
+            "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
+            "users": {"openslot": {"password": password, "options": ["createdb"]}},
+        },
+        "postgresql": {
+            "listen": f"127.0.0.1:{port}",
+            "connect_address": f"127.0.0.1:{port}",
+            "data_dir": str(home.folder / "data"),
+            "bin_dir": str(Path(program("postgres") or "").parent),
+            "pgpass": str(home.folder / "pgpass"),
+            "authentication": people,
+            "parameters": {"unix_socket_directories": str(home.folder)},
+            "pg_hba": [
+                "host all all 127.0.0.1/32 scram-sha-256",
+                "host replication replicator 127.0.0.1/32 scram-sha-256",
+            ],
+        },
+    }
+    pooling = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": pooler,
+        "unix_socket_dir": "",
+        "auth_type": "scram-sha-256",
+        "auth_file": home.folder / "users",
+        "pool_mode": "transaction",
+        "max_client_conn": 500,
+        "server_login_retry": 1,
+        "query_wait_timeout": 5,
+    }
+    lines = [
+        "[databases]",
+        f"openslot = host=127.0.0.1 port={port}",
+        "[pgbouncer]",
+        *(f"{key} = {value}" for key, value in pooling.items()),
+    ]
+    for file, content in {
+        "patroni.json": json.dumps(config),
+        "pgbouncer.ini": "\n".join(lines) + "\n",
+        "users": f'"openslot" "{password}"\n',
+    }.items():
+        path = home.folder / file
+        path.write_text(content)
+        path.chmod(0o600)
+        if "user" in home.identity:
+            os.chown(path, home.identity["user"], home.identity["group"])
+    return Member(home, name, port, api, pooler)
+
+
+def _children(parent: int) -> list[int]:
+    with suppress(OSError):
+        return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
+    return []
