@@ -2,7 +2,6 @@
 another. On 127.0.0.1 and private ports only."""
 
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,15 +13,9 @@ from typing import Any
 import psycopg
 import pymysql
 
-from engines import Home, Server, free_ports, program, start_postgres, start_postgresql
+from engines import GALERA, Home, Server, free_ports, program, start_postgres, start_postgresql
 
-GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 STARTS_WITHIN = 60.0
-
-
-def has_galera() -> bool:
-    """Whether this machine has what a cluster of MariaDB needs."""
-    return bool(GALERA.exists() and shutil.which("rsync") and program("mariadbd"))
 
 
 def until(holds: Callable[[], object], within: float = STARTS_WITHIN, every: float = 0.1) -> None:

@@ -53,10 +53,14 @@ NO_STATEMENTS = (
     "SELECT SET_CONFIG(",
 )
 
+GALERA = Path("/usr/lib/galera/libgalera_smm.so")
+
 PACKAGES = {
     "postgresql": "postgresql",
     "mariadb": "mariadb-server",
     "pgbouncer": "pgbouncer",
+    "galera": "galera-4 rsync",
+    "redis": "redis-server",
     "chromium": "chromium",
 }
 """Debian's package for each program that the full test run uses."""
@@ -77,6 +81,8 @@ def installed() -> dict[str, bool]:
         "postgresql": all(map(program, ("initdb", "postgres"))),
         "mariadb": all(map(program, ("mariadb-install-db", "mariadbd"))),
         "pgbouncer": program("pgbouncer") is not None,
+        "galera": GALERA.exists() and program("rsync") is not None,
+        "redis": program("redis-server") is not None,
         "chromium": program("chromium") is not None,
     }
 
@@ -343,6 +349,27 @@ def start_pgbouncer(parent: Path, postgresql: Server, roles: Sequence[str] = ())
     )
 
 
+def start_redis(parent: Path, port: int) -> Server:
+    """A Redis on a port of 127.0.0.1, which keeps nothing on disk."""
+    home = Home(parent)
+    process = home.start(
+        program("redis-server") or "redis-server",
+        *("--bind", "127.0.0.1", "--port", f"{port}", "--save", "", "--daemonize", "no"),
+    )
+
+    def answers() -> None:
+        socket.create_connection(("127.0.0.1", port)).close()
+
+    _wait_for(process, answers, home)
+    return Server(
+        f"redis://127.0.0.1:{port}/0",
+        process,
+        signal.SIGTERM,
+        ("127.0.0.1", port),
+        lambda: start_redis(parent, port),
+    )
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody uses now."""
     with ExitStack() as stack:
@@ -355,7 +382,7 @@ def free_ports(count: int) -> list[int]:
 def _wait_for(process: subprocess.Popen[bytes], answers: Callable[[], None], home: Home) -> None:
     gives_up = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < gives_up and process.poll() is None:
-        with suppress(psycopg.OperationalError, pymysql.MySQLError):
+        with suppress(OSError, psycopg.OperationalError, pymysql.MySQLError):
             answers()
             return
         time.sleep(0.03)

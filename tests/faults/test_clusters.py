@@ -45,7 +45,7 @@ def nodes() -> Iterator[list[Node]]:
         yield found
 
 
-@pytest.mark.skipif(not clusters.has_galera(), reason="needs Galera and rsync")
+@pytest.mark.skipif(not engines.installed()["galera"], reason="needs Galera and rsync")
 def test_nodes_of_galera(nodes: list[Node]) -> None:
     """In one test, since they take seconds to start."""
     check_that_of_two_who_change_one_row_the_later_does_it_again(nodes)

@@ -196,15 +196,20 @@ class _Connection(psycopg.Connection[Any]):
 def _connect_postgresql(
     engine: Engine, options: dict[str, Any], *, hurried: bool, several: bool
 ) -> _Connection:
-    wanted = {"target_session_attrs": "read-write"} if several else {}
-    named = {"connect_timeout": CONNECTS_WITHIN, **wanted, **options}
+    named = {"connect_timeout": CONNECTS_WITHIN, **options}
     prepared_from = named.pop("prepare_threshold", None)
     connection = _Connection.connect(**named)
     connection.silent_after = SILENT_AFTER if hurried else None
     connection.autocommit = True
-    # A pooler tells its clients a process of its own, as it has none of the server's to tell.
-    process = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.is_shared = process != (connection.info.backend_pid,)
+    # A pooler tells its clients a process of its own, as it has none of the server's to tell. What
+    # it tells of the server's role may be old, and libpq's target_session_attrs believes it.
+    process, is_read_only = connection.execute(
+        "SELECT pg_backend_pid(), current_setting('transaction_read_only')::boolean"
+    ).fetchone() or (0, True)
+    if several and is_read_only:
+        connection.close()
+        raise psycopg.errors.ReadOnlySqlTransaction("the server only reads")
+    connection.is_shared = process != connection.info.backend_pid
     if connection.is_shared and "search_path" in str(named.get("options")):
         connection.close()
         raise psycopg.OperationalError(LOST_PATH)
