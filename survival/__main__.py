@@ -40,11 +40,14 @@ def main() -> None:
     """Print a row after each round, and write the table at the end if that is asked for."""
     parser = argparse.ArgumentParser(prog="make survive", description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="kills of each kind")
+    parser.add_argument("--engine", default="", choices=["", *TRIALS], help="only this one")
     parser.add_argument("--only", default="", help="kinds of which the name has this in it")
     parser.add_argument("--write", action="store_true", help="write docs/scaling.md")
     chosen = parser.parse_args()
     results: list[Result] = []
-    for trial in (_galera, _postgresql):
+    for name, trial in TRIALS.items():
+        if chosen.engine not in name:
+            continue
         with _folder() as folder:
             for result in trial(folder, chosen.rounds, chosen.only):
                 print(result.row, dict(result.failed), flush=True)
@@ -136,6 +139,9 @@ def _versions() -> Iterator[str]:
         said = subprocess.run([program(command) or command, *words], capture_output=True, text=True)
         number = re.search(r"\d+\.\d+(\.\d+)?", (said.stdout + said.stderr).replace("  Ver ", ""))
         yield f"{name} {number[0] if number else '?'}"
+
+
+TRIALS = {"galera": _galera, "postgresql": _postgresql}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import create_connection
 from typing import Any
 from urllib.request import urlopen
 
@@ -47,6 +48,7 @@ class Member:
         """Start PgBouncer."""
         file = str(self.home.folder / "pgbouncer.ini")
         self.pgbouncer = self.home.start(program("pgbouncer") or "pgbouncer", file)
+        until(lambda: create_connection(("127.0.0.1", self.pooler)).close() is None)
 
     def kill(self) -> None:
         """End Patroni and PostgreSQL at once, as when the machine dies."""

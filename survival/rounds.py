@@ -26,7 +26,7 @@ from survival.load import Load
 WARMS_UP, SETTLES = 2.0, 1.5
 """Seconds of load before something is killed, and after it came back."""
 
-GIVES_UP = 120.0
+GIVES_UP = 180.0
 MUST_BE_BACK = 30.0
 
 
@@ -51,7 +51,7 @@ class Result:
     failed: Counter[str] = field(default_factory=Counter)
     back: list[float] = field(default_factory=list)
     rejoined: list[float] = field(default_factory=list)
-    drained: list[float] = field(default_factory=list)
+    drained: float = 0.0
     faults: Faults = field(default_factory=Faults)
 
     @property
@@ -61,7 +61,8 @@ class Result:
         return (
             f"| {self.name} | {len(self.back)} | {self.confirmed:,} | {self.cancelled:,} | "
             f"{lost} | {twice} | {overlaps} | {check} | {_spread(self.back)} | "
-            f"{_spread(self.rejoined)} | {self.failed.total() / max(1, len(self.back)):.1f} |"
+            f"{_spread(self.rejoined)} | {self.failed.total() / max(1, len(self.back)):.1f} | "
+            f"{self.drained:.0f} |"
         )
 
     @property
@@ -72,8 +73,9 @@ class Result:
 
 HEAD = (
     "| Killed | Rounds | Bookings confirmed | Cancelled | Lost | Twice | Overlaps "
-    "| `check` found | Back after (s) | Rejoined after (s) | Failed requests a round |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| `check` found | Back after (s) | Rejoined after (s) | Failed requests a round "
+    "| Outbox empty after (s) |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -122,6 +124,10 @@ class Trial:
         for _ in range(count):
             self._round(kind, result)
             yield result
+        began = time.monotonic()
+        _wait(lambda: judging.waiting(self.database) == 0)
+        result.drained = time.monotonic() - began
+        yield result
 
     def _round(self, kind: Kind, result: Result) -> None:
         told = self.load.told
@@ -143,9 +149,6 @@ class Trial:
         result.failed.update(what for _, what in failures)
         result.confirmed += len(told.booked) - confirmed
         result.cancelled += len(told.cancelled) - cancelled
-        began = time.monotonic()
-        _wait(lambda: judging.waiting(self.database) == 0)
-        result.drained.append(time.monotonic() - began)
         result.faults += judging.faults(self.database, told, self.environment)
 
     def web(self) -> Kind:
