@@ -11,22 +11,23 @@ import platform
 import random
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import servers
+
 import clusters
 from engines import program
+from survival import cost
 from survival.postgresql import Cluster, Member
 from survival.rounds import HEAD, Kind, Result, Trial
 
 PAGE = Path(__file__).parents[1] / "docs/scaling.md"
-MARK = "## What was tried\n"
+TRIED, COST = "## What was tried\n", "## What it costs\n"
 PROGRAMS = {
     "MariaDB": ("mariadbd", "--version"),
     "PostgreSQL": ("postgres", "--version"),
@@ -42,23 +43,34 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="kills of each kind")
     parser.add_argument("--engine", default="", choices=["", *TRIALS], help="only this one")
     parser.add_argument("--only", default="", help="kinds of which the name has this in it")
+    parser.add_argument("--cost", action="store_true", help="measure bookings a second instead")
     parser.add_argument("--write", action="store_true", help="write docs/scaling.md")
     chosen = parser.parse_args()
+    if chosen.cost:
+        _publish(COST, list(cost.lines()), is_written=chosen.write)
+        return
     results: list[Result] = []
     for name, trial in TRIALS.items():
         if chosen.engine not in name:
             continue
-        with _folder() as folder:
+        with servers.folder() as folder:
             for result in trial(folder, chosen.rounds, chosen.only):
                 print(result.row, dict(result.failed), flush=True)
                 if result not in results:
                     results.append(result)
-    lines = [*_described(), "", HEAD, *(result.row for result in results)]
-    print("\n".join(lines))
-    if chosen.write:
-        before = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-        PAGE.write_text(before + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    _publish(TRIED, [HEAD, *(result.row for result in results)], is_written=chosen.write)
     sys.exit(not all(result.is_good for result in results))
+
+
+def _publish(heading: str, lines: list[str], *, is_written: bool) -> None:
+    """Print what was found, and put it in its section of the page."""
+    section = "\n".join([*_described(), "", *lines, ""])
+    print(section)
+    if is_written:
+        before, after = PAGE.read_text(encoding="utf-8").split(heading, 1)
+        next_one = re.search(r"^## ", after, re.MULTILINE)
+        rest = "\n" + after[next_one.start() :] if next_one else ""
+        PAGE.write_text(f"{before}{heading}\n{section}{rest}", encoding="utf-8")
 
 
 def _galera(folder: Path, rounds: int, only: str) -> Iterator[Result]:
@@ -117,21 +129,9 @@ def _all(trial: Trial, kinds: list[Kind], rounds: int, only: str) -> Iterator[Re
             yield from trial.rounds(kind, rounds)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder on a disk, deleted at the end."""
-    path = Path(tempfile.mkdtemp(prefix="openslot-survive-"))
-    path.chmod(0o711)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def _described() -> Iterator[str]:
     yield f'`make survive ARGS="{shlex.join(sys.argv[1:])}"` on {datetime.now(UTC):%d %B %Y}:'
     yield f"{platform.platform()}, {os.cpu_count()} processors; {', '.join(_versions())}."
-    yield "Three clients book and cancel, and send again what was not answered."
 
 
 def _versions() -> Iterator[str]:

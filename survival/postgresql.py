@@ -6,26 +6,19 @@ import secrets
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
 from typing import Any
 from urllib.request import urlopen
 
 import psycopg
+import yaml
 
-from clusters import until
+from clusters import deployed, until
 from engines import Home, free_ports, program
 
-SETTINGS = {
-    "ttl": 20,
-    "loop_wait": 5,
-    "retry_timeout": 5,
-    "master_start_timeout": 0,
-    "synchronous_mode": True,
-    "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 200}},
-}
-"""What docs/scaling.md tells to set, to the letter."""
+DEPLOY = Path(__file__).parents[1] / "deploy"
 
 
 @dataclass
@@ -95,7 +88,6 @@ class Cluster:
     members: list[Member]
     etcd: subprocess.Popen[bytes]
     password: str
-    versions: str = field(default="")
 
     @classmethod
     def start(cls, parent: Path) -> "Cluster":
@@ -134,8 +126,16 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The address for OpenSlot."""
-        hosts = "&".join(f"host=127.0.0.1:{member.pooler}" for member in self.members)
+        """The address for OpenSlot, through PgBouncer."""
+        return self._at(*(member.pooler for member in self.members))
+
+    @property
+    def direct_url(self) -> str:
+        """The address without PgBouncer."""
+        return self._at(*(member.port for member in self.members))
+
+    def _at(self, *ports: int) -> str:
+        hosts = "&".join(f"host=127.0.0.1:{port}" for port in ports)
         return f"postgresql+psycopg://openslot:{self.password}@/openslot?{hosts}"
 
     def leader(self) -> Member:
@@ -164,44 +164,33 @@ def _member(parent: Path, name: str, store: int, password: str) -> Member:
     # Debian's Patroni has a Python of its own, which must not find our modules.
     home.identity["env"] = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
     port, api, pooler = free_ports(3)
-    people = {
-        kind: {"username": user, "password": password}
-        for kind, user in (("superuser", "postgres"), ("replication", "replicator"))
-    }
-    config = {
-        "scope": "openslot",
+    config = yaml.safe_load((DEPLOY / "patroni.yml").read_text(encoding="utf-8"))
+    config |= {
         "name": name,
         "restapi": {"listen": f"127.0.0.1:{api}", "connect_address": f"127.0.0.1:{api}"},
         "etcd3": {"host": f"127.0.0.1:{store}"},
-        "bootstrap": {
-            "dcs": SETTINGS,
-            "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
-            "users": {"openslot": {"password": password, "options": ["createdb"]}},
-        },
-        "postgresql": {
-            "listen": f"127.0.0.1:{port}",
-            "connect_address": f"127.0.0.1:{port}",
-            "data_dir": str(home.folder / "data"),
-            "bin_dir": str(Path(program("postgres") or "").parent),
-            "pgpass": str(home.folder / "pgpass"),
-            "authentication": people,
-            "parameters": {"unix_socket_directories": str(home.folder)},
-            "pg_hba": [
-                "host all all 127.0.0.1/32 scram-sha-256",
-                "host replication replicator 127.0.0.1/32 scram-sha-256",
-            ],
-        },
     }
-    pooling = {
+    config["bootstrap"]["users"]["openslot"]["password"] = password
+    for role in config["postgresql"]["authentication"].values():
+        role["password"] = password
+    rules = config["postgresql"]["pg_hba"]
+    config["postgresql"] |= {
+        "listen": f"127.0.0.1:{port}",
+        "connect_address": f"127.0.0.1:{port}",
+        "data_dir": str(home.folder / "data"),
+        "pgpass": str(home.folder / "pgpass"),
+        "parameters": {"unix_socket_directories": str(home.folder)},
+        "pg_hba": [
+            rule.replace("10.0.0.0/24", "127.0.0.1/32") for rule in config["postgresql"]["pg_hba"]
+        ],
+    }
+    pooling = deployed("pgbouncer.ini")["pgbouncer"] | {
         "listen_addr": "127.0.0.1",
-        "listen_port": pooler,
+        "listen_port": f"{pooler}",
         "unix_socket_dir": "",
-        "auth_type": "scram-sha-256",
-        "auth_file": home.folder / "users",
-        "pool_mode": "transaction",
-        "max_client_conn": 500,
-        "server_login_retry": 1,
-        "query_wait_timeout": 5,
+        "logfile": str(home.folder / "pgbouncer.log"),
+        "pidfile": str(home.folder / "pgbouncer.pid"),
+        "auth_file": str(home.folder / "users"),
     }
     lines = [
         "[databases]",

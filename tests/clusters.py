@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable
+from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import psycopg
 import pymysql
 
-from engines import GALERA, Home, Server, free_ports, program, start_postgres, start_postgresql
+from engines import Home, Server, free_ports, program, start_postgres, start_postgresql
 
 STARTS_WITHIN = 60.0
 
@@ -30,6 +31,13 @@ def until(holds: Callable[[], object], within: float = STARTS_WITHIN, every: flo
         time.sleep(every)
 
 
+def deployed(file: str) -> dict[str, dict[str, str]]:
+    """The sections of a file of settings that is delivered."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(Path(__file__).parents[1] / "deploy" / file)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
 @dataclass
 class Node:
     """A node of a Galera cluster, which can be killed and started again on its files."""
@@ -40,7 +48,7 @@ class Node:
     group: int
     """The port that other nodes know it by."""
     password: str
-    options: tuple[str, ...]
+    options: dict[str, str]
     peers: list["Node"] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
@@ -53,23 +61,13 @@ class Node:
             f"--datadir={self.home.folder / 'data'}",
             f"--socket={self.home.folder / 'socket'}",
             f"--pid-file={self.home.folder / 'pid'}",
-            "--bind-address=127.0.0.1",
             f"--port={self.port}",
             "--skip-name-resolve",
-            "--character-set-server=utf8mb4",
             "--performance-schema=OFF",
             "--innodb-buffer-pool-size=128M",
             "--innodb-log-file-size=16M",
-            "--innodb-autoinc-lock-mode=2",
-            "--binlog-format=ROW",
-            "--wsrep-on=ON",
-            f"--wsrep-provider={GALERA}",
-            "--wsrep-cluster-name=openslot",
+            *(f"--{name}={value}" for name, value in self.options.items()),
             f"--wsrep-cluster-address=gcomm://{peers}",
-            f"--wsrep-node-name={self.name}",
-            f"--wsrep-node-address=127.0.0.1:{self.group}",
-            "--wsrep-sst-method=rsync",
-            *self.options,
             *words,
         )
 
@@ -109,28 +107,32 @@ class Node:
             self.process = None
 
 
-def start_galera(parent: Path, weights: tuple[int, ...], *options: str) -> list[Node]:
-    """A Galera cluster of as many nodes as weights; the heaviest part of it goes on alone."""
+def start_galera(parent: Path, weights: tuple[int, ...], **changed: str) -> list[Node]:
+    """A Galera cluster of as many nodes as weights; the heaviest part of it goes on alone. It has
+    the settings of deploy/, apart from those that are changed."""
     password = secrets.token_hex(16)
     nodes = []
     for number, weight in enumerate(weights, 1):
         port, group, state, copy = free_ports(4)
-        provider = {
+        options = deployed("galera.cnf")["mysqld"]
+        here = {
             "gmcast.listen_addr": f"tcp://127.0.0.1:{group}",
+            "base_port": group,
             "ist.recv_addr": f"127.0.0.1:{state}",
             "gcache.size": "64M",
             "pc.weight": weight,
-            "evs.suspect_timeout": "PT2S",
-            "evs.inactive_timeout": "PT8S",
-            "evs.keepalive_period": "PT0.5S",
         }
-        words = (
-            f"--wsrep-sst-receive-address=127.0.0.1:{copy}",
-            "--wsrep-provider-options=" + ";".join(f"{k}={v}" for k, v in provider.items()),
-            *options,
-        )
+        provider = [options["wsrep_provider_options"].strip('"')]
+        provider += [f"{name}={value}" for name, value in here.items()]
+        options |= changed | {
+            "bind_address": "127.0.0.1",
+            "wsrep_node_name": f"node{number}",
+            "wsrep_node_address": f"127.0.0.1:{group}",
+            "wsrep_sst_receive_address": f"127.0.0.1:{copy}",
+            "wsrep_provider_options": ";".join(provider),
+        }
         home = Home.make(parent, "mysql", name=f"node{number}")
-        nodes.append(Node(home, f"node{number}", port, group, password, words))
+        nodes.append(Node(home, f"node{number}", port, group, password, options))
     _install(nodes[0], password)
     for node in nodes[1:]:
         node.home.copy(nodes[0].home.folder / "data", "data")

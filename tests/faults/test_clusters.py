@@ -35,7 +35,7 @@ def nodes() -> Iterator[list[Node]]:
     folder = engines.scratch_folder()
     with ExitStack() as stack:
         stack.callback(engines.shutil.rmtree, folder, ignore_errors=True)
-        found = clusters.start_galera(folder, (2, 1), "--innodb-flush-log-at-trx-commit=0")
+        found = clusters.start_galera(folder, (2, 1), innodb_flush_log_at_trx_commit="0")
         for node in found:
             stack.callback(node.kill)
         found[0].ask("CREATE DATABASE openslot")

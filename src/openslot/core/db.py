@@ -69,6 +69,7 @@ from openslot.core.servers import (
     COLLATION,
     MOST_KEPT,
     make_server_engine,
+    unsafe_settings,
 )
 
 T = TypeVar("T")
@@ -382,6 +383,11 @@ class Database:
                 raise
             return [error.reason]
         return [str(line) for line in lines if line != "ok"]
+
+    def unsafe_settings(self) -> list[str]:
+        """Return the settings of the server by which something confirmed can be lost."""
+        with self._reader.connect() as connection:
+            return unsafe_settings(connection)
 
     def scrub(self, *, patiently: bool = False) -> None:
         """Write over what was deleted from a SQLite file by programs that left it there; servers do

@@ -294,3 +294,20 @@ def _set_up_mariadb(cursor: Any, *, hurried: bool, several: bool) -> None:
     cursor.execute(
         "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
     )
+
+
+def unsafe_settings(connection: Connection) -> list[str]:
+    """Return the settings by which a server confirms a commit that it, or the standby that it
+    waits for, can lose. A node of a cluster confirms what the other nodes have."""
+    if connection.dialect.name == "sqlite":
+        return []
+    is_postgresql = connection.dialect.name == "postgresql"
+    query = "SELECT name, setting FROM pg_settings" if is_postgresql else "SHOW VARIABLES"
+    found = {str(name): str(value) for name, value in connection.exec_driver_sql(query)}
+    if is_postgresql:
+        names = ["fsync", "full_page_writes", "synchronous_commit"]
+        weak = {"off", "local"} if found["synchronous_standby_names"] else {"off"}
+    else:
+        names = ["innodb_flush_log_at_trx_commit"]
+        weak = set() if found.get("wsrep_on") == "ON" else {"0", "2"}
+    return [f"{name} = {found[name]}" for name in names if found[name] in weak]
