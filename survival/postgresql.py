@@ -180,9 +180,7 @@ def _member(parent: Path, name: str, store: int, password: str) -> Member:
         "data_dir": str(home.folder / "data"),
         "pgpass": str(home.folder / "pgpass"),
         "parameters": {"unix_socket_directories": str(home.folder)},
-        "pg_hba": [
-            rule.replace("10.0.0.0/24", "127.0.0.1/32") for rule in config["postgresql"]["pg_hba"]
-        ],
+        "pg_hba": [rule.replace("10.0.0.0/24", "127.0.0.1/32") for rule in rules],
     }
     pooling = deployed("pgbouncer.ini")["pgbouncer"] | {
         "listen_addr": "127.0.0.1",

@@ -78,16 +78,17 @@ def check_that_of_two_who_change_one_row_the_later_does_it_again(nodes: list[Nod
 def check_that_a_lock_on_another_node_shows_what_the_first_has_done(nodes: list[Node]) -> None:
     both = [Database(clusters.url_of([node], "openslot"), DATA_KEYS) for node in nodes]
     met, seen = barrier(2), []
+    there = select(func.count()).where(DeploymentFact.name.startswith("first-"))
 
-    def add_one(session: Session) -> None:
-        lock(session, "one")
-        seen.append(session.scalar(select(func.count()).where(DeploymentFact.name == "one")))
+    def add_one(session: Session, number: int) -> None:
+        lock(session, "first")
+        seen.append(session.scalar(there))
         if len(seen) <= 2:
             met.wait()
         if not seen[-1]:
-            session.add(DeploymentFact(name="one", value=""))
+            session.add(DeploymentFact(name=f"first-{number}", value=""))
 
-    race(2, lambda number: both[number].run(add_one))
+    race(2, lambda number: both[number].run(lambda session: add_one(session, number)))
     assert seen == [0, 0, 1]
     for database in both:
         database.close()

@@ -19,6 +19,7 @@ from openslot.core.setting_values import (
     networks_named,
     origins_named,
     proxies_named,
+    redis_address,
     roles_named,
     split,
 )
@@ -315,7 +316,7 @@ class Settings(BaseSettings):
         description="Limit the number of requests from each address and account. Turn off for "
         "load tests only.",
     )
-    redis_url: SecretStr = Field(
+    redis_url: Annotated[SecretStr, AfterValidator(redis_address)] = Field(
         SecretStr(""),
         description="Address of a Redis that counts requests for these limits instead of the "
         "database, such as `redis://:password@10.0.0.7:6379/0` (docs/scaling.md).",

@@ -7,21 +7,17 @@ gets more than the limit from each process.
 import hmac
 import threading
 import time
+from contextlib import suppress
 
 import structlog
 
 from openslot.core import metrics
-from openslot.core.errors import Failure
 from openslot.core.limits import NotCounted
 
-try:
+with suppress(ImportError):  # an optional extra
     from redis import Redis, RedisError
     from redis.backoff import NoBackoff
     from redis.retry import Retry
-
-    IS_INSTALLED = True
-except ImportError:  # an optional extra
-    IS_INSTALLED = False
 
 ANSWERS_WITHIN = 0.25
 """Seconds that a request waits for the Redis."""
@@ -32,35 +28,20 @@ ASKS_AGAIN_AFTER = 5.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class NoRedisClient(Failure):
-    """OPENSLOT_REDIS_URL needs the package redis, which is not installed. Install
-    requirements-redis.txt, or empty the setting.
-    """
-
-
-class BadRedisUrl(Failure):
-    """OPENSLOT_REDIS_URL is no address like redis://:password@10.0.0.7:6379/0."""
-
-
 class RedisCounts:
     """The counts of all processes that have the same ``key``; safe for threads."""
 
     def __init__(self, url: str, key: str):
-        """Connect at first use. Raises NoRedisClient or BadRedisUrl."""
-        if not IS_INSTALLED:
-            raise NoRedisClient
+        """Connect at first use to the ``url``, which the settings have checked."""
         self._key = key.encode()
         self._away_until = 0.0
         self._lock = threading.Lock()
-        try:
-            self._redis = Redis.from_url(
-                url,
-                socket_timeout=ANSWERS_WITHIN,
-                socket_connect_timeout=ANSWERS_WITHIN,
-                retry=Retry(NoBackoff(), 1),  # the first connection may have ended meanwhile
-            )
-        except ValueError as error:
-            raise BadRedisUrl from error
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=ANSWERS_WITHIN,
+            socket_connect_timeout=ANSWERS_WITHIN,
+            retry=Retry(NoBackoff(), 1),  # the first connection may have ended meanwhile
+        )
 
     def add(self, name: str, hits: int, ends: int) -> int:
         """Add to the count of this name, which ends then, and return the total. Raises NotCounted
