@@ -43,7 +43,6 @@ class Node:
     """A node of a Galera cluster, which can be killed and started again on its files."""
 
     home: Home
-    name: str
     port: int
     group: int
     """The port that other nodes know it by."""
@@ -126,13 +125,14 @@ def start_galera(parent: Path, weights: tuple[int, ...], **changed: str) -> list
         provider += [f"{name}={value}" for name, value in here.items()]
         options |= changed | {
             "bind_address": "127.0.0.1",
-            "wsrep_node_name": f"node{number}",
+            "wsrep_node_name": f"db{number}",
+            "wsrep_sst_donor": options["wsrep_sst_donor"].strip('"'),
             "wsrep_node_address": f"127.0.0.1:{group}",
             "wsrep_sst_receive_address": f"127.0.0.1:{copy}",
             "wsrep_provider_options": ";".join(provider),
         }
-        home = Home.make(parent, "mysql", name=f"node{number}")
-        nodes.append(Node(home, f"node{number}", port, group, password, options))
+        home = Home.make(parent, "mysql", name=f"db{number}")
+        nodes.append(Node(home, port, group, password, options))
     _install(nodes[0], password)
     for node in nodes[1:]:
         node.home.copy(nodes[0].home.folder / "data", "data")

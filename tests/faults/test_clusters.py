@@ -133,7 +133,8 @@ def pair() -> Iterator[tuple[Server, Server]]:
 def test_of_several_servers_that_one_is_used_which_leads(pair: tuple[Server, Server]) -> None:
     """The follower is named first, and takes over while work is under way."""
     leader, follower = (str(Path(one.listens).parent) for one in pair)
-    url = f"postgresql+psycopg://openslot@/postgres?host={follower}&host={leader}"
+    hosts = f"host={follower}&host={leader}&host=/nowhere"
+    url = f"postgresql+psycopg://openslot@/postgres?{hosts}"
     database = Database(url, DATA_KEYS)
     kinds = (AuditSeal, AuditEvent)
     Base.metadata.create_all(database.engine, [kind.__table__ for kind in kinds])
