@@ -1,8 +1,10 @@
 """Limits hold for all processes together, per account as well as per address; they stop floods
 and strangers, and neither wards nor owners."""
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,6 +156,17 @@ def test_a_redis_counts_for_all_and_its_absence_lifts_no_limit(
         "limits.shared-again",
     ]
     assert metrics.LIMITS_ALONE._value.get() - alone == 6
+
+
+def test_a_redis_that_hangs_delays_one_request_and_not_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shared = RedisCounts(f"redis://127.0.0.1:{silent.getsockname()[1]}", "secret")
+        counts, took = Counts(no_database, shared), []
+        for _ in range(2):
+            began = time.monotonic()
+            assert taken(counts, SMALL_HOUR, 1) == 1
+            took.append(time.monotonic() - began)
+    assert took[1] < redis_counts.ANSWERS_WITHIN <= took[0]
 
 
 SMALL_HOUR = Limit(3, 3600)

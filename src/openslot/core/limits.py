@@ -64,15 +64,11 @@ class _WindowCount:
         return self.total + self.unwritten
 
 
-class NotCounted(Exception):
-    """The count could not be written where other processes see it."""
-
-
 class Shared(Protocol):
     """A place for counts outside of the database."""
 
     def add(self, name: str, hits: int, ends: int) -> int:
-        """Add to a count, which ends then, and return the total. Raises NotCounted."""
+        """Add to a count, which ends then, and return the total; 0 if it is not known."""
 
 
 class Counts:
@@ -120,7 +116,7 @@ class Counts:
                 total = self._shared.add(name, hits, ends)
             else:
                 total = self._write(partial(_add, name=name, hits=hits, ends=ends))
-        except (Busy, NotCounted, Uncertain):  # counting must not stop a request
+        except (Busy, Uncertain):  # counting must not stop a request
             return 0
         with self._lock:
             window = self._windows.get(name)

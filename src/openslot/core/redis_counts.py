@@ -12,7 +12,6 @@ from contextlib import suppress
 import structlog
 
 from openslot.core import metrics
-from openslot.core.limits import NotCounted
 
 with suppress(ImportError):  # an optional extra
     from redis import Redis, RedisError
@@ -44,11 +43,11 @@ class RedisCounts:
         )
 
     def add(self, name: str, hits: int, ends: int) -> int:
-        """Add to the count of this name, which ends then, and return the total. Raises NotCounted
-        while the Redis is away."""
+        """Add to the count of this name, which ends then, and return the total; 0 while the Redis
+        is away."""
         if time.monotonic() < self._away_until:
             metrics.LIMITS_ALONE.inc()
-            raise NotCounted
+            return 0
         # Names have addresses in them, which others who use the Redis need not learn.
         digest = hmac.new(self._key, name.encode("utf-8", "surrogatepass"), "sha256")
         where = f"openslot:{digest.hexdigest()}"
@@ -59,7 +58,7 @@ class RedisCounts:
             total, _ = both.execute()
         except RedisError as error:
             self._note_away(error)
-            raise NotCounted from error
+            return 0
         self._note_back()
         return int(total)
 
