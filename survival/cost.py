@@ -18,7 +18,7 @@ from openslot.core.limits import Counts, Limit
 from openslot.core.redis_counts import RedisCounts
 from survival.postgresql import Cluster
 
-SIZE = Size(practitioners=1000, centres=100, patients=10_000, appointments=(1000, 1000))
+SIZE = Size(practitioners=300, centres=30, patients=3_000, appointments=(1000, 1000), seconds=2)
 HEAD = (
     "| Database | Bookings a second, 8 clients | Rounds | Median (ms) | p99 (ms) |"
     "\n| --- | --- | --- | --- | --- |"

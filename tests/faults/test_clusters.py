@@ -90,6 +90,7 @@ def check_that_a_lock_on_another_node_shows_what_the_first_has_done(nodes: list[
 
     race(2, lambda number: both[number].run(lambda session: add_one(session, number)))
     assert seen == [0, 0, 1]
+    assert both[0].read(lambda session: session.scalar(text("SELECT @@wsrep_sync_wait"))) == 7
     for database in both:
         database.close()
 

@@ -288,8 +288,9 @@ class Database:
                 raise
             except Unavailable as error:
                 is_first = previous is None
-                is_worth_it = is_first or time.monotonic() - began < REDIALS_WITHIN
-                if not is_worth_it or not (error.is_broken or (error.is_read_only and is_first)):
+                is_in_time = is_first or time.monotonic() - began < REDIALS_WITHIN
+                may_pass = error.is_broken or (error.is_read_only and is_first)
+                if not (may_pass and is_in_time):
                     raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
                 previous = error
             except (LostRace, StaleDataError, DBAPIError) as error:
@@ -313,10 +314,8 @@ class Database:
             try:
                 session.commit()
             except Unavailable as error:
-                if not error.is_broken:
+                if not error.is_broken or not self._has_happened(proof, error):
                     raise
-                if not self._has_happened(proof, error):
-                    raise  # and be retried
                 session.dispatch.after_commit(session)
             metrics.count_events(session)
             return result
