@@ -310,7 +310,6 @@ class Database:
             result = work(session)
             session.flush()
             proof = session.info.get(_PROOF)
-            session.expunge_all()  # what was loaded stays so, even if the commit is not answered
             try:
                 session.commit()
             except Unavailable as error:
