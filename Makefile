@@ -12,7 +12,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint audit bench lock migration
+.PHONY: help setup run test lint audit bench survive lock migration
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,10 +39,14 @@ audit: .venv/.dev ## look for known vulnerabilities in what is installed to run
 bench: .venv/.dev ## measure speed and print it
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
+survive: .venv/.dev ## kill databases and processes under load, and see what is lost
+	PYTHONPATH=tests $(BIN)/python -m survival $(ARGS)
+
 lock: .venv/.dev ## write requirements*.txt, and their licences, from pyproject.toml (UPGRADE=1 takes newer releases)
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra mongodb --output-file requirements-mongodb.txt
 	$(COMPILE) --extra otel --output-file requirements-otel.txt
+	$(COMPILE) --extra redis --output-file requirements-redis.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 	$(BIN)/python scripts/sbom.py
 

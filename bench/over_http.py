@@ -313,7 +313,7 @@ def lines(size: Size) -> Iterator[str]:
     with (
         servers.folder() as folder,
         servers.postgresql(folder) as url,
-        _database(url, "postgres") as address,
+        new_database(url, "postgres") as address,
         Bench.on(address, folder, size) as bench,
     ):
         book_until(bench.database, bench.network, few)
@@ -340,17 +340,17 @@ def other_engines(size: Size) -> Iterator[str]:
         bare = _bare_on_sqlite(folder / "bare.sqlite3", size.seconds)
         yield bare.row()
         with Bench.on(f"sqlite:///{folder / 'bench.sqlite3'}", folder, size) as bench:
-            yield _booking_on(bench, "SQLite").row(bare.rate)
+            yield booking_on(bench, "SQLite").row(bare.rate)
     with (
         servers.folder() as folder,
         servers.mariadb(folder) as url,
-        _database(url, "mysql") as address,
+        new_database(url, "mysql") as address,
         Bench.on(address, folder, size) as bench,
     ):
-        yield _booking_on(bench, "MariaDB").row()
+        yield booking_on(bench, "MariaDB").row()
 
 
-def _booking_on(bench: Bench, engine: str) -> Figure:
+def booking_on(bench: Bench, engine: str) -> Figure:
     book_until(bench.database, bench.network, bench.size.appointments[0])
     with _served(bench):
         return bench.measure(f"booking on {engine}", bench.bookings, clients=8)
@@ -526,7 +526,7 @@ def _pgbench(address: str, clients: int, seconds: float) -> float:
 
 
 @contextmanager
-def _database(url: str, existing: str) -> Iterator[str]:
+def new_database(url: str, existing: str) -> Iterator[str]:
     """The address of a new database on a server that has an ``existing`` one."""
     engine = create_engine(url.format(database=existing), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

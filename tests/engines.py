@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,14 @@ NO_STATEMENTS = (
     "SELECT SET_CONFIG(",
 )
 
+GALERA = Path("/usr/lib/galera/libgalera_smm.so")
+
 PACKAGES = {
     "postgresql": "postgresql",
     "mariadb": "mariadb-server",
     "pgbouncer": "pgbouncer",
+    "galera": "galera-4 rsync",
+    "redis": "redis-server",
     "chromium": "chromium",
 }
 """Debian's package for each program that the full test run uses."""
@@ -77,6 +81,8 @@ def installed() -> dict[str, bool]:
         "postgresql": all(map(program, ("initdb", "postgres"))),
         "mariadb": all(map(program, ("mariadb-install-db", "mariadbd"))),
         "pgbouncer": program("pgbouncer") is not None,
+        "galera": GALERA.exists() and program("rsync") is not None,
+        "redis": program("redis-server") is not None,
         "chromium": program("chromium") is not None,
     }
 
@@ -144,6 +150,13 @@ class Home:
         os.chown(folder, user.pw_uid, user.pw_gid)
         return cls(folder, {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []})
 
+    def copy(self, other: Path, name: str) -> None:
+        """Take over a folder of another server."""
+        shutil.copytree(other, self.folder / name)
+        if self.identity:
+            for path in (self.folder / name, *(self.folder / name).rglob("*")):
+                os.chown(path, self.identity["user"], self.identity["group"])
+
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Run a program as the server's user; what it says goes to a log in the folder."""
         with (self.folder / "log").open("ab") as log:
@@ -202,10 +215,11 @@ def start_postgresql(parent: Path, **durable: str) -> Server:
         "--no-sync",
         "--no-instructions",
     )
-    return _start_postgres(home, settings)
+    return start_postgres(home, settings)
 
 
-def _start_postgres(home: Home, settings: dict[str, str]) -> Server:
+def start_postgres(home: Home, settings: dict[str, str]) -> Server:
+    """A PostgreSQL on the files of its folder."""
     data = str(home.folder / "data")
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     process = home.start(program("postgres") or "postgres", "-D", data, *options)
@@ -220,7 +234,7 @@ def _start_postgres(home: Home, settings: dict[str, str]) -> Server:
         process,
         signal.SIGQUIT,
         str(home.folder / ".s.PGSQL.5432"),
-        lambda: _start_postgres(home, settings),
+        lambda: start_postgres(home, settings),
     )
 
 
@@ -251,7 +265,7 @@ def start_mariadb(parent: Path, *durable: str) -> Server:
 
 
 def _start_mariadbd(home: Home, password: str, *durable: str) -> Server:
-    port = _free_port()
+    (port,) = free_ports(1)
     process = home.start(
         program("mariadbd") or "mariadbd",
         "--no-defaults",
@@ -335,16 +349,40 @@ def start_pgbouncer(parent: Path, postgresql: Server, roles: Sequence[str] = ())
     )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def start_redis(parent: Path, port: int) -> Server:
+    """A Redis on a port of 127.0.0.1, which keeps nothing on disk."""
+    home = Home(parent)
+    process = home.start(
+        program("redis-server") or "redis-server",
+        *("--bind", "127.0.0.1", "--port", f"{port}", "--save", "", "--daemonize", "no"),
+    )
+
+    def answers() -> None:
+        socket.create_connection(("127.0.0.1", port)).close()
+
+    _wait_for(process, answers, home)
+    return Server(
+        f"redis://127.0.0.1:{port}/0",
+        process,
+        signal.SIGTERM,
+        ("127.0.0.1", port),
+        lambda: start_redis(parent, port),
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody uses now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def _wait_for(process: subprocess.Popen[bytes], answers: Callable[[], None], home: Home) -> None:
     gives_up = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < gives_up and process.poll() is None:
-        with suppress(psycopg.OperationalError, pymysql.MySQLError):
+        with suppress(OSError, psycopg.OperationalError, pymysql.MySQLError):
             answers()
             return
         time.sleep(0.03)

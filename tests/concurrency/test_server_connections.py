@@ -70,3 +70,17 @@ def test_a_connection_that_broke_while_it_was_idle_is_replaced(
     other.run(lambda session: session.execute(text(ending[database.engine.dialect.name])))
     other.close()
     assert database.read(lambda session: session.scalar(whose)) != old
+
+
+def test_settings_are_named_by_which_a_server_can_lose_what_it_confirmed(
+    database: Database,
+) -> None:
+    """The servers of the tests are quick rather than safe."""
+    assert (
+        database.unsafe_settings()
+        == {
+            "sqlite": [],
+            "postgresql": ["fsync = off", "full_page_writes = off", "synchronous_commit = off"],
+            "mariadb": ["innodb_flush_log_at_trx_commit = 0"],
+        }[database.engine.dialect.name]
+    )

@@ -1,10 +1,13 @@
 """Limits hold for all processes together, per account as well as per address; they stop floods
 and strangers, and neither wards nor owners."""
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,15 +15,20 @@ import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
+import engines
 from entrypoints.browsing import ClientFor, mails
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import PASSWORD, World
+from openslot.core import limits as core_limits
+from openslot.core import metrics, redis_counts
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, RateLimited
 from openslot.core.limits import Counts, Limit, LimitCount, network_of, purge
+from openslot.core.redis_counts import RedisCounts
 from openslot.entrypoints import limits
 from openslot.entrypoints.web import desk_links
 from openslot.identity import passwords
@@ -114,6 +122,74 @@ def test_where_the_database_is_busy_a_process_counts_by_itself() -> None:
         raise Busy
 
     assert taken(Counts(write), SMALL, 5) == 3
+
+
+@pytest.mark.skipif(not engines.installed()["redis"], reason="needs redis-server")
+def test_a_redis_counts_for_all_and_its_absence_lifts_no_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_counts, "ASKS_AGAIN_AFTER", 0.0)
+    (port,) = engines.free_ports(1)
+    server = engines.start_redis(tmp_path, port)
+
+    def new_counts(key: str = "secret") -> Counts:
+        return Counts(no_database, RedisCounts(server.url, key))
+
+    one, other, foreign = new_counts(), new_counts(), new_counts("of another deployment")
+    now = datetime.now(UTC)
+    alone = metrics.LIMITS_ALONE._value.get()
+    try:
+        counted = [taken(counts, SMALL_HOUR, 2, now) for counts in (one, other, one)]
+        assert counted == [2, 1, 0]
+        assert taken(foreign, SMALL_HOUR, 3, now) == 3
+    finally:
+        server.stop()
+    with capture_logs() as lines:
+        away = [taken(counts, SMALL_HOUR, 5, now, "away") for counts in (one, other)]
+        assert away == [3, 3]
+        server = server.again()
+        assert taken(new_counts(), SMALL_HOUR, 1, now, "back") == 1
+        assert taken(one, SMALL_HOUR, 3, now, "back") == 2
+        server.stop()
+    assert [line["event"] for line in lines] == [
+        *["limits.not-shared"] * 2,
+        "limits.shared-again",
+    ]
+    assert metrics.LIMITS_ALONE._value.get() - alone == 6
+
+
+def test_a_redis_that_hangs_delays_one_request_and_not_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shared = RedisCounts(f"redis://127.0.0.1:{silent.getsockname()[1]}", "secret")
+        counts, took = Counts(no_database, shared), []
+        for _ in range(2):
+            began = time.monotonic()
+            assert taken(counts, SMALL_HOUR, 1) == 1
+            took.append(time.monotonic() - began)
+    assert took[1] < redis_counts.ANSWERS_WITHIN <= took[0]
+
+
+SMALL_HOUR = Limit(3, 3600)
+
+
+def no_database(_add: object) -> int:
+    raise AssertionError("the database is not asked")
+
+
+def test_a_flood_of_names_forgets_those_that_were_counted_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the database is busy, what a process knows is all that there is."""
+    monkeypatch.setattr(core_limits, "MOST_KEPT", 10)
+
+    def busy(_add: object) -> int:
+        raise Busy
+
+    counts = Counts(busy)
+    assert taken(counts, SMALL, 4) == 3
+    for number in range(100):
+        taken(counts, SMALL, 1, key=f"{number}")
+    assert taken(counts, SMALL, 1) == 0
 
 
 def test_windows_that_are_over_are_purged(network: Database) -> None:

@@ -207,7 +207,7 @@ def is_refused(one: Address, answer: TestResponse) -> bool:
     """Whether the answer is what nobody gets: a form or a token of another network is none."""
     nobody, status = OUTCOMES[line(one)]["nobody"], outcome(one, answer)
     if one.endpoint.startswith(PROGRAMS):
-        return status in ("401", nobody)
+        return status in ("400", "401", nobody)
     if one.endpoint in LEADS:
         return status in ("200", "303", "400", "404", "410")
     is_refused_link = one.endpoint.startswith("check_in.") and status == "404"

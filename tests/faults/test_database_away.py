@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, make_url, select, text
+from sqlalchemy import event, func, insert, make_url, select, text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
@@ -27,12 +28,14 @@ from engines import DATA_KEYS
 from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World, build
-from openslot.core import audit, clock, outbox, servers
+from openslot.core import audit, clock, db, outbox, servers
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import NOTHING_SAVED, Database
 from openslot.core.errors import Unavailable, Uncertain
+from openslot.core.facts import DeploymentFact
+from openslot.core.ids import new_id
 from openslot.entrypoints.worker import main as worker
 from openslot.schema import metadata
 from racing import race
@@ -298,27 +301,83 @@ def test_what_is_cut_before_its_commit_is_done_anew_and_once(
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_what_is_cut_at_its_commit_is_uncertain_and_never_done_twice(
+def test_what_is_cut_at_its_commit_is_looked_up_and_done_once(
     place: Place, database: Database, is_done: bool
 ) -> None:
+    database.run(note)
+    database.run(lambda session: session.add(DeploymentFact(name="tries", value="0")))
+    tries = []
+
+    def act(session: Session) -> DeploymentFact:
+        tries.append(1)
+        note(session)
+        fact = session.get_one(DeploymentFact, "tries")
+        fact.value = f"{len(tries)}"
+        if len(tries) == 1:
+            setattr(place.between, "cut_at" if is_done else "cut_before", b"COMMIT")
+        return fact
+
+    fact = database.run(act)
+    assert fact.value == f"{len(tries)}" == ("1" if is_done else "2")
+    assert notes(database) == 2
+
+
+@pytest.mark.parametrize("has_proof", [True, False])
+def test_what_nobody_can_tell_is_uncertain_and_never_done_twice(
+    place: Place, database: Database, monkeypatch: pytest.MonkeyPatch, has_proof: bool
+) -> None:
+    """The database cannot be asked, or has nothing to tell it by."""
+    monkeypatch.setattr(db, "LOOKS_WITHIN", 0.3)
     database.run(note)
     tries = []
 
     def act(session: Session) -> None:
         tries.append(1)
-        note(session)
-        setattr(place.between, "cut_at" if is_done else "cut_before", b"COMMIT")
+        if has_proof:
+            note(session)
+            place.between.refuses = True
+        else:
+            session.add(DeploymentFact(name="tries", value=""))
+            session.flush()
+        place.between.cut_at = b"COMMIT"
 
     with pytest.raises(Uncertain, match="not certain"):
         database.run(act)
+    place.between.well_again()
     assert len(tries) == 1
-    assert notes(database) == (2 if is_done else 1)
+    assert notes(database) == 1 + has_proof
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+def test_who_looks_waits_for_what_is_under_way(
+    place: Place, database: Database, ending: str
+) -> None:
+    """The transaction goes on at the server, though its connection is lost to us."""
+    row = {
+        "id": new_id(),
+        "at": datetime(2026, 3, 1, tzinfo=UTC),
+        "action": "tested",
+        "subject": "test:1",
+    }
+    with database.engine.connect() as lost, ThreadPoolExecutor() as threads:
+        lost.execute(insert(AuditEvent), row)
+        looks = threads.submit(db._is_there, database.engine, AuditEvent, row)
+        time.sleep(0.2)
+        assert not looks.done()
+        getattr(lost, ending)()
+        assert looks.result() == (ending == "commit")
+    assert notes(database) == (ending == "commit")
 
 
 def test_a_page_says_that_it_is_uncertain(
-    place: Place, app: Flask, database: Database, world: World
+    place: Place,
+    app: Flask,
+    database: Database,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And the key of a request says afterwards what became of it."""
+    monkeypatch.setattr(db, "LOOKS_WITHIN", 0.3)
     callers = Callers.of(app, database, world)
     centre = {"name": "New", "type": "Hospital", "suburb": "Randwick", "time_zone": "UTC"}
     known = callers.program.send("POST", "/api/v1/centres", centre)
@@ -331,6 +390,7 @@ def test_a_page_says_that_it_is_uncertain(
     def after(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if "INSERT INTO centre" in statement:
             seen.append(statement)
+            place.between.refuses = True
             place.between.cut_at = b"COMMIT"
 
     event.listen(engine, "after_cursor_execute", after)
@@ -341,6 +401,7 @@ def test_a_page_says_that_it_is_uncertain(
     assert len(seen) == 1
     assert (answer.status_code, answer.json["code"]) == (503, "uncertain")
     assert "Retry-After" in answer.headers
+    place.between.well_again()
     again = callers.program.send("POST", "/api/v1/centres", body, Idempotency_Key="k2")
     assert again.json["code"] in ("still-running", "answer-lost")
     names = [one["name"] for one in callers.program.get("/api/v1/centres")["items"]]

@@ -180,3 +180,8 @@ def test_other_hours_of_reminders_are_refused(written: str) -> None:
 def test_a_wrong_provider_or_country_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(_env_file=None, **{name: value})
+
+
+def test_the_address_of_a_redis_is_checked_at_the_start() -> None:
+    with pytest.raises(ValidationError, match="redis://"):
+        Settings(_env_file=None, redis_url="10.0.0.7:6379")

@@ -15,6 +15,7 @@ from openslot.core.audit import AuditEvent
 from openslot.core.db import Base, Database, make_engine
 from openslot.core.errors import Unavailable
 from openslot.core.schemas import current_schema
+from openslot.core.servers import options_of
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
 from openslot.schema import metadata
@@ -43,13 +44,13 @@ class Location:
 
 def location_of(database: Database) -> Location:
     """Return where the database is, with the options that its driver connects with."""
-    dialect, url = database.engine.dialect, database.engine.url
-    name = "mariadb" if dialect.name == "mysql" else dialect.name
-    schema = current_schema(database.engine)
+    engine = database.engine
+    name = "mariadb" if engine.dialect.name == "mysql" else engine.dialect.name
+    schema = current_schema(engine)
     return Location(
         name,
-        str(url.database),
-        dialect.create_connect_args(url)[1],
+        str(engine.url.database),
+        options_of(engine),
         schema if schema != PUBLIC else None,
     )
 

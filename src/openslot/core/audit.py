@@ -76,6 +76,7 @@ def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
     add_row(
         work.session,
         AuditEvent,
+        proves=True,
         id=event_id,
         at=work.now,
         action=action,

@@ -19,6 +19,7 @@ from openslot.core.setting_values import (
     networks_named,
     origins_named,
     proxies_named,
+    redis_address,
     roles_named,
     split,
 )
@@ -50,7 +51,8 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default_factory=lambda: os.environ.get("DATABASE_URL", ""),
         description="SQLAlchemy URL of the database. If it is not set, `DATABASE_URL` is read, "
-        "which many hosts set; without either, SQLite in the data folder is used.",
+        "which many hosts set; without either, SQLite in the data folder is used. Several servers: "
+        "`postgresql://openslot@/openslot?host=db1:5432&host=db2:5432` (docs/scaling.md).",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
@@ -313,6 +315,11 @@ class Settings(BaseSettings):
         True,
         description="Limit the number of requests from each address and account. Turn off for "
         "load tests only.",
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(redis_address)] = Field(
+        SecretStr(""),
+        description="Address of a Redis that counts requests for these limits instead of the "
+        "database, such as `redis://:password@10.0.0.7:6379/0` (docs/scaling.md).",
     )
     sign_in_attempts: int = Field(
         10,

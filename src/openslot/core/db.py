@@ -57,12 +57,19 @@ from openslot.core import clock, metrics, tenancy, tracing
 from openslot.core.data_keys import DataKeys
 from openslot.core.encryption import use_keys
 from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
-from openslot.core.refusals import Refusal, is_read_only, refusal_of, taken_columns
+from openslot.core.refusals import (
+    Refusal,
+    is_cut_off,
+    is_read_only,
+    refusal_of,
+    taken_columns,
+)
 from openslot.core.servers import (
     ANSWERS_WITHIN,
     COLLATION,
     MOST_KEPT,
     make_server_engine,
+    unsafe_settings,
 )
 
 T = TypeVar("T")
@@ -75,7 +82,12 @@ WAL_IS_SAFE_FROM = (3, 51, 3)
 """First SQLite version that cannot corrupt a write-ahead log when it is reset."""
 
 REDIALS_WITHIN = 1.0
-"""Seconds after its start within which work is retried on a new connection if its own broke."""
+"""Seconds after its start within which work is retried on a new connection if its own broke. Once
+it is retried in any case: another server may answer where one was silent."""
+
+LOOKS_WITHIN, LOOKS_EVERY = 4.0, 0.2
+"""Seconds for which, and between which, it is asked what became of a commit that was not answered.
+"""
 
 NOTHING_SAVED = "The database cannot be reached, and nothing was saved. Try again in a minute."
 
@@ -159,6 +171,10 @@ class LostRace(Exception):
     """Another transaction changed a row between reading and writing; retry the whole work."""
 
 
+_Proof = tuple[type[Base], dict[str, Any]]
+"""A row that a transaction adds, by its table and values."""
+
+
 class _Writing(Session):
     """A session that also writes the rows of :func:`add_row`."""
 
@@ -172,7 +188,7 @@ class _Writing(Session):
                 _connection(self).execute(_insert(kind), new)
 
 
-_ROWS = "rows"
+_ROWS, _PROOF = "rows", "proof"
 
 
 @dataclass
@@ -196,11 +212,16 @@ def _insert(kind: type[Base]) -> Insert:
     return insert(kind)
 
 
-def add_row(session: Session, kind: type[Base], *, once: bool = False, **values: Any) -> None:
+def add_row(
+    session: Session, kind: type[Base], *, once: bool = False, proves: bool = False, **values: Any
+) -> None:
     """Have :meth:`Database.run` add a row that the command itself does not look at again: a third
     of the work of adding an object. All of a table are written together. With ``once``, nothing is
-    added if there is a row with this id."""
+    added if there is a row with this id. One that ``proves`` is never deleted soon, and shows
+    whether a commit happened that was not answered."""
     rows = session.info.setdefault(_ROWS, defaultdict(_Rows))[kind]
+    if proves:
+        session.info.setdefault(_PROOF, (kind, values))
     if once:
         rows.once.setdefault(values["id"], values)
     else:
@@ -252,7 +273,7 @@ class Database:
         So ``work`` must have no effect outside the session. Raises Busy when the time is over,
         AlreadyThere if a unique key has the value already, Unavailable if the database cannot
         be reached or only read, on a new connection too, and Uncertain if the connection broke
-        during the commit.
+        during the commit and the database cannot tell what became of it.
         """
         began = time.monotonic()
         wait = 0.002
@@ -266,9 +287,10 @@ class Database:
                 metrics.CONFLICTS.labels(error.code, tenancy.current()).inc()
                 raise
             except Unavailable as error:
-                is_first_refusal = error.is_read_only and previous is None
-                is_worth_it = error.is_broken or is_first_refusal
-                if not is_worth_it or time.monotonic() - began > REDIALS_WITHIN:
+                is_first = previous is None
+                is_in_time = is_first or time.monotonic() - began < REDIALS_WITHIN
+                may_pass = error.is_broken or (error.is_read_only and is_first)
+                if not (may_pass and is_in_time):
                     raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
                 previous = error
             except (LostRace, StaleDataError, DBAPIError) as error:
@@ -287,16 +309,28 @@ class Database:
         ):
             result = work(session)
             session.flush()
+            proof = session.info.get(_PROOF)
             try:
                 session.commit()
             except Unavailable as error:
-                # The server may have committed before the connection broke, so a retry could
-                # do the work twice.
-                if error.is_broken:
-                    raise Uncertain(reason=error.reason) from error
-                raise
+                if not error.is_broken or not self._has_happened(proof, error):
+                    raise
+                session.dispatch.after_commit(session)
             metrics.count_events(session)
             return result
+
+    def _has_happened(self, proof: _Proof | None, lost: Unavailable) -> bool:
+        """Return whether a transaction happened whose commit was not answered; if not, it never
+        will. Raises Uncertain if it has no proof, or the database does not answer in time."""
+        deadline = time.monotonic() + LOOKS_WITHIN
+        while proof is not None and time.monotonic() < deadline:
+            try:
+                return _is_there(self.engine, *proof)
+            except (Unavailable, DBAPIError, PoolTimeout) as error:
+                if isinstance(error, DBAPIError) and refusal_of(error.orig) is None:
+                    raise
+            time.sleep(LOOKS_EVERY)
+        raise Uncertain(reason=lost.reason) from lost
 
     def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
         """Do ``work`` in one read transaction and roll back any change it makes."""
@@ -348,6 +382,11 @@ class Database:
             return [error.reason]
         return [str(line) for line in lines if line != "ok"]
 
+    def unsafe_settings(self) -> list[str]:
+        """Return the settings of the server by which something confirmed can be lost."""
+        with self._reader.connect() as connection:
+            return unsafe_settings(connection)
+
     def scrub(self, *, patiently: bool = False) -> None:
         """Write over what was deleted from a SQLite file by programs that left it there; servers do
         so by themselves. ``patiently`` waits for whoever writes, however long."""
@@ -372,6 +411,25 @@ class Database:
     def close(self) -> None:
         """Close all connections that are not in use; the others are closed after their use."""
         self.engine.dispose()
+
+
+def _is_there(engine: Engine, kind: type[Base], values: dict[str, Any]) -> bool:
+    """Return whether a row is there that a lost transaction added.
+
+    To add it once more waits for that transaction if it goes on elsewhere, or lets it lose: what is
+    not there then, will never be.
+    """
+    key = inspect(kind).primary_key[0]
+    with engine.connect() as connection:
+        try:
+            connection.execute(_insert(kind), values)
+        except DBAPIError as error:
+            if refusal_of(error.orig) is Refusal.TAKEN:
+                return True
+            raise
+        connection.execute(delete(kind).where(key == values[key.name]))
+        connection.commit()
+    return False
 
 
 def database_of(session: Session) -> Database:
@@ -462,7 +520,7 @@ def _explain(context: ExceptionContext) -> Exception | None:
     refusal = refusal_of(original)
     if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
         reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
-        is_broken = context.is_disconnect or _is_io_error(original)
+        is_broken = context.is_disconnect or _is_io_error(original) or is_cut_off(original)
         # Drop the connection even if it is intact: it may lead to a server that was demoted, or
         # stay read-only. The next work gets a new one.
         context.is_disconnect = True

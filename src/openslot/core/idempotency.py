@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
 from openslot.core.data_keys import MOST_KEYS
-from openslot.core.db import Base, Instant, changed
+from openslot.core.db import Base, Instant, add_row, changed
 from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for, keys_of
 
 LASTS = timedelta(hours=24)
@@ -60,7 +60,7 @@ def begin(session: Session, owner: str, key: str, digest: str, *, now: datetime)
     """Record that a request runs. Of two at once, the second is retried and then finds the row
     of the first."""
     kept_in, keyed = _hash(owner, key), _keyed(session, digest)[0]
-    session.add(KeptAnswer(key_hash=kept_in, digest=keyed, started_at=now))
+    add_row(session, KeptAnswer, proves=True, key_hash=kept_in, digest=keyed, started_at=now)
     session.flush()
 
 

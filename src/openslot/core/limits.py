@@ -1,8 +1,8 @@
 """Rate limits that all processes of a deployment share: so many requests per window of time.
 
-A process counts in memory and adds its count to the database after each fiftieth of the limit.
-So a limit below one hundred is exact, each process can exceed any other by at most a fiftieth,
-and most requests cost no statement.
+A process counts in memory and adds its count to the database, or a Redis, after each fiftieth of
+the limit. So a limit below one hundred is exact, each process can exceed any other by at most a
+fiftieth, and most requests cost no statement.
 """
 
 import hashlib
@@ -11,15 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from heapq import nlargest
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Index, Integer, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant, changed
-from openslot.core.errors import Busy, RateLimited
+from openslot.core.errors import Busy, RateLimited, Uncertain
 
 MOST_KEPT = 20_000
 """Largest number of counts that a process keeps in memory."""
@@ -57,13 +58,29 @@ class _WindowCount:
     total: int = 0
     unwritten: int = 0
 
+    @property
+    def hits(self) -> int:
+        """Return how many are known to this process."""
+        return self.total + self.unwritten
+
+
+class Shared(Protocol):
+    """A place for counts outside of the database."""
+
+    def add(self, name: str, hits: int, ends: int) -> int:
+        """Add to a count, which ends then, and return the total; 0 if it is not known."""
+
 
 class Counts:
     """The counts of one process; safe for threads."""
 
-    def __init__(self, write: Callable[[Callable[[Session], int]], int]):
-        """Start without counts; ``write`` does work in its own transaction, as Database.run."""
+    def __init__(
+        self, write: Callable[[Callable[[Session], int]], int], shared: Shared | None = None
+    ):
+        """Start without counts; ``write`` does work in its own transaction, as Database.run. They
+        are added up in the database, or in ``shared`` if it is given."""
         self._write = write
+        self._shared = shared
         self._windows: dict[str, _WindowCount] = {}
         self._lock = threading.Lock()
 
@@ -83,7 +100,7 @@ class Counts:
             if len(self._windows) >= MOST_KEPT:
                 self._drop_ended(now)
             window = self._windows.setdefault(name, _WindowCount(ends))
-            if window.total + window.unwritten >= limit.amount:
+            if window.hits >= limit.amount:
                 raise _limited(ends, now)
             window.unwritten += 1
             if window.unwritten < limit.step:
@@ -93,10 +110,13 @@ class Counts:
             return hits
 
     def _write_hits(self, name: str, hits: int, ends: int) -> int:
-        """Add ``hits`` to the database's count and return the total of all processes."""
+        """Add ``hits`` to the count of all processes and return the total."""
         try:
-            total = self._write(partial(_add, name=name, hits=hits, ends=ends))
-        except Busy:  # counting must not stop a request
+            if self._shared is not None:
+                total = self._shared.add(name, hits, ends)
+            else:
+                total = self._write(partial(_add, name=name, hits=hits, ends=ends))
+        except (Busy, Uncertain):  # counting must not stop a request
             return 0
         with self._lock:
             window = self._windows.get(name)
@@ -108,7 +128,9 @@ class Counts:
         at = now.timestamp()
         self._windows = {name: window for name, window in self._windows.items() if window.ends > at}
         if len(self._windows) >= MOST_KEPT:
-            self._windows.clear()  # the database has all but the last few hits of each
+            # The others have all but a few hits of each elsewhere, unless that is away.
+            most = nlargest(MOST_KEPT // 2, self._windows.items(), key=lambda one: one[1].hits)
+            self._windows = dict(most)
 
 
 def _add(session: Session, *, name: str, hits: int, ends: int) -> int:

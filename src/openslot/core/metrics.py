@@ -68,6 +68,11 @@ RETRIES = Counter(
     (TENANT,),
     registry=_OURS,
 )
+LIMITS_ALONE = Counter(
+    "openslot_limits_alone",
+    "Counts of rate limits that the Redis did not take, so that processes do not share them.",
+    registry=_OURS,
+)
 CONNECTIONS = Gauge(
     "openslot_database_connections",
     "Connections of the pools that are in use.",

@@ -95,6 +95,10 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
         Refusal.AWAY,
     ),
 }
+_IN_DOUBT = frozenset({1047, 1053, 1180})
+"""A cluster node that is cut off, a server that stops, a commit that failed on the way to other
+nodes: if a commit ends with one of these, it may have happened all the same."""
+
 _MYSQL_CLIENT_CODES = range(2000, 3000)
 """Codes of the driver itself: no connection, or a lost one."""
 
@@ -140,8 +144,17 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
 
 def is_read_only(error: BaseException) -> bool:
     """Return whether a server refused to write on this connection."""
-    code = error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else None
-    return getattr(error, "sqlstate", code) in _READ_ONLY
+    return getattr(error, "sqlstate", _mysql_code(error)) in _READ_ONLY
+
+
+def is_cut_off(error: BaseException) -> bool:
+    """Return whether a server can do nothing more on this connection, though it answers; so another
+    may, and if it was to commit, nobody knows whether it did."""
+    return _mysql_code(error) in _IN_DOUBT
+
+
+def _mysql_code(error: BaseException) -> object:
+    return error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else None
 
 
 def _postgresql_refusal(error: psycopg.Error) -> Refusal | None:

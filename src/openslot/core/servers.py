@@ -5,8 +5,11 @@ stop a wait on a silent connection, after a network failure or on a frozen machi
 waits a little longer than the server would, and then closes the connection.
 """
 
+import re
 import select
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +44,10 @@ IDLE_WITHIN = 30
 FREE_WITHIN = 8
 """Seconds that a request waits for a free connection of the pool."""
 
+RENEWED_AFTER = 60
+"""Seconds after which a connection to one of several servers is replaced: a pooler keeps it open
+before a server that does not lead any more."""
+
 TRUSTED_FOR = 1.0
 """Seconds without use after which a connection is tried before it is used again. Before that, it
 is looked whether the server has closed it, which costs nothing."""
@@ -65,6 +72,7 @@ def make_server_engine(url: URL, *, hurried: bool, kept: int) -> Engine:
     """Return an engine for PostgreSQL or MariaDB at READ COMMITTED. One that is not ``hurried``
     has no limit on statements, for a person who runs a command and can stop it."""
     is_postgresql = url.get_backend_name() == "postgresql"
+    several = len(servers_of(url)) > 1
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
@@ -72,17 +80,69 @@ def make_server_engine(url: URL, *, hurried: bool, kept: int) -> Engine:
         pool_size=kept,
         max_overflow=MOST_CONNECTIONS - kept,
         pool_timeout=FREE_WITHIN,
+        pool_recycle=RENEWED_AFTER if several else -1,
         pool_use_lifo=True,  # so that a request writes on the connection that it has read on
         hide_parameters=True,
     )
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_try_if_idle, engine.dialect))
     if is_postgresql:
-        event.listen(engine, "do_connect", partial(_connect_postgresql, engine, hurried=hurried))
+        connect = partial(_connect_postgresql, engine, hurried=hurried, several=several)
     else:
-        event.listen(engine, "do_connect", _connect_mariadb)
-        event.listen(engine, "connect", partial(_set_up_mariadb, hurried=hurried))
+        connect = partial(_connect_mariadb, engine.dialect, hurried=hurried, several=several)
+    event.listen(engine, "do_connect", _Servers(engine, connect).connect)
     return engine
+
+
+def servers_of(url: URL) -> list[URL]:
+    """Return the address of each server: an address names several by several ``host`` in its query,
+    as ``?host=db1:5432&host=db2:5432``."""
+    hosts = url.normalized_query.get("host", ())
+    if not hosts:
+        return [url]
+    found = [_HOST.fullmatch(host) for host in hosts]
+    plain = url.difference_update_query(["host"])
+    return [plain.set(host=one[1], port=int(one[2] or 0) or url.port) for one in found if one]
+
+
+_HOST = re.compile(r"\[?(.*?)\]?(?::(\d+))?")
+
+
+class _Servers:
+    """The servers that a database can be reached at. That which answered last is tried first, so
+    that one that is silent delays few."""
+
+    def __init__(self, engine: Engine, connect: Callable[[dict[str, Any]], Any]):
+        arguments = engine.dialect.create_connect_args
+        self._options = [dict(arguments(url)[1]) for url in servers_of(engine.url)]
+        self._connect = connect
+        self._error = engine.dialect.loaded_dbapi.Error
+
+    def connect(self, *_asked: Any) -> Any:
+        """Return a connection to the first server that takes it and can write."""
+        *others, last = self._options
+        for options in others:
+            with suppress(self._error):
+                return self._connected(options)
+        return self._connected(last)
+
+    def _connected(self, options: dict[str, Any]) -> Any:
+        connection = self._connect(options)
+        if options is not self._options[0]:
+            rest = (one for one in self._options if one is not options)
+            self._options = [options, *rest]
+        return connection
+
+
+def options_of(engine: Engine) -> dict[str, Any]:
+    """Return what the driver connects with; of several servers, to the one that answers now."""
+    options = dict(engine.dialect.create_connect_args(servers_of(engine.url)[0])[1])
+    if len(servers_of(engine.url)) > 1:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+        place = getattr(driver, "info", driver)
+        options |= {"host": place.host, "port": place.port}
+    return options
 
 
 def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
@@ -134,21 +194,22 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def _connect_postgresql(
-    engine: Engine,
-    _dialect: Dialect,
-    _record: Any,
-    positional: Any,
-    named: dict[str, Any],
-    *,
-    hurried: bool,
+    engine: Engine, options: dict[str, Any], *, hurried: bool, several: bool
 ) -> _Connection:
+    named = {"connect_timeout": CONNECTS_WITHIN, **options}
     prepared_from = named.pop("prepare_threshold", None)
-    connection = _Connection.connect(*positional, **{"connect_timeout": CONNECTS_WITHIN, **named})
+    connection = _Connection.connect(**named)
     connection.silent_after = SILENT_AFTER if hurried else None
     connection.autocommit = True
-    # A pooler tells its clients a process of its own, as it has none of the server's to tell.
-    process = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.is_shared = process != (connection.info.backend_pid,)
+    # A pooler tells its clients a process of its own, as it has none of the server's to tell. What
+    # it tells of the server's role may be old, and libpq's target_session_attrs believes it.
+    process, is_read_only = connection.execute(
+        "SELECT pg_backend_pid(), current_setting('transaction_read_only')::boolean"
+    ).fetchone() or (0, True)
+    if several and is_read_only:
+        connection.close()
+        raise psycopg.errors.ReadOnlySqlTransaction("the server only reads")
+    connection.is_shared = process != connection.info.backend_pid
     if connection.is_shared and "search_path" in str(named.get("options")):
         connection.close()
         raise psycopg.OperationalError(LOST_PATH)
@@ -190,7 +251,9 @@ def _limits(*, of_transaction: bool) -> str:
     return f"SELECT {settings}"
 
 
-def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:
+def _connect_mariadb(
+    dialect: Dialect, options: dict[str, Any], *, hurried: bool, several: bool
+) -> Any:
     # The server's own mode may truncate long values, or read statements differently.
     sql_mode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
     limits = {
@@ -198,14 +261,25 @@ def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dic
         "read_timeout": CONNECTS_WITHIN,
         "write_timeout": SILENT_AFTER,
     }
-    return dialect.connect(
-        *positional, **{**named, **limits, "charset": "utf8mb4", "sql_mode": sql_mode}
+    connection: Any = dialect.connect(
+        **{**options, **limits, "charset": "utf8mb4", "sql_mode": sql_mode}
     )
-
-
-def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
+    try:
+        with connection.cursor() as cursor:
+            _set_up_mariadb(cursor, hurried=hurried, several=several)
+    except BaseException:
+        connection.close()
+        raise
     # The driver has no public setting for a read timeout that differs from the connect timeout.
     connection._read_timeout = SILENT_AFTER if hurried else None
+    return connection
+
+
+def _set_up_mariadb(cursor: Any, *, hurried: bool, several: bool) -> None:
+    """Set what holds for the connection. Of several servers, refuse one that cannot write now."""
+    if several:
+        cursor.execute("START TRANSACTION READ WRITE")
+        cursor.execute("ROLLBACK")
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:
         settings |= {
@@ -214,7 +288,26 @@ def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
             "max_statement_time": ANSWERS_WITHIN,
             "idle_write_transaction_timeout": IDLE_WITHIN,
         }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
-        )
+    if cursor.execute("SHOW VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'"):
+        # A node of a cluster: a transaction sees all that was committed before, on any node.
+        settings["wsrep_sync_wait"] = 7
+    cursor.execute(
+        "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
+    )
+
+
+def unsafe_settings(connection: Connection) -> list[str]:
+    """Return the settings by which a server confirms a commit that it, or the standby that it
+    waits for, can lose. A node of a cluster confirms what the other nodes have."""
+    if connection.dialect.name == "sqlite":
+        return []
+    is_postgresql = connection.dialect.name == "postgresql"
+    query = "SELECT name, setting FROM pg_settings" if is_postgresql else "SHOW VARIABLES"
+    found = {str(name): str(value) for name, value in connection.exec_driver_sql(query)}
+    if is_postgresql:
+        names = ["fsync", "full_page_writes", "synchronous_commit"]
+        weak = {"off", "local"} if found["synchronous_standby_names"] else {"off"}
+    else:
+        names = ["innodb_flush_log_at_trx_commit"]
+        weak = set() if found.get("wsrep_on") == "ON" else {"0", "2"}
+    return [f"{name} = {found[name]}" for name in names if found[name] in weak]

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode
 
 from openslot.core.actor import Role
@@ -106,3 +107,12 @@ _ORIGIN = re.compile(r"https?://[^/?#\s@*]+", re.ASCII)
 
 
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
+
+
+def redis_address(url: SecretStr) -> SecretStr:
+    """Check the address of a Redis, and that it can be used."""
+    if url.get_secret_value() and find_spec("redis") is None:
+        raise ValueError("requirements-redis.txt is not installed")
+    if not re.match(r"(rediss?://|unix://|\Z)", url.get_secret_value()):
+        raise ValueError("write an address like redis://:password@10.0.0.7:6379/0")
+    return url

@@ -34,6 +34,7 @@ OF_INSTALLATION = frozenset(
         "trusted_proxies",
         "body_seconds",
         "rate_limits",
+        "redis_url",
         "password_iterations",
         "metrics_token",
         "metrics_networks",

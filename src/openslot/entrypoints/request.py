@@ -16,6 +16,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.limits import Counts
 from openslot.core.people import gather
+from openslot.core.redis_counts import RedisCounts
 from openslot.core.security import Counter, Seen
 from openslot.core.work import Work, doing
 from openslot.records.shown import ShownPeople
@@ -41,7 +42,9 @@ class Services:
     shown: ShownPeople = field(default_factory=ShownPeople)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", Counts(_write_apart))  # the class is frozen
+        url = self.settings.redis_url.get_secret_value()
+        shared = RedisCounts(url, self.settings.key()) if url else None
+        object.__setattr__(self, "counts", Counts(_write_apart, shared))  # the class is frozen
         object.__setattr__(self, "security", Counter(_note_seen))
 
 

@@ -32,7 +32,7 @@ WRITES_WITHIN = timedelta(seconds=5)
 """A request that has written nothing for this long counts as aborted, and its key may be used
 again. If it is still running after all, it can no longer write."""
 
-ANSWERS_WITHIN = timedelta(minutes=1)
+ANSWERS_WITHIN = timedelta(seconds=20)
 """The answer of a request that has written counts as lost after this long."""
 
 SEND_AGAIN = (Busy, RateLimited)

@@ -31,6 +31,8 @@ def run_check(database: Database, settings: Settings, *, repair: bool) -> None:
     )
     for sentence in left_open(settings):
         click.echo(f"Open: {sentence}")
+    for setting in database.unsafe_settings():
+        click.echo(f"Open: the database can lose what was confirmed ({setting}).")
     if advice:
         raise click.ClickException(" ".join(advice))
 

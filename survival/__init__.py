@@ -1,0 +1,1 @@
+"""What is lost when machines die: ``make survive``."""
