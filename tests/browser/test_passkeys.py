@@ -54,6 +54,8 @@ def test_a_passkey_is_added_signs_in_alone_and_proves(
     expect(page.locator(".os-codes li")).to_have_count(10)
     checked(page)
     page.get_by_role("link", name="I have kept them").click()
+    expect(page).to_have_url(f"{named}/dashboard")
+    page.goto(f"{named}/account/sessions")
     expect(page.get_by_role("heading", name="My phone")).to_be_visible()
     checked(page)
 
