@@ -89,7 +89,8 @@ def make_server_engine(url: URL, *, hurried: bool, kept: int) -> Engine:
     if is_postgresql:
         connect = partial(_connect_postgresql, engine, hurried=hurried, several=several)
     else:
-        connect = partial(_connect_mariadb, engine.dialect, hurried=hurried, several=several)
+        connect = partial(_connect_mariadb, engine.dialect, several=several)
+        event.listen(engine, "connect", partial(_set_up_mariadb, hurried=hurried))
     event.listen(engine, "do_connect", _Servers(engine, connect).connect)
     return engine
 
@@ -251,9 +252,7 @@ def _limits(*, of_transaction: bool) -> str:
     return f"SELECT {settings}"
 
 
-def _connect_mariadb(
-    dialect: Dialect, options: dict[str, Any], *, hurried: bool, several: bool
-) -> Any:
+def _connect_mariadb(dialect: Dialect, options: dict[str, Any], *, several: bool) -> Any:
     # The server's own mode may truncate long values, or read statements differently.
     sql_mode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
     limits = {
@@ -264,22 +263,27 @@ def _connect_mariadb(
     connection: Any = dialect.connect(
         **{**options, **limits, "charset": "utf8mb4", "sql_mode": sql_mode}
     )
-    try:
-        with connection.cursor() as cursor:
-            _set_up_mariadb(cursor, hurried=hurried, several=several)
-    except BaseException:
-        connection.close()
-        raise
-    # The driver has no public setting for a read timeout that differs from the connect timeout.
-    connection._read_timeout = SILENT_AFTER if hurried else None
+    if several:
+        _check_writes(connection)
     return connection
 
 
-def _set_up_mariadb(cursor: Any, *, hurried: bool, several: bool) -> None:
-    """Set what holds for the connection. Of several servers, refuse one that cannot write now."""
-    if several:
-        cursor.execute("START TRANSACTION READ WRITE")
-        cursor.execute("ROLLBACK")
+def _check_writes(connection: Any) -> None:
+    """Close the connection and raise the server's error if it cannot write now."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("START TRANSACTION READ WRITE")
+            cursor.execute("ROLLBACK")
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
+    """Set what holds for the connection, once SQLAlchemy has set its names, which set a collation
+    too."""
+    # The driver has no public setting for a read timeout that differs from the connect timeout.
+    connection._read_timeout = SILENT_AFTER if hurried else None
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:
         settings |= {
@@ -288,12 +292,13 @@ def _set_up_mariadb(cursor: Any, *, hurried: bool, several: bool) -> None:
             "max_statement_time": ANSWERS_WITHIN,
             "idle_write_transaction_timeout": IDLE_WITHIN,
         }
-    if cursor.execute("SHOW VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'"):
-        # A node of a cluster: a transaction sees all that was committed before, on any node.
-        settings["wsrep_sync_wait"] = 7
-    cursor.execute(
-        "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
-    )
+    with connection.cursor() as cursor:
+        if cursor.execute("SHOW VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'"):
+            # A node of a cluster: a transaction sees all that was committed before, on any node.
+            settings["wsrep_sync_wait"] = 7
+        cursor.execute(
+            "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
+        )
 
 
 def unsafe_settings(connection: Connection) -> list[str]:
