@@ -117,6 +117,7 @@ def test_what_cannot_be_sent_back_is_shown(
     pretending = (
         "http://127.0.0.1:80@evil.example/back",
         "http://127.0.0.1.evil.example/back",
+        "http://127.0.0.1:\uff14\uff10\uff10\uff10/back",
         "http://localhost:4000/back",
         "https://127.0.0.1:4000/back",
         "org.example.app:/other",
@@ -266,7 +267,7 @@ def test_what_ends_a_program(
     waits to be exchanged ends too."""
     browser = client_for("patient-owner")
     admin = with_key(app, network, "manage")
-    person = "account:read account:write"
+    person = "account:read account:write offline_access user/Appointment.rs"
 
     def begin(scope: str = OFFLINE) -> tuple[dict[str, Any], str]:
         tokens = tokens_of(app, browser, client_id, scope)
@@ -291,11 +292,11 @@ def test_what_ends_a_program(
     assert "Growth chart" not in browser.get("/account/sessions").text
     assert events(network, "consent.withdrawn") == 1
 
-    begun = begin(f"{OFFLINE} {person}")
+    begun = begin(person)
     own = Program(app, begun[0]["access_token"])
     found = own.get("/api/v1/me/credentials")["items"]
     (let,) = [one for one in found if one["kind"] == "program"]
-    assert set(let["scopes"]) == set(f"{OFFLINE} {person}".split())
+    assert set(let["scopes"]) == set(person.split())
     own.send("DELETE", f"/api/v1/me/credentials/program/{let['id']}")
     assert ended(begun)
 
@@ -353,6 +354,19 @@ def test_people_are_asked_once_for_what_they_agreed_to(
         address = asking(native, "patient/Slot.rs", redirect_uri="http://127.0.0.1:4000/back")
         assert leads_to(browser.get(address)) is None
         agreed(browser, address)
+
+
+def test_what_was_agreed_to_for_one_patient_is_not_for_all(
+    app: Flask, client_for: ClientFor, client_id: UUID
+) -> None:
+    browser = client_for("patient-owner")
+    both = "appointments:read patient/Appointment.rs user/Appointment.rs"
+    tokens_of(app, browser, client_id, both)
+    assert "code" in brought(browser.get(asking(client_id, both)))
+    for wide in ("appointments:read", "user/Appointment.rs"):
+        assert leads_to(browser.get(asking(client_id, wide))) is None
+        silent = brought(browser.get(asking(client_id, wide, prompt="none")))
+        assert silent["error"] == "consent_required"
 
 
 def test_a_program_can_want_a_fresh_proof(client_for: ClientFor, client_id: UUID) -> None:

@@ -28,7 +28,7 @@ LONGEST = 500
 _SCHEME_OF_APP = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """A private scheme is a domain name backwards (RFC 8252, 7.1)."""
 
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::\d{1,5})?(?=[/?]|$)")
+_LOOPBACK = re.compile(r"\A(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?=[/?]|\Z)")
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 

@@ -20,7 +20,7 @@ from openslot.identity import authorization
 from openslot.identity.authorization import Place, Request, SentBack
 from openslot.identity.errors import ProofNeeded
 from openslot.identity.programs import program
-from openslot.identity.scopes import PATIENT
+from openslot.identity.scopes import is_for_one
 from openslot.records import finding
 
 pages = Blueprint("authorize", __name__)
@@ -40,7 +40,7 @@ def ask() -> BaseResponse | tuple[str, int]:
         if authorization.is_agreed(context.reader(), context.account().id, wanted) and (
             chosen or not wanted.needs_patient
         ):
-            return _give(wanted, chosen)
+            return _give(wanted, chosen, is_asked=False)
         if "none" in wanted.prompts:
             raise SentBack("consent_required", "The person has to be asked.")
         return _page(wanted, chosen, choices)
@@ -67,7 +67,7 @@ def decide() -> BaseResponse | tuple[str, int]:
             if chosen is None:
                 refused = Invalid("Choose a patient.", field="patient")
                 return _page(wanted, None, choices, refused)
-        return _give(wanted, chosen)
+        return _give(wanted, chosen, is_asked=True)
     except SentBack as refusal:
         return _send_back(where, refusal)
 
@@ -160,12 +160,13 @@ def _known(patient_id: UUID) -> Patient:
     return directory.patient(context.reader(), patient_id)
 
 
-def _give(wanted: Request, patient: Patient | None) -> BaseResponse:
+def _give(wanted: Request, patient: Patient | None, *, is_asked: bool) -> BaseResponse:
     code = context.write(
         authorization.give,
         wanted,
         patient_id=patient.id if patient else None,
         session_token=current_token() or "",
+        is_asked=is_asked,
     )
     return _leave(wanted.client.name, wanted.place.answer(root(), code=code))
 
@@ -188,12 +189,11 @@ def _page(
     choices: Sequence[Patient],
     refused: Invalid | None = None,
 ) -> tuple[str, int]:
-    is_for_one = any(scope.startswith(PATIENT) for scope in wanted.scopes)
     page = render_template(
         "programs/ask.html",
         wanted=wanted,
         sentences=in_words(wanted.scopes),
-        is_for_one=is_for_one,
+        is_for_one=is_for_one(wanted.scopes),
         chosen=chosen,
         choices=choices,
         picked=_typed("patient"),
