@@ -19,6 +19,7 @@ from entrypoints.asking import (
     BACK,
     VERIFIER,
     agreed,
+    allowed,
     asking,
     brought,
     exchanged,
@@ -76,7 +77,7 @@ def test_a_library_signs_somebody_in_stays_and_signs_out(
         address, state = library.create_authorization_url(
             metadata["authorization_endpoint"], code_verifier=VERIFIER, nonce="once"
         )
-        found = leads_to(browser.send(address, decision="yes"))
+        found = leads_to(allowed(browser, address))
         assert found is not None
         assert found.startswith(BACK)
         token = library.fetch_token(
@@ -354,6 +355,23 @@ def test_people_are_asked_once_for_what_they_agreed_to(
         address = asking(native, "patient/Slot.rs", redirect_uri="http://127.0.0.1:4000/back")
         assert leads_to(browser.get(address)) is None
         agreed(browser, address)
+
+
+def test_nobody_agrees_to_what_their_page_did_not_say(
+    app: Flask, network: Database, client_for: ClientFor
+) -> None:
+    """As it was for somebody else in this browser, or the program may ask for more by now."""
+    client_id, _ = registered(network, scopes=("user/Slot.rs",))
+    address = asking(client_id, "user/*.rs")
+    browser, other = client_for("patient-owner"), client_for("patient-teammate")
+    shown = re.search(r'name="shown" value="([^"]+)"', browser.get(address).text)
+    assert shown
+    answer = other.send(address, decision="yes", shown=shown[1])
+    assert (answer.status_code, answer.location) == (303, address)
+    more = {"name": "Growth chart", "redirects": [BACK], "scopes": ["user/*.rs"]}
+    with_key(app, network, "manage").send("PUT", f"/api/v1/programs/{client_id}", more)
+    answer = browser.send(address, decision="yes", shown=shown[1])
+    assert (answer.status_code, answer.location) == (303, address)
 
 
 def test_what_was_agreed_to_for_one_patient_is_not_for_all(

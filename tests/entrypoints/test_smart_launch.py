@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 import factories
 from entrypoints.asking import (
     agreed,
+    allowed,
     asking,
     brought,
     exchanged,
@@ -82,9 +83,9 @@ def test_carers_and_practitioners_choose_the_patient(
     page = carer.get(address).text
     assert str(child) in page
     assert str(own) in page
-    missing = carer.send(address, decision="yes")
+    missing = allowed(carer, address)
     assert (missing.status_code, leads_to(missing)) == (422, None)
-    foreign = carer.send(address, decision="yes", patient=world.patients["stranger"])
+    foreign = allowed(carer, address, patient=world.patients["stranger"])
     assert foreign.status_code == 404
     tokens = tokens_of(app, carer, client_id, "patient/*.rs", patient=child)
     program = Program(app, tokens["access_token"])

@@ -1,6 +1,7 @@
 """Asking people whether a program may act for them, and opening programs for a patient."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -62,6 +63,8 @@ def decide() -> BaseResponse | tuple[str, int]:
         chosen, choices = _patients(wanted)
         if _typed("decision") != "yes":
             return _page(wanted, chosen, choices)
+        if _typed("shown") != _shown(wanted, chosen):
+            return redirect(ways.here(), 303)  # which asks this reader, for what it is by now
         if chosen is None and wanted.needs_patient:
             chosen = _typed_patient()
             if chosen is None:
@@ -183,6 +186,13 @@ def _leave(name: str, address: str) -> BaseResponse:
     )
 
 
+def _shown(wanted: Request, chosen: Patient | None) -> str:
+    """Return a digest of what the page says: whom it asks, about which patient, what it lists."""
+    about = [str(chosen.id)] if chosen else []
+    said = " ".join((str(context.account().id), *about, *wanted.scopes))
+    return sha256(said.encode()).hexdigest()
+
+
 def _page(
     wanted: Request,
     chosen: Patient | None,
@@ -195,6 +205,7 @@ def _page(
         sentences=in_words(wanted.scopes),
         is_for_one=is_for_one(wanted.scopes),
         chosen=chosen,
+        shown=_shown(wanted, chosen),
         choices=choices,
         picked=_typed("patient"),
         text=_typed("find"),
