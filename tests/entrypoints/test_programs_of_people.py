@@ -286,6 +286,8 @@ def test_what_ends_a_program(
     begun = begin()
     listed = browser.get("/account/sessions")
     assert "Growth chart" in listed.text
+    (own_data,) = browser.get("/account/export").json["programs"]  # type: ignore[index] # an object
+    assert (own_data["name"], own_data["scopes"]) == ("Growth chart", sorted(OFFLINE.split()))
     button = re.search(r'value="(program:[0-9a-f]+)"', listed.text)
     assert button
     browser.send("/account/sessions/end", page="/account", session=button[1])
