@@ -36,6 +36,7 @@ from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.authorization import challenge_of
+from openslot.identity.models import LinkedIdentity
 from serving import serving
 
 OFFLINE = "launch/patient patient/Appointment.rs offline_access"
@@ -442,6 +443,30 @@ def test_introspection_tells_a_program_of_its_own_tokens_and_a_manager_of_all(
     revoked = http.post("/oauth/revoke", data=sent, headers={"Authorization": f"Basic {basic}"})
     assert revoked.status_code == 200
     assert works(app, tokens)
+
+
+def test_introspection_tells_a_manager_what_holds_for_the_program(
+    app: Flask, settings: Settings, network: Database, world: World, client_for: ClientFor
+) -> None:
+    """Whose provider asks for a second step needs none here, and the token works."""
+    client_id, _ = registered(network)
+    tokens = tokens_of(app, client_for("patient-owner"), client_id, OFFLINE)
+    linked = {"issuer": "https://sso.example", "subject": "1", "identity_hash": bytes(32)}
+    network.run(
+        lambda session: session.add(
+            LinkedIdentity(
+                id=uuid4(),
+                account_id=world.accounts["patient-owner"],
+                made_at=datetime.now(UTC),
+                **linked,
+            )
+        )
+    )
+    strict = create_app(settings.model_copy(update={"second_factor_roles": ("patient",)}))
+    sent = {"token": tokens["access_token"]}
+    told = with_key(strict, network, "manage").send_form("/oauth/introspect", sent).json
+    assert told["active"] is True  # type: ignore[index] # an object
+    strict.extensions["openslot"].database.close()
 
 
 def test_scopes_narrow_what_a_person_may_do(
