@@ -305,3 +305,15 @@ def test_a_program_for_the_carer_alone_reaches_nobody_they_look_after(
     ):
         answer = program.send(method, path, body)
         assert answer.status_code in (403, 404), (method, path, answer.text)
+
+
+def test_what_was_agreed_to_for_a_child_is_not_for_the_carer(
+    app: Flask, network: Database, world: World, client_for: ClientFor, client_id: UUID
+) -> None:
+    """Who is the only one left whom the program could be for."""
+    child, carer = dependent_of(network, world, "owner"), client_for("patient-owner")
+    tokens = tokens_of(app, carer, client_id, "patient/*.rs online_access", patient=child)
+    network.run(lambda session: session.execute(sql("DELETE FROM dependent")))
+    assert Program(app, tokens["access_token"]).get("/fhir/Patient")["total"] == 0
+    address = asking(client_id, "patient/*.rs online_access", prompt="none")
+    assert brought(carer.get(address))["error"] == "consent_required"

@@ -197,16 +197,22 @@ def _proved_since(
     return now - max(PROVED_WITHIN, within)
 
 
-def is_agreed(session: Session, account_id: UUID, request: Request) -> bool:
+def is_agreed(
+    session: Session, account_id: UUID, request: Request, patient_id: UUID | None
+) -> bool:
     """Return whether the person has agreed to all that is asked for before, and need not be asked
     again; somebody else could receive what is sent to the reader's own device, so they are. What
-    was agreed to for one patient is not for all."""
+    was agreed to for one patient is neither for all nor for another whom they do not name now."""
     if "consent" in request.prompts or not is_certain(request.place.redirect):
         return False
     consent = queries.consent_of(session, account_id, request.client.id)
     held = consent.scopes.split() if consent else []
     is_as_narrow = is_for_one(request.scopes) or not is_for_one(held)
-    return is_as_narrow and narrowed(request.scopes, held) == request.scopes
+    if not is_as_narrow or narrowed(request.scopes, held) != request.scopes:
+        return False
+    if patient_id is None or request.launch is not None:
+        return True
+    return queries.was_for(session, account_id, request.client.id, patient_id)
 
 
 def launch_for(own_keys: Keys, client: ApiClient, account_id: UUID, patient_id: UUID) -> str:
@@ -251,7 +257,7 @@ def give(
     row = work.session.get(AccountSession, browser)
     if row is None or row.account_id != account_id:
         raise Unauthenticated
-    if not is_asked and not is_agreed(work.session, account_id, request):
+    if not is_asked and not is_agreed(work.session, account_id, request, patient_id):
         raise SentBack("consent_required", "The person has to be asked.")
     launch = (request.launch or "").encode()
     if launch and not use_once(work, launch, until=work.now + LAUNCH_LASTS):

@@ -38,8 +38,9 @@ def ask() -> BaseResponse | tuple[str, int]:
         wanted = _wanted(where)
         _check_signed_in(wanted)
         chosen, choices = _patients(wanted)
-        if authorization.is_agreed(context.reader(), context.account().id, wanted) and (
-            chosen or not wanted.needs_patient
+        account_id, patient_id = context.account().id, chosen.id if chosen else None
+        if (chosen or not wanted.needs_patient) and authorization.is_agreed(
+            context.reader(), account_id, wanted, patient_id
         ):
             return _give(wanted, chosen, is_asked=False)
         if "none" in wanted.prompts:
