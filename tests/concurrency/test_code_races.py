@@ -11,8 +11,8 @@ import factories
 from factories import NOW
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
-from openslot.identity import authorization, keys, sessions
-from openslot.identity.authorization import Redeemed, Request, challenge_of
+from openslot.identity import authorization, credentials, keys, sessions
+from openslot.identity.authorization import Redeemed, Request, SentBack, challenge_of
 from openslot.identity.models import ApiClient, ApiToken, AuthorizationCode
 from openslot.identity.programs import ProgramDetails, create_program
 from racing import race
@@ -40,7 +40,7 @@ class Person:
             lambda session: create_program(work(session, SYSTEM, NOW), details)[0]
         )
 
-    def agrees(self) -> str:
+    def agrees(self, *, is_asked: bool = True) -> str:
         """A code of the person for the program."""
         sent = {
             "client_id": str(self.client.id),
@@ -56,7 +56,9 @@ class Person:
             place = authorization.place(session, listed)
             wanted: Request = authorization.read(place, listed, audience="", now=NOW)
             own = work(session, Actor(Role.PATIENT, self.account.id), NOW)
-            return authorization.give(own, wanted, patient_id=None, session_token=self.browser)
+            return authorization.give(
+                own, wanted, patient_id=None, session_token=self.browser, is_asked=is_asked
+            )
 
         return self.database.run(give)
 
@@ -114,3 +116,16 @@ def test_what_depends_on_a_browser_follows_it_and_ends_with_it(person: Person) -
     assert person.tokens() == set()
     with person.database.reading() as session:
         assert session.scalars(select(AuthorizationCode)).all() == []
+
+
+def test_a_consent_that_ends_meanwhile_is_not_given_again(sqlite_database: Database) -> None:
+    person = Person(sqlite_database)
+    person.agrees()
+    person.agrees(is_asked=False)
+    person.database.run(
+        lambda session: credentials.end_all(
+            work(session, now=NOW), person.account.id, keep_session=person.browser
+        )
+    )
+    with pytest.raises(SentBack):
+        person.agrees(is_asked=False)

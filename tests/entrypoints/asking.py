@@ -78,12 +78,19 @@ def brought(answer: TestResponse) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
+def allowed(browser: Client, address: str, **fields: Any) -> TestResponse:
+    """The answer to a reader who presses Allow on the page."""
+    shown = re.search(r'name="shown" value="([^"]+)"', browser.get(address).text)
+    assert shown, address
+    return browser.send(address, decision="yes", shown=shown[1], **fields)
+
+
 def agreed(browser: Client, address: str, **fields: Any) -> dict[str, str]:
     """What a program gets when the reader presses Allow, or has done so before."""
     page = browser.get(address)
     if leads_to(page):
         return brought(page)
-    answer = browser.send(address, decision="yes", **fields)
+    answer = allowed(browser, address, **fields)
     assert answer.status_code == 200, answer.text
     return brought(answer)
 

@@ -19,6 +19,7 @@ from entrypoints.asking import (
     BACK,
     VERIFIER,
     agreed,
+    allowed,
     asking,
     brought,
     exchanged,
@@ -35,6 +36,7 @@ from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.authorization import challenge_of
+from openslot.identity.models import LinkedIdentity
 from serving import serving
 
 OFFLINE = "launch/patient patient/Appointment.rs offline_access"
@@ -76,7 +78,7 @@ def test_a_library_signs_somebody_in_stays_and_signs_out(
         address, state = library.create_authorization_url(
             metadata["authorization_endpoint"], code_verifier=VERIFIER, nonce="once"
         )
-        found = leads_to(browser.send(address, decision="yes"))
+        found = leads_to(allowed(browser, address))
         assert found is not None
         assert found.startswith(BACK)
         token = library.fetch_token(
@@ -117,6 +119,7 @@ def test_what_cannot_be_sent_back_is_shown(
     pretending = (
         "http://127.0.0.1:80@evil.example/back",
         "http://127.0.0.1.evil.example/back",
+        "http://127.0.0.1:\uff14\uff10\uff10\uff10/back",
         "http://localhost:4000/back",
         "https://127.0.0.1:4000/back",
         "org.example.app:/other",
@@ -266,7 +269,7 @@ def test_what_ends_a_program(
     waits to be exchanged ends too."""
     browser = client_for("patient-owner")
     admin = with_key(app, network, "manage")
-    person = "account:read account:write"
+    person = "account:read account:write offline_access user/Appointment.rs"
 
     def begin(scope: str = OFFLINE) -> tuple[dict[str, Any], str]:
         tokens = tokens_of(app, browser, client_id, scope)
@@ -284,6 +287,8 @@ def test_what_ends_a_program(
     begun = begin()
     listed = browser.get("/account/sessions")
     assert "Growth chart" in listed.text
+    (own_data,) = browser.get("/account/export").json["programs"]  # type: ignore[index] # an object
+    assert (own_data["name"], own_data["scopes"]) == ("Growth chart", sorted(OFFLINE.split()))
     button = re.search(r'value="(program:[0-9a-f]+)"', listed.text)
     assert button
     browser.send("/account/sessions/end", page="/account", session=button[1])
@@ -291,11 +296,11 @@ def test_what_ends_a_program(
     assert "Growth chart" not in browser.get("/account/sessions").text
     assert events(network, "consent.withdrawn") == 1
 
-    begun = begin(f"{OFFLINE} {person}")
+    begun = begin(person)
     own = Program(app, begun[0]["access_token"])
     found = own.get("/api/v1/me/credentials")["items"]
     (let,) = [one for one in found if one["kind"] == "program"]
-    assert set(let["scopes"]) == set(f"{OFFLINE} {person}".split())
+    assert set(let["scopes"]) == set(person.split())
     own.send("DELETE", f"/api/v1/me/credentials/program/{let['id']}")
     assert ended(begun)
 
@@ -355,6 +360,36 @@ def test_people_are_asked_once_for_what_they_agreed_to(
         agreed(browser, address)
 
 
+def test_nobody_agrees_to_what_their_page_did_not_say(
+    app: Flask, network: Database, client_for: ClientFor
+) -> None:
+    """As it was for somebody else in this browser, or the program may ask for more by now."""
+    client_id, _ = registered(network, scopes=("user/Slot.rs",))
+    address = asking(client_id, "user/*.rs")
+    browser, other = client_for("patient-owner"), client_for("patient-teammate")
+    shown = re.search(r'name="shown" value="([^"]+)"', browser.get(address).text)
+    assert shown
+    answer = other.send(address, decision="yes", shown=shown[1])
+    assert (answer.status_code, answer.location) == (303, address)
+    more = {"name": "Growth chart", "redirects": [BACK], "scopes": ["user/*.rs"]}
+    with_key(app, network, "manage").send("PUT", f"/api/v1/programs/{client_id}", more)
+    answer = browser.send(address, decision="yes", shown=shown[1])
+    assert (answer.status_code, answer.location) == (303, address)
+
+
+def test_what_was_agreed_to_for_one_patient_is_not_for_all(
+    app: Flask, client_for: ClientFor, client_id: UUID
+) -> None:
+    browser = client_for("patient-owner")
+    both = "appointments:read patient/Appointment.rs user/Appointment.rs"
+    tokens_of(app, browser, client_id, both)
+    assert "code" in brought(browser.get(asking(client_id, both)))
+    for wide in ("appointments:read", "user/Appointment.rs"):
+        assert leads_to(browser.get(asking(client_id, wide))) is None
+        silent = brought(browser.get(asking(client_id, wide, prompt="none")))
+        assert silent["error"] == "consent_required"
+
+
 def test_a_program_can_want_a_fresh_proof(client_for: ClientFor, client_id: UUID) -> None:
     browser = client_for("patient-owner")
     address = asking(client_id, "patient/Slot.rs", prompt="login")
@@ -408,6 +443,30 @@ def test_introspection_tells_a_program_of_its_own_tokens_and_a_manager_of_all(
     revoked = http.post("/oauth/revoke", data=sent, headers={"Authorization": f"Basic {basic}"})
     assert revoked.status_code == 200
     assert works(app, tokens)
+
+
+def test_introspection_tells_a_manager_what_holds_for_the_program(
+    app: Flask, settings: Settings, network: Database, world: World, client_for: ClientFor
+) -> None:
+    """Whose provider asks for a second step needs none here, and the token works."""
+    client_id, _ = registered(network)
+    tokens = tokens_of(app, client_for("patient-owner"), client_id, OFFLINE)
+    linked = {"issuer": "https://sso.example", "subject": "1", "identity_hash": bytes(32)}
+    network.run(
+        lambda session: session.add(
+            LinkedIdentity(
+                id=uuid4(),
+                account_id=world.accounts["patient-owner"],
+                made_at=datetime.now(UTC),
+                **linked,
+            )
+        )
+    )
+    strict = create_app(settings.model_copy(update={"second_factor_roles": ("patient",)}))
+    sent = {"token": tokens["access_token"]}
+    told = with_key(strict, network, "manage").send_form("/oauth/introspect", sent).json
+    assert told["active"] is True  # type: ignore[index] # an object
+    strict.extensions["openslot"].database.close()
 
 
 def test_scopes_narrow_what_a_person_may_do(

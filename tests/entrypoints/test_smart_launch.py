@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 import factories
 from entrypoints.asking import (
     agreed,
+    allowed,
     asking,
     brought,
     exchanged,
@@ -25,7 +26,7 @@ from entrypoints.asking import (
 )
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.programs import Program
-from entrypoints.world import World
+from entrypoints.world import PASSWORD, World
 from factories import SYDNEY
 from openslot.core import clock
 from openslot.core.db import Database
@@ -82,9 +83,9 @@ def test_carers_and_practitioners_choose_the_patient(
     page = carer.get(address).text
     assert str(child) in page
     assert str(own) in page
-    missing = carer.send(address, decision="yes")
+    missing = allowed(carer, address)
     assert (missing.status_code, leads_to(missing)) == (422, None)
-    foreign = carer.send(address, decision="yes", patient=world.patients["stranger"])
+    foreign = allowed(carer, address, patient=world.patients["stranger"])
     assert foreign.status_code == 404
     tokens = tokens_of(app, carer, client_id, "patient/*.rs", patient=child)
     program = Program(app, tokens["access_token"])
@@ -278,3 +279,41 @@ def test_a_program_for_a_child_reaches_nothing_of_the_carer(
     about = {"appointments": [{"id": str(world.appointments["owner"]), "reason": "Other"}]}
     answer = program.send("PUT", "/dashboard", about)
     assert 400 <= answer.status_code < 500, answer.text
+
+
+def test_a_program_for_the_carer_alone_reaches_nobody_they_look_after(
+    app: Flask, network: Database, world: World, client_for: ClientFor
+) -> None:
+    """Nor the account, whose calendar address shows the appointments of all of them."""
+    scopes = tuple(sorted(FOR_PEOPLE - {AS_PERSON}))
+    client_id, _ = registered(network, scopes=("launch/patient", "patient/*.cruds", *scopes))
+    child, own = dependent_of(network, world, "owner"), world.patients["owner"]
+    scope = " ".join(("patient/*.cruds", *scopes))
+    tokens = tokens_of(app, client_for("patient-owner"), client_id, scope, patient=own)
+    program = Program(app, tokens["access_token"])
+    assert program.send("GET", f"/api/v1/patients/{own}").status_code == 200
+    new = {"name": "Tom Owner", "born": "2020-01-01"}
+    for method, path, body in (
+        ("GET", "/api/v1/me/dependents", None),
+        ("POST", "/api/v1/me/dependents", new),
+        ("POST", "/api/v1/me/calendar", None),
+        ("PATCH", "/api/v1/me", {"name": "Other"}),
+        ("DELETE", "/api/v1/me", {"password": PASSWORD}),
+        ("PUT", "/dashboard", {"name": "Other"}),
+        ("GET", f"/api/v1/patients/{child}", None),
+        ("PATCH", f"/api/v1/patients/{child}", {"name": "Other"}),
+    ):
+        answer = program.send(method, path, body)
+        assert answer.status_code in (403, 404), (method, path, answer.text)
+
+
+def test_what_was_agreed_to_for_a_child_is_not_for_the_carer(
+    app: Flask, network: Database, world: World, client_for: ClientFor, client_id: UUID
+) -> None:
+    """Who is the only one left whom the program could be for."""
+    child, carer = dependent_of(network, world, "owner"), client_for("patient-owner")
+    tokens = tokens_of(app, carer, client_id, "patient/*.rs online_access", patient=child)
+    network.run(lambda session: session.execute(sql("DELETE FROM dependent")))
+    assert Program(app, tokens["access_token"]).get("/fhir/Patient")["total"] == 0
+    address = asking(client_id, "patient/*.rs online_access", prompt="none")
+    assert brought(carer.get(address))["error"] == "consent_required"

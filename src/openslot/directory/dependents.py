@@ -40,20 +40,27 @@ class HandOverDetails(Details):
 def add(work: Work, details: DependentDetails) -> Patient:
     """Create a patient as a dependent of the actor, who must be a patient. Raises
     TooManyDependents and DependentKnown."""
-    if work.actor.patient_id is None:
-        raise Forbidden
-    _lock_dependents(work.session, work.actor.patient_id)
-    dependents = queries.dependents_of(work.session, work.actor.patient_id)
+    carer_id = carer_in(work.actor)
+    _lock_dependents(work.session, carer_id)
+    dependents = queries.dependents_of(work.session, carer_id)
     if len(dependents) >= MOST:
         raise TooManyDependents(most=MOST)
     _check_new(details, dependents, except_id=None)
     patient = commands.add_patient(work, _as_patient(details))
     queries.add_dependent(
         work.session,
-        Dependent(patient_id=patient.id, carer_id=work.actor.patient_id, since=work.now),
+        Dependent(patient_id=patient.id, carer_id=carer_id, since=work.now),
     )
-    _record(work, patient.id, "added", carer=work.actor.patient_id)
+    _record(work, patient.id, "added", carer=carer_id)
     return patient
+
+
+def carer_in(actor: Actor) -> UUID:
+    """Return the patient as whom the actor looks after others; raise Forbidden if there is none,
+    or the actor is limited to one patient."""
+    if actor.patient_id is None or not actor.reaches(None):
+        raise Forbidden
+    return actor.patient_id
 
 
 def change(work: Work, patient_id: UUID, details: DependentDetails) -> Patient:
@@ -67,8 +74,9 @@ def change(work: Work, patient_id: UUID, details: DependentDetails) -> Patient:
 
 def one_of(work: Work, patient_id: UUID) -> tuple[Patient, Dependent]:
     """Return a dependent of the actor. Raises NotFound for any other patient."""
-    link = queries.dependent(work.session, patient_id)
-    if link is None or work.actor.patient_id is None or link.carer_id != work.actor.patient_id:
+    link, actor = queries.dependent(work.session, patient_id), work.actor
+    is_carer = link is not None and link.carer_id == actor.patient_id
+    if link is None or not (is_carer and actor.reaches(patient_id)):
         raise NotFound
     return queries.patient(work.session, patient_id), link
 

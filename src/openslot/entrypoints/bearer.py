@@ -147,10 +147,11 @@ def _caller() -> Caller:
 
 
 def _for_one(person: Actor, scopes: frozenset[str]) -> frozenset[str]:
-    """Return the scopes that a token for one patient has: of those who work with many, only what
-    FHIR and the directory show of that one."""
+    """Return the scopes that a token for one patient has: none to change the account, which is of
+    all whom its owner looks after, with its calendar address; and of those who work with many, only
+    what FHIR and the directory show of that one."""
     if person.is_a(Role.PATIENT):
-        return scopes
+        return scopes - {"account:write"}
     return frozenset(one for one in scopes if read_fhir(one) or one == "directory:read")
 
 

@@ -60,6 +60,7 @@ def document(work: Work, account: Account) -> Document:
         "sessions": _sessions(work, account.id),
         "identities": _kept(credentials.identities_of(work, account.id)),
         "second_steps": _kept(credentials.steps_of(work, account.id)),
+        "programs": _kept(credentials.programs_of(work, account.id)),
         "favourites": [
             {"kind": one.kind, "name": one.name} for one in feedback.liked(work.session, account.id)
         ],
@@ -114,6 +115,7 @@ def _kept(found: Iterable[Credential]) -> list[Document]:
             "name": one.agent,
             "added_at": one.made_at.isoformat(),
             "last_used_at": _iso(one.used_at),
+            **({"scopes": list(one.scopes)} if one.scopes is not None else {}),
         }
         for one in found
     ]

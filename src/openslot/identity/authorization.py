@@ -35,7 +35,7 @@ from openslot.identity.models import (
 )
 from openslot.identity.once import use_once
 from openslot.identity.programs import is_certain, leads_to, program
-from openslot.identity.scopes import PATIENT, narrowed
+from openslot.identity.scopes import is_for_one, narrowed
 from openslot.identity.sessions import token_hash
 
 CODE = "osa_"
@@ -114,9 +114,7 @@ class Request:
     @property
     def needs_patient(self) -> bool:
         """Return whether the program is for one patient."""
-        return "launch/patient" in self.scopes or any(
-            scope.startswith(PATIENT) for scope in self.scopes
-        )
+        return "launch/patient" in self.scopes or is_for_one(self.scopes)
 
 
 def place(session: Session, sent: Mapping[str, Sequence[str]]) -> Place:
@@ -199,14 +197,22 @@ def _proved_since(
     return now - max(PROVED_WITHIN, within)
 
 
-def is_agreed(session: Session, account_id: UUID, request: Request) -> bool:
+def is_agreed(
+    session: Session, account_id: UUID, request: Request, patient_id: UUID | None
+) -> bool:
     """Return whether the person has agreed to all that is asked for before, and need not be asked
-    again; somebody else could receive what is sent to the reader's own device, so they are."""
+    again; somebody else could receive what is sent to the reader's own device, so they are. What
+    was agreed to for one patient is neither for all nor for another whom they do not name now."""
     if "consent" in request.prompts or not is_certain(request.place.redirect):
         return False
     consent = queries.consent_of(session, account_id, request.client.id)
     held = consent.scopes.split() if consent else []
-    return narrowed(request.scopes, held) == request.scopes
+    is_as_narrow = is_for_one(request.scopes) or not is_for_one(held)
+    if not is_as_narrow or narrowed(request.scopes, held) != request.scopes:
+        return False
+    if patient_id is None or request.launch is not None:
+        return True
+    return queries.was_for(session, account_id, request.client.id, patient_id)
 
 
 def launch_for(own_keys: Keys, client: ApiClient, account_id: UUID, patient_id: UUID) -> str:
@@ -231,11 +237,18 @@ def launched_for(own_keys: Keys, request: Request, account_id: UUID) -> UUID | N
     return UUID(patient)
 
 
-def give(work: Work, request: Request, *, patient_id: UUID | None, session_token: str) -> str:
+def give(
+    work: Work,
+    request: Request,
+    *,
+    patient_id: UUID | None,
+    session_token: str,
+    is_asked: bool,
+) -> str:
     """Remember that the actor lets the program do what it asks for, and return a code for it.
 
     Raises Unauthenticated if the browser was signed out meanwhile, and SentBack if the launch was
-    used before.
+    used before, or who was not asked has ended their consent meanwhile.
     """
     account_id = work.actor.account_id
     assert account_id is not None  # only who has signed in is asked
@@ -244,6 +257,8 @@ def give(work: Work, request: Request, *, patient_id: UUID | None, session_token
     row = work.session.get(AccountSession, browser)
     if row is None or row.account_id != account_id:
         raise Unauthenticated
+    if not is_asked and not is_agreed(work.session, account_id, request, patient_id):
+        raise SentBack("consent_required", "The person has to be asked.")
     launch = (request.launch or "").encode()
     if launch and not use_once(work, launch, until=work.now + LAUNCH_LASTS):
         raise SentBack("invalid_request", "This launch has ended. Open the program again.")
@@ -357,11 +372,11 @@ def describe(work: Work, text: str, client: ApiClient | None) -> ApiToken | None
     row = work.session.get(ApiToken, token_hash(text))
     if row is None or row.ends_at <= work.now or row.used_at is not None:
         return None
-    is_another = client is not None and row.client_id != client.id
-    if is_another or (row.account_id and not keys.may_go_on(work, row.account_id, client)):
-        return None
     of = work.session.get(ApiClient, row.client_id) if row.client_id else None
-    return None if of is not None and of.revoked_at is not None else row
+    is_another = client is not None and row.client_id != client.id
+    if is_another or (of is not None and of.revoked_at is not None):
+        return None
+    return row if row.account_id is None or keys.may_go_on(work, row.account_id, of) else None
 
 
 def client_of(session: Session, text: str) -> ApiClient | None:

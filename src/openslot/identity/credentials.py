@@ -64,7 +64,7 @@ def credentials_of(work: Work, account_id: UUID) -> list[Credential]:
         *identities_of(work, account_id),
         *steps_of(work, account_id),
         *_browsers(work, account_id),
-        *_programs(work, account_id),
+        *programs_of(work, account_id),
         *_calendars(work, account_id),
     ]
 
@@ -131,7 +131,8 @@ def _browsers(work: Work, account_id: UUID) -> list[Credential]:
     ]
 
 
-def _programs(work: Work, account_id: UUID) -> list[Credential]:
+def programs_of(work: Work, account_id: UUID) -> list[Credential]:
+    """Return the programs that the person lets act for them, and those given the password."""
     used = queries.client_tokens_since(work.session, account_id)
     let = [
         Credential(

@@ -20,10 +20,10 @@ from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
 from openslot.identity.opening import check_opens, wait
 from openslot.identity.scopes import (
     EVERYTHING,
-    PATIENT,
     check_handed_on,
     check_scopes,
     for_person,
+    is_for_one,
     narrowed,
 )
 from openslot.identity.sessions import token_hash, unused_since
@@ -221,15 +221,15 @@ def prove(work: Work, text: str) -> Proof:
     if account is not None:
         if account.must_change_password:
             raise MustChangePassword
-        is_for_one = any(scope.startswith(PATIENT) for scope in scopes)
-        if is_for_one and token.patient_id is None:
+        is_narrow = is_for_one(scopes)
+        if is_narrow and token.patient_id is None:
             raise BadToken
         return Proof(
             for_person(narrowed(scopes, client.scopes.split()) if client else scopes),
             account=account,
             proved_at=token.proved_at,
             client_id=token.client_id,
-            patient_id=token.patient_id if is_for_one else None,
+            patient_id=token.patient_id if is_narrow else None,
         )
     if client is None:
         raise BadToken

@@ -28,7 +28,7 @@ LONGEST = 500
 _SCHEME_OF_APP = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """A private scheme is a domain name backwards (RFC 8252, 7.1)."""
 
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::\d{1,5})?(?=[/?]|$)")
+_LOOPBACK = re.compile(r"\A(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?=[/?]|\Z)")
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -74,7 +74,7 @@ def create_program(
         **_checked(details),
     )
     work.session.add(client)
-    audit.record(work, "client.created", f"client:{client.id}", scopes=client.scopes)
+    _record(work, "client.created", client)
     return client, secret
 
 
@@ -83,8 +83,14 @@ def change_program(work: Work, client_id: UUID, details: ProgramDetails) -> ApiC
     client = program(work.session, client_id)
     for name, value in _checked(details).items():
         setattr(client, name, value)
-    audit.record(work, "client.changed", f"client:{client_id}", scopes=client.scopes)
+    _record(work, "client.changed", client)
     return client
+
+
+def _record(work: Work, action: str, client: ApiClient) -> None:
+    """Record what a program is registered with: also where what people agree to is sent."""
+    details = {"scopes": client.scopes, "redirects": client.redirects}
+    audit.record(work, action, f"client:{client.id}", **details)
 
 
 def new_secret(work: Work, client_id: UUID) -> str:

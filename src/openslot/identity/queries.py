@@ -424,6 +424,22 @@ def consent_of(session: Session, account_id: UUID, client_id: UUID) -> Consent |
     return session.scalar(select(Consent).where(*own))
 
 
+def was_for(session: Session, account_id: UUID, client_id: UUID, patient_id: UUID) -> bool:
+    """Return whether a token or code that a person gave a program is left for a patient."""
+    return any(
+        session.scalar(
+            select(model.account_id)
+            .where(
+                model.account_id == account_id,
+                model.client_id == client_id,
+                model.patient_id == patient_id,
+            )
+            .limit(1)
+        )
+        for model in (ApiToken, AuthorizationCode)
+    )
+
+
 def consents_of(session: Session, account_id: UUID) -> Sequence[tuple[Consent, ApiClient]]:
     """Return the programs that a person lets act for them, newest first."""
     query = select(Consent, ApiClient).join(ApiClient, ApiClient.id == Consent.client_id)

@@ -186,6 +186,11 @@ def for_person(kept: Iterable[str]) -> frozenset[str]:
     return FOR_PEOPLE if EVERYTHING in held else frozenset(filter(_is_of_people, held))
 
 
+def is_for_one(scopes: Iterable[str]) -> bool:
+    """Return whether a token with these scopes is for one patient alone."""
+    return any(scope.startswith(PATIENT) for scope in scopes)
+
+
 def check_handed_on(held: frozenset[str], wanted: Iterable[str]) -> None:
     """Raise ScopeMissing for a scope that a holder of ``held`` cannot grant."""
     for scope in wanted:

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from openslot.core import keyset
-from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.directory import dependents, queries
 from openslot.directory.details import DependentDetails
@@ -49,7 +48,7 @@ class NewDependent(DependentDetails):
 )
 def list_dependents(query: Paged) -> Listing[Dependent]:
     """List your dependents."""
-    everybody = queries.dependents_of(reader(), _own_id())
+    everybody = queries.dependents_of(reader(), dependents.carer_in(bearer.actor()))
     key = read_cursor(query.after, UUID)
     last = [one for one in everybody if key == [one[0].id]]
     if key is not None and not last:
@@ -79,13 +78,6 @@ def create_dependent(body: NewDependent) -> Answer:
 
     patient, link = bearer.write(save)
     return Answer(_shown(patient, link), headers={"Location": f"/api/v1/patients/{patient.id}"})
-
-
-def _own_id() -> UUID:
-    patient_id = bearer.actor().patient_id
-    if patient_id is None:
-        raise Forbidden
-    return patient_id
 
 
 def _sort_key(pair: tuple[PatientRow, Link]) -> tuple[str, UUID]:

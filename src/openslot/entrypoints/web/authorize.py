@@ -1,6 +1,7 @@
 """Asking people whether a program may act for them, and opening programs for a patient."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from openslot.identity import authorization
 from openslot.identity.authorization import Place, Request, SentBack
 from openslot.identity.errors import ProofNeeded
 from openslot.identity.programs import program
-from openslot.identity.scopes import PATIENT
+from openslot.identity.scopes import is_for_one
 from openslot.records import finding
 
 pages = Blueprint("authorize", __name__)
@@ -37,10 +38,11 @@ def ask() -> BaseResponse | tuple[str, int]:
         wanted = _wanted(where)
         _check_signed_in(wanted)
         chosen, choices = _patients(wanted)
-        if authorization.is_agreed(context.reader(), context.account().id, wanted) and (
-            chosen or not wanted.needs_patient
+        account_id, patient_id = context.account().id, chosen.id if chosen else None
+        if (chosen or not wanted.needs_patient) and authorization.is_agreed(
+            context.reader(), account_id, wanted, patient_id
         ):
-            return _give(wanted, chosen)
+            return _give(wanted, chosen, is_asked=False)
         if "none" in wanted.prompts:
             raise SentBack("consent_required", "The person has to be asked.")
         return _page(wanted, chosen, choices)
@@ -62,12 +64,14 @@ def decide() -> BaseResponse | tuple[str, int]:
         chosen, choices = _patients(wanted)
         if _typed("decision") != "yes":
             return _page(wanted, chosen, choices)
+        if _typed("shown") != _shown(wanted, chosen):
+            return redirect(ways.here(), 303)  # which asks this reader, for what it is by now
         if chosen is None and wanted.needs_patient:
             chosen = _typed_patient()
             if chosen is None:
                 refused = Invalid("Choose a patient.", field="patient")
                 return _page(wanted, None, choices, refused)
-        return _give(wanted, chosen)
+        return _give(wanted, chosen, is_asked=True)
     except SentBack as refusal:
         return _send_back(where, refusal)
 
@@ -160,12 +164,13 @@ def _known(patient_id: UUID) -> Patient:
     return directory.patient(context.reader(), patient_id)
 
 
-def _give(wanted: Request, patient: Patient | None) -> BaseResponse:
+def _give(wanted: Request, patient: Patient | None, *, is_asked: bool) -> BaseResponse:
     code = context.write(
         authorization.give,
         wanted,
         patient_id=patient.id if patient else None,
         session_token=current_token() or "",
+        is_asked=is_asked,
     )
     return _leave(wanted.client.name, wanted.place.answer(root(), code=code))
 
@@ -182,19 +187,26 @@ def _leave(name: str, address: str) -> BaseResponse:
     )
 
 
+def _shown(wanted: Request, chosen: Patient | None) -> str:
+    """Return a digest of what the page says: whom it asks, about which patient, what it lists."""
+    about = [str(chosen.id)] if chosen else []
+    said = " ".join((str(context.account().id), *about, *wanted.scopes))
+    return sha256(said.encode()).hexdigest()
+
+
 def _page(
     wanted: Request,
     chosen: Patient | None,
     choices: Sequence[Patient],
     refused: Invalid | None = None,
 ) -> tuple[str, int]:
-    is_for_one = any(scope.startswith(PATIENT) for scope in wanted.scopes)
     page = render_template(
         "programs/ask.html",
         wanted=wanted,
         sentences=in_words(wanted.scopes),
-        is_for_one=is_for_one,
+        is_for_one=is_for_one(wanted.scopes),
         chosen=chosen,
+        shown=_shown(wanted, chosen),
         choices=choices,
         picked=_typed("patient"),
         text=_typed("find"),
