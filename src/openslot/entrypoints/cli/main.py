@@ -121,8 +121,7 @@ def serve(
     server and is restarted if it fails. Behind a reverse proxy, set
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_PUBLIC_URL.
     """
-    settings = [one.settings for one in deployment.served]
-    serving.check_exposed(host, settings, insecure=insecure)
+    serving.check_exposed(host, deployment.all_settings, insecure=insecure)
     with serving.claim_address(host, port) as claimed:
         tenants.prepare(deployment)
         serving.serve(claimed, host, port, workers=workers, beside=not no_worker)
