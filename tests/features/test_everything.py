@@ -358,26 +358,28 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
 
 
 @pytest.mark.parametrize(
-    ("values", "place"),
+    ("table", "values", "place"),
     [
-        ({"schedule_id": 4711}, ", line 2, column schedule_id"),
-        ({"id": None}, ", line 2, column id"),
+        ("appointment", {"schedule_id": 4711}, ", line 2, column schedule_id"),
+        ("appointment", {"id": None}, ", line 2, column id"),
+        ("rating", {"stars": 6}, ", line 2"),
     ],
 )
 def test_a_row_that_contradicts_others_is_named(
     database: Database,
     tmp_path: Path,
     settings: Settings,
+    table: str,
     values: dict[str, Any],
     place: str,
 ) -> None:
     database.run(Rows(settings).fill)
     folder = leave(database, settings, tmp_path / "written")
     engines.empty(database.engine, metadata)
-    same = json.loads(lines(folder)["appointment"][0])
-    change(folder, "appointment", 1, **{key: value or same[key] for key, value in values.items()})
+    same = json.loads(lines(folder)[table][0])
+    change(folder, table, 1, **{key: value or same[key] for key, value in values.items()})
     (problem,) = refusals(database, settings, folder)
-    assert problem.startswith(f"tables/appointment.ndjson{place}: ")
+    assert problem.startswith(f"tables/{table}.ndjson{place}: ")
 
 
 def test_a_time_that_is_booked_twice_is_refused(

@@ -122,6 +122,8 @@ def _json(value: Json) -> Json:
         one = texts.pop()
         if isinstance(one, str) and not _can_be_stored(one):
             raise NotRead("This has a character that cannot be stored.")
+        if isinstance(one, float) and not math.isfinite(one):
+            raise NotRead("This has a number that cannot be stored.")
         if isinstance(one, dict):
             texts += [*one, *one.values()]
         elif isinstance(one, list):
@@ -182,9 +184,14 @@ def _whole(bits: int) -> Callable[[Json], int]:
 
 
 def _number(value: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise NotRead("This must be a number.")
-    return float(value)
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+            if math.isfinite(number):
+                return number
+    except OverflowError:
+        pass
+    raise NotRead("This must be a number.")
 
 
 def _bytes(value: Json) -> bytes:

@@ -284,8 +284,8 @@ class _Import:
 
 
 _REFUSED = (
-    "Another row has this value already, or what it names is in none of the files, so this row "
-    "contradicts the others."
+    "Another row has this value already, what it names is in none of the files, or its fields "
+    "exclude each other, so this row contradicts the others."
 )
 
 
