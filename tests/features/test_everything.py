@@ -3,11 +3,12 @@
 import json
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +52,7 @@ from openslot.transfers.catalogue import CREDENTIALS, LEFT_OUT, READABLE, RETURN
 from openslot.transfers.commands import Contents, Further
 from openslot.transfers.errors import DatabaseNotEmpty, OtherVersion
 from openslot.transfers.packages import Manifest
+from racing import race
 
 HOSTILE = '=1+1,"’\n\r\t\\N \u202eروبن\u2028🙂 <b>{{7}}</b>;--'
 WITH = Contents(with_credentials=True)
@@ -79,9 +81,8 @@ def leave(
 def arrive(
     database: Database, settings: Settings, path: Path, key: Path | None = None, **more: Any
 ) -> Manifest:
-    return commands.import_everything(
-        database, settings, path, key, now=NOW, progress=Silent(), **more
-    )
+    given = {"progress": Silent(), **more}
+    return commands.import_everything(database, settings, path, key, now=NOW, **given)
 
 
 def lines(folder: Path, *, in_order: bool = True) -> dict[str, list[bytes]]:
@@ -437,6 +438,39 @@ def test_a_folder_is_whole_or_not_there_and_never_written_over(
         leave(sqlite_database, settings, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == ["out"]
     assert [*(tmp_path / "out").iterdir()] == [*(tmp_path / "data").iterdir()] == []
+
+
+class Meeting(Silent):
+    """Waits while it writes, if it can, until another import writes, too."""
+
+    def __init__(self, writers: Barrier):
+        self.writers, self.tracked = writers, list[str]()
+
+    def track(self, what: str, items: Iterable[Any], total: int) -> Iterator[Any]:
+        """Yield the items; those of a table for the second time to write them."""
+        self.tracked.append(what)
+        if self.tracked.count("centre") == 2 and what == "centre":
+            with suppress(BrokenBarrierError):
+                self.writers.wait()
+        yield from super().track(what, items, total)
+
+
+def test_of_two_imports_at_once_one_finds_the_rows_of_the_other(
+    database: Database, tmp_path: Path, settings: Settings
+) -> None:
+    open_clinic(database)
+    folder = leave(database, settings, tmp_path / "written", Contents())
+    engines.empty(database.engine, metadata)
+    writers = Barrier(2, timeout=0.5)
+
+    def imported(_number: int) -> bool:
+        try:
+            arrive(database, settings, folder, progress=Meeting(writers))
+        except DatabaseNotEmpty:
+            return False
+        return True
+
+    assert sorted(race(2, imported)) == [False, True]
 
 
 def test_one_encrypted_file_comes_back_with_its_key(
