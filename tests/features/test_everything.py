@@ -337,7 +337,8 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
     change(written, "account", 0, role="king", unheard_of=1)
     change(written, "account", 1, email="a" * 255, created_at="2026-11-30T09:00:00")
     rewrite(written, "account", 2, "no row")
-    change(written, "centre", 0, time_zone="Mars/Olympus", diary_id="7", active=1, name=None)
+    change(written, "centre", 0, time_zone="Mars/Olympus", diary_id=-7, active=1, name=None)
+    change(written, "schedule", 0, slot_minutes=0)
     change(written, "patient", 0, name="half \ud800", born="1980-02-30", id="me")
     assert refusals(sqlite_database, settings, written) == [
         "tables/account.ndjson, line 1, column unheard_of: There is no such field.",
@@ -348,13 +349,15 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
         "tables/account.ndjson, line 2, column created_at: This must be an instant with its "
         "offset, such as 2026-11-30T09:00:00+00:00.",
         "tables/account.ndjson, line 3: This line is no JSON object.",
-        "tables/centre.ndjson, line 1, column diary_id: This must be a whole number.",
+        "tables/centre.ndjson, line 1, column diary_id: This must be a whole number, 0 or more.",
         "tables/centre.ndjson, line 1, column name: Fill in this field.",
         "tables/centre.ndjson, line 1, column time_zone: This must be a time zone of this machine.",
         "tables/centre.ndjson, line 1, column active: This must be true or false.",
         "tables/patient.ndjson, line 1, column id: This must be a UUID.",
         "tables/patient.ndjson, line 1, column name: This must be a text.",
         "tables/patient.ndjson, line 1, column born: This must be a date such as 1980-03-31.",
+        "tables/schedule.ndjson, line 1, column slot_minutes: This must be a whole number, 5 or "
+        "more.",
     ]
 
 
