@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faults.serving_process import free_port, until
-from openslot.core import clock, facts, tenants
+from openslot.core import clock, facts, schemas, tenants
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli import serving
@@ -106,6 +106,20 @@ def test_a_network_is_created_listed_backed_up_and_removed(two: Run, tmp_path: P
     assert sorted(one.name for one in data.iterdir()) == ["data_keys"], "backups need them"
     assert two("tenant", "list", "--names").output == "alder\n"
     assert two("account", "list").exit_code == 0, "one is no guess"
+
+
+def test_a_network_whose_data_cannot_be_removed_stays(
+    two: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise schemas.NotMade(name="openslot_birch", reason="a role depends on it")
+
+    words = ("tenant", "remove", "birch", "--confirm", "birch", "--without-backup")
+    with monkeypatch.context() as patched:
+        patched.setattr(commands, "_remove_data", refused)
+        assert "a role depends on it" in two(*words).output
+    assert "birch" in two("tenant", "list", "--names").output
+    assert two(*words).exit_code == 0
 
 
 def test_backups_of_networks_are_told_apart(two: Run, tmp_path: Path) -> None:

@@ -267,7 +267,11 @@ def remove(deployment: Deployment, name: str, confirm: str | None, without_backu
     kept = file.with_suffix(f".removed-{clock.now():%Y%m%d%H%M%S}")
     file.rename(kept)
     time.sleep(LET_GO_WITHIN)
-    _remove_data(deployment.installation, settings)
+    try:
+        _remove_data(deployment.installation, settings)
+    except Failure:
+        kept.rename(file)  # all is there still, and can be tried again
+        raise
     click.echo(f"Removed. Its settings and keys are kept in {kept}", err=True)
 
 
