@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from openslot.core import logging, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.tenants import Folder
+from openslot.core.tenants import Folder, host_named
 from openslot.entrypoints import compression, cors, measuring, shields, shown, traced
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
@@ -65,7 +65,7 @@ def create_network_app(settings: Settings, database: Database) -> Flask:
         SECRET_KEY_FALLBACKS=list(settings.signing_keys()[:-1]),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
-        TRUSTED_HOSTS=list(settings.hosts) or None,
+        TRUSTED_HOSTS=[host_named(host) for host in settings.hosts] or None,
         SESSION_COOKIE_NAME=settings.cookie("openslot"),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -1,6 +1,7 @@
 """The openslot command: what it does, what it says, and its exit codes."""
 
 import io
+import os
 import re
 import shutil
 import signal
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import pytest
@@ -41,17 +43,20 @@ from openslot.directory.models import (
     Practitioner,
     StaffMember,
 )
-from openslot.entrypoints.cli import demonstration, progress, serving
+from openslot.entrypoints.cli import demonstration, progress, serving, transferring
 from openslot.entrypoints.cli.main import cli
 from openslot.identity import queries as identities
 from openslot.identity import sessions
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account, Passkey
 from openslot.importers import documents, tables
+from openslot.importers.progress import Silent
 from openslot.migrations import revisions
 from openslot.migrations import run as migrations
 from openslot.schedules.models import DiaryPage
 from working import work
+
+T = TypeVar("T")
 
 Run = Callable[..., Result]
 
@@ -937,3 +942,25 @@ def test_a_key_of_unknown_scope_or_network_is_refused(
     result = run("key", "create", "X", *words)
     assert result.exit_code == 1
     assert said in result.output
+
+
+class Stopped(Silent):
+    """Ends the process, politely, while it is writing."""
+
+    def track(self, what: str, items: Iterable[T], total: int) -> Iterator[T]:
+        """Yield the items, then be told to end."""
+        yield from super().track(what, items, total)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_command_that_is_ended_leaves_nothing_half_written(
+    run: Run, upgraded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(upgraded, tmp_path / "data")
+    before, handler = set(tmp_path.rglob("*")), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(transferring, "progress_for_people", Stopped)
+    try:
+        assert run("export", tmp_path / "out").exit_code == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert {path.name for path in set(tmp_path.rglob("*")) - before} <= {"secret_key"}

@@ -230,6 +230,16 @@ def test_other_hosts_are_told_nothing(installation: Installation) -> None:
     assert status(installation, "127.0.0.1", "/readyz") == 200
 
 
+def test_hosts_are_known_however_a_file_spells_them(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with (tmp_path / "tenants/birch.env").open("a") as file:
+        file.write("OPENSLOT_TRUSTED_HOSTS=BIRCH.test.,bücher.test\n")
+    renew(installation)
+    for host in ("birch.test", "xn--bcher-kva.test"):
+        assert status(installation, host) == 200, host
+
+
 def test_proxies_that_are_trusted_name_the_host(installation: Installation) -> None:
     settings = installation.settings.model_copy(update={"trusted_proxies": ("10.0.0.1/32",)})
     app, share_of = create_tenants_app(settings)

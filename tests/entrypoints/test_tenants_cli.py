@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from faults.serving_process import until
-from openslot.core import clock, facts, tenants
+from faults.serving_process import free_port, until
+from openslot.core import clock, facts, schemas, tenants
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints.cli import serving
 from openslot.entrypoints.cli import tenants as commands
 from openslot.entrypoints.cli.main import cli
 from openslot.entrypoints.worker import main as worker
@@ -107,6 +108,20 @@ def test_a_network_is_created_listed_backed_up_and_removed(two: Run, tmp_path: P
     assert two("account", "list").exit_code == 0, "one is no guess"
 
 
+def test_a_network_whose_data_cannot_be_removed_stays(
+    two: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise schemas.NotMade(name="openslot_birch", reason="a role depends on it")
+
+    words = ("tenant", "remove", "birch", "--confirm", "birch", "--without-backup")
+    with monkeypatch.context() as patched:
+        patched.setattr(commands, "_remove_data", refused)
+        assert "a role depends on it" in two(*words).output
+    assert "birch" in two("tenant", "list", "--names").output
+    assert two(*words).exit_code == 0
+
+
 def test_backups_of_networks_are_told_apart(two: Run, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
@@ -158,11 +173,30 @@ def test_one_upgrade_that_fails_does_not_stop_the_others(two: Run, tmp_path: Pat
     assert two("tenant", "upgrade", "birch").exit_code == 0
 
 
+@pytest.mark.parametrize("line", ["IDENTITY_PROVIDERS=away.toml", "DATA_DIR=alder.env"])
+def test_what_one_network_lacks_does_not_stop_the_others(
+    two: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    with (tmp_path / "tenants/alder.env").open("a") as file:
+        file.write(f"OPENSLOT_{line}\n")
+    assert "birch                ready" in two("tenant", "list").output
+    assert "birch: at revision" in two("tenant", "upgrade", "--all").output
+    served: list[str] = []
+    monkeypatch.setattr(serving, "serve", lambda *_, **__: served.append("serves"))
+    begun = two("serve", "--port", str(free_port()))
+    assert (begun.exit_code, served) == (0, ["serves"])
+    assert "alder: " in begun.output
+
+
 def test_a_database_is_that_of_one_network(two: Run, tmp_path: Path) -> None:
     """A copy is taken over only by name, and never from a network that is still there."""
     with database("alder") as taken, database("birch") as mine:
         taken.run(lambda session: facts.note_tenant(session, "birch"))
         mine.run(lambda session: facts.note_tenant(session, "earlier-name"))
+        migrations.downgrade(taken.engine, "0043")
+    assert "of the network birch. Nothing" in two("tenant", "upgrade", "alder").output
+    with database("alder") as taken:
+        migrations.upgrade(taken.engine)
     refused = two("account", "list", "--tenant", "alder")
     assert "says that it is of birch" in refused.output
     assert "of the network birch. Nothing" in two("tenant", "upgrade", "alder").output

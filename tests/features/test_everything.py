@@ -3,11 +3,12 @@
 import json
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +52,7 @@ from openslot.transfers.catalogue import CREDENTIALS, LEFT_OUT, READABLE, RETURN
 from openslot.transfers.commands import Contents, Further
 from openslot.transfers.errors import DatabaseNotEmpty, OtherVersion
 from openslot.transfers.packages import Manifest
+from racing import race
 
 HOSTILE = '=1+1,"’\n\r\t\\N \u202eروبن\u2028🙂 <b>{{7}}</b>;--'
 WITH = Contents(with_credentials=True)
@@ -79,9 +81,8 @@ def leave(
 def arrive(
     database: Database, settings: Settings, path: Path, key: Path | None = None, **more: Any
 ) -> Manifest:
-    return commands.import_everything(
-        database, settings, path, key, now=NOW, progress=Silent(), **more
-    )
+    given = {"progress": Silent(), **more}
+    return commands.import_everything(database, settings, path, key, now=NOW, **given)
 
 
 def lines(folder: Path, *, in_order: bool = True) -> dict[str, list[bytes]]:
@@ -336,7 +337,8 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
     change(written, "account", 0, role="king", unheard_of=1)
     change(written, "account", 1, email="a" * 255, created_at="2026-11-30T09:00:00")
     rewrite(written, "account", 2, "no row")
-    change(written, "centre", 0, time_zone="Mars/Olympus", diary_id="7", active=1, name=None)
+    change(written, "centre", 0, time_zone="Mars/Olympus", diary_id=-7, active=1, name=None)
+    change(written, "schedule", 0, slot_minutes=0)
     change(written, "patient", 0, name="half \ud800", born="1980-02-30", id="me")
     assert refusals(sqlite_database, settings, written) == [
         "tables/account.ndjson, line 1, column unheard_of: There is no such field.",
@@ -347,37 +349,41 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
         "tables/account.ndjson, line 2, column created_at: This must be an instant with its "
         "offset, such as 2026-11-30T09:00:00+00:00.",
         "tables/account.ndjson, line 3: This line is no JSON object.",
-        "tables/centre.ndjson, line 1, column diary_id: This must be a whole number.",
+        "tables/centre.ndjson, line 1, column diary_id: This must be a whole number, 0 or more.",
         "tables/centre.ndjson, line 1, column name: Fill in this field.",
         "tables/centre.ndjson, line 1, column time_zone: This must be a time zone of this machine.",
         "tables/centre.ndjson, line 1, column active: This must be true or false.",
         "tables/patient.ndjson, line 1, column id: This must be a UUID.",
         "tables/patient.ndjson, line 1, column name: This must be a text.",
         "tables/patient.ndjson, line 1, column born: This must be a date such as 1980-03-31.",
+        "tables/schedule.ndjson, line 1, column slot_minutes: This must be a whole number, 5 or "
+        "more.",
     ]
 
 
 @pytest.mark.parametrize(
-    ("values", "place"),
+    ("table", "values", "place"),
     [
-        ({"schedule_id": 4711}, ", line 2, column schedule_id"),
-        ({"id": None}, ", line 2, column id"),
+        ("appointment", {"schedule_id": 4711}, ", line 2, column schedule_id"),
+        ("appointment", {"id": None}, ", line 2, column id"),
+        ("rating", {"stars": 6}, ", line 2"),
     ],
 )
 def test_a_row_that_contradicts_others_is_named(
     database: Database,
     tmp_path: Path,
     settings: Settings,
+    table: str,
     values: dict[str, Any],
     place: str,
 ) -> None:
     database.run(Rows(settings).fill)
     folder = leave(database, settings, tmp_path / "written")
     engines.empty(database.engine, metadata)
-    same = json.loads(lines(folder)["appointment"][0])
-    change(folder, "appointment", 1, **{key: value or same[key] for key, value in values.items()})
+    same = json.loads(lines(folder)[table][0])
+    change(folder, table, 1, **{key: value or same[key] for key, value in values.items()})
     (problem,) = refusals(database, settings, folder)
-    assert problem.startswith(f"tables/appointment.ndjson{place}: ")
+    assert problem.startswith(f"tables/{table}.ndjson{place}: ")
 
 
 def test_a_time_that_is_booked_twice_is_refused(
@@ -435,6 +441,39 @@ def test_a_folder_is_whole_or_not_there_and_never_written_over(
         leave(sqlite_database, settings, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == ["out"]
     assert [*(tmp_path / "out").iterdir()] == [*(tmp_path / "data").iterdir()] == []
+
+
+class Meeting(Silent):
+    """Waits while it writes, if it can, until another import writes, too."""
+
+    def __init__(self, writers: Barrier):
+        self.writers, self.tracked = writers, list[str]()
+
+    def track(self, what: str, items: Iterable[Any], total: int) -> Iterator[Any]:
+        """Yield the items; those of a table for the second time to write them."""
+        self.tracked.append(what)
+        if self.tracked.count("centre") == 2 and what == "centre":
+            with suppress(BrokenBarrierError):
+                self.writers.wait()
+        yield from super().track(what, items, total)
+
+
+def test_of_two_imports_at_once_one_finds_the_rows_of_the_other(
+    database: Database, tmp_path: Path, settings: Settings
+) -> None:
+    open_clinic(database)
+    folder = leave(database, settings, tmp_path / "written", Contents())
+    engines.empty(database.engine, metadata)
+    writers = Barrier(2, timeout=0.5)
+
+    def imported(_number: int) -> bool:
+        try:
+            arrive(database, settings, folder, progress=Meeting(writers))
+        except DatabaseNotEmpty:
+            return False
+        return True
+
+    assert sorted(race(2, imported)) == [False, True]
 
 
 def test_one_encrypted_file_comes_back_with_its_key(

@@ -72,6 +72,11 @@ def test_a_network_has_what_differs_and_nothing_that_opens_another(
         (["OPENSLOT_HOLD_MINUTES=500"], "OPENSLOT_HOLD_MINUTES: Input should be less"),
         (["OPENSLOT_DATABASE_URL=nonsense"], "OPENSLOT_DATABASE_URL is no address"),
         (["OPENSLOT_PUBLIC_URL="], "it names no host"),
+        (["OPENSLOT_PUBLIC_URL=https://[::1"], "Invalid IPv6 URL"),
+        (["OPENSLOT_DATA_DIR=loop"], "Symlink loop"),
+        (["OPENSLOT_TRUSTED_HOSTS=a.example,.example"], ".example is no host name"),
+        (["OPENSLOT_DATABASE_URL='postgresql://a:x@db/d"], "line 2 cannot be read"),
+        (["OPENSLOT_DATA_KEYS_FILE=a\0b"], "line 2 cannot be read"),
         (["OPENSLOT_TRUSTED_HOSTS=x.example,BIRCH.example."], "the host birch.example is that of"),
         (["OPENSLOT_SECRET_KEY_FALLBACKS=of birch"], "a secret key is that of another"),
         ([f"OPENSLOT_DATA_KEYS={'x' * 43},{DATA_KEY}"], "a data key is that of another"),
@@ -91,6 +96,8 @@ def test_what_would_let_networks_meet_is_refused_by_name(
     )
     write("alder", *lines)
     write("cedar")
+    assert installation.tenants
+    (installation.tenants / "loop").symlink_to("loop")
     found = tenants.read(installation)
     with pytest.raises(BadTenant, match=r"alder\.env cannot be used") as refused:
         found.of("alder")

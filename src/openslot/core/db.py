@@ -492,7 +492,7 @@ def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, previou
     is_repeated = isinstance(previous, DBAPIError) and str(previous.orig) == str(error.orig)
     if refusal is Refusal.TAKEN and is_repeated:
         raise AlreadyThere.of(taken_columns(Base.metadata, error)) from error
-    if refusal is None or (refusal is Refusal.DANGLING and is_repeated):
+    if refusal in (None, Refusal.FORBIDDEN) or (refusal is Refusal.DANGLING and is_repeated):
         raise error
 
 

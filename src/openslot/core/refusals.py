@@ -27,6 +27,9 @@ class Refusal(Enum):
     DANGLING = auto()
     """A foreign key has no target, or the row is still the target of one."""
 
+    FORBIDDEN = auto()
+    """A check of the table forbids these values together."""
+
     SLOW = auto()
     """The statement exceeded its time limit."""
 
@@ -42,6 +45,7 @@ _SQLSTATES: Mapping[str, Refusal] = {
     "55P03": Refusal.CONTENDED,  # lock_timeout
     "23505": Refusal.TAKEN,
     "23503": Refusal.DANGLING,
+    "23514": Refusal.FORBIDDEN,
     "57014": Refusal.SLOW,  # statement_timeout
     "25006": Refusal.AWAY,  # read-only
     "25P03": Refusal.AWAY,  # idle_in_transaction_session_timeout
@@ -55,6 +59,7 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
     **dict.fromkeys((1020, 1205, 1213), Refusal.CONTENDED),
     **dict.fromkeys((1062, 1586), Refusal.TAKEN),
     **dict.fromkeys((1216, 1217, 1451, 1452), Refusal.DANGLING),
+    4025: Refusal.FORBIDDEN,
     **dict.fromkeys((1317, 1969, 3024), Refusal.SLOW),
     # 3, 28, 1021, 1030, 1114, 1878: the disk is full or broken; 1040, 1041, 1203, 1226: too many
     # connections or too little memory; 1290, 1792, 1836: read-only; 1047: a cluster node that is
@@ -113,6 +118,7 @@ _SQLITE_CODES: Mapping[int, Refusal] = {
         Refusal.TAKEN,
     ),
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: Refusal.DANGLING,
+    sqlite3.SQLITE_CONSTRAINT_CHECK: Refusal.FORBIDDEN,
     sqlite3.SQLITE_INTERRUPT: Refusal.SLOW,
     **dict.fromkeys(
         (

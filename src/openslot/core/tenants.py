@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -152,15 +152,21 @@ def settings_of(installation: Settings, name: str, written: Mapping[str, str]) -
     file = file_of(installation, name)
     try:
         settings = Settings(_env_file=None, **_values(installation, name, written))
-        make_url(settings.url)
+        _claims(settings)  # what cannot be found out is a fault of this file alone
+        _check_hosts(settings)
     except ValidationError as error:
         raise BadTenant(file=file, reason="; ".join(wrong_settings(error))) from None
     except ArgumentError:
         reason = "OPENSLOT_DATABASE_URL is no address of a database"
         raise BadTenant(file=file, reason=reason) from None
-    except ValueError as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise BadTenant(file=file, reason=error) from None
     return settings
+
+
+def _check_hosts(settings: Settings) -> None:
+    if unclear := [host for host in settings.hosts if host.startswith((".", "*"))]:
+        raise ValueError(f"{unclear[0]} is no host name. Write each name in full")
 
 
 def check_apart(installation: Settings, new: Settings) -> None:
@@ -252,12 +258,17 @@ def _files(installation: Settings) -> list[str]:
 def _written_in(file: Path) -> dict[str, str]:
     if not NAME.fullmatch(file.name.removesuffix(ENDING)):
         raise BadTenant(file=file, reason=NAMES)
+    if file.exists() and not file.is_file():
+        raise BadTenant(file=file, reason="it is no file")
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise BadTenant(file=file, reason=error) from None
-    found = dotenv_values(stream=StringIO(text), interpolate=False)
-    return {variable: value or "" for variable, value in found.items()}
+    lines = list(parse_stream(StringIO(text)))
+    # Left out, as in other .env files, a line could leave the network with another database.
+    if wrong := [one.original.line for one in lines if one.error or "\0" in one.original.string]:
+        raise BadTenant(file=file, reason=f"line {wrong[0]} cannot be read")
+    return {one.key: one.value or "" for one in lines if one.key}
 
 
 def _values(installation: Settings, name: str, written: Mapping[str, str]) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class NotRead(ValueError):
     """The value cannot be in this column; the text says what could."""
 
 
+_LEAST = {"slot_minutes": 5, "step_minutes": 5}
+"""The least numbers of columns, where 0 would be divided by. No other column counts below 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A column: how its values are written, and how they are read, which raises NotRead."""
@@ -71,7 +75,8 @@ def cell_of(column: Column[Any]) -> Cell:
     if isinstance(kind, Float):
         return Cell(column, float, _number)
     if isinstance(kind, Integer):
-        return Cell(column, int, _whole(63 if isinstance(kind, BigInteger) else 31))
+        bits = 63 if isinstance(kind, BigInteger) else 31
+        return Cell(column, int, _whole(_LEAST.get(column.name, 0), bits))
     if isinstance(kind, LargeBinary):
         return Cell(column, _base64, _bytes)
     if isinstance(kind, String):
@@ -122,6 +127,8 @@ def _json(value: Json) -> Json:
         one = texts.pop()
         if isinstance(one, str) and not _can_be_stored(one):
             raise NotRead("This has a character that cannot be stored.")
+        if isinstance(one, float) and not math.isfinite(one):
+            raise NotRead("This has a number that cannot be stored.")
         if isinstance(one, dict):
             texts += [*one, *one.values()]
         elif isinstance(one, list):
@@ -171,20 +178,25 @@ def _boolean(value: Json) -> bool:
     return value
 
 
-def _whole(bits: int) -> Callable[[Json], int]:
+def _whole(least: int, bits: int) -> Callable[[Json], int]:
     def read(value: Json) -> int:
         is_whole = isinstance(value, int) and not isinstance(value, bool)
-        if not is_whole or not -(1 << bits) <= value < 1 << bits:
-            raise NotRead("This must be a whole number.")
+        if not is_whole or not least <= value < 1 << bits:
+            raise NotRead(f"This must be a whole number, {least} or more.")
         return int(value)
 
     return read
 
 
 def _number(value: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise NotRead("This must be a number.")
-    return float(value)
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+            if math.isfinite(number):
+                return number
+    except OverflowError:
+        pass
+    raise NotRead("This must be a number.")
 
 
 def _bytes(value: Json) -> bytes:

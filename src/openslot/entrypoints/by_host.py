@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 from openslot.core import metrics, tenancy
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import Busy, Failure
+from openslot.core.errors import Busy
 from openslot.core.locks import lock
 from openslot.core.logging import reason_of
 from openslot.core.tenants import Folder, Tenants, host_named
@@ -213,7 +213,7 @@ class ByHost:
             with tenancy.working_for(name):
                 try:
                     found[name] = network.database()
-                except Failure as error:
+                except Exception as error:
                     log.warning("metrics.no-database", kind=reason_of(error))
         return found
 

@@ -22,6 +22,7 @@ from openslot.core import audit
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.locks import lock
 from openslot.core.signing import NotSigned
 from openslot.core.values import NotRead
 from openslot.core.version import version
@@ -212,6 +213,7 @@ class _Import:
     def write(self, work: Work) -> None:
         """Write every row. Raises ImportRefused for what contradicts other rows."""
         session, problems = work.session, Problems()
+        lock(session, "import everything")
         _check_empty(session)
         queries.clear(session)
         for kind in self._kinds():
@@ -284,8 +286,8 @@ class _Import:
 
 
 _REFUSED = (
-    "Another row has this value already, or what it names is in none of the files, so this row "
-    "contradicts the others."
+    "Another row has this value already, what it names is in none of the files, or its fields "
+    "exclude each other, so this row contradicts the others."
 )
 
 

@@ -157,7 +157,7 @@ def _is_added(session: Session, into: Table, new: Sequence[Row]) -> bool:
         with session.connection().begin_nested():
             fetch(session, insert(into), [dict(row) for row in new])
     except DBAPIError as error:
-        if refusal_of(error.orig) not in (Refusal.TAKEN, Refusal.DANGLING):
+        if refusal_of(error.orig) not in (Refusal.TAKEN, Refusal.DANGLING, Refusal.FORBIDDEN):
             raise
         return False
     return True

@@ -83,12 +83,12 @@ class Deployment:
             raise click.ClickException(f"Say which network this is for: --tenant NAME. {there}")
         return self.tenants.of(name or names[0])
 
-    @cached_property
-    def served(self) -> list["Deployment"]:
-        """Return the deployment of each network that is served."""
+    @property
+    def all_settings(self) -> list[Settings]:
+        """Return the settings of each network that is served. Of several, some may not work."""
         if not self.installation.tenants:
-            return [self]
-        return [self.of(name) for name in self.tenants.settings]
+            return [self.settings]
+        return list(self.tenants.settings.values())
 
     def of(self, name: str) -> "Deployment":
         """Return the deployment of one network of this installation."""

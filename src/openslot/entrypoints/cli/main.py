@@ -1,7 +1,9 @@
 """The openslot command line: subcommands, options and help texts."""
 
 import os
-from contextlib import nullcontext
+import signal
+import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -99,6 +101,9 @@ def cli() -> None:
     .env. docs/settings.md lists them. By default, all data is stored in the folder data/.
     """
     os.umask(0o077)  # what is written here is for its owner only
+    with suppress(ValueError):  # outside of the main thread
+        # As Ctrl-C does, so that what a command had half written does not stay, in clear.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @cli.command()
@@ -121,8 +126,7 @@ def serve(
     server and is restarted if it fails. Behind a reverse proxy, set
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_PUBLIC_URL.
     """
-    settings = [one.settings for one in deployment.served]
-    serving.check_exposed(host, settings, insecure=insecure)
+    serving.check_exposed(host, deployment.all_settings, insecure=insecure)
     with serving.claim_address(host, port) as claimed:
         tenants.prepare(deployment)
         serving.serve(claimed, host, port, workers=workers, beside=not no_worker)

@@ -23,11 +23,11 @@ from openslot.migrations.readiness import check_ready
 BACKED_UP_WITHIN = timedelta(days=1)
 """Age of a backup after which a network is no longer removed without being told to."""
 
+FACTS_SINCE = "0016"
+"""The first revision whose tables can say which network they are of."""
+
 LET_GO_WITHIN = 3 * tenants.LOOKS_EVERY
 """Seconds in which servers have noticed that a network is gone."""
-
-SAID = (Failure, click.ClickException)
-"""What is said of one network, while the others go on."""
 
 
 def prepare(deployment: Deployment) -> None:
@@ -38,19 +38,20 @@ def prepare(deployment: Deployment) -> None:
         return
     for fault in deployment.tenants.faults.values():
         click.echo(str(fault), err=True)
-    for one in deployment.served:
+    for name in deployment.tenants.settings:
+        one = deployment.of(name)
         try:
             warn_of_another_key(one.ready_database, one.settings)
             one.database.close()
-        except SAID as error:
-            click.echo(f"{one.tenant}: {_said(error)}", err=True)
+        except Exception as error:  # whatever is wrong with one, the others are served
+            click.echo(f"{name}: {_said(error)}", err=True)
 
 
 def upgrade_one(deployment: Deployment) -> None:
     """Upgrade the tables, and have the database be that of the network from now on."""
     database, name = deployment.database, deployment.settings.tenant
-    is_current = revisions.is_current(database.engine)
-    other = database.read(facts.tenant_of) if name and is_current else None
+    has_facts = (revisions.current(database.engine) or "") >= FACTS_SINCE
+    other = database.read(facts.tenant_of) if name and has_facts else None
     if other not in (None, name) and other in deployment.tenants.settings:
         raise click.ClickException(
             f"The database of {name} is that of the network {other}. Nothing was changed."
@@ -205,7 +206,7 @@ def _line(one: Deployment) -> str:
         revision, size = revisions.current(engine) or "none", schemas.size_of(engine)
         state = _state(one)
         one.database.close()
-    except SAID as error:
+    except Exception as error:
         return f"{one.tenant:<20} away: {_said(error).splitlines()[-1]}"
     hosts = " ".join(one.settings.hosts)
     return f"{one.tenant:<20} {state:<8} {revision:<6} {size / 1_000_000:>9.1f} MB  {hosts}"
@@ -238,7 +239,7 @@ def upgrade(deployment: Deployment, names: tuple[str, ...], everybody: bool) -> 
             upgrade_one(one)
             click.echo(f"{name}: at revision {revisions.head()}.")
             one.database.close()
-        except SAID as error:
+        except Exception as error:
             failed.append(f"{name}: {_said(error)}")
     if failed:
         raise click.ClickException("\n".join(failed))
@@ -266,7 +267,11 @@ def remove(deployment: Deployment, name: str, confirm: str | None, without_backu
     kept = file.with_suffix(f".removed-{clock.now():%Y%m%d%H%M%S}")
     file.rename(kept)
     time.sleep(LET_GO_WITHIN)
-    _remove_data(deployment.installation, settings)
+    try:
+        _remove_data(deployment.installation, settings)
+    except Failure:
+        kept.rename(file)  # all is there still, and can be tried again
+        raise
     click.echo(f"Removed. Its settings and keys are kept in {kept}", err=True)
 
 
@@ -295,4 +300,5 @@ def _remove_data(installation: Settings, settings: Settings) -> None:
 
 
 def _said(error: Exception) -> str:
-    return error.format_message() if isinstance(error, click.ClickException) else str(error)
+    said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return said or type(error).__name__
