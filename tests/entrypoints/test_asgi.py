@@ -178,7 +178,7 @@ def test_a_large_answer_is_handed_over_in_parts() -> None:
 
 def test_the_application_sees_the_request_as_it_came() -> None:
     headers = [
-        (b"host", b"example.org"),
+        (b"host", b"Example.ORG"),
         (b"cookie", b"a=1"),
         (b"cookie", b"b=2"),
         (b"x-forwarded-for", b"192.0.2.7"),
@@ -190,6 +190,7 @@ def test_the_application_sees_the_request_as_it_came() -> None:
     scope = {**SCOPE, "headers": headers, "raw_path": b"/caf%C3%A9%2Fx", "query_string": b"q=%20"}
     environ = environ_of(scope, Body(size=7))
     assert environ["PATH_INFO"].encode("latin-1").decode() == "/café/x"
+    assert environ["HTTP_HOST"] == "example.org"
     assert environ["HTTP_COOKIE"] == "a=1; b=2"
     assert environ["HTTP_X_FORWARDED_FOR"] == "192.0.2.7,192.0.2.8"
     assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/plain", "7")

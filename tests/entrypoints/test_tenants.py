@@ -243,7 +243,7 @@ def test_hosts_are_known_however_a_file_spells_them(
 def test_proxies_that_are_trusted_name_the_host(installation: Installation) -> None:
     settings = installation.settings.model_copy(update={"trusted_proxies": ("10.0.0.1/32",)})
     app, share_of = create_tenants_app(settings)
-    asked = {"base_url": "http://inside", "headers": {"X-Forwarded-Host": "birch.test"}}
+    asked = {"base_url": "http://inside", "headers": {"X-Forwarded-Host": "Birch.test"}}
     for address, expected in (("10.0.0.1", 200), ("10.0.0.2", 421)):
         came_from = {"REMOTE_ADDR": address}
         answer = HttpClient(app).get("/healthz", environ_base=came_from, **asked)

@@ -79,7 +79,9 @@ def test_a_request_is_a_span_of_the_callers_trace_with_its_statements_and_no_wor
     taker: Taker, sqlite_database: Database
 ) -> None:
     settings = Settings(
-        database_url=sqlite_database.engine.url.render_as_string(), secret_key="s" * 40
+        database_url=sqlite_database.engine.url.render_as_string(),
+        secret_key="s" * 40,
+        password_tokens=True,
     )
     app = create_app(settings)
     client = app.test_client()

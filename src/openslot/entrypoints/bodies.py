@@ -120,5 +120,6 @@ def _headers(scope: Scope) -> dict[str, str]:
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key == "CONTENT_TYPE" else f"HTTP_{key}"
         text = value.decode("latin-1")
+        text = text.lower() if key == "HTTP_HOST" else text  # names of hosts have no case
         values[key] = f"{values[key]}{LISTS.get(key, ',')}{text}" if key in values else text
     return values

@@ -43,7 +43,7 @@ class BehindProxies:
             said = {
                 "REMOTE_ADDR": str(path[min(proxies, len(path) - 1)] or ""),
                 "wsgi.url_scheme": scheme if scheme in SCHEMES else "",
-                "HTTP_HOST": _said(environ, "HTTP_X_FORWARDED_HOST", proxies),
+                "HTTP_HOST": _said(environ, "HTTP_X_FORWARDED_HOST", proxies).lower(),
             }
             environ = {**environ, **{name: value for name, value in said.items() if value}}
         return environ
