@@ -59,7 +59,7 @@ def test_counts_of_all_processes_add_up_and_outlive_them(tmp_path: Path) -> None
         gauges = Path(folder, f"gauge_livesum_{new}.db")
         until(lambda: gauges.exists() and b"openslot_processes" in gauges.read_bytes())
         until(lambda: _metric(port, 'openslot_processes{kind="web"}') == 2)
-        signed_in = 'openslot_requests_total{method="GET",route="/login",status="200"}'
+        signed_in = 'openslot_requests_total{method="GET",route="/login",status="200"'
         assert _metric(port, signed_in) == 8
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
