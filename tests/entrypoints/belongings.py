@@ -290,7 +290,7 @@ def _of_the_centre(session: Session, world: World, now: datetime) -> Parts:
 
 
 def _program() -> ProgramDetails:
-    back = f"https://{SECRET}.example/back"
+    back = "https://chart.example/back"  # the audit log says it
     return ProgramDetails(
         name=f"{SECRET} chart",
         redirects=(back,),

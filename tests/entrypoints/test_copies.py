@@ -17,9 +17,7 @@ from openslot.entrypoints.worker.main import handle_next
 IN_CLEAR = {
     "account.name",
     "account.name_key",
-    "api_client.launch_url",
     "api_client.name",
-    "api_client.redirects",
     "api_key.name",
     "closure.reason",
     "patient.name",

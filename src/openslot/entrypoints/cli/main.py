@@ -61,6 +61,9 @@ stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from one line of standard input."
 )
 
+LASTING = frozenset({"serve", "worker", "demo"})
+"""Commands that run until they are told to end, and see to that themselves."""
+
 
 class Manual(click.Group):
     """A group that lists commands in the order of this file and shows errors as sentences."""
@@ -80,7 +83,8 @@ class Manual(click.Group):
 
 @click.group(cls=Manual, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(), prog_name="openslot")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Appointments for a health network: find, book and manage care.
 
     To try it out with invented people, with nothing to set up:
@@ -101,9 +105,10 @@ def cli() -> None:
     .env. docs/settings.md lists them. By default, all data is stored in the folder data/.
     """
     os.umask(0o077)  # what is written here is for its owner only
-    with suppress(ValueError):  # outside of the main thread
-        # As Ctrl-C does, so that what a command had half written does not stay, in clear.
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if context.invoked_subcommand not in LASTING:
+        with suppress(ValueError):  # outside of the main thread
+            # As Ctrl-C does, so that what a command had half written does not stay, in clear.
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @cli.command()
