@@ -59,7 +59,7 @@ def find(session: Session, owner: str, key: str) -> KeptAnswer | None:
 def begin(session: Session, owner: str, key: str, digest: str, *, now: datetime) -> None:
     """Record that a request runs. Of two at once, the second is retried and then finds the row
     of the first."""
-    kept_in, keyed = _hash(owner, key), _keyed(session, digest)[0]
+    kept_in, keyed = _hash(owner, key), next(_keyed(session, digest))
     add_row(session, KeptAnswer, proves=True, key_hash=kept_in, digest=keyed, started_at=now)
     session.flush()
 
@@ -138,8 +138,8 @@ def _hash(owner: str, key: str) -> str:
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
-def _keyed(session: Session, digest: str) -> list[str]:
+def _keyed(session: Session, digest: str) -> Iterator[str]:
     """Return a hash of what was sent by each data key, newest first. Without a key, a number that
     was sent with what is stored in clear could be found by trying."""
     keys = keys_of(session.get_bind().dialect)
-    return [keys.hash_of(digest, "kept_answer.digest", age) for age in range(MOST_KEYS)]
+    return (keys.hash_of(digest, "kept_answer.digest", age) for age in range(MOST_KEYS))
