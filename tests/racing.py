@@ -29,6 +29,19 @@ def barrier(parties: int) -> Barrier:
     return Barrier(parties, timeout=PATIENCE)
 
 
+def meeting(parties: int) -> Callable[[], None]:
+    """A call that returns when all threads have made it; whoever comes again, since a deadlock had
+    it begin anew, meets nobody."""
+    together, met = barrier(parties), local()
+
+    def meet() -> None:
+        if not hasattr(met, "once"):
+            met.once = True
+            together.wait()
+
+    return meet
+
+
 def race(racers: int, work: Callable[[int], T]) -> list[T]:
     """What ``work(0)``, ``work(1)`` ... return, all started at the same moment.
 
@@ -67,14 +80,12 @@ def without_compare_and_set(
         monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
         monkeypatch.setattr(diaries, "_compare_and_set", lambda *_arguments: None)
     else:
-        together, met = barrier(racers), local()
+        meet = meeting(racers)
         pages = diaries._pages
 
         def read_together(session: Session, keys: Any) -> dict[PageKey, int]:
             found = pages(session, keys)
-            if not hasattr(met, "once"):  # who is tried again meets nobody
-                met.once = True
-                together.wait()
+            meet()
             return found
 
         monkeypatch.setattr(diaries, "_pages", read_together)

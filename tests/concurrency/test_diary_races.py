@@ -40,7 +40,7 @@ from openslot.schedules.models import Absence, AbsenceKind, DiaryPage, OpeningHo
 from openslot.schema import metadata
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
-from racing import PATIENCE, barrier, race
+from racing import PATIENCE, meeting, race
 from town import Town, build_town
 from working import work
 
@@ -220,12 +220,11 @@ def test_control_without_comparing_crossing_changes_leave_them_wrong(
 
 def meet_before_writing(monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]) -> None:
     """Let each of two threads write its first pages when both have read theirs."""
-    together, met = barrier(2), threading.local()
+    meet = meeting(2)
 
     def writing(session: Session, old: dict[PageKey, Page], new: dict[PageKey, int]) -> None:
-        if new and not hasattr(met, "once"):
-            met.once = True
-            together.wait()
+        if new:
+            meet()
         write(session, old, new)
 
     monkeypatch.setattr(diaries, "_compare_and_set", writing)

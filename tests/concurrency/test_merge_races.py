@@ -18,7 +18,7 @@ from openslot.core.errors import DomainError
 from openslot.directory.models import Patient, PatientMerge
 from openslot.schedules import diaries
 from openslot.usecases import merging
-from racing import PATIENCE, barrier, race
+from racing import PATIENCE, meeting, race
 from town import Town, build_town
 from working import work
 
@@ -58,12 +58,11 @@ def together(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
     """Let each of two threads write its first pages when both have read theirs."""
     if database.engine.dialect.name == "sqlite":  # which lets one write at a time
         return
-    met, points, write = threading.local(), barrier(2), diaries._compare_and_set
+    meet, write = meeting(2), diaries._compare_and_set
 
     def writing(session: Session, old: Any, new: Any) -> None:
-        if new and not hasattr(met, "once"):
-            met.once = True
-            points.wait()
+        if new:
+            meet()
         write(session, old, new)
 
     monkeypatch.setattr(diaries, "_compare_and_set", writing)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from threading import local
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from openslot.usecases.rebooking import Decided
 from openslot.waiting_list import offering, search, waiting
 from openslot.waiting_list.errors import AlreadyWaiting, OfferExpired, TooManyEntries
 from openslot.waiting_list.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
-from racing import barrier, race
+from racing import meeting, race
 from town import Town, build_town
 from waitroom import (
     SETTINGS,
@@ -293,13 +292,11 @@ def test_the_version_of_an_entry_keeps_it_from_two_offers_at_once(
     one = wait(database, town, starts_until=MONDAY_9 + 2 * DAY + HALF_HOUR)
     if not guarded:
         monkeypatch.setattr(search, "touch", lambda _entry: None)
-    together, met, look = barrier(1 if alone else 2), local(), search.waiters
+    meet, look = meeting(1 if alone else 2), search.waiters
 
     def both_look(session: Any) -> Any:
         found = look(session)
-        if not hasattr(met, "once"):
-            met.once = True
-            together.wait()
+        meet()
         return found
 
     monkeypatch.setattr(search, "waiters", both_look)

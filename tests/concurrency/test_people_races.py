@@ -30,7 +30,7 @@ from openslot.feedback import rules
 from openslot.feedback.models import Favourite
 from openslot.feedback.queries import FavouriteKind
 from openslot.usecases import deactivation
-from racing import barrier, race
+from racing import meeting, race
 from serving import app_on
 from town import Town, build_town
 from working import work
@@ -137,11 +137,11 @@ def test_without_the_lock_somebody_would_have_one(
     check, switch = directory.check_expertise, directory.set_active
 
     def both() -> list[str]:
-        looked = barrier(2)
+        meet = meeting(2)
 
         def waiting(act: Callable[..., Any]) -> Callable[..., Any]:
             def wait(*given: Any, **more: Any) -> Any:
-                looked.wait()
+                meet()
                 return act(*given, **more)
 
             return wait

@@ -25,7 +25,7 @@ from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
-from racing import barrier, race
+from racing import meeting, race
 from working import work
 
 RACERS = 32
@@ -76,15 +76,14 @@ def test_control_without_the_condition_more_win_than_there_are_places(
     """All read how many places are taken before anybody writes, then write what they read."""
     classes = offer_classes(database, patients=FEW + 1, places=2)
     book(database, classes, FEW)
-    together, met = barrier(FEW), local()
+    meet = meeting(FEW)
     is_sqlite = database.engine.dialect.name == "sqlite"
 
     def take_blindly(session: Session, session_id: object, _start: object) -> bool:
         # SQLite lets in one writer at a time: its control is to have none of them look.
         taken = 1 if is_sqlite else session.get_one(GroupSession, session_id).taken
-        if not is_sqlite and not hasattr(met, "once"):  # who is tried again meets nobody
-            met.once = True
-            together.wait()
+        if not is_sqlite:
+            meet()
         session.execute(
             update(GroupSession).where(GroupSession.id == session_id).values(taken=taken + 1)
         )
@@ -151,12 +150,11 @@ def test_of_a_place_and_a_deactivation_at_once_one_is_refused(
     classes = offer_classes(database)
     database.run(lambda session: make(session, classes))
     is_sqlite = database.engine.dialect.name == "sqlite"  # which lets one write at a time
-    write, together, met = diaries._compare_and_set, barrier(2), local()
+    write, meet = diaries._compare_and_set, meeting(2)
 
     def write_together(*arguments: Any) -> None:
-        if not is_sqlite and not hasattr(met, "once"):  # who is tried again meets nobody
-            met.once = True
-            together.wait()
+        if not is_sqlite:
+            meet()
         write(*arguments)
 
     monkeypatch.setattr(diaries, "_compare_and_set", write_together)
@@ -175,7 +173,7 @@ def test_control_of_a_place_that_writes_no_pages_and_a_deactivation_both_are_don
     """Each looks for the last time at what the other changes, before either changes it."""
     classes = offer_classes(database)
     database.run(lambda session: make(session, classes))
-    change, together = diaries.change, barrier(2)
+    change, meet = diaries.change, meeting(2)
     looked_at, set_active = claims_queries.as_it_is_now, schedules.set_active
 
     def change_without(session: Session, **claims: Any) -> None:
@@ -183,11 +181,11 @@ def test_control_of_a_place_that_writes_no_pages_and_a_deactivation_both_are_don
 
     def look_and_wait(*arguments: Any) -> Any:
         found = looked_at(*arguments)
-        together.wait()
+        meet()
         return found
 
     def wait_and_set_active(*arguments: Any) -> None:
-        together.wait()
+        meet()
         set_active(*arguments)
 
     monkeypatch.setattr(diaries, "change", change_without)
@@ -212,12 +210,11 @@ def test_of_two_who_change_a_session_at_once_the_later_sees_what_it_has_become(
     classes = offer_classes(database)
     group = database.run(lambda session: make(session, classes))
     is_sqlite = database.engine.dialect.name == "sqlite"
-    adopt, loaded, together, met = queries.adopt, queries.loaded, barrier(2), local()
+    adopt, loaded, meet, met = queries.adopt, queries.loaded, meeting(2), local()
 
     def adopt_together(session: Session, session_id: UUID) -> None:
-        if not is_sqlite and not hasattr(met, "once"):  # who is tried again meets nobody
-            met.once = True
-            together.wait()
+        if not is_sqlite:
+            meet()
         adopt(session, session_id)
 
     def load_once(session: Session, session_id: UUID) -> GroupSession | None:
