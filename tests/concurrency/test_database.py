@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import engines
 from engines import DATA_KEYS
-from openslot.core import audit, db, servers
+from openslot.core import audit, db, servers, sqlite
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database, LostRace
@@ -154,6 +154,24 @@ def test_a_commit_that_waits_too_long_for_a_reader_of_sqlite_is_tried_again(
         reading.scalar(select(func.count()).select_from(AuditEvent))
         sqlite_database.run(act)
     assert notes(sqlite_database) == 1
+
+
+def test_who_stands_in_line_for_a_sqlite_file_loses_no_patience(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight writers hold it for longer, together, than one may wait for it."""
+    monkeypatch.setattr(db, "PATIENCE", 0)
+    event.listen(
+        sqlite_database.engine, "checkout", lambda one, *_: one.execute("PRAGMA busy_timeout = 50")
+    )
+
+    def act(session: Session) -> None:
+        note(session)
+        session.flush()
+        time.sleep(0.04)
+
+    race(8, lambda _: sqlite_database.run(act))
+    assert notes(sqlite_database) == 8
 
 
 def diaries(*kinds: str) -> list[dict[str, object]]:
@@ -302,7 +320,7 @@ ENDLESS = {
 @pytest.fixture
 def impatient(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """The database, with a second and a half for a statement."""
-    for module in (db, servers):
+    for module in (servers, sqlite):
         monkeypatch.setattr(module, "ANSWERS_WITHIN", 1.5)
     impatient = Database(database.engine.url.render_as_string(hide_password=False), DATA_KEYS)
     yield impatient

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
@@ -29,7 +28,6 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     Update,
-    create_engine,
     delete,
     event,
     insert,
@@ -64,22 +62,14 @@ from openslot.core.refusals import (
     refusal_of,
     taken_columns,
 )
-from openslot.core.servers import (
-    ANSWERS_WITHIN,
-    COLLATION,
-    MOST_KEPT,
-    make_server_engine,
-    unsafe_settings,
-)
+from openslot.core.servers import COLLATION, MOST_KEPT, make_server_engine, unsafe_settings
+from openslot.core.sqlite import is_rewritten, make_sqlite_engine
 
 T = TypeVar("T")
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 PATIENCE = 8.0
 """Seconds for which a unit of work is retried before it fails as Busy."""
-
-WAL_IS_SAFE_FROM = (3, 51, 3)
-"""First SQLite version that cannot corrupt a write-ahead log when it is reset."""
 
 REDIALS_WITHIN = 1.0
 """Seconds after its start within which work is retried on a new connection if its own broke. Once
@@ -396,7 +386,7 @@ class Database:
         try:
             driver = connection.driver_connection
             if driver is not None:
-                while not _is_rewritten(driver, waits=patiently):
+                while not is_rewritten(driver, waits=patiently):
                     time.sleep(0.2)
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
@@ -538,7 +528,7 @@ def make_engine(
     engine that is not ``hurried`` sets no limit to the time of a statement. Of the connections to a
     server that are no longer used, ``kept`` stay open."""
     parsed = make_url(url)
-    make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
+    make = make_sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
     engine = make(parsed, hurried=hurried, kept=kept)
     event.listen(engine, "handle_error", _explain)
     if keys is not None:
@@ -546,69 +536,3 @@ def make_engine(
     metrics.watch_pool(engine)
     tracing.watch(engine)
     return engine
-
-
-def _sqlite_engine(parsed: URL, *, hurried: bool, kept: int) -> Engine:
-    del kept  # a connection is an open file
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "reset", _end_sqlite)
-    if hurried:
-        event.listen(engine, "before_cursor_execute", _bound_reading)
-    return engine
-
-
-def _bound_reading(connection: Connection, *_statement: Any) -> None:
-    """Limit the time of a reading statement, as database servers do."""
-    reads = connection.get_execution_options().get("openslot_reads", False)
-    connection.info["deadline"] = time.monotonic() + ANSWERS_WITHIN if reads else None
-
-
-def _is_rewritten(connection: Any, *, waits: bool) -> bool:
-    """Rewrite a SQLite file; return False if another process writes and this one ``waits``."""
-    try:
-        connection.execute("VACUUM")
-    except sqlite3.OperationalError as error:
-        if not waits or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
-        return False
-    return True
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
-    def is_over() -> bool:
-        deadline = record.info.get("deadline")
-        return deadline is not None and time.monotonic() > deadline
-
-    connection.set_progress_handler(is_over, 10_000)  # steps: about a millisecond
-    connection.isolation_level = None  # _begin_sqlite sends BEGIN
-    connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")
-    # As on the other engines: LIKE is case-sensitive, and lower() handles all letters.
-    connection.execute("PRAGMA case_sensitive_like = ON")
-    connection.create_function("lower", 1, _lower, deterministic=True)
-    journal = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "truncate"
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] not in (journal, "memory"):
-        connection.execute(f"PRAGMA journal_mode = {journal}")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _lower(value: T) -> T | str:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction. Writers wait for each other here, where it is safe; readers do not."""
-    reads = connection.get_execution_options().get("openslot_reads", False)
-    connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
-
-
-def _end_sqlite(connection: sqlite3.Connection, *_record: Any) -> None:
-    """Roll back a transaction that is still open: a commit that waited too long for a reader
-    leaves it open, with its locks, though the pool believes that it ended."""
-    if connection.in_transaction:
-        connection.rollback()
