@@ -1,25 +1,29 @@
 """Rules of core/db.py: what is tried again, what is not, and that times keep their meaning."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread, current_thread
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, StatementError
-from sqlalchemy.orm import Session
+from sqlalchemy import Alias, event, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
+from sqlalchemy.orm import Session, aliased
 
 import engines
 from engines import DATA_KEYS
 from openslot.core import audit, db, servers, sqlite
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Database, LostRace
+from openslot.core.db import Database, LostRace, alias_of
 from openslot.core.errors import Busy, TookTooLong
 from openslot.directory.models import Diary
-from racing import barrier, race
+from openslot.identity.models import Account
+from racing import PATIENCE, barrier, race
 from working import work
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -348,3 +352,39 @@ def test_time_counts_for_each_statement(impatient: Database) -> None:
             raw.create_function("nap", 1, lambda seconds: time.sleep(seconds))
         for _ in range(4):
             assert len(session.execute(statement).all()) == 1
+
+
+# Statements of all threads
+
+
+@pytest.mark.parametrize("make", [alias_of, aliased], ids=["ours", "control"])
+def test_statements_with_an_alias_work_though_two_threads_use_it_first(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[type[AuditEvent]], Any]
+) -> None:
+    """One has not ended with giving it its columns when the other begins."""
+    made, begins, ends = make(AuditEvent), Event(), Event()
+    populate = Alias._populate_column_collection
+
+    def slowly(alias: Any, **given: Any) -> None:
+        populate(alias, **given)
+        if current_thread() is late:
+            begins.set()
+            ends.wait(PATIENCE)
+
+    def use(name: str) -> str:
+        is_equal = getattr(made, name) == getattr(AuditEvent, name)
+        return str(select(AuditEvent, made, Account).join(made, is_equal))
+
+    def use_late() -> None:
+        use("id")
+        begins.set()
+
+    monkeypatch.setattr(Alias, "_populate_column_collection", slowly)
+    late = Thread(target=use_late)
+    late.start()
+    assert begins.wait(PATIENCE)
+    assert use("subject")
+    ends.set()
+    late.join()
+    with nullcontext() if make is alias_of else pytest.raises(InvalidRequestError):
+        assert use("subject")

@@ -43,6 +43,7 @@ from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,
+    aliased,
     make_transient_to_detached,
     mapped_column,
 )
@@ -147,6 +148,18 @@ class Word(TypeDecorator[StrEnumT]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> StrEnumT | None:
         return None if value is None else self.words(value)
+
+
+def alias_of(kind: type[T]) -> type[T]:
+    """Return another name for a table, which statements of all threads may use.
+
+    SQLAlchemy gives it its columns when it is first used. If two threads use it first at the same
+    moment, its columns are no longer those of the table that they are looked up in, and statements
+    with it fail for as long as the process lives; so it has them before anybody uses it.
+    """
+    made = aliased(kind)
+    _ = inspect(made).selectable.c
+    return made
 
 
 class Dated:

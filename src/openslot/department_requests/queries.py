@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import Session, contains_eager
 
 from openslot.booking.models import Appointment, Priority
 from openslot.core import keyset
+from openslot.core.db import alias_of
 from openslot.department_requests.models import Kept, ServiceRequest, State
 from openslot.department_requests.rules import CLOSED, OPEN
 from openslot.directory.models import Centre, Department, Patient, Service
@@ -19,7 +20,7 @@ from openslot.identity.models import Account
 Condition = ColumnElement[bool]
 """A filter on requests; the functions below create them."""
 
-_Requesting = aliased(Department)
+_Requesting = alias_of(Department)
 _service = contains_eager(ServiceRequest.service)
 LOADED = (
     _service.contains_eager(Service.department).contains_eager(Department.centre),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, func, null, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.booking.models import (
@@ -20,6 +20,7 @@ from openslot.booking.models import (
 from openslot.booking.moves import LIVE
 from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
+from openslot.core.db import alias_of
 from openslot.core.people import read_about
 from openslot.core.work import Work
 from openslot.desk.rules import Standing, standing
@@ -69,7 +70,7 @@ class Entry(NamedTuple):
         return self.standing is Standing.EXPECTED and self.confirmed_at is not None
 
 
-_OtherRoom = aliased(Room)
+_OtherRoom = alias_of(Room)
 
 
 def _needed_room(

@@ -18,7 +18,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
@@ -28,7 +28,7 @@ from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
-from openslot.core.db import changed
+from openslot.core.db import alias_of, changed
 from openslot.core.encryption import encrypted_for
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
@@ -38,8 +38,8 @@ from openslot.identity.models import Account
 from openslot.records.models import AllergyState, EmergencyAccess, Entry, EntryKind, Severity
 from openslot.schedules.models import Schedule
 
-_Newer = aliased(Entry)
-_Older = aliased(Entry)
+_Newer = alias_of(Entry)
+_Older = alias_of(Entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.moves import LIVE
-from openslot.core.db import Base, Instant, Word
+from openslot.core.db import Base, Instant, Word, alias_of
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Patient, Practitioner
@@ -133,7 +133,7 @@ class Referral(Base):
     def _booked(cls) -> Any:
         """Return the number of appointments that count for it: the first, and the patient's later
         ones with that specialist that were booked with no other referral."""
-        later, there, first = aliased(Appointment), aliased(Schedule), aliased(Schedule)
+        later, there, first = alias_of(Appointment), alias_of(Schedule), alias_of(Schedule)
         return (
             select(func.count(later.id))
             .join(there, there.id == later.schedule_id)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
-from sqlalchemy.orm import Session, aliased, contains_eager, join
+from sqlalchemy.orm import Session, contains_eager, join
 
 from openslot.booking.models import Appointment
 from openslot.booking.queries import for_whom
@@ -15,7 +15,7 @@ from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.core import keyset
 from openslot.core.actor import Actor
-from openslot.core.db import changed, remove
+from openslot.core.db import alias_of, changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words
 from openslot.core.work import Work
@@ -32,8 +32,8 @@ from openslot.referrals.models import Kept, Referral, State
 from openslot.schedules.models import OfferedService, Schedule
 from openslot.schedules.rules import Place
 
-_Gp = aliased(Practitioner)
-_Addressee = aliased(Practitioner)
+_Gp = alias_of(Practitioner)
+_Addressee = alias_of(Practitioner)
 
 REFERRALS: Any = (
     join(Referral, Patient, Referral.patient)
@@ -269,7 +269,7 @@ def authorisation_for(
     that the hold has, then unused ones, then the first to expire. With one that was used, the
     practitioner who has seen the patient sees them again.
     """
-    hold = aliased(Appointment)
+    hold = alias_of(Appointment)
     rows = work.session.execute(
         select(Referral, Referral.in_state(State.SENT, work.now), _follows(place, work.now), hold)
         .outerjoin(Referral.appointment)

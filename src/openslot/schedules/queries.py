@@ -8,9 +8,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, false, func, or_, select
-from sqlalchemy.orm import Session, aliased, contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from openslot.core import keyset
+from openslot.core.db import alias_of
 from openslot.core.folding import folded, is_text
 from openslot.directory.models import (
     BookableBy,
@@ -245,7 +246,7 @@ _OFFERS = exists().where(OfferedService.schedule_id == Schedule.id)
 
 _OFFERS_AT = 28
 
-Chosen = aliased(Service)
+Chosen = alias_of(Service)
 """A service that was chosen among those that a schedule offers, beside the schedule's own."""
 
 
@@ -358,7 +359,7 @@ def _may_need_one_of(
     one of these practitioners works."""
     if not schedule_ids and not practitioner_ids:
         return false()
-    other = aliased(Schedule)
+    other = alias_of(Schedule)
     centre_ids = select(other.centre_id).where(
         or_(other.id.in_(schedule_ids), other.practitioner_id.in_(practitioner_ids))
     )

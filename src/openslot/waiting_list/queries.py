@@ -8,12 +8,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries as booking
 from openslot.booking.diaries import in_absences_of
 from openslot.booking.models import Appointment, Status
+from openslot.core.db import alias_of
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.referrals import queries as referrals
@@ -33,9 +34,9 @@ from openslot.waiting_list.models import (
 Condition = ColumnElement[bool]
 """A filter on rows."""
 
-_Hold = aliased(Appointment)
-_At = aliased(Schedule)
-_With = aliased(Practitioner)
+_Hold = alias_of(Appointment)
+_At = alias_of(Schedule)
+_With = alias_of(Practitioner)
 
 
 def add_offer(session: Session, offer: Offer) -> None:
@@ -172,7 +173,7 @@ def stale_offer(work: Work) -> Offer | None:
     referral can no longer be used, if the offered time is no longer earlier than the appointment
     (waiting list), or if the appointment no longer lies inside the absence.
     """
-    appointment = aliased(Appointment)
+    appointment = alias_of(Appointment)
     gone = or_(
         _Hold.status != Status.HELD,
         and_(appointment.id.is_not(None), appointment.status != Status.BOOKED),

@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import flag_modified
 
 from openslot.booking.models import Appointment, Status
@@ -16,6 +16,7 @@ from openslot.booking.moves import LIVE
 from openslot.booking.rules import place_for
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
+from openslot.core.db import alias_of
 from openslot.core.work import Work
 from openslot.directory.models import Patient, Practitioner
 from openslot.schedules import queries as schedules
@@ -27,7 +28,7 @@ from openslot.waiting_list.rules import Scope, allows_length
 Condition = ColumnElement[bool]
 """A filter on rows."""
 
-_Hold = aliased(Appointment)
+_Hold = alias_of(Appointment)
 
 Tried = tuple[int, datetime]
 """(schedule id, start)"""

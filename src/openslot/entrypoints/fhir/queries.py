@@ -20,10 +20,11 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.orm import Session, aliased, join, outerjoin
+from sqlalchemy.orm import Session, join, outerjoin
 from sqlalchemy.sql.operators import ColumnOperators, OperatorType
 
 from openslot.booking.models import Appointment, Status
+from openslot.core.db import alias_of
 from openslot.directory.models import (
     Centre,
     Department,
@@ -150,10 +151,10 @@ APPOINTMENTS: Any = outerjoin(
 MET = frozenset({Status.ARRIVED, Status.FULFILLED})
 """Statuses of attended appointments, which FHIR calls encounters."""
 
-NEWER = aliased(Entry)
+NEWER = alias_of(Entry)
 """The correction of an entry."""
 
-MEETING = aliased(Appointment)
+MEETING = alias_of(Appointment)
 """The attended appointment at which an entry was recorded."""
 
 ENTRIES: Any = outerjoin(
@@ -185,7 +186,7 @@ STANDS, CORRECTED = "stands", "corrected"
 ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
 """Whether an entry is current, or was replaced by a correction."""
 
-_ALLERGY, _ITS_CORRECTION = aliased(Entry), aliased(Entry)
+_ALLERGY, _ITS_CORRECTION = alias_of(Entry), alias_of(Entry)
 CONTRADICTED = and_(
     Entry.kind == EntryKind.NO_ALLERGIES,
     select(_ALLERGY.id)
@@ -260,7 +261,7 @@ COMPLETENESS = case((_left.exists(), INCOMPLETE), else_=COMPLETE)
 """Whether all required questions before an appointment are answered."""
 
 
-_booked = aliased(Appointment)
+_booked = alias_of(Appointment)
 
 REFERRAL_CHANGED = latest(
     Referral.created_at,
