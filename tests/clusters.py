@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pymysql
 
-from engines import Home, Server, free_ports, program, start_postgres, start_postgresql
+from engines import Home, Server, free_ports, own_paths, program, start_postgres, start_postgresql
 
 STARTS_WITHIN = 60.0
 
@@ -57,9 +57,7 @@ class Node:
         self.process = self.home.start(
             program("mariadbd") or "mariadbd",
             "--no-defaults",
-            f"--datadir={self.home.folder / 'data'}",
-            f"--socket={self.home.folder / 'socket'}",
-            f"--pid-file={self.home.folder / 'pid'}",
+            *own_paths(self.home),
             f"--port={self.port}",
             "--skip-name-resolve",
             "--performance-schema=OFF",
@@ -144,11 +142,11 @@ def start_galera(parent: Path, weights: tuple[int, ...], **changed: str) -> list
 
 
 def _install(node: Node, password: str) -> None:
-    data = f"--datadir={node.home.folder / 'data'}"
+    own = own_paths(node.home)
     node.home.run(
         program("mariadb-install-db") or "mariadb-install-db",
         "--no-defaults",
-        data,
+        *own,
         "--skip-test-db",
         "--skip-name-resolve",
         "--innodb-log-file-size=16M",
@@ -159,7 +157,7 @@ def _install(node: Node, password: str) -> None:
         "GRANT ALL PRIVILEGES ON *.* TO openslot@'127.0.0.1' WITH GRANT OPTION;\n"
     )
     subprocess.run(
-        [program("mariadbd") or "mariadbd", "--no-defaults", "--bootstrap", data],
+        [program("mariadbd") or "mariadbd", "--no-defaults", "--bootstrap", *own],
         input=statements.encode(),
         check=True,
         capture_output=True,

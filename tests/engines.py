@@ -242,11 +242,11 @@ def start_mariadb(parent: Path, *durable: str) -> Server:
     """A MariaDB on a free port of 127.0.0.1, with a password that only this run knows, and fast
     settings unless others are given."""
     home = Home.make(parent, "mysql")
-    data, password = str(home.folder / "data"), secrets.token_hex(16)
+    password = secrets.token_hex(16)
     home.run(
         program("mariadb-install-db") or "mariadb-install-db",
         "--no-defaults",
-        f"--datadir={data}",
+        *own_paths(home),
         "--skip-test-db",
         "--skip-name-resolve",
         "--innodb-log-file-size=16M",
@@ -264,14 +264,20 @@ def start_mariadb(parent: Path, *durable: str) -> Server:
     return _start_mariadbd(home, password, *durable)
 
 
+def own_paths(home: Home) -> list[str]:
+    """The options by which a MariaDB keeps to its folder. When it starts it deletes the temporary
+    tables in ``tmpdir``, also those of others."""
+    folder = home.folder
+    paths = {"datadir": "data", "socket": "socket", "pid-file": "pid", "tmpdir": ""}
+    return [f"--{name}={folder / path}" for name, path in paths.items()]
+
+
 def _start_mariadbd(home: Home, password: str, *durable: str) -> Server:
     (port,) = free_ports(1)
     process = home.start(
         program("mariadbd") or "mariadbd",
         "--no-defaults",
-        f"--datadir={home.folder / 'data'}",
-        f"--socket={home.folder / 'socket'}",
-        f"--pid-file={home.folder / 'pid'}",
+        *own_paths(home),
         "--bind-address=127.0.0.1",
         f"--port={port}",
         "--skip-name-resolve",
