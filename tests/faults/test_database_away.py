@@ -454,6 +454,24 @@ def test_a_connection_to_what_only_reads_costs_nobody_anything(
     assert notes(database) == 4
 
 
+def test_a_server_that_can_do_nothing_is_tried_last(place: Place, database: Database) -> None:
+    """It takes connections all the same, as when its disk is full; another has room."""
+    other = Between(place.server.listens)
+    hosts = [f"127.0.0.1:{one.port}" for one in (place.between, other)]
+    url = make_url(place.url).set(host=None, port=None).update_query_dict({"host": hosts})
+    several = Database(url.render_as_string(hide_password=False), DATA_KEYS)
+    full = {
+        "postgresql": "DO 'BEGIN RAISE SQLSTATE ''53100''; END'",
+        "mariadb": "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114",
+    }[database.engine.dialect.name]
+    assert servers.options_of(several.engine)["port"] == place.between.port
+    with pytest.raises(Unavailable):
+        several.run(lambda session: session.execute(text(full)))
+    assert servers.options_of(several.engine)["port"] == other.port
+    several.close()
+    other.close()
+
+
 def reader_url(place: Place, database: Database) -> str:
     """Somebody whom a read-only server stops; on MariaDB, who may all may write all the same."""
     url = make_url(place.url)
