@@ -96,12 +96,13 @@ def _galera(folder: Path, rounds: int, only: str) -> Iterator[Result]:
             killed[-1].signal(signal.SIGSTOP)
 
         def kill_most() -> None:
-            killed[-2:] = random.sample(nodes, 2)
-            for node in killed[-2:]:
+            both = random.sample(nodes, 2)
+            for node in both:
                 node.kill()
             time.sleep(CUT_OFF)
-            for node in killed[-2:]:
+            for node in both:
                 node.start()
+            killed.extend(both)
 
         kinds = [
             Kind("a Galera node of three", kill, lambda: killed[-1].start(), is_back),
@@ -111,13 +112,13 @@ def _galera(folder: Path, rounds: int, only: str) -> Iterator[Result]:
                 lambda: killed[-1].signal(signal.SIGCONT),
                 is_back,
             ),
-            Kind("two Galera nodes, from their start", kill_most, lambda: None, is_back),
+            Kind("two Galera nodes of three, for 10 s", kill_most, lambda: None, is_back),
         ]
         yield from _all(trial, kinds, rounds, only)
 
 
 CUT_OFF = 10.0
-"""Seconds for which the last node is alone, and refuses everything."""
+"""Seconds for which the last node of three is alone, and refuses everything."""
 
 _SIZE = "SHOW STATUS LIKE 'wsrep_cluster_size'"
 

@@ -250,6 +250,19 @@ def test_a_server_that_stands_still_is_told_and_goes_on(
     callers.check_well()
 
 
+@pytest.mark.usefixtures("short_limits")
+def test_nobody_waits_for_a_server_that_takes_a_connection_and_stands_still(
+    place: Place, database: Database
+) -> None:
+    """Not even a command, which has no limits once it works."""
+    question = {"postgresql": b"pg_backend_pid", "mariadb": b"wsrep_on"}
+    place.between.silent_at = question[database.engine.dialect.name]
+    command = Database(place.url, DATA_KEYS, hurried=False)
+    with pytest.raises(Unavailable):
+        command.read(lambda session: session.execute(text("SELECT 1")))
+    command.close()
+
+
 def stop(server: engines.Server, number: signal.Signals) -> None:
     """Send a signal to the server and the processes that it has made for connections."""
     parent = server.process.pid

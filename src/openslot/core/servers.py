@@ -294,8 +294,6 @@ def _check_writes(connection: Any) -> None:
 def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
     """Set what holds for the connection, once SQLAlchemy has set its names, which set a collation
     too."""
-    # The driver has no public setting for a read timeout that differs from the connect timeout.
-    connection._read_timeout = SILENT_AFTER if hurried else None
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:
         settings |= {
@@ -311,6 +309,8 @@ def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
         cursor.execute(
             "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
         )
+    # The driver has no public setting for a read timeout that differs from the connect timeout.
+    connection._read_timeout = SILENT_AFTER if hurried else None
 
 
 def unsafe_settings(connection: Connection) -> list[str]:
