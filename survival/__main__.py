@@ -11,8 +11,10 @@ import platform
 import random
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -89,11 +91,34 @@ def _galera(folder: Path, rounds: int, only: str) -> Iterator[Result]:
         def is_back() -> bool:
             return killed[-1].is_synced() and killed[-1].ask(_SIZE)[1] == "3"
 
+        def hang() -> None:
+            killed.append(random.choice(nodes))
+            killed[-1].signal(signal.SIGSTOP)
+
+        def kill_most() -> None:
+            both = random.sample(nodes, 2)
+            for node in both:
+                node.kill()
+            time.sleep(CUT_OFF)
+            for node in both:
+                node.start()
+            killed.extend(both)
+
         kinds = [
             Kind("a Galera node of three", kill, lambda: killed[-1].start(), is_back),
+            Kind(
+                "a Galera node that stands still",
+                hang,
+                lambda: killed[-1].signal(signal.SIGCONT),
+                is_back,
+            ),
+            Kind("two Galera nodes of three, for 10 s", kill_most, lambda: None, is_back),
         ]
         yield from _all(trial, kinds, rounds, only)
 
+
+CUT_OFF = 10.0
+"""Seconds for which the last node of three is alone, and refuses everything."""
 
 _SIZE = "SHOW STATUS LIKE 'wsrep_cluster_size'"
 
@@ -109,6 +134,10 @@ def _postgresql(folder: Path, rounds: int, only: str) -> Iterator[Result]:
             killed.append(cluster.leader())
             killed[-1].kill()
 
+        def hang() -> None:
+            killed.append(cluster.leader())
+            killed[-1].signal(signal.SIGSTOP)
+
         def kill_pooler() -> None:
             killed.append(cluster.leader())
             killed[-1].kill_pooler()
@@ -116,6 +145,18 @@ def _postgresql(folder: Path, rounds: int, only: str) -> Iterator[Result]:
 
         kinds = [
             Kind("the PostgreSQL primary", kill, lambda: killed[-1].start(), cluster.is_whole),
+            Kind(
+                "a PostgreSQL primary that stands still",
+                hang,
+                lambda: killed[-1].signal(signal.SIGCONT),
+                cluster.is_whole,
+            ),
+            Kind(
+                "a switch-over by patronictl",
+                lambda: cluster.leader().hand_over(),
+                lambda: None,
+                cluster.is_whole,
+            ),
             Kind("PgBouncer", kill_pooler, lambda: None, lambda: True),
             trial.worker(),
             trial.web(),

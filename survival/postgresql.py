@@ -45,16 +45,26 @@ class Member:
 
     def kill(self) -> None:
         """End Patroni and PostgreSQL at once, as when the machine dies."""
-        pids = [self.patroni.pid] if self.patroni else []
-        with suppress(OSError):
-            first = int((self.home.folder / "data/postmaster.pid").read_text().split()[0])
-            pids += [first, *_children(first)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        if self.patroni:
+            self.patroni.kill()
+        self.signal(signal.SIGKILL)
         if self.patroni:
             self.patroni.wait()
             self.patroni = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to PostgreSQL, and none to Patroni."""
+        with suppress(OSError):
+            first = int((self.home.folder / "data/postmaster.pid").read_text().split()[0])
+            for pid in (first, *_children(first)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    def hand_over(self) -> None:
+        """Have Patroni let the other lead, as before an upgrade."""
+        words = ("switchover", "--force", "--master", self.name)
+        file = str(self.home.folder / "patroni.json")
+        self.home.run("/usr/bin/patronictl", "-c", file, *words)
 
     def kill_pooler(self) -> None:
         """End PgBouncer at once."""
@@ -103,6 +113,7 @@ class Cluster:
             f"--listen-peer-urls=http://127.0.0.1:{peer}",
             f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
             f"--initial-cluster=default=http://127.0.0.1:{peer}",
+            "--enable-v2",
         )
         members = [_member(parent, f"pg{number}", store, password) for number in (1, 2)]
         cluster = cls(members, etcd, password)
@@ -168,7 +179,7 @@ def _member(parent: Path, name: str, store: int, password: str) -> Member:
     config |= {
         "name": name,
         "restapi": {"listen": f"127.0.0.1:{api}", "connect_address": f"127.0.0.1:{api}"},
-        "etcd3": {"host": f"127.0.0.1:{store}"},
+        "etcd": {"host": f"127.0.0.1:{store}"},
     }
     config["bootstrap"]["users"]["openslot"]["password"] = password
     for role in config["postgresql"]["authentication"].values():

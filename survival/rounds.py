@@ -132,6 +132,7 @@ class Trial:
     def _round(self, kind: Kind, result: Result) -> None:
         told = self.load.told
         confirmed, cancelled, failed = len(told.booked), len(told.cancelled), len(told.failures)
+        refused = len(told.refused)
         self.load.go_on()
         time.sleep(WARMS_UP)
         kind.kill()
@@ -147,6 +148,7 @@ class Trial:
         last = max((at for at, _ in failures if at > killed), default=killed)
         result.back.append(max(first, last) - killed)
         result.failed.update(what for _, what in failures)
+        result.failed.update(f"refused {what}" for what in told.refused[refused:])
         result.confirmed += len(told.booked) - confirmed
         result.cancelled += len(told.cancelled) - cancelled
         result.faults += judging.faults(self.database, told, self.environment)

@@ -11,7 +11,7 @@ class Between:
     """Hands bytes on, until it is told to swallow them, to cut, or to refuse.
 
     ``cut_at`` are words in what is sent; where they come by, the server still gets them, and
-    the client never hears of it. ``cut_before`` loses them.
+    the client never hears of it. ``cut_before`` loses them, and ``silent_at`` all that follows too.
     """
 
     def __init__(self, server: Any):
@@ -19,7 +19,7 @@ class Between:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         self.is_silent = self.refuses = self.is_closed = False
-        self.cut_at = self.cut_before = b""
+        self.cut_at = self.cut_before = self.silent_at = b""
         self.open: list[socket.socket] = []
         self.forgotten: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -71,6 +71,8 @@ class Between:
                     data = source.recv(1 << 16)
                     if not data:
                         return
+                    if self.silent_at and self.silent_at in data:
+                        self.is_silent, self.silent_at = True, b""
                     if self.is_silent or source in self.forgotten:
                         continue
                     if source is client and self._loses(data):

@@ -9,6 +9,7 @@ from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import psycopg
@@ -95,6 +96,11 @@ class Node:
         options = f"gmcast.isolate={int(is_alone)}"
         with pymysql.connect(**self.login) as connection, connection.cursor() as cursor:
             cursor.execute(f"SET GLOBAL wsrep_provider_options = '{options}'")
+
+    def signal(self, number: Signals) -> None:
+        """Send a signal to it, if it runs."""
+        if self.process:
+            self.process.send_signal(number)
 
     def kill(self) -> None:
         """End it at once."""

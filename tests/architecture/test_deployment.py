@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from architecture.test_made_documents import ROOT, command
 
@@ -67,6 +68,19 @@ def test_the_container_copies_files_that_there_are_and_runs_as_nobody_special() 
     assert re.search(r"^USER openslot$", dockerfile, re.MULTILINE)
     python = (ROOT / ".python-version").read_text().strip()
     assert re.findall(r"^FROM python:([\d.]+)-", dockerfile, re.MULTILINE) == [python, python]
+
+
+def test_patroni_looks_at_itself_and_takes_the_lead_from_nobody() -> None:
+    """Our trials on one machine cannot see either: all addresses there are the machine's own."""
+    config = yaml.safe_load((ROOT / "deploy/patroni.yml").read_text())
+    rules = [rule.split() for rule in config["postgresql"]["pg_hba"]]
+    own = [who for kind, base, who, address, *_ in rules if (base, address) == OWN_REPLICATION]
+    assert own == [config["postgresql"]["authentication"]["replication"]["username"]]
+    assert "etcd" in config
+    assert "etcd3" not in config
+
+
+OWN_REPLICATION = ("replication", "127.0.0.1/32")
 
 
 # Where packages come from

@@ -250,6 +250,19 @@ def test_a_server_that_stands_still_is_told_and_goes_on(
     callers.check_well()
 
 
+@pytest.mark.usefixtures("short_limits")
+def test_nobody_waits_for_a_server_that_takes_a_connection_and_stands_still(
+    place: Place, database: Database
+) -> None:
+    """Not even a command, which has no limits once it works."""
+    question = {"postgresql": b"pg_backend_pid", "mariadb": b"wsrep_on"}
+    place.between.silent_at = question[database.engine.dialect.name]
+    command = Database(place.url, DATA_KEYS, hurried=False)
+    with pytest.raises(Unavailable):
+        command.read(lambda session: session.execute(text("SELECT 1")))
+    command.close()
+
+
 def stop(server: engines.Server, number: signal.Signals) -> None:
     """Send a signal to the server and the processes that it has made for connections."""
     parent = server.process.pid
@@ -452,6 +465,24 @@ def test_a_connection_to_what_only_reads_costs_nobody_anything(
     for _ in range(3):
         database.run(note)
     assert notes(database) == 4
+
+
+def test_a_server_that_can_do_nothing_is_tried_last(place: Place, database: Database) -> None:
+    """It takes connections all the same, as when its disk is full; another has room."""
+    other = Between(place.server.listens)
+    hosts = [f"127.0.0.1:{one.port}" for one in (place.between, other)]
+    url = make_url(place.url).set(host=None, port=None).update_query_dict({"host": hosts})
+    several = Database(url.render_as_string(hide_password=False), DATA_KEYS)
+    full = {
+        "postgresql": "DO 'BEGIN RAISE SQLSTATE ''53100''; END'",
+        "mariadb": "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114",
+    }[database.engine.dialect.name]
+    assert servers.options_of(several.engine)["port"] == place.between.port
+    with pytest.raises(Unavailable):
+        several.run(lambda session: session.execute(text(full)))
+    assert servers.options_of(several.engine)["port"] == other.port
+    several.close()
+    other.close()
 
 
 def reader_url(place: Place, database: Database) -> str:

@@ -91,7 +91,9 @@ def make_server_engine(url: URL, *, hurried: bool, kept: int) -> Engine:
     else:
         connect = partial(_connect_mariadb, engine.dialect, several=several)
         event.listen(engine, "connect", partial(_set_up_mariadb, hurried=hurried))
-    event.listen(engine, "do_connect", _Servers(engine, connect).connect)
+    servers = _Servers(engine, connect)
+    event.listen(engine, "do_connect", servers.connect)
+    event.listen(engine, "invalidate", servers.leave)
     return engine
 
 
@@ -111,7 +113,8 @@ _HOST = re.compile(r"\[?(.*?)\]?(?::(\d+))?")
 
 class _Servers:
     """The servers that a database can be reached at. That which answered last is tried first, so
-    that one that is silent delays few."""
+    that one that is silent delays few; that which failed at work is tried last, as it may still
+    take connections: its disk is full, or it stands still."""
 
     def __init__(self, engine: Engine, connect: Callable[[dict[str, Any]], Any]):
         arguments = engine.dialect.create_connect_args
@@ -119,20 +122,28 @@ class _Servers:
         self._connect = connect
         self._error = engine.dialect.loaded_dbapi.Error
 
-    def connect(self, *_asked: Any) -> Any:
+    def connect(self, _dialect: Any, record: ConnectionPoolEntry, *_asked: Any) -> Any:
         """Return a connection to the first server that takes it and can write."""
         *others, last = self._options
         for options in others:
             with suppress(self._error):
-                return self._connected(options)
-        return self._connected(last)
+                return self._connected(options, record)
+        return self._connected(last, record)
 
-    def _connected(self, options: dict[str, Any]) -> Any:
+    def _connected(self, options: dict[str, Any], record: ConnectionPoolEntry) -> Any:
         connection = self._connect(options)
+        record.info["server"] = options
         if options is not self._options[0]:
-            rest = (one for one in self._options if one is not options)
-            self._options = [options, *rest]
+            self._options = [options, *self._without(options)]
         return connection
+
+    def leave(self, _connection: Any, record: ConnectionPoolEntry, _error: Any) -> None:
+        """Try the server of a connection last that is no longer used, since it failed."""
+        if (failed := record.info.get("server")) is self._options[0]:
+            self._options = [*self._without(failed), failed]
+
+    def _without(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        return [one for one in self._options if one is not options]
 
 
 def options_of(engine: Engine) -> dict[str, Any]:
@@ -200,7 +211,7 @@ def _connect_postgresql(
     named = {"connect_timeout": CONNECTS_WITHIN, **options}
     prepared_from = named.pop("prepare_threshold", None)
     connection = _Connection.connect(**named)
-    connection.silent_after = SILENT_AFTER if hurried else None
+    connection.silent_after = SILENT_AFTER
     connection.autocommit = True
     # A pooler tells its clients a process of its own, as it has none of the server's to tell. What
     # it tells of the server's role may be old, and libpq's target_session_attrs believes it.
@@ -220,6 +231,7 @@ def _connect_postgresql(
     elif hurried:
         connection.execute(_limits(of_transaction=False))
     connection.autocommit = False
+    connection.silent_after = SILENT_AFTER if hurried else None
     if prepared_from is None:
         # The next connection of the server would not know what was prepared on this one.
         prepared_from = 0 if connection.is_shared else PREPARED_FROM
@@ -282,8 +294,6 @@ def _check_writes(connection: Any) -> None:
 def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
     """Set what holds for the connection, once SQLAlchemy has set its names, which set a collation
     too."""
-    # The driver has no public setting for a read timeout that differs from the connect timeout.
-    connection._read_timeout = SILENT_AFTER if hurried else None
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:
         settings |= {
@@ -299,6 +309,8 @@ def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
         cursor.execute(
             "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
         )
+    # The driver has no public setting for a read timeout that differs from the connect timeout.
+    connection._read_timeout = SILENT_AFTER if hurried else None
 
 
 def unsafe_settings(connection: Connection) -> list[str]:
