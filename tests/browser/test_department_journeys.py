@@ -6,24 +6,22 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from browser.steps import Look, checked, sign_in, unchecked
+from browser.steps import Look, checked, sign_in, turn_week, unchecked
 from entrypoints.world import World
 from openslot.booking import check
 from openslot.department_requests.models import ServiceRequest
 
 
 def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
-    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated.
-
-    No first free start is pressed: it may begin while the page is read.
-    """
+    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated."""
     surgery, radiology = world.emails["staff-teammate"], world.emails["staff-owner"]
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
     page.get_by_role("link", name="Request for Radiology appointment").click()
     page.get_by_label("What needs doing?").fill("CT head")
-    page.locator(".os-days .os-slot:visible").nth(1).click()
+    turn_week(page)
+    page.locator(".os-days .os-slot:visible").first.click()
     expect(page.get_by_label("What needs doing?")).to_have_value("CT head")
     page.get_by_text("Urgent").click()
     look(page)
@@ -37,6 +35,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     look(page)
     page.get_by_role("link", name="Suggest or decline").click()
     page.get_by_role("link", name="Propose another time").click()
+    turn_week(page)
     page.locator(".os-days .os-slot:visible").nth(2).click()
     page.get_by_label("Message").fill("The scanner is serviced")
     look(page)
