@@ -29,6 +29,7 @@ OF_OAUTH = {
     "invalid_client",
     "invalid_grant",
     "invalid_request",
+    "invalid_scope",
     "unauthorized_client",
     "unsupported_grant_type",
 }

@@ -638,7 +638,7 @@ GET search.home                               200 200 200 200 200 200 200 200
 GET search.results                            200 200 200 200 200 200 200 200
 POST smart.introspect                         401 403 403 403 403 403 403   -
 GET smart.public_keys                         200 200 200 200 200 200 200 200
-POST smart.revoke                             401 400 400 400 400 400 400   -
+POST smart.revoke                             401 401 401 401 401 401 401   -
 GET smart.server                              200 200 200 200 200 200 200 200
 GET smart.smart                               200 200 200 200 200 200 200 200
 POST smart.token                              400 400 400 400 400 400 400   -

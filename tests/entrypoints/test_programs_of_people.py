@@ -97,7 +97,10 @@ def test_a_library_signs_somebody_in_stays_and_signs_out(
         again = library.refresh_token(f"{url}/oauth/token")
         assert again["access_token"] != token["access_token"]
         state_of = library.introspect_token(f"{url}/oauth/introspect", token=again["access_token"])
-        assert (state_of.json()["active"], state_of.json()["patient"]) == (True, token["patient"])
+        told = state_of.json()
+        assert (told["active"], told["fhirUser"]) == (True, claims["fhirUser"])
+        for name in ("patient", "need_patient_banner", "scope"):
+            assert told[name] == token[name]
         library.revoke_token(f"{url}/oauth/revoke", token=again["refresh_token"])
         assert library.get(f"{url}/fhir/Appointment").status_code == 401
 
@@ -105,7 +108,8 @@ def test_a_library_signs_somebody_in_stays_and_signs_out(
 def test_what_cannot_be_sent_back_is_shown(
     network: Database, client_for: ClientFor, client_id: UUID
 ) -> None:
-    native, _ = registered(network, redirects=("http://127.0.0.1/back", "org.example.app:/back"))
+    own = ("http://127.0.0.1/back", "http://[::1]/back", "org.example.app:/back")
+    native, _ = registered(network, redirects=own)
     browser = client_for("patient-owner")
     foreign = (
         "https://evil.example/back",
@@ -121,6 +125,7 @@ def test_what_cannot_be_sent_back_is_shown(
         "http://127.0.0.1.evil.example/back",
         "http://127.0.0.1:\uff14\uff10\uff10\uff10/back",
         "http://localhost:4000/back",
+        "http://[::2]:4000/back",
         "https://127.0.0.1:4000/back",
         "org.example.app:/other",
     )
@@ -133,8 +138,9 @@ def test_what_cannot_be_sent_back_is_shown(
         assert (answer.status_code, leads_to(answer)) == (400, None), address
         sent = browser.post(address, decision="yes")
         assert (sent.status_code, leads_to(sent)) == (400, None), address
-    ports = asking(native, OFFLINE, redirect_uri="http://127.0.0.1:4000/back")
-    assert "act for you" in browser.get(ports).text
+    for here in ("http://127.0.0.1:4000/back", "http://[::1]:4000/back", "org.example.app:/back"):
+        asked = browser.get(asking(native, OFFLINE, redirect_uri=here))
+        assert "act for you" in asked.text, here
 
 
 WRONG: list[tuple[dict[str, str | None], str]] = [
@@ -152,6 +158,7 @@ WRONG: list[tuple[dict[str, str | None], str]] = [
     ({"prompt": "none"}, "consent_required"),
     ({"max_age": "-1"}, "invalid_request"),
     ({"launch": "made up", "scope": "launch patient/*.rs"}, "invalid_request"),
+    ({"nonce": "n" * 600}, "invalid_request"),
     ({"nonce": "n" * 3000}, "invalid_request"),
 ]
 
@@ -350,7 +357,8 @@ def test_people_are_asked_once_for_what_they_agreed_to(
     tokens_of(app, browser, client_id, "patient/Appointment.rs patient/Slot.rs")
     assert "code" in brought(browser.get(asking(client_id, "patient/Slot.rs")))
     assert leads_to(browser.get(asking(client_id, "patient/Appointment.cruds"))) is None
-    assert leads_to(browser.get(asking(client_id, "patient/Slot.rs", prompt="consent"))) is None
+    for prompt in ("consent", "select_account"):
+        assert leads_to(browser.get(asking(client_id, "patient/Slot.rs", prompt=prompt))) is None
     again = brought(browser.get(asking(client_id, "patient/Slot.rs", prompt="none")))
     assert "code" in again
     native, _ = registered(network, redirects=("http://127.0.0.1/back",))
@@ -522,13 +530,22 @@ def test_nothing_that_opens_is_stored(app: Flask, network: Database, client_for:
 
 def test_scripts_of_a_programs_own_site_may_ask(app: Flask, client_id: UUID) -> None:
     http = app.test_client()
-    for path in ("/oauth/token", "/fhir/metadata", "/.well-known/smart-configuration"):
+    for path in ("/oauth/token", "/oauth/revoke", "/fhir/Patient"):
         allowed = http.options(path, headers={"Origin": "https://app.example"})
         assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
         assert "Access-Control-Allow-Credentials" not in allowed.headers
         for origin in ("https://evil.example", "http://app.example", "https://app.example.evil"):
             refused = http.options(path, headers={"Origin": origin})
             assert "Access-Control-Allow-Origin" not in refused.headers
+    nothing = http.options("/fhir/Patient/1/$nothing", headers={"Origin": "https://app.example"})
+    assert nothing.status_code == 200, "so that the script sees 404, and not that it may not ask"
+    assert "PATCH" in nothing.headers["Access-Control-Allow-Methods"]
+    for path in ("/fhir/metadata", "/fhir/.well-known/smart-configuration"):
+        for answer in (
+            http.options(path),
+            http.get(path, headers={"Origin": "https://any.example"}),
+        ):
+            assert answer.headers["Access-Control-Allow-Origin"] == "*", "SMART App Launch 2.2"
 
 
 def test_programs_take_no_password_unless_the_network_allows_it(
@@ -611,7 +628,8 @@ def test_what_programs_read_about_signing_in_leads_to_what_is_there(app: Flask) 
     server = http.get("/.well-known/oauth-authorization-server").json
     statement = http.get("/fhir/metadata").json
     assert smart == server | {"capabilities": smart["capabilities"]}  # type: ignore[index,operator]
-    assert {"launch-ehr", "launch-standalone", "permission-v2"} <= set(smart["capabilities"])  # type: ignore[index]
+    known = {"launch-ehr", "launch-standalone", "authorize-post", "permission-v2"}
+    assert known <= set(smart["capabilities"])  # type: ignore[index]
     uris = statement["rest"][0]["security"]["extension"][0]["extension"]  # type: ignore[index]
     named = {one["url"]: one["valueUri"] for one in uris}
     assert named["authorize"] == smart["authorization_endpoint"]  # type: ignore[index]
@@ -619,6 +637,8 @@ def test_what_programs_read_about_signing_in_leads_to_what_is_there(app: Flask) 
     addresses = [value for key, value in server.items() if key.endswith(("endpoint", "_uri"))]  # type: ignore[union-attr]
     assert {address.removeprefix("http://localhost") for address in addresses} <= rules
     assert server["code_challenge_methods_supported"] == ["S256"]  # type: ignore[index]
+    for name in ("token", "introspection", "revocation"):  # RFC 8414, 2
+        assert server[f"{name}_endpoint_auth_signing_alg_values_supported"]  # type: ignore[index]
 
 
 def test_no_program_gets_the_answer_to_another_of_the_same_person(

@@ -248,6 +248,9 @@ def test_a_provider_that_is_away_says_so_and_leaves_passwords_as_they_are(
     client.send("/login", email=world.emails[PERSON], password=PASSWORD)
     assert is_signed_in(client)
     assert client.get("/login/with/nobody").status_code == 404
+    note = jwt.encode({"alg": "RS256", "kid": "1"}, {}, new_key())
+    told = client.http.post("/login/with/hospital/ended", data={"logout_token": note})
+    assert (told.status_code, told.headers["Retry-After"]) == (503, "20"), "it may tell again"
 
 
 def test_a_provider_that_hangs_takes_few_threads(

@@ -50,10 +50,14 @@ PROVED_WITHIN = timedelta(minutes=2)
 LONGEST = 2000
 """Characters of a parameter."""
 
+LONGEST_NONCE = 500
+
 _LAUNCH = "launch"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+_ASKED_ANEW = frozenset({"consent", "select_account"})
+_FORBIDDEN = re.compile(r"[^ !#-\[\]-~]")
 
 
 class UnknownProgram(Malformed):
@@ -74,7 +78,7 @@ class SentBack(Malformed):
     code: ClassVar[str] = "sent-back"
 
     def __init__(self, error: str, why: str):
-        super().__init__(why)
+        super().__init__(plain(why))
         self.error = error
 
 
@@ -117,6 +121,11 @@ class Request:
         return "launch/patient" in self.scopes or is_for_one(self.scopes)
 
 
+def plain(text: str) -> str:
+    """Return a text without the characters that no error_description has (RFC 6749, 5.2)."""
+    return _FORBIDDEN.sub("", text)
+
+
 def place(session: Session, sent: Mapping[str, Sequence[str]]) -> Place:
     """Return where the answer to a request goes. Raises UnknownProgram and UnknownAddress."""
     client_id, redirect = (_only(sent, name) for name in ("client_id", "redirect_uri"))
@@ -155,6 +164,8 @@ def read(
     challenge = values.get("code_challenge", "")
     if values.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise SentBack("invalid_request", "Send code_challenge with code_challenge_method=S256.")
+    if len(values.get("nonce", "")) > LONGEST_NONCE:
+        raise SentBack("invalid_request", f"Send a nonce of at most {LONGEST_NONCE} characters.")
     scopes = _scopes(where.client, values)
     if values.get("aud", audience).rstrip("/") != audience:
         raise SentBack("invalid_request", f"Send aud={audience}.")
@@ -165,7 +176,7 @@ def read(
         where,
         scopes,
         challenge,
-        values.get("nonce", "")[:500] or None,
+        values.get("nonce"),
         values.get("launch"),
         prompts,
         _proved_since(values, prompts, now),
@@ -203,7 +214,7 @@ def is_agreed(
     """Return whether the person has agreed to all that is asked for before, and need not be asked
     again; somebody else could receive what is sent to the reader's own device, so they are. What
     was agreed to for one patient is neither for all nor for another whom they do not name now."""
-    if "consent" in request.prompts or not is_certain(request.place.redirect):
+    if request.prompts & _ASKED_ANEW or not is_certain(request.place.redirect):
         return False
     consent = queries.consent_of(session, account_id, request.client.id)
     held = consent.scopes.split() if consent else []

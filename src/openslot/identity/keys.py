@@ -2,14 +2,14 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
 from openslot.core import audit
 from openslot.core.actor import Actor
-from openslot.core.errors import Invalid, NotFound, Unauthenticated
+from openslot.core.errors import Invalid, Malformed, NotFound, Unauthenticated
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.core.work import Work
@@ -51,6 +51,12 @@ class BadToken(Unauthenticated):
 
     code = "bad-token"
     sentence = "This key or token is not valid. Ask for a new one."
+
+
+class NotAgreedTo(Malformed):
+    """Send scopes that the person has agreed to, about the same patient, or leave scope out."""
+
+    code = "invalid_scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +275,14 @@ def issue_pair(
 
 
 def refresh(
-    work: Work, text: str, *, client: ApiClient | None = None
+    work: Work, text: str, *, client: ApiClient | None = None, asked: str | None = None
 ) -> tuple[Pair, Family] | None:
     """Return the next pair for a refresh token of the ``client``, or of a password; it works once.
+    The access token has the ``asked`` scopes of those that the person agreed to (RFC 6749, 6).
 
     Returns None if the token is unknown or another's, and also ends its whole family if it was used
     before, has expired, its account may not go on, or the browser that it depends on signed out.
+    Raises NotAgreedTo if the access token would have none, or be no longer for one patient.
     """
     digest = token_hash(text)
     token = work.session.get(ApiToken, digest)
@@ -304,7 +312,16 @@ def refresh(
         token.patient_id,
         token.browser,
     )
-    return issue(work, family), family
+    scopes = family.scopes if asked is None else _part(family.scopes.split(), asked.split())
+    return issue(work, family, scopes=scopes), replace(family, scopes=scopes)
+
+
+def _part(held: Sequence[str], asked: Sequence[str]) -> str:
+    """Return the asked scopes that are held; what is for one patient does not become for all."""
+    scopes = narrowed(asked, held)
+    if not scopes or (is_for_one(held) and not is_for_one(scopes)):
+        raise NotAgreedTo
+    return " ".join(scopes)
 
 
 def may_go_on(work: Work, account_id: UUID, client: ApiClient | None = None) -> bool:
@@ -337,8 +354,9 @@ def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts
     return text
 
 
-def issue(work: Work, family: Family) -> Pair:
-    """Issue the next tokens of a family, which ends after ``token_days`` of the settings."""
+def issue(work: Work, family: Family, *, scopes: str | None = None) -> Pair:
+    """Issue the next tokens of a family, which ends after ``token_days`` of the settings. The
+    access token has only the ``scopes``, if there are any."""
     last = family.began + timedelta(days=work.settings.token_days)
     access, refresh = (prefix + secrets.token_urlsafe(32) for prefix in (ACCESS, REFRESH))
     pair = Pair(access, refresh if family.stays else None)
@@ -350,7 +368,7 @@ def issue(work: Work, family: Family) -> Pair:
                 token_hash=token_hash(text),
                 account_id=family.account_id,
                 client_id=family.client_id,
-                scopes=family.scopes,
+                scopes=family.scopes if text == pair.refresh else scopes or family.scopes,
                 is_refresh=text == pair.refresh,
                 family=family.id,
                 family_began_at=family.began,

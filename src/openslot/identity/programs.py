@@ -29,6 +29,7 @@ _SCHEME_OF_APP = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """A private scheme is a domain name backwards (RFC 8252, 7.1)."""
 
 _LOOPBACK = re.compile(r"\A(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?=[/?]|\Z)")
+_SCHEME_AND_HOST = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*:(//[^/?#]*)?")
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -123,13 +124,12 @@ def program(session: Session, client_id: UUID) -> ApiClient:
 def leads_to(client: ApiClient, address: str) -> bool:
     """Return whether the program may have people sent to an address: exactly one that is
     registered, but with any port on the reader's own device (RFC 8252, 7.3)."""
-    known = (client.redirects or "").split()
-    return address in known or _without_port(address) in map(_without_port, known)
+    return _without_port(address) in map(_without_port, (client.redirects or "").split())
 
 
 def is_certain(address: str) -> bool:
     """Return whether only the program itself receives what is sent to an address."""
-    return address.startswith("https://")
+    return _normal(address).startswith("https://")
 
 
 def has_origin(clients: Iterable[ApiClient], origin: str) -> bool:
@@ -143,7 +143,12 @@ def has_origin(clients: Iterable[ApiClient], origin: str) -> bool:
 
 
 def _without_port(address: str) -> str:
-    return _LOOPBACK.sub(r"\1", address)
+    return _LOOPBACK.sub(r"\1", _normal(address))
+
+
+def _normal(address: str) -> str:
+    """Return an address with its scheme and host in small letters (RFC 3986, 6.2.2.1)."""
+    return _SCHEME_AND_HOST.sub(lambda found: found[0].lower(), address)
 
 
 def _checked(details: ProgramDetails) -> dict[str, Any]:
@@ -157,7 +162,7 @@ def _checked(details: ProgramDetails) -> dict[str, Any]:
     return {
         "name": details.name,
         "operator": details.operator,
-        "redirects": " ".join(dict.fromkeys(details.redirects)),
+        "redirects": " ".join(dict.fromkeys(map(_normal, details.redirects))),
         "launch_url": details.launch_url or None,
         "scopes": check_scopes(details.scopes, of_people=True),
     }

@@ -71,14 +71,19 @@ def audience() -> str:
 def proven(sent: Form) -> ApiClient:
     """Return the program that sends a form, once it has proved who it is; a public one only names
     itself. Raises BadClient."""
-    client = by_assertion(sent) if "client_assertion" in sent else _by_secret(*_named(sent))
+    if "client_assertion" in sent:
+        if "Authorization" in request.headers or "client_secret" in sent:
+            raise BadRequest("Send one proof of who you are.")
+        client = by_assertion(sent)
+    else:
+        client = _by_secret(*_named(sent))
     limits.by_program(client.id)
     return client
 
 
 def is_named(sent: Form) -> bool:
     """Return whether a program says who it is."""
-    return request.authorization is not None or not sent.keys().isdisjoint(
+    return "Authorization" in request.headers or not sent.keys().isdisjoint(
         {"client_id", "client_assertion"}
     )
 
@@ -122,10 +127,12 @@ def keys_of(assertion: str, client_id: str | None) -> KeySet:
 
 def _named(sent: Form) -> tuple[str, str | None]:
     """Return the id and secret that were sent: by HTTP Basic, or in the form, not in both."""
-    basic = request.authorization
-    if basic is None:
+    if "Authorization" not in request.headers:
         return sent.get("client_id", ""), sent.get("client_secret")
-    if basic.type != "basic" or "client_secret" in sent:
+    basic = request.authorization
+    if basic is None or basic.type != "basic":
+        raise BadClient("Send who you are by HTTP Basic, or in the form.")
+    if "client_secret" in sent:
         raise BadRequest("Send the secret once.")
     client_id = unquote_plus(basic.username or "")
     if sent.get("client_id", client_id) != client_id:

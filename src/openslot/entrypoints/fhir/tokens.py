@@ -4,16 +4,17 @@ token is good for; ending one (SMART App Launch 2, RFC 7009, RFC 7662).
 Failures have the form of OAuth 2 (RFC 6749, 5.2), not of FHIR.
 """
 
-import re
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from openslot.core.actor import Actor
-from openslot.core.errors import Malformed
+from openslot.core.errors import Failure, Malformed
 from openslot.directory.commands import actor_of
 from openslot.entrypoints import bearer, failures
 from openslot.entrypoints.client_keys import ClientKeys
@@ -26,12 +27,9 @@ from openslot.entrypoints.rules import Rule, opened
 from openslot.identity import authorization, queries, signing_keys
 from openslot.identity import keys as tokens
 from openslot.identity.assertions import BadAssertion, OnlyForPeople, client_named, grant
-from openslot.identity.keys import ACCESS_LASTS, Family, Pair
+from openslot.identity.keys import ACCESS_LASTS, Family, NotAgreedTo, Pair
 from openslot.identity.models import ApiClient, ApiToken
 from openslot.identity.scopes import UnknownScope, narrowed
-
-_FORBIDDEN = re.compile(r"[^ !#-\[\]-~]")
-"""Characters that an error_description may not have (RFC 6749, 5.2)."""
 
 pages = Blueprint("smart", __name__)
 
@@ -115,7 +113,9 @@ def _again(form: Form) -> dict[str, Any]:
         raise BadRequest("Send refresh_token.")
     named = clients.is_named(form)
     client = clients.proven(form) if named else _public_client_of(form["refresh_token"])
-    refreshed = write_by(visitor(), tokens.refresh, form["refresh_token"], client=client)
+    refreshed = write_by(
+        visitor(), tokens.refresh, form["refresh_token"], client=client, asked=form.get("scope")
+    )
     if refreshed is None:
         raise BadGrant
     return _answer(client, *refreshed)
@@ -145,9 +145,12 @@ def _answer(client: ApiClient, pair: Pair, family: Family) -> dict[str, Any]:
     }
     if pair.refresh is not None:
         answer["refresh_token"] = pair.refresh
-    if family.patient_id is not None:
-        answer |= {"patient": str(family.patient_id), "need_patient_banner": True}
-    return answer
+    return answer | _context(family.patient_id)
+
+
+def _context(patient_id: UUID | None) -> dict[str, Any]:
+    """Return the launch context of tokens for a patient (SMART App Launch 2)."""
+    return {"patient": str(patient_id), "need_patient_banner": True} if patient_id else {}
 
 
 def _id_token(client: ApiClient, family: Family, nonce: str | None) -> str:
@@ -159,15 +162,18 @@ def _id_token(client: ApiClient, family: Family, nonce: str | None) -> str:
         "aud": str(client.id),
         "auth_time": family.proved_at and int(family.proved_at.timestamp()),
         "nonce": nonce,
-        "fhirUser": _fhir_user(family) if "fhirUser" in family.scopes.split() else None,
+        "fhirUser": _fhir_user(family.account_id, family.scopes),
     }
     given = {name: value for name, value in claims.items() if value is not None}
     return signing_keys.sign(reading_by(visitor()), given)
 
 
-def _fhir_user(family: Family) -> str | None:
-    """Return the address of the patient or practitioner who let the program act for them."""
-    account = queries.by_id(reader(), family.account_id)
+def _fhir_user(account_id: UUID, scopes: str) -> str | None:
+    """Return the address of the patient or practitioner who let the program act for them, and know
+    that."""
+    if "fhirUser" not in scopes.split():
+        return None
+    account = queries.by_id(reader(), account_id)
     person = actor_of(reader(), account, None) if account else Actor()
     if person.practitioner_id is not None:
         return f"{base()}/Practitioner/{person.practitioner_id}"
@@ -203,9 +209,10 @@ def _described(row: ApiToken) -> dict[str, Any]:
         "exp": int(row.ends_at.timestamp()),
         "iss": root(),
         "sub": row.account_id and str(row.account_id),
-        "patient": row.patient_id and str(row.patient_id),
+        "fhirUser": row.account_id and _fhir_user(row.account_id, row.scopes),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    given = {name: value for name, value in found.items() if value is not None}
+    return given | _context(row.patient_id)
 
 
 @pages.post("/oauth/revoke")
@@ -230,21 +237,30 @@ def public_keys() -> ResponseReturnValue:
 _ADDRESSES = frozenset({"/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/keys"})
 
 
+_NAMED = (BadAssertion, BadClient, BadGrant, NotAgreedTo, OnlyForPeople, OtherGrant)
+"""Failures that are named as in OAuth 2."""
+
+
 def render(problem: Problem) -> Response:
     """Return the failure as an OAuth error."""
     status = 400 if isinstance(problem.cause, UnknownScope) else problem.status
-    description = _FORBIDDEN.sub("", problem.sentence)
-    response = jsonify({"error": _code(problem), "error_description": description})
+    response = jsonify({"error": _code(problem), "error_description": _description(problem)})
     response.status_code = status
-    if isinstance(problem.cause, BadClient) and request.authorization is not None:
+    if isinstance(problem.cause, BadClient) and "Authorization" in request.headers:
         response.headers["WWW-Authenticate"] = 'Basic realm="OpenSlot"'
     return _uncached(response)
+
+
+def _description(problem: Problem) -> str:
+    """Return what is wrong for who writes the program, in English: an answer has ASCII alone."""
+    is_ours = isinstance(problem.cause, Failure)
+    return authorization.plain(str(problem.cause) if is_ours else HTTPStatus(problem.status).phrase)
 
 
 def _code(problem: Problem) -> str:
     if isinstance(problem.cause, UnknownScope):
         return "invalid_scope"
-    if isinstance(problem.cause, BadAssertion | BadClient | BadGrant | OnlyForPeople | OtherGrant):
+    if isinstance(problem.cause, _NAMED):
         return problem.code
     if problem.status >= 500:
         return "temporarily_unavailable" if problem.status == 503 else "server_error"

@@ -42,6 +42,7 @@ WITH_OLD_PASSWORD = frozenset(
         "accounts.session_left",
         "accounts.sign_out",
         "accounts.stay_signed_in",
+        "authorize.ask",
         "notifications.feed",
         "notifications.stop",
         "profile.language",
@@ -55,7 +56,7 @@ WITH_OLD_PASSWORD = frozenset(
     }
 )
 """Views that work before a password that others may know is replaced: those that replace it, sign
-out, or have nothing to do with the account."""
+out, have nothing to do with the account, or have to tell a program that it needs that."""
 
 WITHOUT_STEP = WITH_OLD_PASSWORD | {
     "factors.authenticator",

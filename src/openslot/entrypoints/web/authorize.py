@@ -5,7 +5,7 @@ from hashlib import sha256
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,7 +19,7 @@ from openslot.entrypoints.web.scope_words import in_words
 from openslot.entrypoints.web.sign_in import current_token
 from openslot.identity import authorization
 from openslot.identity.authorization import Place, Request, SentBack
-from openslot.identity.errors import ProofNeeded
+from openslot.identity.errors import MustChangePassword, MustEnrol, ProofNeeded
 from openslot.identity.programs import program
 from openslot.identity.scopes import is_for_one
 from openslot.records import finding
@@ -35,19 +35,34 @@ def ask() -> BaseResponse | tuple[str, int]:
     """Ask the reader whether a program may act for them, unless they have agreed before."""
     where = authorization.place(context.reader(), _sent())
     try:
-        wanted = _wanted(where)
-        _check_signed_in(wanted)
+        return _answer(_wanted(where))
+    except SentBack as refusal:
+        return _send_back(where, refusal)
+
+
+def _answer(wanted: Request) -> BaseResponse | tuple[str, int]:
+    """Return the way back with a code if the reader has agreed before, else the page that asks
+    them. Raise SentBack in place of a page for a program that wants none shown."""
+    is_silent = "none" in wanted.prompts
+    try:
+        _check_reader(wanted)
         chosen, choices = _patients(wanted)
         account_id, patient_id = context.account().id, chosen.id if chosen else None
         if (chosen or not wanted.needs_patient) and authorization.is_agreed(
             context.reader(), account_id, wanted, patient_id
         ):
             return _give(wanted, chosen, is_asked=False)
-        if "none" in wanted.prompts:
-            raise SentBack("consent_required", "The person has to be asked.")
-        return _page(wanted, chosen, choices)
-    except SentBack as refusal:
-        return _send_back(where, refusal)
+    except (Unauthenticated, ProofNeeded):
+        if is_silent:
+            raise SentBack("login_required", "The person has to sign in.") from None
+        raise
+    except (MustChangePassword, MustEnrol):
+        if is_silent:
+            raise SentBack("interaction_required", "The person has to open OpenSlot.") from None
+        raise
+    if is_silent:
+        raise SentBack("consent_required", "The person has to be asked.")
+    return _page(wanted, chosen, choices)
 
 
 @pages.post("/oauth/authorize")
@@ -76,6 +91,16 @@ def decide() -> BaseResponse | tuple[str, int]:
         return _send_back(where, refusal)
 
 
+def by_form() -> BaseResponse | None:
+    """Lead a program's own form to the address with the same content (OpenID Connect Core 1.0,
+    3.1.2.1); None for any other request. With a form of another site comes no cookie, so nobody is
+    signed in, and nothing is done but that."""
+    if request.endpoint != "authorize.decide" or "client_id" not in request.form:
+        return None
+    sent = urlencode(list(request.form.items(multi=True)))
+    return redirect(f"{url_for('authorize.ask')}?{sent}", 303)
+
+
 @pages.post("/patients/<uuid:patient_id>/programs/<uuid:client_id>")
 @access.allow(access.CARE_TEAM)
 def launch(patient_id: UUID, client_id: UUID) -> BaseResponse:
@@ -102,15 +127,16 @@ def _audience() -> str:
     return f"{root()}/fhir"
 
 
-def _check_signed_in(wanted: Request) -> None:
-    """Have the reader sign in, or prove again who they are if the program wants that; raise
-    SentBack if it wants no page shown."""
-    is_signed_in, is_fresh = context.account_or_none() is not None, _is_fresh(wanted)
-    if "none" in wanted.prompts and not (is_signed_in and is_fresh):
-        raise SentBack("login_required", "The person has to sign in.")
-    if not is_signed_in:
+def _check_reader(wanted: Request) -> None:
+    """Raise Unauthenticated, MustChangePassword or MustEnrol for who can agree to nothing yet, and
+    ProofNeeded if the program wants them to prove again who they are."""
+    if context.account_or_none() is None:
         raise Unauthenticated
-    if not is_fresh:
+    if context.must_change_password():
+        raise MustChangePassword
+    if context.must_enrol():
+        raise MustEnrol
+    if not _is_fresh(wanted):
         raise ProofNeeded
 
 

@@ -157,6 +157,7 @@ def install(app: Flask, settings: Settings) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
     )
     Babel(app, locale_selector=lambda: _locale(settings))
+    app.before_request(authorize.by_form)
     csrf = CSRFProtect(app)
     formats.install(app)
     helpers.install(app, settings)

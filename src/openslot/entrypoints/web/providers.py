@@ -14,7 +14,7 @@ from wtforms import EmailField, PasswordField
 
 from openslot.core import signing as core
 from openslot.core.actor import Actor
-from openslot.core.errors import DomainError, NotFound
+from openslot.core.errors import Busy, DomainError, NotFound
 from openslot.core.signing import NotSigned
 from openslot.core.work import Work
 from openslot.directory.provided import account_of
@@ -347,14 +347,17 @@ def signed_out(key: str) -> str:
 @access.allow(access.ANYONE)
 def ended(key: str) -> tuple[str, int, Mapping[str, str]]:
     """Sign out here who has signed out at the provider, which tells so itself. Only wrong notes are
-    limited: a provider may tell of everybody at once, and would not tell again."""
+    limited: a provider may tell of everybody at once, and would not tell again. While its keys
+    cannot be read no note is wrong, so that it may."""
     provider, token = _provider(key), request.form.get("logout_token", "")
     try:
         keys = provider_client.keys_for(provider, token)
         write_by(visitor(), _end, provider, token, keys)
     except DomainError as error:
-        limits.provider()
         watching.refused(error, subject=f"provider:{provider.key}:{error.code}")
+        if isinstance(error, Busy):
+            return "", 503, {"Retry-After": str(provider_client.RESTS.seconds)}
+        limits.provider()
         return "", 400, {}
     return "", 200, {}
 
