@@ -42,6 +42,16 @@ def turn_week(page: Page) -> None:
     link.or_(button).click()
 
 
+def press_start(page: Page, number: int) -> None:
+    """Press a free start of the week, on a phone its day first: late at night today has few."""
+    start = page.locator(".os-days .os-slot").nth(number)
+    day = start.locator("xpath=ancestor::section[@id]").get_attribute("id")
+    narrow = page.locator(f".os-strip [href='#{day}']")
+    if narrow.is_visible():
+        narrow.click()
+    start.click()
+
+
 def checked(page: Page, *, contrast: bool = False) -> None:
     """The page, once it is all there, passes axe and does not scroll sideways.
 

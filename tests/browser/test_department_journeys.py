@@ -6,22 +6,24 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from browser.steps import Look, checked, sign_in, turn_week, unchecked
+from browser.steps import Look, checked, press_start, sign_in, unchecked
 from entrypoints.world import World
 from openslot.booking import check
 from openslot.department_requests.models import ServiceRequest
 
 
 def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
-    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated."""
+    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated.
+
+    No first free start is pressed: it may begin while the page is read.
+    """
     surgery, radiology = world.emails["staff-teammate"], world.emails["staff-owner"]
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
     page.get_by_role("link", name="Request for Radiology appointment").click()
     page.get_by_label("What needs doing?").fill("CT head")
-    turn_week(page)
-    page.locator(".os-days .os-slot:visible").first.click()
+    press_start(page, 1)
     expect(page.get_by_label("What needs doing?")).to_have_value("CT head")
     page.get_by_text("Urgent").click()
     look(page)
@@ -35,8 +37,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     look(page)
     page.get_by_role("link", name="Suggest or decline").click()
     page.get_by_role("link", name="Propose another time").click()
-    turn_week(page)
-    page.locator(".os-days .os-slot:visible").nth(2).click()
+    press_start(page, 2)
     page.get_by_label("Message").fill("The scanner is serviced")
     look(page)
     page.get_by_role("button", name="Propose this time").click()
