@@ -190,6 +190,10 @@ SPECIAL: dict[str, Any] = {
     "centre.time_zone": lambda _: "Europe/Dublin",
     "group_session.taken": lambda _: 0,
     "group_session.released": lambda _: True,
+    "opening_hours.weekday": lambda _: 1,
+    "opening_hours.starts": lambda _: 22 * 60,
+    "opening_hours.ends": lambda _: 6 * 60,
+    "opening_hours.rule": lambda _: "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU",
     "outbox_message.topic": lambda _: "appointment.reminder",
     "outbox_message.state": lambda _: "waiting",
     "authenticator.secret": lambda rows: factors.stored_secret(
@@ -358,6 +362,26 @@ def test_what_is_wrong_is_named_by_file_line_and_field(
         "tables/patient.ndjson, line 1, column born: This must be a date such as 1980-03-31.",
         "tables/schedule.ndjson, line 1, column slot_minutes: This must be a whole number, 5 or "
         "more.",
+    ]
+
+
+def test_what_ends_before_it_begins_is_named_and_a_night_is_not(
+    sqlite_database: Database, settings: Settings, written: Path
+) -> None:
+    change(written, "opening_hours", 0, starts=22 * 60, ends=6 * 60)
+    change(written, "opening_hours", 1, starts=17 * 60, ends=9 * 60)
+    change(written, "opening_hours", 2, starts=9 * 60, ends=9 * 60)
+    change(written, "opening_hours", 3, valid_from="2026-12-02", valid_until="2026-12-01")
+    change(written, "opening_hours", 4, rule="FREQ=NOW", valid_from="2026-12-01")
+    ends_at = json.loads(lines(written)["appointment"][0])["starts_at"]
+    change(written, "appointment", 0, ends_at=ends_at)
+    places = [one.partition(": ")[0] for one in refusals(sqlite_database, settings, written)]
+    assert places == [
+        "tables/appointment.ndjson, line 1, column ends_at",
+        "tables/opening_hours.ndjson, line 2, column ends",
+        "tables/opening_hours.ndjson, line 3, column ends",
+        "tables/opening_hours.ndjson, line 4, column valid_until",
+        "tables/opening_hours.ndjson, line 5, column rule",
     ]
 
 

@@ -308,7 +308,7 @@ def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> t
     if some recur by a rule, and their first days are years apart.
     """
     periods = tuple(
-        sorted(map(_checked, hours), key=lambda period: (period.weekday, period.starts))
+        sorted(map(check_weekly, hours), key=lambda period: (period.weekday, period.starts))
     )
     for window in _compared(periods, weekly_days=14):
         closed = _holidays_by_wall_clock(holiday_region, window)
@@ -321,7 +321,9 @@ def check_hours(hours: Iterable[Weekly], holiday_region: str | None = None) -> t
     return periods
 
 
-def _checked(period: Weekly) -> Weekly:
+def check_weekly(period: Weekly) -> Weekly:
+    """Return one period of hours, its rule as it is kept. Raises what check_hours does, but for
+    what several periods are to each other."""
     if not _is_valid(period):
         raise BadHours(field="hours")
     if period.ends < period.starts and period.minutes > LONGEST_NIGHT:

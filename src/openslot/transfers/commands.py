@@ -22,6 +22,7 @@ from openslot.core import audit
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Invalid
 from openslot.core.locks import lock
 from openslot.core.signing import NotSigned
 from openslot.core.values import NotRead
@@ -32,6 +33,9 @@ from openslot.identity import factors
 from openslot.importers.problems import Problems, Source
 from openslot.importers.progress import Progress
 from openslot.migrations import revisions
+from openslot.schedules.availability import Weekly
+from openslot.schedules.errors import BadHours, BadPeriod, LongNight
+from openslot.schedules.rules import check_weekly
 from openslot.transfers import queries
 from openslot.transfers.errors import DatabaseNotEmpty, LostSecret, OtherVersion
 from openslot.transfers.packages import Manifest, Open, reading, writing
@@ -312,7 +316,36 @@ def _read(kind: Kind, line: bytes, source: Source, problems: Problems) -> Row | 
             row[name] = None if value is None else cell.read(value)
         except NotRead as wrong:
             problems.add(source, name, str(wrong))
+    if len(problems.found) == before:
+        for name, sentence in _ends_too_soon(kind, row):
+            problems.add(source, name, sentence)
     return row if len(problems.found) == before else None
+
+
+_PERIODS = (
+    ("starts_at", "ends_at"),
+    ("busy_from", "busy_until"),
+    ("starts_from", "starts_until"),
+    ("valid_from", "valid_until"),
+)
+"""Columns with the start and the end of a period; an end that is a day belongs to it."""
+
+
+def _ends_too_soon(kind: Kind, row: Row) -> Iterator[tuple[str, str]]:
+    """Yield the columns of periods that end before they begin, with sentences. Hours may end on the
+    next day, by the rule of the schedules."""
+    for first, last in _PERIODS:
+        start, end = row.get(first), row.get(last)
+        if start and end and (end < start or (end == start and isinstance(end, datetime))):
+            yield last, str(BadPeriod())
+            return
+    if kind.name == "opening_hours":
+        try:
+            check_weekly(Weekly(*(row[name] for name in Weekly._fields if name != "services")))
+        except (BadHours, LongNight) as error:
+            yield "ends", str(error)
+        except Invalid as error:
+            yield "rule", str(error)
 
 
 def _check_diaries(session: Session, problems: Problems) -> None:
