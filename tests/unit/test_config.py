@@ -48,6 +48,19 @@ def test_a_line_of_the_env_file_sets_what_it_names(tmp_path: Path) -> None:
     assert Settings(_env_file=file).network_name == "Hills"
 
 
+def test_blanks_are_no_value_of_any_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("".join(f"OPENSLOT_{name.upper()}=' \t'\n" for name in Settings.model_fields))
+    assert Settings(_env_file=file) == settings()
+    monkeypatch.setenv("DATABASE_URL", " ")
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"OPENSLOT_{name.upper()}", "  ")
+    assert settings().url == Settings(_env_file=file).url
+    assert settings().data_keys_command == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [

@@ -44,7 +44,7 @@ def test_a_network_has_what_differs_and_nothing_that_opens_another(
     installation: Settings, write: Write, tmp_path: Path
 ) -> None:
     write("alder", "OPENSLOT_HOLD_MINUTES=9", "OPENSLOT_IDENTITY_PROVIDERS=alder.toml")
-    write("birch", "OPENSLOT_SMTP_HOST=")
+    write("birch", "OPENSLOT_SMTP_HOST=' '", "OPENSLOT_DATA_KEYS_FILE=' '")
     found = tenants.read(installation)
     alder, birch = found.of("alder"), found.of("birch")
     assert (alder.hold_minutes, birch.hold_minutes) == (9, 7)

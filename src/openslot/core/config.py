@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from openslot.core.data_keys import DataKeys, KeysNotRead, NoDataKey, new_key, printed_by
@@ -22,6 +22,7 @@ from openslot.core.setting_values import (
     redis_address,
     roles_named,
     split,
+    without_blank,
 )
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
         Path("data"), description="Folder for the embedded database and other files."
     )
     database_url: str = Field(
-        default_factory=lambda: os.environ.get("DATABASE_URL", ""),
+        default_factory=lambda: os.environ.get("DATABASE_URL", "").strip(),
         description="SQLAlchemy URL of the database. If it is not set, `DATABASE_URL` is read, "
         "which many hosts set; without either, SQLite in the data folder is used. Several servers: "
         "`postgresql://openslot@/openslot?host=db1:5432&host=db2:5432` (docs/scaling.md).",
@@ -185,8 +186,7 @@ class Settings(BaseSettings):
     quiet_hours: str = Field(
         "21:00-07:00",
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
-        description="Hours without reminders, in the patient's time zone. If empty, there are "
-        "none.",
+        description="Hours without reminders, in the patient's time zone. `00:00-00:00` is none.",
     )
     referral_months: int = Field(
         12, ge=1, le=60, description="Months for which a referral is valid after it is sent."
@@ -446,6 +446,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages to write to the log."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_blank(cls, values: dict[str, object]) -> dict[str, object]:
+        return without_blank(values)
 
     @property
     def counts_proxies(self) -> bool:

@@ -20,6 +20,15 @@ def wrong_settings(error: ValidationError) -> Iterator[str]:
         yield f"OPENSLOT_{name}: {item['msg'].removeprefix('Value error, ')}"
 
 
+def without_blank(values: dict[str, object]) -> dict[str, object]:
+    """Leave out values that are only blanks: these settings are not set, as if they were empty."""
+    return {
+        name: value
+        for name, value in values.items()
+        if not (isinstance(value, str) and value.isspace())
+    }
+
+
 def _check_zone(name: str) -> str:
     if name not in known_zones():
         raise ValueError(f"{name!r} is not an IANA time zone like Australia/Sydney")

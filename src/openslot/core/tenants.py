@@ -280,7 +280,7 @@ def _values(installation: Settings, name: str, written: Mapping[str, str]) -> di
     values["tenant"] = name
     for variable, text in written.items():
         setting = _setting_of(variable)
-        if text:
+        if text.strip():
             values[setting] = folder / text if _is_path(setting, text) else text
         elif setting not in OWN:
             values[setting] = fields[setting].default
