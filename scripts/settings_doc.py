@@ -21,9 +21,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs/settings.md"
 HEAD = """# Settings
 
 Each setting is one environment variable, or a line `NAME=value` of a file `.env` in the folder
-where OpenSlot starts; a variable wins over the file. None has to be set; one that is empty
-or only blanks is not set. A wrong value stops the start with a sentence that names the setting. Keep secrets out of the command line: give
-them by variable, or in a `.env` that only the server's user can read.
+where OpenSlot starts; a variable wins over the file. None has to be set; one that is empty or
+only blanks is not set. A wrong value stops the start with a sentence that names the setting.
+Keep secrets out of the command line: give them by variable, or in a `.env` that only the server's
+user can read.
 
 This page is written by `python scripts/settings_doc.py`; change the descriptions in
 `src/openslot/core/config.py`.

@@ -1,5 +1,7 @@
 """The file of identity providers: a wrong one stops the start with a sentence that names it."""
 
+import os
+import time
 from pathlib import Path
 
 import click
@@ -59,6 +61,26 @@ def test_a_wrong_line_is_named(tmp_path: Path) -> None:
         ("[hospital", "providers"),
     ):
         assert sentence in read(tmp_path, wrong), wrong
+
+
+def test_a_change_counts_once_it_is_written_and_can_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "providers.toml"
+    settings = Settings(identity_providers=file, public_url="https://openslot.example")
+
+    def labels(text: str, *, at: float) -> list[str]:
+        file.write_text(text)
+        os.utime(file, (at, at))
+        return [one.label for one in providers_of(settings).values()]
+
+    now = time.time()
+    changed = GOOD.replace("Banksia", "Waratah")
+    assert labels(GOOD, at=now) == ["Banksia Health"], "the first is read at once"
+    assert labels(changed, at=now + 60 * 60) == ["Waratah Health"], "a clock may be wrong"
+    assert labels("", at=time.time()) == ["Waratah Health"], "it is being written"
+    assert labels("[hospital", at=now - 7) == ["Waratah Health"], "it cannot be used"
+    assert labels(GOOD, at=now - 6) == ["Banksia Health"]
+    file.unlink()
+    assert providers_of(settings)
 
 
 def test_a_wrong_file_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.setting_values import networks_named, roles_named
+from openslot.core.watched import Watched
 from openslot.identity.errors import SignInThere
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -154,10 +154,9 @@ def providers_of(settings: Settings) -> Mapping[str, Provider]:
         return {}
     if not settings.public_url:
         raise BadProviders("OPENSLOT_PUBLIC_URL is missing.")
-    return _read(settings.identity_providers)
+    return _FILES.of(settings.identity_providers)
 
 
-@lru_cache
 def _read(file: Path) -> Mapping[str, Provider]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -167,6 +166,9 @@ def _read(file: Path) -> Mapping[str, Provider]:
     except (OSError, ValueError) as error:
         raise BadProviders(f"{file}: {error}") from None
     return found
+
+
+_FILES = Watched(_read)
 
 
 def _provider(key: str, table: object) -> Provider:

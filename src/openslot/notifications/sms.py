@@ -6,7 +6,6 @@ import tomllib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openslot.core.config import Settings
+from openslot.core.watched import Watched
 
 SHIPPED = Path(__file__).with_name("providers")
 
@@ -108,7 +108,8 @@ class BadProvider(ValueError):
 
 def provider_of(settings: Settings) -> Provider:
     """Return the template of the provider, ready to use. Raises BadProvider."""
-    provider = _read(settings.sms_provider)
+    name = settings.sms_provider
+    provider = _FILES.of(Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml")
     if not (settings.sms_url or provider.url):
         raise BadProvider("OPENSLOT_SMS_URL is missing.")
     if settings.reads_replies and not (provider.replies and settings.public_url):
@@ -116,9 +117,7 @@ def provider_of(settings: Settings) -> Provider:
     return provider
 
 
-@lru_cache
-def _read(name: str) -> Provider:
-    file = Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml"
+def _read(file: Path) -> Provider:
     try:
         provider = Provider.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
         values = dict.fromkeys(("user", "password", "basic", "from", "to", "text", "key"), "")
@@ -131,6 +130,9 @@ def _read(name: str) -> Provider:
         )
         raise BadProvider(f"{file} cannot be used: {', '.join(where)}") from None
     return provider
+
+
+_FILES = Watched(_read)
 
 
 def request_of(message: SmsMessage, settings: Settings) -> SmsRequest:
