@@ -17,6 +17,7 @@ from openslot.entrypoints import compression, cors, measuring, shields, shown, t
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.by_host import ByHost
+from openslot.entrypoints.fhir import bulk_export
 from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.form_bodies import BoundedRequest
 from openslot.entrypoints.heads import HeadAsGet
@@ -119,6 +120,7 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         body_seconds=settings.body_seconds,
         always=shields.for_answers_without_pages(settings),
         share_of=share_of,
+        can_wait=bulk_export.is_read,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -56,6 +57,8 @@ class Client:
 def app_of(
     answer: Callable[[], Iterable[bytes]],
     share_of: Callable[[dict[str, Any]], str] | None = None,
+    threads: int = 1,
+    **more: Any,
 ) -> AsgiApp:
     """One thread, or one for each share, and an application that answers with ``answer``."""
 
@@ -65,11 +68,12 @@ def app_of(
 
     return AsgiApp(
         application,
-        threads=1,
+        threads=threads,
         largest_body=100,
         body_seconds=5,
         always={"Strict-Transport-Security": "max-age=1"},
         share_of=share_of,
+        **more,
     )
 
 
@@ -152,6 +156,33 @@ def test_an_answer_that_is_not_taken_holds_no_thread() -> None:
     assert made_untaken == 1
     assert slow.body == b"x" * PIECE * 4
     assert [one["more_body"] for one in slow.sent[1:]] == [True, True, True, True, False]
+
+
+def test_what_can_wait_is_made_one_piece_at_a_time_and_no_slow_client_holds_it_up() -> None:
+    making = 0
+    most = 0
+
+    def answer() -> Iterable[bytes]:
+        nonlocal making, most
+        for _ in range(3):
+            making += 1
+            most = max(most, making)
+            sleep(0.01)
+            making -= 1
+            yield b"x" * PIECE
+
+    async def ask_all() -> tuple[list[Client], Client]:
+        app = app_of(answer, threads=4, can_wait=lambda _environ: True)
+        taken = asyncio.Event()
+        slow = asyncio.create_task(ask(app, Client(takes=taken.wait())))
+        await asyncio.sleep(0)  # it has the place
+        others = await asyncio.gather(*(ask(app, Client()) for _ in range(3)))
+        taken.set()
+        return others, await slow
+
+    others, slow = asyncio.run(ask_all())
+    assert [len(one.body) for one in (*others, slow)] == [3 * PIECE] * 4
+    assert most == 1
 
 
 def test_no_more_is_made_for_a_client_that_is_gone() -> None:

@@ -189,15 +189,10 @@ def test_what_cannot_be_done_is_refused_by_name(
     assert lenient.status_code == 202
 
 
-def test_one_file_at_a_time_is_made(demo: Flask, database: Database) -> None:
-    program = with_key(demo, database, *EVERYTHING)
-    place = f"{begun(program, '/fhir/$export?_type=Location')}/Location.ndjson"
-    with program.send("GET", place):
-        waits = program.send("GET", place)
-        assert waits.status_code == 503
-        assert waits.headers["Retry-After"] == "10"
-    with program.send("GET", place) as again:
-        assert again.status_code == 200
+def test_what_reads_an_export_waits_for_its_place(demo: Flask, database: Database) -> None:
+    place = begun(with_key(demo, database, *EVERYTHING))
+    for path, waits in ((place, True), (f"{place}/Patient.ndjson", True), ("/fhir/Patient", False)):
+        assert bulk_export.is_read({"PATH_INFO": path}) is waits
 
 
 def test_pages_lose_and_repeat_nothing_and_are_audited(

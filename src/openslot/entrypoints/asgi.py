@@ -50,16 +50,21 @@ LATE = Problem(408, "too-slow", "Your request did not arrive in time. Send it ag
 log = structlog.get_logger(__name__)
 
 
+ONE_BY_ONE = "one by one"
+"""The share of what is long and can wait: it has one place, which is free while clients take what
+was made."""
+
+
 class Places:
     """Places for requests in the threads: ``each`` for those of one share, and so many in ``all``.
 
-    So a share whose database hangs leaves places for the others.
+    So a share whose database hangs leaves places for the others. ONE_BY_ONE has one place.
     """
 
     def __init__(self, each: int, all: int) -> None:
         self._each = each
         self._all = asyncio.Semaphore(all)
-        self._of = dict[str, asyncio.Semaphore]()
+        self._of = {ONE_BY_ONE: asyncio.Semaphore(1)}
 
     def _share(self, name: str) -> asyncio.Semaphore:
         return self._of.setdefault(name, asyncio.Semaphore(self._each))
@@ -98,7 +103,7 @@ class AsgiApp:
     """Runs a WSGI application in its own ``threads`` threads.
 
     If ``share_of`` says that requests belong to several shares, each has so many threads, and all
-    together have SHARES times as many.
+    together have SHARES times as many. Requests that ``can_wait`` have one thread.
 
     What it answers without the application has the headers ``always``. A body must arrive within
     ``body_seconds``. If it has more than ``largest_body`` bytes, only its size is passed on, and
@@ -114,12 +119,14 @@ class AsgiApp:
         body_seconds: float,
         always: Mapping[str, str] | None = None,
         share_of: Callable[[dict[str, Any]], str] | None = None,
+        can_wait: Callable[[dict[str, Any]], bool] = lambda _environ: False,
     ) -> None:
         self._application = application
         self._largest_body = largest_body
         self._body_seconds = body_seconds
         self._always = dict(always or {})
         self._share_of = share_of or (lambda _environ: "")
+        self._can_wait = can_wait
         most = threads * SHARES if share_of else threads
         self._places = Places(threads, most)
         self._pool = ThreadPoolExecutor(most, "request")
@@ -151,7 +158,7 @@ class AsgiApp:
     async def _answer(self, scope: Scope, body: Body, receive: Receive, send: Send) -> None:
         context = contextvars.copy_context()
         environ = environ_of(scope, body)
-        share = self._share_of(environ)
+        share = ONE_BY_ONE if self._can_wait(environ) else self._share_of(environ)
         try:
             await self._take_place(share, receive)
         except TimeoutError:

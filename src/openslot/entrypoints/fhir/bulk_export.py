@@ -1,22 +1,22 @@
 """$export: all that a program may read, in files with a resource a line (FHIR Bulk Data Access 2).
 
 Files are made when they are read, a page at a time, each page in a transaction of its own, so that
-nothing about people is stored and nobody waits. What is changed meanwhile may be in a file already,
-and is in the next export, ``_since`` the ``transactionTime`` of this one.
+nothing about people is stored and nobody waits. A process makes one page at a time. What is changed
+meanwhile may be in a file already, and is in the next export, ``_since`` the ``transactionTime`` of
+this one.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from threading import Semaphore
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.wsgi import ClosingIterator
 
 from openslot.core.db import Database
-from openslot.core.errors import Busy, Forbidden, Malformed, NotFound
+from openslot.core.errors import Forbidden, Malformed, NotFound
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.fhir import access, asking, dates, search
 from openslot.entrypoints.fhir.answers import answer, base, handling, preferences, zone
@@ -56,14 +56,11 @@ SETTLED = timedelta(minutes=1)
 
 pages = Blueprint("fhir_export", __name__)
 
-_turn = Semaphore()
-"""A process makes one file at a time, so that the others of its threads have the processor."""
 
-
-class OneAtATime(Busy):
-    """Another file is being read. Ask again in some seconds."""
-
-    retry_after = 10
+def is_read(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request reads an export, which is long, so that all others have the
+    processor."""
+    return str(environ["PATH_INFO"]).startswith("/fhir/$export/")
 
 
 @pages.get("/fhir/$export")
@@ -125,13 +122,8 @@ def file(export_id: UUID, name: str) -> ResponseReturnValue:
     access.demand(name, "s")
     bearer.write(bulk.note_read, found, name)
     kind, query, _, asked = _searched(name, found)
-    if not _turn.acquire(blocking=False):
-        raise OneAtATime
     lines = stream_with_context(_lines(database(), kind, query, asked))
-    # The callback of a response that is passed through would not be called.
-    return Response(
-        ClosingIterator(lines, _turn.release), content_type=NDJSON, direct_passthrough=True
-    )
+    return Response(lines, content_type=NDJSON, direct_passthrough=True)
 
 
 def _begun(offered: Mapping[str, Resource]) -> Response:
