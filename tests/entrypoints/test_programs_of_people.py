@@ -474,6 +474,7 @@ def test_introspection_tells_a_manager_what_holds_for_the_program(
     sent = {"token": tokens["access_token"]}
     told = with_key(strict, network, "manage").send_form("/oauth/introspect", sent).json
     assert told["active"] is True  # type: ignore[index] # an object
+    assert works(strict, tokens)
     strict.extensions["openslot"].database.close()
 
 

@@ -193,6 +193,8 @@ def test_a_role_that_needs_a_second_step_sets_it_up_before_anything_else(
     )
     app.extensions["openslot"].settings.second_factor_roles = ("practitioner",)
     assert is_signed_in(patient)
+    own = Program(app, tokens.json["access_token"]).send("GET", "/api/v1/me")
+    assert (own.status_code, own.json["code"]) == (401, "bad-token")
     for way in ways(app, values(world, "owner")):
         if way.endpoint not in WITHOUT_STEP and "GET" in way.methods:
             answer = client.get(way.path)

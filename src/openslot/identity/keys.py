@@ -198,10 +198,11 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
 
 
 def prove(work: Work, text: str) -> Proof:
-    """Return the holder of a bearer token, in one statement. Raises BadToken, and
-    MustChangePassword for the token of a person.
+    """Return the holder of a bearer token, in one statement; in two or three where the role of a
+    person needs a second step. Raises BadToken, and MustChangePassword for the token of a person.
 
-    A key with networks is valid from inside them only.
+    A key with networks is valid from inside them only, and a token of a person while they would
+    have signed in as their role needs it now.
     """
     digest = token_hash(text)
     if text.startswith(KEY):
@@ -227,6 +228,8 @@ def prove(work: Work, text: str) -> Proof:
     if account is not None:
         if account.must_change_password:
             raise MustChangePassword
+        if not _signs_in_as_needed(work, account, client):
+            raise BadToken
         is_narrow = is_for_one(scopes)
         if is_narrow and token.patient_id is None:
             raise BadToken
@@ -325,15 +328,22 @@ def _part(held: Sequence[str], asked: Sequence[str]) -> str:
 
 
 def may_go_on(work: Work, account_id: UUID, client: ApiClient | None = None) -> bool:
-    """Return whether programs may still act for an account. A ``client`` sends people to the pages,
-    where they sign in as they must: with a second step, if not their provider asks for one."""
+    """Return whether programs may still act for an account."""
     holder = queries.by_id(work.session, account_id)
     if holder is None or not holder.active or holder.must_change_password:
         return False
+    return _signs_in_as_needed(work, holder, client)
+
+
+def _signs_in_as_needed(work: Work, holder: Account, client: ApiClient | None) -> bool:
+    """Return whether a person could sign in for a program now. A ``client`` sends people to the
+    pages, where they sign in as they must: with a second step, if not their provider asks for
+    one."""
     if client is None and providers.is_only_way(work.settings, holder.role):
         return False
-    is_elsewhere = client is not None and bool(queries.identities_of(work.session, account_id))
-    return is_elsewhere or not must_enrol(work, holder)
+    if not must_enrol(work, holder):
+        return True
+    return client is not None and bool(queries.identities_of(work.session, holder.id))
 
 
 def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts: timedelta) -> str:
