@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -13,12 +14,13 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from openslot.core.errors import Failure, Invalid, Unavailable
+from openslot.core.errors import Busy, Failure, Invalid, Unavailable
 from openslot.entrypoints import watching
 from openslot.entrypoints.problems import problems_of, sentence_of, status_of
 from openslot.entrypoints.request import close_reader, do_without_database
 
 M = TypeVar("M", bound=BaseModel)
+E = TypeVar("E", bound=Exception)
 
 log = structlog.get_logger(__name__)
 
@@ -69,9 +71,23 @@ Renderer = Callable[[Problem], Response]
 def install(app: Flask) -> None:
     """Handle every failure; entry points register their renderers."""
     app.extensions[RENDERERS] = []
-    app.register_error_handler(Failure, _failure)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected_error)
+    app.register_error_handler(Failure, at_any_rate(_failure))
+    app.register_error_handler(HTTPException, at_any_rate(_http_error))
+    app.register_error_handler(Exception, at_any_rate(_unexpected_error))
+
+
+def at_any_rate(answer: Callable[[E], Response]) -> Callable[[E], Response]:
+    """Return what answers a failure also if the database cannot say who asked: as to a visitor."""
+
+    @wraps(answer)
+    def do(error: E) -> Response:
+        try:
+            return answer(error)
+        except (Busy, Unavailable):
+            do_without_database()
+            return answer(error)
+
+    return do
 
 
 def register(app: Flask, answers_for: Callable[[], bool], renderer: Renderer) -> None:

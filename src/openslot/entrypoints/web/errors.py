@@ -17,7 +17,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.core.errors import Unauthenticated
+from openslot.core.errors import Busy, Unauthenticated, Unavailable
 from openslot.entrypoints import failures, watching
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import close_reader
@@ -32,7 +32,7 @@ def install(app: Flask) -> None:
     """Register the error page for all errors."""
     failures.install(app)
     failures.register(app, lambda: True, show)
-    app.register_error_handler(CSRFError, csrf_error)
+    app.register_error_handler(CSRFError, failures.at_any_rate(csrf_error))
 
 
 def csrf_error(error: CSRFError) -> BaseResponse:
@@ -88,6 +88,7 @@ def _page(problem: Problem, form: unsent.Unsent | None) -> Response:
         409: _("This has changed"),
         429: _("Too many attempts"),
     }
+    passes = request.method == "GET" and isinstance(problem.cause, Busy | Unavailable)
     page = render_template(
         "problem.html",
         heading=headings.get(problem.status, _("Sorry, there is a problem")),
@@ -95,8 +96,8 @@ def _page(problem: Problem, form: unsent.Unsent | None) -> Response:
         reference=problem.reference,
         unsent=form if form and form.typed else None,
         may_send_again=problem.status not in FINAL,
-        next_href=url_for("search.home"),
-        next_label=_("Go to the start page"),
+        next_href=ways.here() if passes else url_for("search.home"),
+        next_label=_("Try again") if passes else _("Go to the start page"),
     )
     return Response(page, problem.status)
 
