@@ -22,6 +22,7 @@ from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.form_bodies import BoundedRequest
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
+from openslot.entrypoints.loaded import keep_what_is_loaded
 from openslot.entrypoints.probes import ProbesFromAnywhere
 from openslot.entrypoints.proxies import BehindProxies
 from openslot.entrypoints.request import EXTENSION, Services
@@ -111,7 +112,7 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         app, share_of = create_tenants_app(settings)
     else:
         app = create_app(settings)
-    _keep_what_is_loaded()
+    keep_what_is_loaded()
     gc.set_threshold(20_000, 50, 50)
     return AsgiApp(
         app,
@@ -124,12 +125,6 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
     )
 
 
-def _keep_what_is_loaded() -> None:
-    """Leave out of garbage collection what stays: to look through it took 5 to 8 % of a page."""
-    gc.collect()
-    gc.freeze()
-
-
 def create_tenants_app(
     settings: Settings,
 ) -> tuple[WSGIApplication, Callable[[dict[str, Any]], str]]:
@@ -140,7 +135,7 @@ def create_tenants_app(
 
     def make(settings: Settings, database: Database) -> WSGIApplication:
         made = create_network_app(settings, database)
-        _keep_what_is_loaded()
+        keep_what_is_loaded()
         return made
 
     by_host = ByHost(Folder(settings), make)

@@ -59,10 +59,10 @@ def load_others(reader: Callable[[], Session], appointments: Sequence[Appointmen
     """Load who and what takes part in the appointments besides the schedule, where it is not known
     yet: in one statement, two if some have rooms, and two more if some are in sessions. The reader
     is opened if something is to read."""
-    _load_groups(reader, [one for one in appointments if "group" in inspect(one).unloaded])
+    _load_groups(reader, [one for one in appointments if "group" not in inspect(one).dict])
     alone = [one for one in appointments if one.group is None]
-    _load_rooms(reader, [one for one in alone if "room" in inspect(one).unloaded])
-    wanted = [one for one in alone if "resources" in inspect(one).unloaded]
+    _load_rooms(reader, [one for one in alone if "room" not in inspect(one).dict])
+    wanted = [one for one in alone if "resources" not in inspect(one).dict]
     if not wanted:
         return
     by_id: dict[UUID, list[AppointmentResource]] = {one.id: [] for one in wanted}
@@ -84,8 +84,10 @@ def _load_rooms(reader: Callable[[], Session], appointments: Sequence[Appointmen
 
 def _load_groups(reader: Callable[[], Session], appointments: Sequence[Appointment]) -> None:
     ids = {one.session_id for one in appointments} - {None}
-    query = select(GroupSession).where(GroupSession.id.in_(ids)).options(*_OF_GROUP)
-    groups = {group.id: group for group in reader().scalars(query)} if ids else {}
+    groups: dict[UUID, GroupSession] = {}
+    if ids:
+        query = select(GroupSession).where(GroupSession.id.in_(ids)).options(*_OF_GROUP)
+        groups = {group.id: group for group in reader().scalars(query)}
     for appointment in appointments:
         group = groups.get(appointment.session_id) if appointment.session_id else None
         set_committed_value(appointment, "group", group)

@@ -56,15 +56,23 @@ def resource(kind: str, key: object, meta: Json | None, **elements: Any) -> Json
 
 def clean(value: Any) -> Any:
     """Return the value without empty parts; False and 0 are not empty."""
-    if isinstance(value, dict):
-        return {
-            name: part
-            for name, given in value.items()
-            if given is not None and not _is_empty(part := clean(given))
-        }
-    if isinstance(value, list | tuple):
-        return [part for part in map(clean, value) if not _is_empty(part)]
+    kind = type(value)
+    if kind is dict:
+        parts = {}
+        for name, part in value.items():
+            if part is None:
+                continue
+            if type(part) in _NESTED:
+                part = clean(part)
+            if part or not _is_empty(part):
+                parts[name] = part
+        return parts
+    if kind in _NESTED:
+        return [part for part in map(clean, value) if part or not _is_empty(part)]
     return value
+
+
+_NESTED = (dict, list, tuple)
 
 
 def _is_empty(value: Any) -> bool:

@@ -20,6 +20,7 @@ from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.entrypoints.fhir.search import Query
+from openslot.entrypoints.loaded import keep_what_is_loaded
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.search.results import Directory
 from openslot.transfers.commands import Further
@@ -39,6 +40,7 @@ def files(session: Session, settings: Settings, now: datetime) -> Iterator[Itera
         g.caller = Caller(OPERATOR, frozenset())
         site = Site(f"{(settings.public_url or 'http://localhost').rstrip('/')}/fhir", now)
         asked = Asked(site, ZoneInfo(settings.time_zone), OPERATOR)
+        keep_what_is_loaded()
         yield (
             _file(session, kind, asked) for kind in RESOURCES.values() if isinstance(kind, Resource)
         )
