@@ -61,9 +61,9 @@ def release(root: Path, version: str, key: Path) -> list[Path]:
 def unpack(root: Path, folder: Path) -> str:
     """Write the last commit of the repository ``root`` into ``folder``; return its name."""
     commit = run("git", "rev-parse", "HEAD", folder=root)
-    archive = folder / "commit.tar"
+    archive = folder / "commit.zip"
     run("git", "archive", f"--output={archive}", commit, folder=root)
-    shutil.unpack_archive(archive, folder, filter="data")
+    shutil.unpack_archive(archive, folder)
     archive.unlink()
     return commit
 

@@ -26,7 +26,9 @@ CHANGELOG = f"""# Changelog
 - Something older.
 """
 
-pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("ssh-keygen") and shutil.which("git")), reason="needs ssh-keygen and git"
+)
 
 
 def run(*words: str | Path, folder: Path) -> None:
@@ -36,7 +38,16 @@ def run(*words: str | Path, folder: Path) -> None:
 def commit(folder: Path) -> None:
     run("git", "add", "--all", folder=folder)
     author = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
-    run("git", *author, "commit", "--quiet", "--message=A change", folder=folder)
+    run(
+        "git",
+        *author,
+        "-c",
+        "commit.gpgsign=false",
+        "commit",
+        "--quiet",
+        "--message=A change",
+        folder=folder,
+    )
 
 
 def new_key(file: Path) -> Path:
