@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from entrypoints.programs import with_key
-from openslot.core import db
+from openslot.core import sqlite
 from openslot.core.db import Database
 
 ENDLESS = (
@@ -19,7 +19,7 @@ ENDLESS = (
 @pytest.fixture
 def endless(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Texts: each reading that has one of them takes longer than it may."""
-    monkeypatch.setattr(db, "ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr(sqlite, "ANSWERS_WITHIN", 0.05)
     texts: list[str] = []
 
     def replace(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> Any:
