@@ -81,10 +81,11 @@ BOUND = {
     "an administrator's": """
         directory.queries.further_desks directory.queries.merge directory.queries.merges_of
         directory.queries.names
-        identity.credentials.identities_of reports.oversight.things directory.queries.staff_accounts
+        identity.commands.locks identity.credentials.identities_of reports.oversight.things
         directory.queries.waiting_staff directory.queries.without_account
         identity.programs.program identity.queries.accounts identity.queries.by_ids
-        identity.queries.keys identity.queries.programs""",
+        identity.queries.failed_often
+        identity.queries.keys identity.queries.programs identity.queries.states_of""",
     "proof: whoever holds the password, link, token or assertion": """
         booking.visitors.hold_of booking.visitors.release
         directory.commands.actor_of directory.dependents.invited

@@ -36,6 +36,7 @@ from openslot.core.folding import is_text
 from openslot.core.idempotency import KeptAnswer
 from openslot.core.outbox import OutboxMessage
 from openslot.directory.models import Patient
+from openslot.identity.models import Account
 from openslot.migrations import progress, revisions, run
 from openslot.questions.models import AppointmentAnswer
 from openslot.schedules import diaries, queries
@@ -54,6 +55,8 @@ BEFORE = "0006"
 
 NINE = NOW.replace(hour=22) + timedelta(days=1)
 """When the appointments begin, half an hour apart; the last go past midnight UTC."""
+
+LAST_SIGN_IN = NOW + timedelta(hours=1)
 
 PRACTITIONER, SERVICE, ROOM, CENTRE, PATIENT = 1, 2, 3, 4, 10
 """Diaries; each patient has one of their own, from PATIENT on."""
@@ -143,6 +146,9 @@ class _Writer:
             self.add("diary", id=diary, kind=kind)
         account = uuid4()
         self.add("account", id=account, name="Ärzte ", email="straße@example.org")
+        for at in (NOW, LAST_SIGN_IN, NOW - timedelta(hours=1)):
+            event = {"action": "account.signed-in", "subject": f"account:{account}"}
+            self.add("audit_event", id=uuid4(), at=at, **event)
         self.add("centre", id=1, diary_id=CENTRE, name="Café ", time_zone="Australia/Sydney")
         self.add("department", id=1, centre_id=1, name="Röntgen")
         self.add("service", id=1, diary_id=SERVICE, department_id=1, name="CT")
@@ -233,7 +239,8 @@ def _reopened(engine: Engine) -> Database:
 
 
 def check_whole(past: Past) -> None:
-    """Each appointment claims the diaries that it had all along, and every page agrees."""
+    """Each appointment claims the diaries that it had all along, and every page agrees; the account
+    knows from the audit log when it was last signed in to."""
     expected: dict[str, tuple[int, int | None, int | None]] = {}
     for number, name in enumerate([*past.names, "nobody yet"]):
         own = PATIENT + number if number < len(past.names) else None
@@ -242,6 +249,8 @@ def check_whole(past: Past) -> None:
     assert claimed(past.engine) == expected
     database = _reopened(past.engine)
     assert check.faults(database) == []
+    signed_in = database.read(lambda session: session.scalars(select(Account.signed_in_at)).all())
+    assert signed_in == [LAST_SIGN_IN]
     database.close()
 
 

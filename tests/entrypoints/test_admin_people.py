@@ -231,6 +231,40 @@ def test_an_administrator_of_a_centre_makes_its_staff_only(
     assert "Nadia Ferris" not in page
 
 
+def test_the_list_of_accounts_says_how_each_stands_and_is_narrowed_to_it(
+    client_for: ClientFor, world: World
+) -> None:
+    network, centre = client_for("network-admin"), client_for("centre-admin-owner")
+    network.send(
+        "/admin/accounts/new",
+        role="staff",
+        centre_id=world.centres["own"],
+        name="Newt Waiting",
+        email="newt@example.org",
+    )
+    theirs = network.get(f"/admin/accounts?centre={world.centres['other']}").text
+    assert {
+        name for name in ("Sami Owner", "Sami Stranger", "Priya Stranger") if name in theirs
+    } == {
+        "Sami Stranger",
+        "Priya Stranger",
+    }
+    for client in (network, centre):
+        new = client.get(f"/admin/accounts?state=new&role=staff&centre={world.centres['own']}").text
+        assert "Newt Waiting" in new
+        assert "Not signed in yet</span>" in new
+        assert 'action="/admin/accounts/' in new
+    assert (
+        "Sami Stranger" not in centre.get(f"/admin/accounts?centre={world.centres['other']}").text
+    )
+    client_for(None).send("/login", email=world.emails["staff-owner"], password=PASSWORD)
+    listed = centre.get("/admin/accounts?state=active").text
+    assert "Last signed in on " in listed
+    assert "Newt Waiting" not in centre.get("/admin/accounts?state=inactive").text
+    assert centre.get("/admin/accounts?state=odd").status_code == 200
+    assert "Last signed in on " in client_for("staff-owner").get("/account").text
+
+
 def test_an_account_is_switched_off_and_on(client_for: ClientFor, world: World) -> None:
     staff, admin = client_for("staff-owner"), client_for("centre-admin-owner")
     path = f"/admin/accounts/{world.accounts['staff-owner']}/active"

@@ -1,7 +1,7 @@
 """The invented centres and departments, and the practitioners with their hours."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -171,9 +171,13 @@ def email_of(name: str, domain: str) -> str:
 
 
 def open_account(work: Work, email: str, name: str, role: Role, password_hash: str) -> Account:
-    """Create a confirmed account."""
-    new = NewAccount(email, name, password_hash, role, confirmed_at=work.now)
-    return identity.create_account(work, new)
+    """Create an account that was confirmed long ago; most were signed in to lately, a few never."""
+    joined, days = work.now - timedelta(days=200), sum(email.encode()) % 40
+    new = NewAccount(email, name, password_hash, role, confirmed_at=joined)
+    account = identity.create_account(work, new)
+    account.created_at = joined
+    account.signed_in_at = work.now - timedelta(days=days) if days else None
+    return account
 
 
 def write_network(work: Work, invented: Invented, password_hash: str) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, se
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
-from openslot.core.actor import Role
 from openslot.core.births import BirthDate
 from openslot.core.db import Base, LostRace, changed, fetch, remove
 from openslot.core.errors import NotFound
@@ -581,20 +580,17 @@ def figures(session: Session) -> dict[str, int]:
     return {kind.__tablename__: count for kind, count in zip(kinds, row, strict=True)}
 
 
-def staff_accounts(
-    session: Session, centre_id: int, *, text: str = "", limit: int, offset: int
-) -> tuple[Sequence[Account], int]:
-    """Return a page of a centre's staff accounts in order of name, and the number of all."""
-    query = (
-        select(Account)
-        .join(StaffMember, StaffMember.account_id == Account.id)
-        .where(StaffMember.centre_id == centre_id, Account.role == Role.STAFF)
-    )
-    if text:
-        query = query.where(has_words(text, Account.name, Account.email))
-    count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    page = query.order_by(Account.name, Account.email).limit(limit).offset(offset)
-    return session.scalars(page).all(), count
+def is_placed_at(centre_id: int) -> ColumnElement[bool]:
+    """Return the condition for accounts of staff and administrators of a centre."""
+    placed = select(StaffMember.account_id).where(StaffMember.centre_id == centre_id)
+    return Account.id.in_(placed)
+
+
+def is_at(centre_id: int, works_there: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition for accounts of a centre: those that are placed there, and of
+    practitioners of whom ``works_there`` is true."""
+    practitioners = select(Practitioner.account_id).where(works_there)
+    return is_placed_at(centre_id) | Account.id.in_(practitioners)
 
 
 def without_account(session: Session) -> Sequence[Practitioner]:

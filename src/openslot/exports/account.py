@@ -90,6 +90,7 @@ def _account(account: Account) -> Document:
         "role": account.role,
         "created_at": account.created_at.isoformat(),
         "confirmed_at": _iso(account.confirmed_at),
+        "last_signed_in_at": _iso(account.signed_in_at),
         "time_zone": account.time_zone,
         "language": account.locale,
     }

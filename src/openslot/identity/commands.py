@@ -33,9 +33,18 @@ from openslot.identity.errors import (
 from openslot.identity.events import Change
 from openslot.identity.factors import Factor
 from openslot.identity.models import Account, SignInFailure
+from openslot.identity.queries import Locks
 
 FAILURES_COUNT = timedelta(minutes=15)
 """Time for which a wrong password counts against its email and its source."""
+
+SIGNED_IN_EVERY = timedelta(hours=1)
+"""Time after which a sign-in is noted at its account again, so that most change nothing there."""
+
+CODES_OF = "codes of\n"
+"""What wrong codes count against, with the id of the account in place of an email. It has a mark
+that no email has and :func:`sign_in` refuses: else strangers who know the id would count as who
+gives wrong codes."""
 
 FAILURES_PER_SOURCE = 5
 """Limit for one address, which many people may share, as a multiple of ``sign_in_attempts``."""
@@ -205,10 +214,15 @@ def _check_codes(work: Work, account_id: UUID, source: Source) -> None:
         raise SignInLocked(retry_after=int(FAILURES_COUNT.total_seconds()))
 
 
+def locks(work: Work) -> Locks:
+    """Return what locks accounts now: wrong passwords from one source, or wrong codes."""
+    since, allowed = work.now - FAILURES_COUNT, work.settings.sign_in_attempts
+    keys = queries.failed_often(work.session, since, allowed, begins=CODES_OF)
+    return Locks(since, allowed, [UUID(key.removeprefix(CODES_OF)) for key in keys])
+
+
 def _codes_of(account_id: UUID) -> str:
-    """Return what wrong codes count against, in place of an email. It has a mark that none has and
-    :func:`sign_in` refuses: else strangers who know the id would count as who gives wrong codes."""
-    return f"codes of\n{account_id}"
+    return f"{CODES_OF}{account_id}"
 
 
 class _Checked(NamedTuple):
@@ -272,6 +286,9 @@ def note_sign_in(
         queries.forget_failures(work.session, email=key, address=source.name, before=before)
     how = {"factor": factor, "provider": provider}
     known = {name: value for name, value in how.items() if value}
+    last = account.signed_in_at
+    if last is None or work.now - last >= SIGNED_IN_EVERY:
+        queries.set_signed_in(work, account.id)
     audit.record(work, "account.signed-in", subject_of(account.id), **known)
 
 

@@ -33,6 +33,7 @@ class Account(Base):
 
     ``fs_uniquifier`` names the account in signed links; a new one invalidates all earlier links.
     ``pending_email`` replaces ``email`` once the link that was sent there is opened.
+    ``signed_in_at`` is the last sign-in, exact to an hour; None if there was none.
     """
 
     __tablename__ = "account"
@@ -52,6 +53,7 @@ class Account(Base):
     theme: Mapped[str] = mapped_column(String(10), default="auto")
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    signed_in_at: Mapped[datetime | None] = mapped_column(Instant)
     name_key: Mapped[str | None] = key_of("name", folded, 400)
 
 

@@ -2,10 +2,23 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.actor import Role
@@ -303,11 +316,87 @@ def network_administrators(session: Session) -> Sequence[Account]:
     return session.scalars(query.order_by(Account.email)).all()
 
 
+def set_signed_in(work: Work, account_id: UUID) -> None:
+    """Note that an account is signed in to now."""
+    own = Account.id == account_id
+    work.session.execute(update(Account).where(own).values(signed_in_at=work.now))
+
+
+class AccountState(StrEnum):
+    """What an administrator looks for among accounts; several can be true of one."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    MUST_CHANGE = "must-change"
+    LOCKED = "locked"
+    ONE_STEP = "one-step"
+    INACTIVE = "inactive"
+
+
+class Locks(NamedTuple):
+    """What locks accounts: ``allowed`` wrong passwords from one source ``since`` then; and the
+    accounts that wrong codes lock."""
+
+    since: datetime
+    allowed: int
+    by_codes: Collection[UUID]
+
+
+def failed_often(session: Session, since: datetime, allowed: int, *, begins: str) -> Sequence[str]:
+    """Return the keys with this beginning that ``allowed`` failures count against."""
+    query = _failed_often(since, allowed)
+    return session.scalars(query.where(SignInFailure.email.startswith(begins))).all()
+
+
+def _failed_often(
+    since: datetime, allowed: int, *within: InstrumentedAttribute[str]
+) -> Select[str]:
+    recent = select(SignInFailure.email).where(SignInFailure.at > since)
+    return recent.group_by(SignInFailure.email, *within).having(func.count() >= allowed)
+
+
+def in_state(state: AccountState, locks: Locks) -> ColumnElement[bool]:
+    """Return the condition for accounts in a state."""
+    active = Account.active.is_(True)
+    guessed = _failed_often(locks.since, locks.allowed, SignInFailure.address)
+    match state:
+        case AccountState.NEW:
+            return active & Account.signed_in_at.is_(None)
+        case AccountState.MUST_CHANGE:
+            return active & Account.must_change_password.is_(True)
+        case AccountState.LOCKED:
+            return active & or_(Account.email.in_(guessed), Account.id.in_(locks.by_codes))
+        case AccountState.ONE_STEP:
+            owners = (Authenticator.account_id, Passkey.account_id)
+            return active & and_(*(~exists().where(owner == Account.id) for owner in owners))
+        case AccountState.INACTIVE:
+            return ~active
+        case AccountState.ACTIVE:
+            return active
+
+
+def states_of(
+    session: Session, account_ids: Collection[UUID], locks: Locks
+) -> dict[UUID, frozenset[AccountState]]:
+    """Return the states of accounts, in one statement."""
+    columns = (case((in_state(state, locks), 1), else_=0) for state in AccountState)
+    rows = session.execute(select(Account.id, *columns).where(Account.id.in_(account_ids)))
+    return {
+        row[0]: frozenset(s for s, is_in in zip(AccountState, row[1:], strict=True) if is_in)
+        for row in rows
+    }
+
+
 def accounts(
-    session: Session, *, text: str = "", role: str = "", limit: int, offset: int
+    session: Session,
+    *where: ColumnElement[bool],
+    text: str = "",
+    role: str = "",
+    limit: int,
+    offset: int,
 ) -> tuple[Sequence[Account], int]:
     """Return a page of accounts in order of name, and the number of all."""
-    query = select(Account)
+    query = select(Account).where(*where)
     if text:
         query = query.where(has_words(text, Account.name, Account.email))
     if role:

@@ -45,6 +45,7 @@ class Account(Shown):
     role: Role
     time_zone: str | None
     locale: str | None
+    signed_in: Annotated[AwareDatetime | None, Field(description="Last sign-in, exact to an hour.")]
     patient: UUID | None
     dependents: list[UUID]
     practitioner: int | None
@@ -288,6 +289,7 @@ def _shown(row: AccountRow) -> Account:
         role=Role(row.role),
         time_zone=row.time_zone,
         locale=row.locale,
+        signed_in=row.signed_in_at,
         patient=actor.patient_id,
         dependents=sorted(actor.dependents),
         practitioner=actor.practitioner_id,

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement
 from wtforms import EmailField, SelectField, StringField
 
 from openslot.core.actor import Role
@@ -22,10 +24,13 @@ from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import commands as identity
 from openslot.identity import credentials
 from openslot.identity import queries as identities
 from openslot.identity.factors import is_required
 from openslot.identity.models import Account
+from openslot.identity.queries import AccountState, Locks
+from openslot.schedules import queries as schedules
 
 pages = Blueprint("admin_accounts", __name__)
 
@@ -54,22 +59,38 @@ def role_names() -> dict[Role, str]:
     }
 
 
+def state_names() -> dict[AccountState, str]:
+    """Return the names of the states of accounts."""
+    return {
+        AccountState.NEW: _("Not signed in yet"),
+        AccountState.ACTIVE: _("Active"),
+        AccountState.MUST_CHANGE: _("Must choose a new password"),
+        AccountState.LOCKED: _("Locked after wrong passwords"),
+        AccountState.ONE_STEP: _("No second step"),
+        AccountState.INACTIVE: _("Inactive"),
+    }
+
+
 @pages.route("/admin/accounts", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 @asked.searching("q")
 def listing() -> str:
-    """List accounts by name: all, or only staff of the reader's centre."""
-    text = asked.text("q")
-    role = reading.text("role") if reading.text("role") in set(Role) else ""
-    number = reading.page_number()
-    accounts, total = _matching_accounts(text, role, (number - 1) * PAGE_SIZE)
+    """List accounts by name with how they stand: all, or only staff of the reader's centre."""
+    text, number, filters = asked.text("q"), reading.page_number(), _filters()
+    locks = identity.locks(context.work())
+    accounts, total = _matching_accounts(text, filters, locks, (number - 1) * PAGE_SIZE)
     return render_template(
         "admin/accounts.html",
         accounts=accounts,
+        states=identities.states_of(context.reader(), [one.id for one in accounts], locks),
         total=total,
         text=text,
-        role=role,
+        filters=filters,
         roles=role_names(),
+        state_names=state_names(),
+        needs_step=partial(is_required, context.settings()),
+        own_id=context.account().id,
+        zone=own_zone(),
         waiting=waiting(context.work()),
         is_confirmed=partial(staff.is_confirmed, context.settings()),
         applicants=moving.waiting(context.work()),
@@ -79,12 +100,44 @@ def listing() -> str:
     )
 
 
-def _matching_accounts(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
-    session, actor = context.reader(), context.actor()
-    if actor.is_a(Role.NETWORK_ADMIN):
-        return identities.accounts(session, text=text, role=role, limit=PAGE_SIZE, offset=offset)
-    centre_id = actor.centre_id or 0
-    return queries.staff_accounts(session, centre_id, text=text, limit=PAGE_SIZE, offset=offset)
+class Filters(NamedTuple):
+    """What the list of accounts is narrowed to, as in its address."""
+
+    role: str
+    centre: int
+    state: str
+
+    @property
+    def chosen(self) -> dict[str, object]:
+        """Return those that were chosen."""
+        return {name: value for name, value in self._asdict().items() if value}
+
+
+def _filters() -> Filters:
+    """Return the filters of the reader; administrators of a centre see its staff anyway."""
+    role, state = reading.text("role"), reading.text("state")
+    is_network = context.actor().is_a(Role.NETWORK_ADMIN)
+    return Filters(
+        role if role in set(Role) and is_network else "",
+        reading.number("centre", 0) if is_network else 0,
+        state if state in set(AccountState) else "",
+    )
+
+
+def _matching_accounts(
+    text: str, filters: Filters, locks: Locks, offset: int
+) -> tuple[Sequence[Account], int]:
+    actor, where, role = context.actor(), list[ColumnElement[bool]](), filters.role
+    if not actor.is_a(Role.NETWORK_ADMIN):
+        where, role = [queries.is_placed_at(actor.centre_id or 0)], Role.STAFF
+    elif filters.centre:
+        works_there = schedules.works_at(filters.centre, inactive=True)
+        where = [queries.is_at(filters.centre, works_there)]
+    if filters.state:
+        where.append(identities.in_state(AccountState(filters.state), locks))
+    return identities.accounts(
+        context.reader(), *where, text=text, role=role, limit=PAGE_SIZE, offset=offset
+    )
 
 
 @pages.get("/admin/accounts/<uuid:account_id>")
@@ -93,11 +146,14 @@ def show(account_id: UUID) -> str:
     """Show an account and the available actions."""
     session = context.reader()
     account = staff.managed_account(context.work(), account_id)
+    locks = identity.locks(context.work())
     member = queries.staff_member(session, account_id)
     return render_template(
         "admin/account.html",
         account=account,
+        states=identities.states_of(session, [account_id], locks)[account_id],
         roles=role_names(),
+        state_names=state_names(),
         practitioner=queries.practitioner_of(session, account_id),
         centre=queries.centre(session, member.centre_id, inactive=True) if member else None,
         waits=member is not None and member.waits,

@@ -24,7 +24,7 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import OwnPatientForm
 from openslot.entrypoints.web.saving import Done, save, see_other
 from openslot.entrypoints.web.service_words import gender_choices
-from openslot.entrypoints.web.zones import zone_names
+from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
 from openslot.notifications import feeds
@@ -72,6 +72,7 @@ def show() -> str:
     return render_template(
         "profile/show.html",
         account=context.account(),
+        zone=own_zone(),
         has_calendar=context.actor().is_a(*feeds.ROLES),
         **_record(),
     )
