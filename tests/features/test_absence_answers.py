@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.absences import AbsenceDetails
+from openslot.booking.commands import move
 from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
@@ -14,7 +16,9 @@ from openslot.core.errors import Forbidden, NotFound
 from openslot.schedules.models import Absence, AbsenceKind
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Answer, Decided
-from openslot.waiting_list.models import Choice
+from openslot.waiting_list.answers import open_for
+from openslot.waiting_list.models import Choice, Offer
+from openslot.waiting_list.queries import open_for_appointment
 from town import Town, build_town
 from waitroom import accept, book, cancel, decline, expire_due, offers, work_off
 from working import work
@@ -129,6 +133,24 @@ def test_an_appointment_that_its_patient_cancels_needs_no_call(
     cancel(sqlite_database, booked[0].id)
     found = {key: answer for answer, key in answers(sqlite_database, town, absence)}
     assert found[booked[0].id] is Answer.CANCELLED
+
+
+def test_who_has_chosen_another_time_is_asked_no_more_before_the_worker_knows(
+    sqlite_database: Database, town: Town, booked: list[Appointment]
+) -> None:
+    offer_another_day(sqlite_database, town, booked)
+    work_off(sqlite_database)
+    patient, moved = town.patient(0), booked[0]
+
+    def asked(session: Session) -> list[list[Offer]]:
+        unit = work(session, patient, NOW)
+        return [open_for(unit), open_for_appointment(unit, moved.id)]
+
+    assert [len(found) for found in sqlite_database.read(asked)] == [1, 1]
+    sqlite_database.run(
+        lambda session: move(work(session, patient, NOW), moved.id, moved.starts_at + 2 * DAY)
+    )
+    assert sqlite_database.read(asked) == [[], []]
 
 
 def test_nobody_else_sees_who_has_answered(

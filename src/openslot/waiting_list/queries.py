@@ -35,6 +35,7 @@ Condition = ColumnElement[bool]
 """A filter on rows."""
 
 _Hold = alias_of(Appointment)
+_Replaced = alias_of(Appointment)
 _At = alias_of(Schedule)
 _With = alias_of(Practitioner)
 
@@ -74,13 +75,13 @@ def open_offers(
     mine: Condition = _Hold.patient_id.in_(set(patient_ids))
     if department_id is not None:
         mine = or_(mine, WaitingEntry.department_id == department_id)
-    found = _offers(work.session, _not_expired(work.now), mine)
+    found = _offers(work.session, _can_be_taken(work.now), mine)
     return [offer for offer in found if offer.is_open(work.now)]
 
 
 def open_of_entries(work: Work, entry_ids: Collection[UUID]) -> dict[UUID, Offer]:
     """Return the open offers of waiting list entries, by entry id; two statements."""
-    offers = _offers(work.session, _not_expired(work.now), Offer.entry_id.in_(set(entry_ids)))
+    offers = _offers(work.session, _can_be_taken(work.now), Offer.entry_id.in_(set(entry_ids)))
     return {offer.entry.id: offer for offer in offers if offer.entry and offer.is_open(work.now)}
 
 
@@ -105,7 +106,7 @@ def decided_of(work: Work, absence_ids: Collection[UUID]) -> frozenset[UUID]:
 
 def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offer]:
     """Return the open offers that would replace an appointment; two statements."""
-    offers = _offers(work.session, _not_expired(work.now), Offer.appointment_id == appointment_id)
+    offers = _offers(work.session, _can_be_taken(work.now), Offer.appointment_id == appointment_id)
     return [offer for offer in offers if offer.is_open(work.now)]
 
 
@@ -138,11 +139,25 @@ def _not_expired(now: datetime) -> Condition:
     return and_(Offer.status == OfferStatus.OPEN, Offer.expires_at > now)
 
 
+def _can_be_taken(now: datetime) -> Condition:
+    """Match offers that are open, also before the worker has withdrawn those of no more use."""
+    return and_(_not_expired(now), ~_has_left())
+
+
+def _has_left() -> Condition:
+    """Match offers for appointments that no longer lie inside the absence."""
+    before, after = _Replaced.ends_at <= Absence.starts_at, _Replaced.starts_at >= Absence.ends_at
+    return and_(Absence.id.is_not(None), or_(before, after))
+
+
 def _offers(session: Session, *where: Condition) -> list[Offer]:
     rows = session.execute(
         select(Offer, WaitingEntry)
         .join(_Hold, _Hold.id == Offer.hold_id)
         .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
+        .outerjoin(_Replaced, _Replaced.id == Offer.appointment_id)
+        .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
+        .outerjoin(Absence, Absence.id == AbsenceDecision.absence_id)
         .where(*where)
         .order_by(Offer.expires_at, Offer.id)
     ).all()
@@ -173,16 +188,12 @@ def stale_offer(work: Work) -> Offer | None:
     referral can no longer be used, if the offered time is no longer earlier than the appointment
     (waiting list), or if the appointment no longer lies inside the absence.
     """
-    appointment = alias_of(Appointment)
     gone = or_(
         _Hold.status != Status.HELD,
-        and_(appointment.id.is_not(None), appointment.status != Status.BOOKED),
+        and_(_Replaced.id.is_not(None), _Replaced.status != Status.BOOKED),
         and_(WaitingEntry.id.is_not(None), WaitingEntry.status != Waiting.WAITING),
-        and_(WaitingEntry.id.is_not(None), appointment.starts_at <= _Hold.starts_at),
-        and_(
-            Absence.id.is_not(None),
-            or_(appointment.ends_at <= Absence.starts_at, appointment.starts_at >= Absence.ends_at),
-        ),
+        and_(WaitingEntry.id.is_not(None), _Replaced.starts_at <= _Hold.starts_at),
+        _has_left(),
         _is_closed(),
         ~_is_bookable(),
         and_(_Hold.referral_use.is_not(None), ~_has_referral(work.now)),
@@ -192,7 +203,7 @@ def stale_offer(work: Work) -> Offer | None:
         .join(_Hold, _Hold.id == Offer.hold_id)
         .join(_At, _At.id == _Hold.schedule_id)
         .outerjoin(_With, _With.id == _At.practitioner_id)
-        .outerjoin(appointment, appointment.id == Offer.appointment_id)
+        .outerjoin(_Replaced, _Replaced.id == Offer.appointment_id)
         .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
         .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
         .outerjoin(Absence, Absence.id == AbsenceDecision.absence_id)
