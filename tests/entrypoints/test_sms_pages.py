@@ -18,7 +18,7 @@ from entrypoints.browsing import Client
 from entrypoints.programs import signed_in as program_of
 from entrypoints.world import PASSWORD as SIGNED_IN_WITH
 from entrypoints.world import World
-from factories import change
+from factories import NOW, change
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy
@@ -74,6 +74,19 @@ def test_patients_choose_what_they_get_by_sms(
     )
     assert [kind for kind, on in chosen.items() if on] == [Kind.REMINDERS]
     assert client.get("/profile/notifications").text.count(" checked") == 2
+
+
+def test_who_has_replied_stop_is_told_that_nothing_is_sent(
+    texting: Flask, network: Database, world: World
+) -> None:
+    change(network, Patient, world.patients["owner"], phone=MOBILE)
+    for stopped_at in (None, NOW):
+        network.run(
+            lambda session, at=stopped_at: session.merge(SmsNumber(number=TO, stopped_at=at))
+        )
+        page = signed_in(texting, world, "patient-owner").get("/profile/notifications").text
+        assert ("You replied STOP" in page) is bool(stopped_at)
+        assert ("We send text messages to" in page) is not bool(stopped_at)
 
 
 @pytest.mark.parametrize("person", ["practitioner-owner", "staff-owner", "network-admin"])

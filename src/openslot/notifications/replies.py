@@ -63,6 +63,12 @@ def may_send(work: Work, message: SmsMessage) -> bool:
     return number.stopped_at is None
 
 
+def has_stopped(work: Work, number: str) -> bool:
+    """Return whether a number wants no messages."""
+    known = work.session.get(SmsNumber, number)
+    return known is not None and known.stopped_at is not None
+
+
 def take(work: Work, reply: Reply) -> None:
     """Do what a reply says. Raises what the appointment or the offer raises, and then nothing is
     done: see :func:`refuse`."""

@@ -127,6 +127,7 @@ def kinds() -> ResponseReturnValue:
     form = _kinds_form(account.id, offered)
     if request.method == "POST":
         return _choose(account.id, form, offered)
+    mobile = _own_mobile() if offered[Channel.SMS] else None
     words = {Channel.MAIL: words_of(role), Channel.SMS: sms_words()}
     for channel, kind, name in _columns(offered):
         form[name].label.text, form[name].description = words[channel][kind]
@@ -135,7 +136,8 @@ def kinds() -> ResponseReturnValue:
         form=form,
         kinds=offered[Channel.MAIL],
         sms_kinds=[column(kind, Channel.SMS) for kind in offered[Channel.SMS]],
-        mobile=_own_mobile() if offered[Channel.SMS] else None,
+        mobile=mobile,
+        has_stopped=mobile is not None and replies.has_stopped(context.work(), mobile),
         email=account.email,
     )
 
