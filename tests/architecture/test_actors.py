@@ -55,6 +55,7 @@ BOUND = {
         identity.queries.identity_by_id identity.queries.by_id notifications.feeds.feed_of
         identity.passkeys.ask_new identity.queries.factors_of
         notifications.preferences.preferences notifications.preferences.wants
+        notifications.replies.has_stopped
         waiting_list.queries.open_offers waiting_list.search.entries_for
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",

@@ -12,7 +12,19 @@ from browser.steps import Presses, checked, sign_in
 from browser.test_paper import sheets
 from entrypoints.world import SYDNEY, World, password_hash
 from openslot.booking.models import Appointment, Status
+from openslot.entrypoints.web import desk_links
 
+FILL_LABELS = """count => {
+  const labels = document.querySelector(".os-labels");
+  while (labels.children.length < count) labels.append(labels.firstElementChild.cloneNode(true));
+}"""
+ROWS = """() => {
+  const row = document.querySelector(".os-daylist tbody tr");
+  const rows = new Set([...row.cells].map(cell => Math.round(cell.getBoundingClientRect().top)));
+  const born = document.createRange();
+  born.selectNodeContents(row.querySelector(".sub"));
+  return [rows.size, new Set([...born.getClientRects()].map(line => line.top)).size];
+}"""
 MOST_PRESSES = 4
 """From the ringing of the telephone to the booking of somebody who is not registered yet."""
 
@@ -135,6 +147,51 @@ def test_the_day_list_on_paper_has_all_columns(
     [sheet] = sheets(desktop_page)
     for words in ("Call list", "10:00", "Aroha Owner", "31 March 1980", "0400 123 456", "Reached"):
         assert words in sheet
+    desktop_page.emulate_media(media="print")
+    desktop_page.set_viewport_size({"width": 480, "height": 900})  # less than a sheet
+    assert desktop_page.evaluate(ROWS) == [1, 1], "cells side by side, dates of birth on one line"
+    desktop_page.emulate_media(media="null")
     desktop_page.goto(desktop_page.url.replace("paper=calls", "paper=labels"))
     [labels] = sheets(desktop_page)
     assert ("Aroha Owner" in labels, "Printed on" in labels) == (True, False)
+    assert "Page 1" not in labels, "it would push the labels down"
+    for count, needed in ((24, 1), (25, 2)):
+        desktop_page.evaluate(FILL_LABELS, count)
+        assert len(sheets(desktop_page)) == needed, "a sheet has 8 rows of 3"
+
+
+def test_the_kiosk_keeps_nothing_of_who_has_left(
+    live_server: LiveServer, world: World, phone_page: Page
+) -> None:
+    page = phone_page
+    with live_server.app.test_request_context():
+        token = desk_links.check_in(world.centres["own"])
+    page.clock.install()
+    page.goto(f"{live_server.url}/check-in/{token}")
+    initial, born = (
+        page.get_by_label("First letter of your name"),
+        page.get_by_label("Date of birth"),
+    )
+
+    def is_cleared_after(seconds: int) -> None:
+        page.clock.run_for((seconds - 10) * 1000)
+        expect(initial.or_(page.get_by_text("Take a seat"))).to_be_visible()
+        assert page.url == asked, "whoever is slow may go on"
+        with page.expect_navigation():
+            page.clock.run_for(10_000)
+        expect(initial).to_have_value("")
+        expect(born).to_have_value("")
+
+    asked = page.url
+    initial.fill("A")
+    born.fill("31 3 1980")
+    is_cleared_after(120)
+    initial.fill("A")
+    page.get_by_role("button", name="I’m here").click()
+    expect(page.get_by_text("There is a problem")).to_be_visible()
+    is_cleared_after(120)
+    initial.fill("A")
+    born.fill("31 3 1980")
+    page.get_by_role("button", name="I’m here").click()
+    expect(page.get_by_text("Take a seat")).to_be_visible()
+    is_cleared_after(15)
