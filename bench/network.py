@@ -6,7 +6,7 @@ the past.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -230,6 +230,32 @@ def _hours(schedule: int, weekday: int) -> dict[str, Any]:
     return {"schedule_id": schedule, "weekday": weekday, "starts": OPENS, "ends": CLOSES}
 
 
+def fill_day(database: Database, network: Network, starts: Sequence[datetime]) -> None:
+    """Book short appointments at half of the starts of a day with each practitioner; those that
+    are over were kept."""
+    pages: dict[tuple[int, int], int] = {}
+    places = [
+        (practitioner, number, start)
+        for practitioner in range(1, network.practitioners + 1)
+        for number, start in enumerate(starts)
+        if (practitioner + number) % 2
+    ]
+    now = datetime.now(UTC)
+    rows = [
+        _row(
+            network,
+            practitioner,
+            (practitioner + number * network.practitioners) % len(network.patients),
+            (start, start + timedelta(minutes=SHORT)),
+            start > now - timedelta(minutes=SHORT),
+            pages,
+        )
+        for practitioner, number, start in places
+    ]
+    _write(database, Appointment, rows)
+    _merge_pages(database, pages)
+
+
 def _appointment(
     network: Network,
     practitioner: int,
@@ -241,8 +267,19 @@ def _appointment(
     number = chance.randrange(len(network.patients))
     while not _takes(network, network.patients[number], practitioner, start):
         number = chance.randrange(len(network.patients))
-    end = start + timedelta(minutes=MINUTES)
-    patient = network.patients[number]
+    times = (start, start + timedelta(minutes=MINUTES))
+    return _row(network, practitioner, number, times, is_ahead, pages)
+
+
+def _row(
+    network: Network,
+    practitioner: int,
+    number: int,
+    times: tuple[datetime, datetime],
+    is_ahead: bool,
+    pages: dict[tuple[int, int], int],
+) -> dict[str, Any]:
+    (start, end), patient = times, network.patients[number]
     diary, patient_diary = (
         network.diary_of_practitioner(practitioner),
         network.diary_of_patient(number),

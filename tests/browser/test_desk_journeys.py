@@ -110,8 +110,10 @@ def test_keys_and_dragging_do_what_the_buttons_do(
     expect(page.locator(".gap a:focus")).to_have_count(1)
     page.keyboard.press("ArrowUp")
     expect(entry).to_be_focused()
+    page.evaluate("window.kept = document.querySelector('.os-board .gap')")
     page.keyboard.press("n")
     expect(page.get_by_text("This can be noted once the time")).to_be_visible()
+    assert page.evaluate("kept.isConnected"), "what a press does not change stays as it is"
     page.keyboard.press("m")
     for key in ("Shift", "ArrowDown", "ArrowUp", "ArrowUp"):  # past the entry, never to it
         page.keyboard.press(key)

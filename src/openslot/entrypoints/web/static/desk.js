@@ -22,6 +22,18 @@ const speak = (sentence) => {
 // The focus stays on what is the same thing in the new part: the same link, or the same button.
 const keyOf = (element) => element?.closest?.("#desk-now, #desk-note") && (element.href ?? `${element.name}=${element.value}`);
 
+// Only what differs is replaced: a board has ten thousand elements, and a press changes a few.
+const renew = (old, fresh) => {
+  const [were, are] = [old, fresh].map((one) => [...one.childNodes]);
+  if (were.length !== are.length) return old.replaceChildren(...are);
+  were.forEach((one, place) => {
+    const other = are[place];
+    if (one.isEqualNode(other)) return;
+    if (one.cloneNode().isEqualNode(other.cloneNode())) renew(one, other);
+    else one.replaceWith(other);
+  });
+};
+
 const replaceParts = (page) => {
   end();
   const [board, fresh] = [document, page].map((one) => one.querySelector(".os-board"));
@@ -29,10 +41,12 @@ const replaceParts = (page) => {
   if (!fits) return location.reload();
   const key = keyOf(document.activeElement);
   const place = board && [board.scrollLeft, board.scrollTop];
-  for (const id of ["desk-note", "desk-figures", "desk-now"]) {
+  for (const id of ["desk-figures", "desk-now"]) {
     const part = page.getElementById(id);
-    if (part) document.getElementById(id).replaceChildren(...part.childNodes);
+    if (part) renew(document.getElementById(id), part);
   }
+  const note = page.getElementById("desk-note");
+  if (note) document.getElementById("desk-note").replaceChildren(...note.childNodes);
   arrange();
   const again = document.querySelector(".os-board");
   if (place && again) [again.scrollLeft, again.scrollTop] = place;
@@ -123,8 +137,8 @@ const line = () => {
   if (!board) return 0;
   const { origin, first, last, tick } = board.dataset;
   const ticks = (Date.now() - Date.parse(origin)) / (5 * MINUTE);
-  const place = (ticks - first) * tick;
-  board.style.setProperty("--now", ticks < last ? `${place}px` : "-1rem");
+  const place = Math.round((ticks - first) * tick);
+  now.style.setProperty("--now", ticks < last ? `${place}px` : "-1rem");
   return place;
 };
 const arrange = () => line();
