@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import needing, over_http, pages, reporting, searching
+from bench import board, needing, over_http, pages, reporting, searching
 from bench.over_http import Size
 
 PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
@@ -58,6 +58,11 @@ def _page(chosen: argparse.Namespace) -> Iterator[str]:
     for measured in (searching, needing, reporting, pages):
         for figure in measured.figures():
             yield f"- {figure}"
+    yield ""
+    yield "## In a browser, on SQLite: a board of 40 practitioners and 800 appointments"
+    yield ""
+    for figure in board.figures():
+        yield f"- {figure}"
 
 
 if __name__ == "__main__":

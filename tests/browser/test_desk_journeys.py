@@ -1,10 +1,12 @@
 """The front desk in a real Chromium: a telephone call in four presses, keys, dragging, paper."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 import factories
 from browser.conftest import LiveServer
@@ -13,6 +15,7 @@ from browser.test_paper import sheets
 from entrypoints.world import SYDNEY, World, password_hash
 from openslot.booking.models import Appointment, Status
 from openslot.entrypoints.web import desk_links
+from openslot.entrypoints.web.desk import EVERY
 
 FILL_LABELS = """count => {
   const labels = document.querySelector(".os-labels");
@@ -40,6 +43,18 @@ def tomorrow(live: LiveServer, world: World, page: Page) -> None:
     sign_in(page, live.url, "desk@example.org", home="/desk")
     day = (datetime.now(UTC).astimezone(SYDNEY) + timedelta(days=1)).date()
     page.goto(f"{live.url}/desk?day={day.isoformat()}")
+
+
+def book_tomorrow(live: LiveServer, world: World) -> UUID:
+    """An appointment at ten, on that board."""
+    now = datetime.now(UTC)
+    start = (now.astimezone(SYDNEY) + timedelta(days=1)).replace(
+        hour=10, minute=0, second=0, microsecond=0
+    )
+    schedule, patient = world.schedules["owner"], world.patients["owner"]
+    return live.database.run(
+        lambda session: factories.appointment(session, schedule, start, patient, now=now).id
+    )
 
 
 def free_time(page: Page, number: int = 0) -> Locator:
@@ -88,17 +103,7 @@ def test_keys_and_dragging_do_what_the_buttons_do(
     live_server: LiveServer, world: World, desktop_page: Page
 ) -> None:
     page = desktop_page
-    now = datetime.now(UTC)
-    start = (now.astimezone(SYDNEY) + timedelta(days=1)).replace(
-        hour=10, minute=0, second=0, microsecond=0
-    )
-    one = live_server.database.run(
-        lambda session: (
-            factories.appointment(
-                session, world.schedules["owner"], start, world.patients["owner"], now=now
-            ).id
-        )
-    )
+    one = book_tomorrow(live_server, world)
 
     def status() -> Status:
         return live_server.database.read(lambda session: session.get_one(Appointment, one).status)
@@ -131,18 +136,42 @@ def test_keys_and_dragging_do_what_the_buttons_do(
     assert status() is Status.BOOKED
 
 
+def test_an_answer_from_before_a_press_does_not_bring_back_the_board_of_then(
+    live_server: LiveServer, world: World, desktop_page: Page
+) -> None:
+    page, polls = desktop_page, list[Route]()
+    book_tomorrow(live_server, world)
+    page.clock.install()
+    tomorrow(live_server, world, page)
+    page.route("**/desk/now**", lambda route: polls.append(route))
+    old = '<div id="desk-figures">As it was</div><div id="desk-now"></div>'
+
+    figures = page.locator("#desk-figures")
+
+    def answer_after(press: Callable[[], None]) -> None:
+        page.clock.run_for(EVERY * 1000)
+        while not polls:
+            page.wait_for_timeout(20)
+        press()
+        with page.expect_response("**/desk/now**"):
+            polls.pop().fulfill(body=old, content_type="text/html")
+        page.wait_for_timeout(100)
+
+    def press() -> None:
+        page.locator(".os-board .ev a").focus()
+        page.keyboard.press("n")
+        expect(page.get_by_text("This can be noted once the time")).to_be_visible()
+
+    answer_after(press)
+    expect(figures).not_to_have_text("As it was")
+    answer_after(lambda: None)
+    expect(figures).to_have_text("As it was")
+
+
 def test_the_day_list_on_paper_has_all_columns(
     live_server: LiveServer, world: World, desktop_page: Page
 ) -> None:
-    now = datetime.now(UTC)
-    start = (now.astimezone(SYDNEY) + timedelta(days=1)).replace(
-        hour=10, minute=0, second=0, microsecond=0
-    )
-    live_server.database.run(
-        lambda session: factories.appointment(
-            session, world.schedules["owner"], start, world.patients["owner"], now=now
-        )
-    )
+    book_tomorrow(live_server, world)
     tomorrow(live_server, world, desktop_page)
     desktop_page.goto(desktop_page.url.replace("/desk?", "/desk/list?paper=calls&"))
     expect(desktop_page.get_by_role("button", name="Print")).to_be_visible()

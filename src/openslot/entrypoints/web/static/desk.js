@@ -2,7 +2,7 @@
 // keys. Every page works without this file; the words and the parts of pages are the server's.
 
 const MINUTE = 60_000;
-const TYPED = 300;
+const TYPED = 200;
 const SPACE = 15_000;
 const LEFT_ALONE = 120_000;
 const PARTS = { "X-Desk": "1" };
@@ -76,18 +76,27 @@ const prepare = (dialog) => {
   wanted?.focus();
 };
 
+// What was asked before a press, or answers an earlier one late, knows nothing of it.
+let presses = 0;
+let unanswered = 0;
+let shown = 0;
+
 const press = async (form, submitter) => {
   const dialog = form.closest("dialog");
+  const mine = ++presses;
+  unanswered += 1;
   submitter?.setAttribute("aria-busy", "true");
   try {
     const page = await send(form, submitter);
     if (dialog && within(dialog, page)) return;
     if (!page.getElementById("desk-now")) throw new Error("not the board");
     dialog?.close();
-    replaceParts(page);
+    if (mine > shown) replaceParts(page);
+    shown = Math.max(shown, mine);
   } catch {
     location.assign(location.href);
   } finally {
+    unanswered -= 1;
     submitter?.removeAttribute("aria-busy");
   }
 };
@@ -120,13 +129,15 @@ const typed = (event) => {
 // By itself: what has changed, unless somebody is in the middle of something.
 let tag = null;
 const look = async () => {
-  if (document.hidden || moving || document.querySelector("dialog[open]")) return;
+  if (document.hidden || moving || unanswered || document.querySelector("dialog[open]")) return;
+  const before = presses;
   const headers = { Accept: "text/html", ...(tag && { "If-None-Match": tag }) };
   const answer = await fetch(polled.dataset.poll, { headers, cache: "no-store", redirect: "error" });
   if (answer.status === 304) return;
   if (!answer.ok) return;
-  tag = answer.headers.get("ETag");
   const page = parse(await answer.text());
+  if (before !== presses) return;
+  tag = answer.headers.get("ETag");
   if (polled === now) replaceParts(page);
   else polled.replaceChildren(...page.body.childNodes);
 };
