@@ -110,6 +110,8 @@ def test_keys_and_dragging_do_what_the_buttons_do(
 
     tomorrow(live_server, world, page)
     entry = page.locator(".os-board .ev", has_text="Aroha Owner").locator("a")
+    entry.hover()
+    expect(entry).to_have_attribute("title", re.compile("^Aroha Owner 10:00.am"))
     entry.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator(".gap a:focus")).to_have_count(1)

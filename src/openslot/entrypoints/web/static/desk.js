@@ -238,6 +238,13 @@ const keyed = (event) => {
   }
 };
 
+// Short entries cut their words off; the pointer shows them whole.
+const tell = (event) => {
+  const link = event.target.closest?.(".ev > a");
+  if (link) link.title = link.textContent.replace(/\s+/g, " ").trim();
+};
+
+document.addEventListener("pointerover", tell);
 document.addEventListener("submit", pressed);
 document.addEventListener("input", typed);
 document.addEventListener("keydown", keyed);
