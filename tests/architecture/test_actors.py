@@ -85,7 +85,6 @@ BOUND = {
         identity.commands.locks identity.credentials.identities_of reports.oversight.things
         directory.queries.waiting_staff directory.queries.without_account
         identity.programs.program identity.queries.accounts identity.queries.by_ids
-        identity.queries.failed_often
         identity.queries.keys identity.queries.programs identity.queries.states_of""",
     "proof: whoever holds the password, link, token or assertion": """
         booking.visitors.hold_of booking.visitors.release

@@ -9,7 +9,6 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement
 from wtforms import EmailField, SelectField, StringField
 
 from openslot.core.actor import Role
@@ -127,17 +126,17 @@ def _filters() -> Filters:
 def _matching_accounts(
     text: str, filters: Filters, locks: Locks, offset: int
 ) -> tuple[Sequence[Account], int]:
-    actor, where, role = context.actor(), list[ColumnElement[bool]](), filters.role
-    if not actor.is_a(Role.NETWORK_ADMIN):
-        where, role = [queries.is_placed_at(actor.centre_id or 0)], Role.STAFF
-    elif filters.centre:
-        works_there = schedules.works_at(filters.centre, inactive=True)
-        where = [queries.is_at(filters.centre, works_there)]
-    if filters.state:
-        where.append(identities.in_state(AccountState(filters.state), locks))
-    return identities.accounts(
-        context.reader(), *where, text=text, role=role, limit=PAGE_SIZE, offset=offset
+    actor = context.actor()
+    in_state = [identities.in_state(AccountState(filters.state), locks)] if filters.state else []
+    found = partial(
+        identities.accounts, context.reader(), *in_state, text=text, limit=PAGE_SIZE, offset=offset
     )
+    if not actor.is_a(Role.NETWORK_ADMIN):
+        return found(queries.is_placed_at(actor.centre_id or 0), role=Role.STAFF)
+    if not filters.centre:
+        return found(role=filters.role)
+    works_there = schedules.works_at(filters.centre, inactive=True)
+    return found(queries.is_at(filters.centre, works_there), role=filters.role)
 
 
 @pages.get("/admin/accounts/<uuid:account_id>")
