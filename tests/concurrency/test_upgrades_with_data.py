@@ -147,8 +147,8 @@ class _Writer:
         account = uuid4()
         self.add("account", id=account, name="Ärzte ", email="straße@example.org")
         for at in (NOW, LAST_SIGN_IN, NOW - timedelta(hours=1)):
-            event = {"action": "account.signed-in", "subject": f"account:{account}"}
-            self.add("audit_event", id=uuid4(), at=at, **event)
+            event = {"action": "account.signed-in", "subject": f"account:{account}", "at": at}
+            self.add("audit_event", id=uuid4(), details="0", **event)  # JSON, whatever reads it
         self.add("centre", id=1, diary_id=CENTRE, name="Café ", time_zone="Australia/Sydney")
         self.add("department", id=1, centre_id=1, name="Röntgen")
         self.add("service", id=1, diary_id=SERVICE, department_id=1, name="CT")
