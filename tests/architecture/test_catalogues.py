@@ -16,6 +16,10 @@ SCRIPT = Path(__file__).parents[2] / "scripts/catalogues.py"
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|</?\w+[^>]*>")
 """What fills a sentence, and the marks of HTML."""
 
+TEMPLATES = CATALOGUES.parent / "entrypoints/web/templates"
+COMMA = re.compile(r"(\}\}|%\}|</\w+>), ?(?=<|\{[{%])")
+"""A comma between what a page fills in."""
+
 COUNTED = frozenset({"%(num)s", "%(count)s"})
 """Places that a form for one, two or none may leave out."""
 
@@ -40,6 +44,16 @@ def test_catalogues_hold_what_is_said_and_are_compiled(made: Mapping[str, Any]) 
         current = made["updated"](locale, messages)
         assert file(locale, "po").read_bytes() == made["text"](current), f"run python {SCRIPT}"
         assert file(locale, "mo").read_bytes() == made["compiled"](current), f"run python {SCRIPT}"
+
+
+def test_pages_join_words_with_the_comma_of_the_reader() -> None:
+    """It is another one in Arabic and Chinese, so it is a message too."""
+    by_hand = {
+        f"{file.parent.name}/{file.name}: {found[0]}"
+        for file in TEMPLATES.rglob("*.html")
+        for found in COMMA.finditer(file.read_text(encoding="utf-8"))
+    }
+    assert by_hand == set()
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
