@@ -63,7 +63,7 @@ def install(app: Flask, settings: Settings) -> None:
 def term(text: str) -> str:
     """Return a word of the network in the reader's language; of several with commas between them
     each, such as a profession with its expertise."""
-    return gettext(", ").join(gettext(part) for part in text.split(", ") if part)
+    return str(gettext(", ")).join(gettext(part) for part in text.split(", ") if part)
 
 
 def sees_reason(appointment: Appointment) -> bool:
