@@ -4,14 +4,16 @@ The control shows that they can fail: without the compare-and-set there are more
 """
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 import factories
+from engines import SERVERS
 from factories import HALF_HOUR, MONDAY_9, NOW
 from imaging import need
-from openslot.booking import check
+from openslot.booking import check, needs
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
@@ -108,6 +110,25 @@ def class_and_clinics(database: Database, count: int) -> list[BookingRequest]:
     lesson = database.run(add_class)
     together = {"schedule_id": requests[0].schedule_id, "service_id": lesson}
     return [one if number % 2 else replace(one, **together) for number, one in enumerate(requests)]
+
+
+@pytest.mark.parametrize("engine_name", SERVERS, indirect=True)
+def test_who_looked_before_a_class_was_made_has_a_place_in_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _, second, _ = class_and_clinics(database, 4)
+    look, made = needs._joins, []
+
+    def look_before(*place: Any) -> bool:
+        found = look(*place)
+        if not made:
+            made.append(second)
+            book_all(database, [second])
+        return found
+
+    monkeypatch.setattr(needs, "_joins", look_before)
+    assert len(won(book_all(database, [first]))) == 1
+    assert check.faults(database) == []
 
 
 def kinds_of(outcomes: list[Outcome]) -> set[bool]:

@@ -197,6 +197,7 @@ def test_programs_find_and_book_a_service(program: Program, offers: Offers, worl
             "service": offers.video,
             "start": found[-1]["start"],
             "patient": str(world.patients["owner"]),
+            "second_appointment": True,
         },
     )
     assert booked.status_code == 201, booked.text
@@ -223,6 +224,7 @@ def test_programs_learn_where_an_appointment_can_move(
             "service": offers.video,
             "start": found[-1]["start"],
             "patient": str(world.patients["owner"]),
+            "second_appointment": True,
         },
     ).json
     day = found[-1]["start"][:10]

@@ -13,6 +13,7 @@ from openslot.booking.errors import NeedsTaken
 from openslot.booking.models import Appointment, GroupSession
 from openslot.booking.sessions import queries as sessions
 from openslot.booking.slots import nearest
+from openslot.core.db import LostRace
 from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
@@ -45,7 +46,8 @@ def choose(
     The time of the appointments ``instead`` and of a session that is ``moving`` counts as free, and
     expired holds in the way are removed, with more statements. Members of the appointments
     ``keep``, and of the session, are preferred. Without ``in_hours`` practitioners serve outside
-    their hours too. Raises NeedsTaken.
+    their hours too. Raises NeedsTaken, and LostRace if somebody else made a session there
+    meanwhile, which may have places.
     """
     if not place.needs or (moving is None and _joins(work, place, span)):
         return place
@@ -59,6 +61,8 @@ def choose(
         claims.expire(work, [hold for hold in expired if hold not in instead])
         members = _free_members(work, place, busy, instead, freed, kept, in_hours=in_hours)
     if members is None:
+        if moving is None and _joins(work, place, span):
+            raise LostRace
         minutes = (span.end - span.start) * 5
         free = nearest(work, place, instant_of(span.start), minutes=minutes)
         raise NeedsTaken(free, schedule_id=place.schedule_id, minutes=minutes)
