@@ -1,13 +1,9 @@
 """A program of somebody else: a page of another origin, which people let act for them (SMART App
 Launch, standalone), and which books for them."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
+from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -16,6 +12,7 @@ from entrypoints.asking import registered
 from entrypoints.world import PASSWORD, World
 from openslot.booking.models import Appointment
 from openslot.core import clock
+from serving import serving
 
 APP = """<!doctype html><title>App</title><script type="module">
 const query = new URLSearchParams(location.search), kept = sessionStorage
@@ -65,38 +62,12 @@ async function book() {
 </script><body>"""
 
 
-@contextmanager
-def app_elsewhere() -> Iterator[str]:
-    """The origin of the app's page."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = APP.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_a_program_of_another_origin_signs_a_patient_in_and_books(
     desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
-    page = desktop_page
-    with app_elsewhere() as origin:
+    page, elsewhere = desktop_page, Flask("elsewhere")
+    elsewhere.add_url_rule("/app", view_func=lambda: APP)
+    with serving(elsewhere) as origin:
         client_id, _ = registered(live_server.database, redirects=("http://127.0.0.1/app",))
         page.goto(f"{origin}/app?client={client_id}&iss={live_server.url}/fhir")
         page.get_by_label("Email").fill(world.emails["patient-owner"])
@@ -106,7 +77,7 @@ def test_a_program_of_another_origin_signs_a_patient_in_and_books(
         page.get_by_role("button", name="Allow").click()
         expect(page.locator("body")).to_have_text("booked for Aroha Owner")
     later = select(Appointment.patient_id).where(
-        Appointment.starts_at > clock.now() + timedelta(days=6)
+        Appointment.starts_at > clock.now() + timedelta(days=5)
     )
     with live_server.database.reading() as session:
         assert list(session.scalars(later)) == [world.patients["owner"]]
