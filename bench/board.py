@@ -77,7 +77,8 @@ def _write(url: str) -> None:
     migrations.upgrade(database.engine)
     network = found(database, settings, centres=1, practitioners=PRACTITIONERS, patients=PATIENTS)
     now = datetime.now(UTC)
-    zone = ZoneInfo(f"Etc/GMT{now.hour - 10:+}")  # with the sign of POSIX: +2 is west
+    west = (now.hour + 2) % 24 - 12  # hours, at most 12, since there are no zones further west
+    zone = ZoneInfo(f"Etc/GMT{west:+}")
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     every_day = [
         {"schedule_id": one, "weekday": weekday, "starts": OPENS, "ends": CLOSES}
