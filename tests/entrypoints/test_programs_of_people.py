@@ -646,7 +646,7 @@ def test_no_program_gets_the_answer_to_another_of_the_same_person(
     app: Flask, network: Database, world: World, client_for: ClientFor
 ) -> None:
     browser, answers = client_for("patient-owner"), []
-    day = (datetime.now(UTC) + timedelta(days=4)).date()
+    day = (datetime.now(UTC) + timedelta(days=9)).date()
     body = {
         "schedule": world.schedules["owner"],
         "start": f"{day}T11:00:00+10:00",
