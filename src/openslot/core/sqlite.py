@@ -34,20 +34,21 @@ _lines: defaultdict[str, Lock] = defaultdict(Lock)
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that waits for its turn when a transaction begins and when it is committed."""
+    """A connection that waits for its turn when a transaction that writes begins, and when one is
+    committed."""
 
     def __init__(self, database: str, **options: Any):
         super().__init__(database, **options)
         self._line = Lock() if database == ":memory:" else _lines[database]
         self._is_first = False
 
-    def begin(self, *, writes: bool) -> bool:
-        """Begin a transaction if it is its turn soon. Writers wait for each other here, where it is
-        safe."""
-        if writes and not self._is_first:
+    def begin_writing(self) -> bool:
+        """Begin a transaction that writes, if it is its turn soon. Writers wait for each other
+        here, where it is safe."""
+        if not self._is_first:
             self._is_first = self._line.acquire(timeout=WAITS)
         with suppress(sqlite3.Error):
-            self._patiently(lambda: self.execute("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED"))
+            self._patiently(lambda: self.execute("BEGIN IMMEDIATE"))
         return self.in_transaction
 
     def commit(self) -> None:
@@ -129,7 +130,9 @@ def _lower(value: Any) -> Any:
 
 def _begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get("openslot_reads", False)
-    if not connection.connection.begin(writes=not reads):
+    if reads:
+        connection.exec_driver_sql("BEGIN DEFERRED")
+    elif not connection.connection.begin_writing():
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # has the engine explain what is wrong
 
 
