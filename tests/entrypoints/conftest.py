@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -21,6 +22,7 @@ from flask import Flask
 
 from beginnings import half_hour
 from engines import DATA_KEYS
+from entrypoints.asking import registered
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World, build
 from openslot.core.config import Settings
@@ -125,3 +127,9 @@ def client_for(app: Flask, world: World) -> ClientFor:
         return client
 
     return make
+
+
+@pytest.fixture
+def client_id(network: Database) -> UUID:
+    """A program that people can let act for them."""
+    return registered(network)[0]

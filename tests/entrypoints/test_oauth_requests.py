@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-import pytest
 from flask import Flask
 
 from entrypoints.asking import (
@@ -28,11 +27,6 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 
 CAPITALS = "HTTPS://App.Example/back?of=us"
-
-
-@pytest.fixture
-def client_id(network: Database) -> UUID:
-    return registered(network)[0]
 
 
 def test_a_program_may_ask_by_a_form_too(client_for: ClientFor, client_id: UUID) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pyotp
-import pytest
 import time_machine
 from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask
@@ -40,11 +39,6 @@ from openslot.identity.models import LinkedIdentity
 from serving import serving
 
 OFFLINE = "launch/patient patient/Appointment.rs offline_access"
-
-
-@pytest.fixture
-def client_id(network: Database) -> UUID:
-    return registered(network)[0]
 
 
 def events(database: Database, action: str) -> int:
