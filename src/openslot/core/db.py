@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
+    Column,
     CursorResult,
     DateTime,
     Delete,
     Engine,
     Executable,
-    Insert,
     MetaData,
     String,
     Table,
@@ -51,8 +52,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 
-from openslot.core import clock, metrics, tenancy, tracing
+from openslot.core import clock, metrics, statements, tenancy, tracing
 from openslot.core.data_keys import DataKeys
 from openslot.core.encryption import use_keys
 from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
@@ -65,6 +67,7 @@ from openslot.core.refusals import (
 )
 from openslot.core.servers import COLLATION, MOST_KEPT, make_server_engine, unsafe_settings
 from openslot.core.sqlite import is_rewritten, make_sqlite_engine
+from openslot.core.statements import Prepared
 
 T = TypeVar("T")
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
@@ -187,8 +190,8 @@ class _Writing(Session):
         rows = self.info.pop(_ROWS, {})
         # Always in one order, so that nobody tells from it what a command did first.
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
-            if new := rows[kind].new(kind, _connection(self)):
-                _connection(self).execute(_insert(kind), new)
+            for names, new in groupby(rows[kind].new(kind, _connection(self)), tuple):
+                write_rows(self, _inserting(kind, names), *new)
 
 
 _ROWS, _PROOF = "rows", "proof"
@@ -210,9 +213,9 @@ class _Rows:
         return [*self.always, *(row for id_, row in self.once.items() if id_ not in there)]
 
 
-@lru_cache
-def _insert(kind: type[Base]) -> Insert:
-    return insert(kind)
+@lru_cache(maxsize=256)
+def _inserting(kind: type[Base], names: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(kind), names)
 
 
 def add_row(
@@ -234,18 +237,28 @@ def add_row(
 def write_new(session: Session, row: Base) -> None:
     """Write a new object at once, and have the session keep it as if it had been read: a third of
     the work of a flush, which still writes what belongs to it."""
-    fields = vars(row)
-    for name in _without_default(type(row)).difference(fields):
-        set_committed_value(row, name, None)
-    columns = inspect(type(row)).columns.keys()
-    fetch(session, _insert(type(row)), {name: fields[name] for name in columns if name in fields})
+    fields, defaults = vars(row), _defaults(type(row))
+    for name in defaults.keys() - fields.keys():
+        set_committed_value(row, name, defaults[name]())
+    write_rows(
+        session, _inserting(type(row), tuple(defaults)), {name: fields[name] for name in defaults}
+    )
     make_transient_to_detached(row)
     session.add(row)
 
 
 @cache
-def _without_default(kind: type[Base]) -> frozenset[str]:
-    return frozenset(key for key, column in inspect(kind).columns.items() if column.default is None)
+def _defaults(kind: type[Base]) -> dict[str, Callable[[], Any]]:
+    """Return what makes the default of each column."""
+    return {key: _default_of(column) for key, column in inspect(kind).columns.items()}
+
+
+def _default_of(column: Column[Any]) -> Callable[[], Any]:
+    default = column.default
+    if isinstance(default, CallableColumnDefault):
+        return partial(default.arg, None)  # type: ignore[arg-type] # SQLAlchemy wraps it
+    value = default.arg if isinstance(default, ScalarElementColumnDefault) else None
+    return lambda: value
 
 
 class Database:
@@ -425,7 +438,7 @@ def _is_there(engine: Engine, kind: type[Base], values: dict[str, Any]) -> bool:
     key = inspect(kind).primary_key[0]
     with engine.connect() as connection:
         try:
-            connection.execute(_insert(kind), values)
+            connection.execute(insert(kind), values)
         except DBAPIError as error:
             if refusal_of(error.orig) is Refusal.TAKEN:
                 return True
@@ -456,6 +469,18 @@ def fetch(
     """Execute a statement that returns columns, no entities, and needs nothing that the session has
     yet to write: half the work of ``session.execute``."""
     return _connection(session).execute(statement, values)
+
+
+def read_rows(
+    session: Session, statement: Prepared, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a prepared SELECT: a quarter of the work of ``session.execute``."""
+    return statements.read(_connection(session), statement, values)
+
+
+def write_rows(session: Session, statement: Prepared, *rows: Mapping[str, Any]) -> int:
+    """Execute a prepared statement for each of the rows, and return how many it changed."""
+    return statements.write(_connection(session), statement, *rows)
 
 
 def _connection(session: Session) -> Connection:

@@ -13,7 +13,7 @@ stored as it is.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -252,6 +252,17 @@ def _encrypt_rows(
             encrypt = partial(_encrypt_row, keys_of(connection.dialect), places, row_id)
             return statement, [*map(encrypt, several)], encrypt(single) if single else single
     return statement, several, single
+
+
+def encrypted_rows(
+    connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]
+) -> Iterable[Mapping[str, Any]]:
+    """Return new rows of a table as they are stored, for a statement that SQLAlchemy does not
+    execute."""
+    places = encrypted_columns(table)
+    if not places:
+        return rows
+    return map(partial(_encrypt_row, keys_of(connection.dialect), places, _new_id), rows)
 
 
 def _encrypt_row(

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.births import BirthDate
-from openslot.core.db import Base, LostRace, changed, fetch, remove
+from openslot.core.db import Base, LostRace, changed, read_rows, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
 from openslot.core.people import read_about
+from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.directory.errors import ProfessionUnknown
 from openslot.directory.models import (
@@ -93,10 +94,11 @@ def changes_since(session: Session, number: int) -> list[tuple[str, int]] | None
 
 def version(session: Session) -> int:
     """Return the directory's version; 0 before the first change."""
-    return fetch(session, _VERSION).scalar() or 0
+    rows = read_rows(session, _VERSION, {})
+    return rows[0][0] if rows else 0
 
 
-_VERSION = select(DirectoryVersion.number)
+_VERSION = Prepared(select(DirectoryVersion.number))
 
 
 def today(work: Work) -> date:

@@ -22,9 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.actor import Role
-from openslot.core.db import changed, fetch
+from openslot.core.db import changed, read_rows
 from openslot.core.fields import address_key
 from openslot.core.folding import has_words
+from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.identity.models import (
     Account,
@@ -420,12 +421,14 @@ class ValidKey(NamedTuple):
 
 def key_of(session: Session, digest: bytes) -> ValidKey | None:
     """Return the valid key with this hash, or None."""
-    row = fetch(session, _KEY, {"digest": digest}).one_or_none()
-    return ValidKey(*row) if row else None
+    rows = read_rows(session, _KEY, {"digest": digest})
+    return ValidKey(*rows[0]) if rows else None
 
 
-_KEY = select(*(getattr(ApiKey, name) for name in ValidKey._fields)).where(
-    ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None)
+_KEY = Prepared(
+    select(*(getattr(ApiKey, name) for name in ValidKey._fields)).where(
+        ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None)
+    )
 )
 
 

@@ -17,8 +17,6 @@ from typing import NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    Select,
-    Update,
     and_,
     bindparam,
     case,
@@ -29,7 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from openslot.core.db import LostRace, fetch
+from openslot.core.db import LostRace, fetch, read_rows, write_rows
+from openslot.core.statements import Prepared
 from openslot.directory.models import Diary
 from openslot.schedules.availability import DAY, Span, Window, ones
 from openslot.schedules.errors import DiaryTaken
@@ -150,7 +149,7 @@ def fill(session: Session, claims: Iterable[Claim]) -> None:
     """Write the pages of a database that has none, so that exactly the claims are taken."""
     rows = (_row(key, mask) for key, mask in pages_of(claims).items())
     while some := list(islice(rows, MOST_IDS_NAMED)):
-        fetch(session, _INSERT, some)
+        write_rows(session, _INSERT, *some)
 
 
 def _by_page(claims: Iterable[Claim]) -> dict[PageKey, int]:
@@ -168,7 +167,7 @@ def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
         return {}
     return {
         (row[0], row[1]): Page(int.from_bytes(row[2], "little"), row[3])
-        for row in fetch(session, _reading(len(keys)), _named(sorted(keys)))
+        for row in read_rows(session, _reading(len(keys)), _named(sorted(keys)))
     }
 
 
@@ -182,14 +181,14 @@ def _compare_and_set(
         named = _named(updated)
         for at, key in enumerate(updated):
             named |= {f"was_{at}": old[key].version, f"becomes_{at}": _bytes(new[key])}
-        if fetch(session, _writing(len(updated)), named).rowcount != len(updated):
+        if write_rows(session, _writing(len(updated)), named) != len(updated):
             raise LostRace
     if inserted:
         # If another transaction has inserted the page, the primary key fails and work is retried.
-        fetch(session, _INSERT, [_row(key, new[key]) for key in inserted])
+        write_rows(session, _INSERT, *(_row(key, new[key]) for key in inserted))
 
 
-_INSERT = insert(DiaryPage)
+_INSERT = Prepared(insert(DiaryPage), ["diary_id", "day", "taken", "version"])
 
 
 def _named(keys: Sequence[PageKey]) -> dict[str, object]:
@@ -209,20 +208,20 @@ def _is_page(at: int) -> ColumnElement[bool]:
 
 
 @lru_cache(maxsize=64)
-def _reading(count: int) -> Select[int, int, bytes, int]:
+def _reading(count: int) -> Prepared:
     columns = (DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version)
-    return select(*columns).where(or_(*map(_is_page, range(count))))
+    return Prepared(select(*columns).where(or_(*map(_is_page, range(count)))))
 
 
 @lru_cache(maxsize=64)
-def _writing(count: int) -> Update:
+def _writing(count: int) -> Prepared:
     is_unchanged = (
         and_(_is_page(at), DiaryPage.version == bindparam(f"was_{at}")) for at in range(count)
     )
     kind = DiaryPage.taken.type
     masks = case(*((_is_page(at), bindparam(f"becomes_{at}", type_=kind)) for at in range(count)))
     changes = {DiaryPage.taken: masks, DiaryPage.version: DiaryPage.version + 1}
-    return update(DiaryPage).where(or_(*is_unchanged)).values(changes)
+    return Prepared(update(DiaryPage).where(or_(*is_unchanged)).values(changes))
 
 
 def _row(key: PageKey, mask: int) -> dict[str, object]:

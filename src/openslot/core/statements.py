@@ -1,0 +1,149 @@
+"""Statements that are made once, and then sent by the driver itself.
+
+SQLAlchemy takes as long again as its driver to run a statement that it knows. Here it only makes
+the text, with what turns values into the engine's and back. Who listens to the statements of an
+engine hears of these too, rows are encrypted, and errors explained, as everywhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Delete, Insert, Select, Table, Update
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from openslot.core.encryption import encrypted_rows
+
+Values = Mapping[str, Any]
+Processor = Callable[[Any], Any] | None
+Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
+
+
+class Prepared:
+    """A statement whose parameters are all named and single, no lists. An INSERT names its columns
+    by ``names``, and is given a value for each."""
+
+    def __init__(self, statement: Statement, names: Sequence[str] = ()):
+        self.statement = statement
+        self._names = list(names) or None
+        self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
+
+    def made_for(self, dialect: Dialect) -> "_Made":
+        """Return the statement as an engine takes it. Raises TypeError if it is of another kind."""
+        made = self._made.get(dialect)
+        if made is None:
+            made = self._made[dialect] = _make(self.statement, dialect, self._names)
+        return made
+
+
+class Parameter(NamedTuple):
+    """A parameter that a value is given for."""
+
+    place: str
+    name: str
+    process: Processor
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The text of a statement, and how its parameters and rows are turned."""
+
+    text: str
+    table: Table | None
+    fixed: dict[str, Any]
+    given: list[Parameter]
+    order: Sequence[str] | None
+    columns: list[Processor] | None
+
+    def parameters(self, values: Values) -> dict[str, Any] | tuple[Any, ...]:
+        """Return the values as the driver takes them."""
+        found = dict(self.fixed)
+        for place, name, process in self.given:
+            value = values[name]
+            found[place] = process(value) if process is not None else value
+        return found if self.order is None else tuple(found[place] for place in self.order)
+
+    def rows(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return the rows that the driver has found."""
+        if self.columns is None:
+            return found
+        return [
+            tuple(
+                value if process is None else process(value)
+                for process, value in zip(self.columns, row, strict=True)
+            )
+            for row in found
+        ]
+
+
+def _make(statement: Statement, dialect: Dialect, names: list[str] | None) -> _Made:
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    assert isinstance(compiled, SQLCompiler)
+    if compiled.post_compile_params or compiled.literal_execute_params or compiled.prefetch:
+        raise TypeError(f"this statement cannot be made once: {statement}")
+    fixed: dict[str, Any] = {}
+    given = []
+    for parameter, place in compiled.bind_names.items():
+        process = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        if parameter.required:
+            given.append(Parameter(place, parameter.key, process))
+        else:
+            value = parameter.effective_value
+            fixed[place] = process(value) if process is not None else value
+    table = statement.table if isinstance(statement, Insert) else None
+    assert table is None or isinstance(table, Table)
+    columns: list[Processor] = []
+    if isinstance(statement, Select):
+        kinds = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
+        columns = [kind.result_processor(dialect, None) for kind in kinds]
+    return _Made(
+        text=compiled.string,
+        table=table,
+        fixed=fixed,
+        given=given,
+        order=compiled.positiontup if compiled.positional else None,
+        columns=columns if any(columns) else None,
+    )
+
+
+def read(connection: Connection, prepared: Prepared, values: Values) -> list[tuple[Any, ...]]:
+    """Return all rows of a SELECT."""
+    made = prepared.made_for(connection.dialect)
+    cursor = _executed(connection, made, made.parameters(values), several=False)
+    found = made.rows(cursor.fetchall())
+    cursor.close()
+    return found
+
+
+def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
+    """Execute an INSERT, UPDATE or DELETE, for each of the rows, and return how many it changed."""
+    made = prepared.made_for(connection.dialect)
+    if made.table is not None:
+        rows = tuple(encrypted_rows(connection, made.table, rows))
+    several = len(rows) != 1
+    parameters: Any = [made.parameters(row) for row in rows]
+    cursor = _executed(connection, made, parameters if several else parameters[0], several=several)
+    changed: int = cursor.rowcount
+    cursor.close()
+    return changed
+
+
+def _executed(connection: Connection, made: _Made, parameters: Any, *, several: bool) -> Any:
+    """Return the driver's cursor after the statement. Raises what SQLAlchemy would raise."""
+    cursor = None
+    try:
+        cursor = connection.connection.cursor()
+        for tell in connection.dispatch.before_cursor_execute:
+            tell(connection, cursor, made.text, parameters, None, several)
+        if several:
+            cursor.executemany(made.text, parameters)
+        else:
+            cursor.execute(made.text, parameters)
+        for tell in connection.dispatch.after_cursor_execute:
+            tell(connection, cursor, made.text, parameters, None, several)
+    except BaseException as error:
+        # What SQLAlchemy does with an error of its own, and has no public name for.
+        connection._handle_dbapi_exception(error, made.text, parameters, cursor, None)
+    return cursor
