@@ -384,7 +384,8 @@ def _add(
     **more: Any,
 ) -> Appointment:
     """Add the appointment whose time was claimed; ``more`` are further columns."""
-    appointment = Appointment(
+    appointment = queries.add(
+        work.session,
         id=new_id(),
         schedule_id=place.schedule_id,
         patient_id=booking_request.patient_id,
@@ -407,7 +408,6 @@ def _add(
         **claims.busy_times(place, span),
         **more,
     )
-    queries.add(work.session, appointment)
     queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
     return appointment
 

@@ -253,11 +253,14 @@ def showing(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def add(session: Session, appointment: Appointment) -> None:
-    """Write a new appointment; see :func:`openslot.core.db.write_new`."""
-    for resource in appointment.resources:
+def add(session: Session, resources: list[AppointmentResource], **values: Any) -> Appointment:
+    """Write a new appointment, with the resources that it claims, and return it."""
+    appointment = write_new(session, Appointment, **values)
+    for resource in resources:
         resource.appointment_id = appointment.id
-    write_new(session, appointment)
+    session.add_all(resources)
+    set_committed_value(appointment, "resources", resources)
+    return appointment
 
 
 def show(

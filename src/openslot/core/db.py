@@ -48,7 +48,6 @@ from sqlalchemy.orm import (
     make_transient_to_detached,
     mapped_column,
 )
-from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import SchemaItem
@@ -70,6 +69,7 @@ from openslot.core.sqlite import is_rewritten, make_sqlite_engine
 from openslot.core.statements import Prepared
 
 T = TypeVar("T")
+BaseT = TypeVar("BaseT", bound="Base")
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 PATIENCE = 8.0
@@ -182,11 +182,26 @@ _Proof = tuple[type[Base], dict[str, Any]]
 
 
 class _Writing(Session):
-    """A session that also writes the rows of :func:`add_row`."""
+    """A session that also writes the rows of :func:`write_new` and :func:`add_row`."""
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
-        """Write all changes, and then the rows."""
+        """Write the new rows, all changes, and then what is added beside them."""
+        _write_new_rows(self)
         super().flush(objects)
+        self._write_beside()
+
+    def finish(self) -> None:
+        """Write what is left, and commit: in one go, if the driver sends several statements
+        without waiting for each answer."""
+        if self.new or self.dirty or self.deleted:
+            self.flush()
+        connection = _connection(self, with_new=False)
+        with statements.in_one_go(connection):
+            _write_new_rows(self)
+            self._write_beside()
+            self.commit()
+
+    def _write_beside(self) -> None:
         rows = self.info.pop(_ROWS, {})
         # Always in one order, so that nobody tells from it what a command did first.
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
@@ -194,7 +209,12 @@ class _Writing(Session):
                 write_rows(self, _inserting(kind, names), *new)
 
 
-_ROWS, _PROOF = "rows", "proof"
+def _write_new_rows(session: Session) -> None:
+    for kind, values in session.info.pop(_NEW, ()):
+        write_rows(session, _inserting(kind, tuple(values)), values)
+
+
+_NEW, _ROWS, _PROOF = "new", "rows", "proof"
 
 
 @dataclass
@@ -234,17 +254,29 @@ def add_row(
         rows.always.append(values)
 
 
-def write_new(session: Session, row: Base) -> None:
-    """Write a new object at once, and have the session keep it as if it had been read: a third of
-    the work of a flush, which still writes what belongs to it."""
-    fields, defaults = vars(row), _defaults(type(row))
-    for name in defaults.keys() - fields.keys():
-        set_committed_value(row, name, defaults[name]())
-    write_rows(
-        session, _inserting(type(row), tuple(defaults)), {name: fields[name] for name in defaults}
-    )
-    make_transient_to_detached(row)
+def write_new(session: Session, kind: type[BaseT], **values: Any) -> BaseT:
+    """Have the session write a new row before anything else that it does, and return it as if it
+    had been read: a quarter of the work of adding an object."""
+    for name, default in _defaults(kind).items():
+        if name not in values:
+            values[name] = default()
+    session.info.setdefault(_NEW, []).append((kind, values))
+    row = as_read(session, kind, values)
     session.add(row)
+    return row
+
+
+def as_read(session: Session, kind: type[BaseT], values: Mapping[str, Any]) -> BaseT:
+    """Return a row that was read by a prepared statement, with all its columns, as an object: that
+    which the session has, or one that is not part of it."""
+    key = inspect(kind).identity_key_from_primary_key((values["id"],))
+    known = session.identity_map.get(key)
+    if known is not None:
+        return cast(BaseT, known)
+    row = kind()
+    vars(row).update(values)
+    make_transient_to_detached(row)
+    return row
 
 
 @cache
@@ -324,10 +356,9 @@ class Database:
             _Writing(self.engine, expire_on_commit=False, info={"database": self}) as session,
         ):
             result = work(session)
-            session.flush()
             proof = session.info.get(_PROOF)
             try:
-                session.commit()
+                session.finish()
             except Unavailable as error:
                 if not error.is_broken or not self._has_happened(proof, error):
                     raise
@@ -483,8 +514,11 @@ def write_rows(session: Session, statement: Prepared, *rows: Mapping[str, Any]) 
     return statements.write(_connection(session), statement, *rows)
 
 
-def _connection(session: Session) -> Connection:
-    """Return the connection of a session, which takes a while to tell it."""
+def _connection(session: Session, *, with_new: bool = True) -> Connection:
+    """Return the connection of a session, which takes a while to tell it, once the new rows are
+    written."""
+    if with_new and _NEW in session.info:
+        _write_new_rows(session)
     known: Connection | None = session.info.get(Connection)
     if known is None or known.closed:
         known = session.info[Connection] = session.connection()

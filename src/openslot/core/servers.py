@@ -191,6 +191,12 @@ class _Connection(psycopg.Connection[Any]):
     silent_after: float | None = None
     is_shared: bool = False
 
+    @property
+    def can_pipeline(self) -> bool:
+        """Return whether several statements can be sent without waiting for each answer: not all
+        poolers let that pass."""
+        return not self.is_shared
+
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for the server. If it is silent, close the connection and raise OperationalError."""
         if timeout is not None or self.silent_after is None:

@@ -5,7 +5,8 @@ the text, with what turns values into the engine's and back. Who listens to the 
 engine hears of these too, rows are encrypted, and errors explained, as everywhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -15,6 +16,8 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from openslot.core.encryption import encrypted_rows
+
+_CURSOR = "cursor"
 
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any] | None
@@ -30,11 +33,12 @@ class Prepared:
         self._names = list(names) or None
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
 
-    def made_for(self, dialect: Dialect) -> "_Made":
+    def made_for(self, connection: Connection) -> "_Made":
         """Return the statement as an engine takes it. Raises TypeError if it is of another kind."""
-        made = self._made.get(dialect)
+        made = self._made.get(connection.dialect)
         if made is None:
-            made = self._made[dialect] = _make(self.statement, dialect, self._names)
+            made = _make(self.statement, connection.engine, self._names)
+            self._made[connection.dialect] = made
         return made
 
 
@@ -56,6 +60,8 @@ class _Made:
     given: list[Parameter]
     order: Sequence[str] | None
     columns: list[Processor] | None
+    heard: Any
+    """Who hears of the statements of the engine."""
 
     def parameters(self, values: Values) -> dict[str, Any] | tuple[Any, ...]:
         """Return the values as the driver takes them."""
@@ -78,7 +84,8 @@ class _Made:
         ]
 
 
-def _make(statement: Statement, dialect: Dialect, names: list[str] | None) -> _Made:
+def _make(statement: Statement, engine: Any, names: list[str] | None) -> _Made:
+    dialect: Dialect = engine.dialect
     compiled = statement.compile(dialect=dialect, column_keys=names)
     assert isinstance(compiled, SQLCompiler)
     if compiled.post_compile_params or compiled.literal_execute_params or compiled.prefetch:
@@ -105,45 +112,65 @@ def _make(statement: Statement, dialect: Dialect, names: list[str] | None) -> _M
         given=given,
         order=compiled.positiontup if compiled.positional else None,
         columns=columns if any(columns) else None,
+        heard=_first(engine).dispatch,
     )
+
+
+def _first(engine: Any) -> Any:
+    """Return the engine that one with options was made of: both have the same listeners."""
+    proxied = getattr(engine, "_proxied", None)
+    return engine if proxied is None else _first(proxied)
 
 
 def read(connection: Connection, prepared: Prepared, values: Values) -> list[tuple[Any, ...]]:
     """Return all rows of a SELECT."""
-    made = prepared.made_for(connection.dialect)
+    made = prepared.made_for(connection)
     cursor = _executed(connection, made, made.parameters(values), several=False)
-    found = made.rows(cursor.fetchall())
-    cursor.close()
-    return found
+    return made.rows(cursor.fetchall())
 
 
 def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
     """Execute an INSERT, UPDATE or DELETE, for each of the rows, and return how many it changed."""
-    made = prepared.made_for(connection.dialect)
+    made = prepared.made_for(connection)
     if made.table is not None:
         rows = tuple(encrypted_rows(connection, made.table, rows))
     several = len(rows) != 1
     parameters: Any = [made.parameters(row) for row in rows]
     cursor = _executed(connection, made, parameters if several else parameters[0], several=several)
     changed: int = cursor.rowcount
-    cursor.close()
     return changed
 
 
+@contextmanager
+def in_one_go(connection: Connection) -> Iterator[None]:
+    """Send the statements in the block that write, and the commit, without waiting for the answer
+    to each, if the driver can; a refusal is raised by the commit. How many rows each has changed
+    is not known in the block."""
+    driver: Any = connection.connection.driver_connection
+    if not getattr(driver, "can_pipeline", False):
+        yield
+        return
+    with driver.pipeline():
+        yield
+
+
 def _executed(connection: Connection, made: _Made, parameters: Any, *, several: bool) -> Any:
-    """Return the driver's cursor after the statement. Raises what SQLAlchemy would raise."""
+    """Return the driver's cursor after the statement, which serves for the next one too. Raises
+    what SQLAlchemy would raise."""
     cursor = None
     try:
-        cursor = connection.connection.cursor()
-        for tell in connection.dispatch.before_cursor_execute:
+        driver = connection.connection
+        cursor = driver.info.pop(_CURSOR, None) or driver.cursor()
+        for tell in made.heard.before_cursor_execute:
             tell(connection, cursor, made.text, parameters, None, several)
         if several:
             cursor.executemany(made.text, parameters)
         else:
             cursor.execute(made.text, parameters)
-        for tell in connection.dispatch.after_cursor_execute:
+        for tell in made.heard.after_cursor_execute:
             tell(connection, cursor, made.text, parameters, None, several)
     except BaseException as error:
         # What SQLAlchemy does with an error of its own, and has no public name for.
         connection._handle_dbapi_exception(error, made.text, parameters, cursor, None)
+    driver.info[_CURSOR] = cursor
     return cursor

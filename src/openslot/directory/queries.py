@@ -6,7 +6,18 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
@@ -35,7 +46,8 @@ from openslot.directory.models import (
     StaffMember,
     StaffRequest,
 )
-from openslot.identity.models import Account
+from openslot.identity.models import Account, ApiKey
+from openslot.identity.queries import ValidKey
 
 Entity = TypeVar("Entity", Centre, Department, Service, Profession, Practitioner, Patient)
 
@@ -94,11 +106,33 @@ def changes_since(session: Session, number: int) -> list[tuple[str, int]] | None
 
 def version(session: Session) -> int:
     """Return the directory's version; 0 before the first change."""
+    seen: int | None = session.info.pop(_VERSION, None)
+    if seen is not None:
+        return seen
     rows = read_rows(session, _VERSION, {})
     return rows[0][0] if rows else 0
 
 
 _VERSION = Prepared(select(DirectoryVersion.number))
+
+
+def key_of(session: Session, digest: bytes) -> ValidKey | None:
+    """Return the valid key with this hash, or None; the same statement reads the version, which
+    :func:`version` then returns once."""
+    rows = read_rows(session, _KEY_AND_VERSION, {"digest": digest})
+    if not rows:
+        return None
+    *key, number = rows[0]
+    session.info[_VERSION] = number or 0
+    return ValidKey(*key)
+
+
+_KEY_AND_VERSION = Prepared(
+    select(
+        *(getattr(ApiKey, name) for name in ValidKey._fields),
+        select(DirectoryVersion.number).scalar_subquery(),
+    ).where(ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None))
+)
 
 
 def today(work: Work) -> date:

@@ -3,30 +3,35 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import structlog
 from flask import g, request
+from sqlalchemy.orm import Session
 
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Busy, Unauthenticated, Unavailable
 from openslot.core.work import Work, doing
 from openslot.directory.commands import actor_of
+from openslot.directory.known_keys import KnownKeys
 from openslot.entrypoints import limits
 from openslot.entrypoints.request import (
+    confirm_first,
     database,
     now,
     reader,
     reading_by,
+    services,
     settings,
     visitor,
     write_by,
 )
 from openslot.identity.errors import ProofNeeded
-from openslot.identity.keys import BadToken, is_inside, note_use, prove
+from openslot.identity.keys import KEY, BadToken, Proof, is_inside, note_use, prove, prove_key
 from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope, read_fhir
-from openslot.identity.sessions import is_proved
+from openslot.identity.sessions import is_proved, token_hash
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -132,7 +137,7 @@ def _caller() -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
-    proof = prove(reading_by(visitor()), text.strip())
+    proof = _proof(text.strip())
     if proof.account is not None:
         limits.by_account(proof.account.id)
         person, scopes = actor_of(reader(), proof.account, request.remote_addr), proof.scopes
@@ -144,6 +149,29 @@ def _caller() -> Caller:
     if proof.is_new and proof.program_id is not None:
         _note_use(program, proof.program_id)
     return Caller(program, _narrowed(proof.scopes), proof.program_id, proof.networks, proof.ends_at)
+
+
+def _proof(text: str) -> Proof:
+    """Return the holder of a key or token. Of a key that is known, the first session of the request
+    learns whether it is still valid."""
+    if not text.startswith(KEY):
+        return prove(reading_by(visitor()), text)
+    digest, known = token_hash(text), services().database.kept(KnownKeys)
+    key = known.get(digest)
+    if key is None:
+        key = known.read(reader(), digest)
+    else:
+        confirm_first(partial(_read_again, known, digest))
+    return prove_key(key, request.remote_addr, now())
+
+
+def _read_again(known: KnownKeys, digest: bytes, session: Session) -> None:
+    try:
+        known.read(session, digest)
+    except BadToken:
+        g.caller = Caller(visitor(), frozenset())
+        del g.check
+        raise
 
 
 def _for_one(person: Actor, scopes: frozenset[str]) -> frozenset[str]:

@@ -79,7 +79,21 @@ def reader() -> Session:
         g.reading = services().database.reading()
         g.reader = g.reading.__enter__()
         gather(g.reader, g.setdefault("people", set()))
+        _confirm(g.reader)
     return cast(Session, g.reader)
+
+
+def confirm_first(check: Callable[[Session], object]) -> None:
+    """Call ``check`` with the first session of this request, before anything else is read or
+    written there; it raises if the request may not go on."""
+    g.check = check
+
+
+def _confirm(session: Session) -> None:
+    check: Callable[[Session], object] | None = g.get("check")
+    if check is not None:
+        check(session)
+        del g.check
 
 
 def close_reader(_error: BaseException | None = None) -> None:
@@ -103,6 +117,8 @@ def database() -> Database:
 
     Closes the reader first: an open one blocks SQLite's writers.
     """
+    if "check" in g:
+        reader()
     close_reader()
     return services().database
 
@@ -148,13 +164,15 @@ def write_by(
     note: Callable[[Session], None] | None = g.get("alongside")
 
     def do(session: Session) -> T:
+        _confirm(session)
         result = command(Work(session, actor, now(), settings()), *args, **kwargs)
         g.setdefault("audited", set()).update(audit.recorded(session))
         if note is not None:
             note(session)
         return result
 
-    return database().run(do)
+    close_reader()
+    return services().database.run(do)
 
 
 @contextmanager

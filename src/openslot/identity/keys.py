@@ -197,29 +197,31 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
     return any(client in ip_network(network) for network in networks)
 
 
+def prove_key(key: queries.ValidKey, address: str | None, now: datetime) -> Proof:
+    """Return the holder of a key that is not revoked. Raises BadToken if it has ended, or has
+    networks and the address is in none of them."""
+    if key.ends_at is not None and key.ends_at <= now:
+        raise BadToken
+    networks = tuple(key.networks.split(",")) if key.networks else ()
+    if networks and not is_inside(address, networks):
+        raise BadToken
+    return Proof(
+        frozenset(key.scopes.split()),
+        program=f"key {key.name}",
+        program_id=key.id,
+        networks=networks,
+        ends_at=key.ends_at,
+        is_new=_is_new_use(key, address, now),
+    )
+
+
 def prove(work: Work, text: str) -> Proof:
-    """Return the holder of a bearer token, in one statement; in two or three where the role of a
+    """Return the holder of an access token, in one statement; in two or three where the role of a
     person needs a second step. Raises BadToken, and MustChangePassword for the token of a person.
 
-    A key with networks is valid from inside them only, and a token of a person while they would
-    have signed in as their role needs it now.
+    A token of a person is valid while they would have signed in as their role needs it now.
     """
     digest = token_hash(text)
-    if text.startswith(KEY):
-        key = queries.key_of(work.session, digest)
-        if key is None or (key.ends_at is not None and key.ends_at <= work.now):
-            raise BadToken
-        networks = tuple(key.networks.split(",")) if key.networks else ()
-        if networks and not is_inside(work.actor.address, networks):
-            raise BadToken
-        return Proof(
-            frozenset(key.scopes.split()),
-            program=f"key {key.name}",
-            program_id=key.id,
-            networks=networks,
-            ends_at=key.ends_at,
-            is_new=_is_new_use(work, key),
-        )
     holder = queries.holder_of(work, digest) if text.startswith(ACCESS) else None
     if holder is None:
         raise BadToken
@@ -245,9 +247,9 @@ def prove(work: Work, text: str) -> Proof:
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 
-def _is_new_use(work: Work, key: queries.ValidKey) -> bool:
-    is_due = key.used_at is None or work.now - key.used_at >= USED_EVERY
-    return is_due or network_of(work.actor.address) not in (key.used_from or "").split(",")
+def _is_new_use(key: queries.ValidKey, address: str | None, now: datetime) -> bool:
+    is_due = key.used_at is None or now - key.used_at >= USED_EVERY
+    return is_due or network_of(address) not in (key.used_from or "").split(",")
 
 
 def note_use(work: Work, key_id: UUID) -> None:

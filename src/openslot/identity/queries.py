@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    bindparam,
     case,
     delete,
     exists,
@@ -22,10 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.actor import Role
-from openslot.core.db import changed, read_rows
+from openslot.core.db import changed
 from openslot.core.fields import address_key
 from openslot.core.folding import has_words
-from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.identity.models import (
     Account,
@@ -417,19 +415,6 @@ class ValidKey(NamedTuple):
     used_at: datetime | None
     used_from: str | None
     ends_at: datetime | None
-
-
-def key_of(session: Session, digest: bytes) -> ValidKey | None:
-    """Return the valid key with this hash, or None."""
-    rows = read_rows(session, _KEY, {"digest": digest})
-    return ValidKey(*rows[0]) if rows else None
-
-
-_KEY = Prepared(
-    select(*(getattr(ApiKey, name) for name in ValidKey._fields)).where(
-        ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None)
-    )
-)
 
 
 def keys(session: Session) -> Sequence[ApiKey]:

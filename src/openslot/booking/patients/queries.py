@@ -2,14 +2,18 @@
 
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition, live_or_done, to_come
 from openslot.booking.rules import Upcoming
+from openslot.core.db import as_read, read_rows
+from openslot.core.people import read_about
+from openslot.core.statements import Prepared
 from openslot.directory.models import Patient, Service
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import KnownBy, Place
@@ -20,10 +24,12 @@ def patient_with(
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return a patient with their holds and the appointment with the daily key, in one statement;
     two if there are any."""
-    wanted = {"patient": patient_id, "one_a_day": one_a_day}
-    rows = session.execute(_PATIENT_AND_WANTED, wanted).all()
-    patient = rows[0][0] if rows else None
-    return patient, _by_ids(session, [row[1] for row in rows if row[1] is not None])
+    rows = read_rows(session, _COLUMNS_AND_WANTED, {"patient": patient_id, "one_a_day": one_a_day})
+    if not rows:
+        return None, []
+    read_about(session, [patient_id])
+    patient = as_read(session, Patient, dict(zip(_COLUMNS, rows[0], strict=False)))
+    return patient, _by_ids(session, [row[-1] for row in rows if row[-1] is not None])
 
 
 def patient_with_number(
@@ -83,20 +89,27 @@ def _for_service(place: Place) -> Condition:
     return Appointment.service_id == place.service_id
 
 
-_PATIENT_AND_WANTED = (
-    select(Patient, Appointment.id)
-    .outerjoin(
-        Appointment,
-        and_(
-            Appointment.patient_id == Patient.id,
-            or_(
-                Appointment.status == Status.HELD,
-                Appointment.one_a_day == bindparam("one_a_day"),
+def _beside_wanted(*patient: Any) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*patient, Appointment.id)
+        .select_from(Patient)
+        .outerjoin(
+            Appointment,
+            and_(
+                Appointment.patient_id == Patient.id,
+                or_(
+                    Appointment.status == Status.HELD,
+                    Appointment.one_a_day == bindparam("one_a_day"),
+                ),
             ),
-        ),
+        )
+        .where(Patient.id == bindparam("patient"))
     )
-    .where(Patient.id == bindparam("patient"))
-)
+
+
+_PATIENT_AND_WANTED = _beside_wanted(Patient)
+_COLUMNS = tuple(inspect(Patient).columns.keys())
+_COLUMNS_AND_WANTED = Prepared(_beside_wanted(*(getattr(Patient, name) for name in _COLUMNS)))
 
 
 def known_to(session: Session, patient_ids: Collection[UUID]) -> dict[UUID, set[KnownBy]]:

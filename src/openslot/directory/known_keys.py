@@ -1,0 +1,33 @@
+"""The keys of programs that were used, in memory: who sends one is known before the database is
+asked, and the first that is read there says whether the key is still valid."""
+
+from sqlalchemy.orm import Session
+
+from openslot.directory import queries
+from openslot.identity.keys import BadToken
+from openslot.identity.queries import ValidKey
+
+MOST = 1000
+"""Keys that are kept."""
+
+
+class KnownKeys:
+    """Keys of a database by their hash. What is kept may have been revoked since."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, ValidKey] = {}
+
+    def get(self, digest: bytes) -> ValidKey | None:
+        """Return a key that was valid when it was last read, or None if none is known."""
+        return self._keys.get(digest)
+
+    def read(self, session: Session, digest: bytes) -> ValidKey:
+        """Return the key as it is now, in one statement. Raises BadToken if none is valid."""
+        key = queries.key_of(session, digest)
+        if key is None:
+            self._keys.pop(digest, None)
+            raise BadToken
+        if len(self._keys) >= MOST:
+            self._keys.clear()
+        self._keys[digest] = key
+        return key
