@@ -97,7 +97,8 @@ BOUND = {
         identity.id_tokens.signed_out identity.linked.end_signed_out
         identity.linked.identity_of identity.linked.link
         identity.sessions.account_of_token identity.sessions.end_session identity.sessions.ends
-        identity.sessions.is_proved identity.sessions.renew_session identity.sessions.touch_session
+        identity.keys.prove identity.sessions.is_proved identity.sessions.renew_session
+        identity.sessions.touch_session
         identity.links.account_to_change identity.links.account_to_confirm
         identity.links.account_to_reset identity.pending.pending_sign_up directory.own.take_email
         identity.commands.note_sign_in identity.factors.must_enrol

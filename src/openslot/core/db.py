@@ -193,13 +193,14 @@ class _Writing(Session):
     def finish(self) -> None:
         """Write what is left, and commit: in one go, if the driver sends several statements
         without waiting for each answer."""
-        if self.new or self.dirty or self.deleted:
+        rows = self.info.get(_ROWS, {})
+        if self.new or self.dirty or self.deleted or any(one.once for one in rows.values()):
             self.flush()
-        connection = _connection(self, with_new=False)
-        with statements.in_one_go(connection):
-            _write_new_rows(self)
-            self._write_beside()
-            self.commit()
+        elif rows or _NEW in self.info:
+            with statements.in_one_go(_connection(self, with_new=False)):
+                _write_new_rows(self)
+                self._write_beside()
+        self.commit()
 
     def _write_beside(self) -> None:
         rows = self.info.pop(_ROWS, {})

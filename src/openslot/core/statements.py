@@ -143,15 +143,19 @@ def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
 
 @contextmanager
 def in_one_go(connection: Connection) -> Iterator[None]:
-    """Send the statements in the block that write, and the commit, without waiting for the answer
-    to each, if the driver can; a refusal is raised by the commit. How many rows each has changed
-    is not known in the block."""
+    """Send the statements in the block, which write, and a COMMIT without waiting for the answer to
+    each, if the driver can: a refusal is raised at the end, and how many rows each has changed is
+    not known. With other drivers, whoever owns the connection commits as ever."""
     driver: Any = connection.connection.driver_connection
     if not getattr(driver, "can_pipeline", False):
         yield
         return
-    with driver.pipeline():
-        yield
+    try:
+        with driver.pipeline():
+            yield
+            driver.commit()
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)
 
 
 def _executed(connection: Connection, made: _Made, parameters: Any, *, several: bool) -> Any:

@@ -6,18 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    ColumnElement,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
@@ -46,8 +35,7 @@ from openslot.directory.models import (
     StaffMember,
     StaffRequest,
 )
-from openslot.identity.models import Account, ApiKey
-from openslot.identity.queries import ValidKey
+from openslot.identity.models import Account
 
 Entity = TypeVar("Entity", Centre, Department, Service, Profession, Practitioner, Patient)
 
@@ -116,23 +104,9 @@ def version(session: Session) -> int:
 _VERSION = Prepared(select(DirectoryVersion.number))
 
 
-def key_of(session: Session, digest: bytes) -> ValidKey | None:
-    """Return the valid key with this hash, or None; the same statement reads the version, which
-    :func:`version` then returns once."""
-    rows = read_rows(session, _KEY_AND_VERSION, {"digest": digest})
-    if not rows:
-        return None
-    *key, number = rows[0]
-    session.info[_VERSION] = number or 0
-    return ValidKey(*key)
-
-
-_KEY_AND_VERSION = Prepared(
-    select(
-        *(getattr(ApiKey, name) for name in ValidKey._fields),
-        select(DirectoryVersion.number).scalar_subquery(),
-    ).where(ApiKey.token_hash == bindparam("digest"), ApiKey.revoked_at.is_(None))
-)
+def note_version(session: Session, number: int) -> None:
+    """Have :func:`version` return, once, what the session has just read with something else."""
+    session.info[_VERSION] = number
 
 
 def today(work: Work) -> date:

@@ -15,7 +15,7 @@ from openslot.core.actor import Actor, Role
 from openslot.core.errors import Busy, Unauthenticated, Unavailable
 from openslot.core.work import Work, doing
 from openslot.directory.commands import actor_of
-from openslot.directory.known_keys import KnownKeys
+from openslot.directory.keys.known import KnownKeys
 from openslot.entrypoints import limits
 from openslot.entrypoints.request import (
     confirm_first,
@@ -148,6 +148,7 @@ def _caller() -> Caller:
     program = _program(proof.program or "program")
     if proof.is_new and proof.program_id is not None:
         _note_use(program, proof.program_id)
+        services().database.kept(KnownKeys).forget(proof.program_id)
     return Caller(program, _narrowed(proof.scopes), proof.program_id, proof.networks, proof.ends_at)
 
 

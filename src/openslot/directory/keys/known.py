@@ -1,9 +1,11 @@
 """The keys of programs that were used, in memory: who sends one is known before the database is
 asked, and the first that is read there says whether the key is still valid."""
 
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 
-from openslot.directory import queries
+from openslot.directory.keys import queries
 from openslot.identity.keys import BadToken
 from openslot.identity.queries import ValidKey
 
@@ -31,3 +33,7 @@ class KnownKeys:
             self._keys.clear()
         self._keys[digest] = key
         return key
+
+    def forget(self, key_id: UUID) -> None:
+        """Forget a key that has changed."""
+        self._keys = {digest: key for digest, key in self._keys.items() if key.id != key_id}

@@ -1,0 +1,1 @@
+"""The keys of programs, as each of their requests asks for them."""
