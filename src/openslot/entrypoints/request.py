@@ -89,6 +89,12 @@ def confirm_first(check: Callable[[Session], object]) -> None:
     g.check = check
 
 
+def confirm() -> None:
+    """Call the check now, if the request has opened no session."""
+    if "check" in g:
+        reader()
+
+
 def _confirm(session: Session) -> None:
     check: Callable[[Session], object] | None = g.get("check")
     if check is not None:
@@ -117,8 +123,7 @@ def database() -> Database:
 
     Closes the reader first: an open one blocks SQLite's writers.
     """
-    if "check" in g:
-        reader()
+    confirm()
     close_reader()
     return services().database
 

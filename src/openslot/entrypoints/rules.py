@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
+from openslot.entrypoints.request import confirm
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 STATIC = frozenset({"static"})
@@ -90,6 +92,13 @@ class Ruled(Flask):
     def ensure_sync(self, func: View) -> View:
         """Return a function as it is. Flask would look at all code that a request runs through."""
         return func
+
+    def dispatch_request(self) -> Any:
+        """Return what the view answers, or raise its refusal, once it is confirmed who asks."""
+        try:
+            return super().dispatch_request()
+        finally:
+            confirm()
 
     def add_url_rule(
         self,

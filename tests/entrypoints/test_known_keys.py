@@ -1,0 +1,63 @@
+"""A key that a process knows, and that was revoked elsewhere, lets nobody in."""
+
+import re
+from datetime import datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from entrypoints.programs import Program, with_key
+from entrypoints.world import World
+from openslot.booking.models import Appointment
+from openslot.core.db import Database
+from openslot.directory.keys.known import KnownKeys
+from openslot.directory.keys.queries import key_of
+from openslot.identity.models import ApiKey
+from openslot.identity.sessions import token_hash
+
+EXAMPLES = {"uuid": "01900000-0000-7000-8000-000000000000", "int": "1"}
+
+
+@pytest.fixture
+def program(app: Flask, network: Database) -> Program:
+    """A program with all rights that has been here."""
+    made = with_key(app, network, "*")
+    for _ in range(2):
+        made.get("/api/v1/appointments")
+    return made
+
+
+def revoke(network: Database) -> None:
+    network.run(lambda session: session.execute(update(ApiKey).values(revoked_at=func.now())))
+
+
+def test_every_reading_is_refused(
+    app: Flask, network: Database, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = token_hash(program.token or "")
+    known = network.read(lambda session: key_of(session, digest))
+    monkeypatch.setattr(KnownKeys, "get", lambda *_given: known)
+    revoke(network)
+    answers = {}
+    for rule in app.url_map.iter_rules():
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if "GET" in (rule.methods or ()) and getattr(operation, "scope", None) is not None:
+            path = re.sub(r"<(?:any\((\w+).*?\):)(\w+)>", r"\1", rule.rule)
+            path = re.sub(r"<(?:(\w+):)?\w+>", lambda kind: EXAMPLES.get(kind[1], "x"), path)
+            path = path.replace("/fhir/x", "/fhir/Patient")
+            answers[path] = program.send("GET", path).status_code
+    assert len(answers) > 40
+    assert {path: status for path, status in answers.items() if status != 401} == {}
+
+
+def test_nothing_is_booked(network: Database, program: Program, world: World) -> None:
+    schedule = world.schedules["owner"]
+    start = program.get(f"/api/v1/slots?schedule={schedule}")["items"][0]["start"]
+    revoke(network)
+    body = {"schedule": schedule, "start": start, "patient": str(world.patients["owner"])}
+    refused = program.send("POST", "/api/v1/appointments", body)
+    assert (refused.status_code, refused.json["code"]) == (401, "bad-token")  # type: ignore[index]
+    then = Appointment.starts_at == datetime.fromisoformat(start)
+    booked = select(func.count()).select_from(Appointment).where(then)
+    assert network.read(lambda session: session.scalar(booked)) == 0
