@@ -126,7 +126,7 @@ def read(connection: Connection, prepared: Prepared, values: Values) -> list[tup
     """Return all rows of a SELECT."""
     made = prepared.made_for(connection)
     cursor = _executed(connection, made, made.parameters(values), several=False)
-    return made.rows(cursor.fetchall())
+    return made.rows(list(cursor.fetchall()))
 
 
 def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
@@ -161,20 +161,20 @@ def in_one_go(connection: Connection) -> Iterator[None]:
 def _executed(connection: Connection, made: _Made, parameters: Any, *, several: bool) -> Any:
     """Return the driver's cursor after the statement, which serves for the next one too. Raises
     what SQLAlchemy would raise."""
-    cursor = None
+    cursor, text = None, made.text
     try:
         driver = connection.connection
         cursor = driver.info.pop(_CURSOR, None) or driver.cursor()
         for tell in made.heard.before_cursor_execute:
-            tell(connection, cursor, made.text, parameters, None, several)
+            text, parameters = tell(connection, cursor, text, parameters, None, several)
         if several:
-            cursor.executemany(made.text, parameters)
+            cursor.executemany(text, parameters)
         else:
-            cursor.execute(made.text, parameters)
+            cursor.execute(text, parameters)
         for tell in made.heard.after_cursor_execute:
-            tell(connection, cursor, made.text, parameters, None, several)
+            tell(connection, cursor, text, parameters, None, several)
     except BaseException as error:
         # What SQLAlchemy does with an error of its own, and has no public name for.
-        connection._handle_dbapi_exception(error, made.text, parameters, cursor, None)
+        connection._handle_dbapi_exception(error, text, parameters, cursor, None)
     driver.info[_CURSOR] = cursor
     return cursor

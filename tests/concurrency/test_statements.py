@@ -1,0 +1,96 @@
+"""Statements that go to the driver themselves do what SQLAlchemy would."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import bindparam, inspect, select
+from sqlalchemy.orm import Session
+
+import factories
+from openslot.booking.patients.queries import patient_with
+from openslot.core.db import Base, Database, add_row, read_rows, write_new
+from openslot.core.errors import Conflict
+from openslot.core.outbox import OutboxMessage, State
+from openslot.core.statements import Prepared
+from openslot.directory.models import Diary, Patient
+
+NOW = datetime(2026, 3, 1, 9, 30, 0, 123456, UTC)
+ONE = UUID("01900000-0000-7000-8000-000000000001")
+
+
+def message(session: Session, **more: Any) -> OutboxMessage:
+    values = {"topic": "t", "payload": {"to": "Aroha"}, "created_at": NOW, "due_at": NOW}
+    return write_new(session, OutboxMessage, **{"id": ONE, **values, **more})
+
+
+def columns(row: Base) -> dict[str, Any]:
+    names = inspect(type(row)).columns.keys()
+    return {name: getattr(row, name) for name in names}
+
+
+def test_a_row_is_written_and_read_as_an_object_is(database: Database) -> None:
+    written = database.run(lambda session: columns(message(session)))
+    read = database.read(lambda session: columns(session.get_one(OutboxMessage, ONE)))
+    assert written == read
+    assert (read["state"], read["attempts"], read["error"]) == (State.WAITING, 0, None)
+    names = tuple(read)
+    statement = Prepared(
+        select(*(getattr(OutboxMessage, name) for name in names)).where(
+            OutboxMessage.id == bindparam("id"), OutboxMessage.state == State.WAITING
+        )
+    )
+    assert database.read(lambda session: read_rows(session, statement, {"id": ONE})) == [
+        tuple(read.values())
+    ]
+
+
+def test_a_patient_is_the_one_that_the_session_reads(database: Database) -> None:
+    def make(session: Session) -> UUID:
+        return factories.patient(
+            session,
+            "Aroha",
+            born=date(1980, 3, 31),
+            phone="0400 123 456",
+            medicare_number="2123 45670 1",
+            now=NOW,
+        ).id
+
+    patient_id = database.run(make)
+    found = database.read(lambda session: patient_with(session, patient_id, None)[0])
+    assert found is not None
+    assert columns(found) == database.read(
+        lambda session: columns(session.get_one(Patient, patient_id))
+    )
+
+
+def test_what_is_to_be_written_is_there_for_what_is_read_next(database: Database) -> None:
+    by_id = Prepared(select(OutboxMessage.topic).where(OutboxMessage.id == bindparam("id")))
+
+    def act(session: Session) -> list[tuple[Any, ...]]:
+        message(session)
+        return read_rows(session, by_id, {"id": ONE})
+
+    assert database.run(act) == [("t",)]
+
+
+def twice(session: Session) -> None:
+    for _ in range(2):
+        add_row(session, Diary, id=1, kind="room")
+
+
+def test_a_value_that_is_taken_is_refused_by_the_commit_too(database: Database) -> None:
+    database.run(message)
+    with pytest.raises(Conflict):
+        database.run(message)
+    with pytest.raises(Conflict):
+        database.run(twice)
+    assert database.read(lambda session: session.get(Diary, 1)) is None
+
+
+def test_a_list_makes_no_statement_once(sqlite_database: Database) -> None:
+    ids = bindparam("ids", expanding=True)
+    statement = Prepared(select(Diary.id).where(Diary.id.in_(ids)))
+    with pytest.raises(TypeError, match="made once"):
+        sqlite_database.read(lambda session: read_rows(session, statement, {"ids": [1]}))
