@@ -17,12 +17,14 @@ from openslot.core.statements import Prepared
 from openslot.directory.models import Diary, Patient
 
 NOW = datetime(2026, 3, 1, 9, 30, 0, 123456, UTC)
-ONE = UUID("01900000-0000-7000-8000-000000000001")
+ONE, TWO = (UUID(f"01900000-0000-7000-8000-00000000000{number}") for number in (1, 2))
 
 
-def message(session: Session, **more: Any) -> OutboxMessage:
-    values = {"topic": "t", "payload": {"to": "Aroha"}, "created_at": NOW, "due_at": NOW}
-    return write_new(session, OutboxMessage, **{"id": ONE, **values, **more})
+VALUES = {"topic": "t", "payload": {"to": "Aroha"}, "created_at": NOW, "due_at": NOW}
+
+
+def message(session: Session) -> OutboxMessage:
+    return write_new(session, OutboxMessage, id=ONE, **VALUES)
 
 
 def columns(row: Base) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def test_what_is_to_be_written_is_there_for_what_is_read_next(database: Database
 
 def twice(session: Session) -> None:
     for _ in range(2):
-        add_row(session, Diary, id=1, kind="room")
+        add_row(session, OutboxMessage, id=TWO, state=State.WAITING, attempts=0, **VALUES)
 
 
 def test_a_value_that_is_taken_is_refused_by_the_commit_too(database: Database) -> None:
@@ -86,7 +88,7 @@ def test_a_value_that_is_taken_is_refused_by_the_commit_too(database: Database) 
         database.run(message)
     with pytest.raises(Conflict):
         database.run(twice)
-    assert database.read(lambda session: session.get(Diary, 1)) is None
+    assert database.read(lambda session: session.get(OutboxMessage, TWO)) is None
 
 
 def test_a_list_makes_no_statement_once(sqlite_database: Database) -> None:
