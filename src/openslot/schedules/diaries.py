@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -66,6 +66,7 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
     if not ids:
         return {}
     values = {"first": window.first, "after": window.first + window.days}
+    pages: Sequence[Sequence[Any]]
     if len(ids) > MOST_IDS_NAMED:
         pages = read_rows(session, _TAKEN_BY_ALL, values)
     elif len(ids) > FEW:
