@@ -463,7 +463,8 @@ def earliest(
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
     found = soonest({key: mask & within for key, mask in masks.items()}, limit)
-    in_order = [(window.start + bit, places[key]) for bit, key in found]
+    first_tick = window.start
+    in_order = [(first_tick + bit, places[key]) for bit, key in found]
     return Earliest(in_order, minutes, read)
 
 

@@ -1,6 +1,7 @@
 """Response models that several operations share."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -170,28 +171,29 @@ def slots_written(free: Earliest, bookable: Mapping[int, Bookable]) -> list[str]
             **_about(bookable[schedule_id], service_id),
             places_left=left,
         )
-        before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_WRITTEN)
+        before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
         return before, after
 
-    written = []
-    for tick, place in free.starts:
-        left = free.places_left(tick, place)
-        before, after = around(place.schedule_id, place.service_id, left)
-        end = tick + (free.minutes or place.slot_minutes) // 5
-        zone = place.zone.key
-        written.append(f'{before}"start":{_written(tick, zone)},"end":{_written(end, zone)}{after}')
-    return written
+    return [
+        f"{before}{_times(tick, free.minutes or place.slot_minutes, place.zone.key)}{after}"
+        for tick, place in free.starts
+        for left in [free.places_left(tick, place)]
+        for before, after in [around(place.schedule_id, place.service_id, left)]
+    ]
 
 
 _SLOT = TypeAdapter(Slot)
 _ANY = instant_of(0)
-_ANY_WRITTEN = '"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00Z"'
+_ANY_TIMES = '"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00Z"'
 
 
 @lru_cache(maxsize=8192)
-def _written(tick: int, zone: str) -> str:
-    """Return the start of a tick in a time zone as JSON."""
-    return to_json(instant_of(tick).astimezone(ZoneInfo(zone))).decode()
+def _times(tick: int, minutes: int, zone_key: str) -> str:
+    """Return the start and end of a slot as JSON."""
+    start = instant_of(tick)
+    ends = (start, start + timedelta(minutes=minutes))
+    local = (instant.astimezone(ZoneInfo(zone_key)) for instant in ends)
+    return '"start":{},"end":{}'.format(*(to_json(instant).decode() for instant in local))
 
 
 class _About(TypedDict):
