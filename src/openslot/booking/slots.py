@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice, repeat
+from itertools import groupby, islice, repeat
+from operator import itemgetter
 from typing import NamedTuple, TypedDict, Unpack
 
 from openslot.booking import queries
@@ -395,17 +396,13 @@ def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Sp
     return check_booking_request(place, start, minutes, work.now, is_beside=is_beside)
 
 
-class Earliest(NamedTuple):
-    """Free starts, earliest first: each a tick and its place; of ``minutes``, or one slot of the
-    place."""
+class Run(NamedTuple):
+    """Free starts of one place that come after each other, as ticks; of a session, one, with the
+    number of its places left."""
 
-    starts: Sequence[tuple[int, Place]]
-    minutes: int | None
-    board: Board
-
-    def places_left(self, tick: int, place: Place) -> int | None:
-        """Return the number of places left in the session of a start; see :class:`Board`."""
-        return self.board.places_left(place, tick) if place.has_sessions else None
+    place: Place
+    ticks: list[int]
+    places_left: int | None = None
 
 
 SOON = timedelta(days=3)
@@ -432,11 +429,9 @@ def slots(
 ) -> list[Slot]:
     """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest
     first."""
-    found = earliest(work, places, starts, ends, **how)
-    return [
-        slot_at(tick, place, found.minutes, found.places_left(tick, place))
-        for tick, place in found.starts
-    ]
+    runs = earliest(work, places, starts, ends, **how)
+    minutes = how.get("minutes")
+    return [slot_at(tick, place, minutes, left) for place, ticks, left in runs for tick in ticks]
 
 
 def earliest(
@@ -445,13 +440,13 @@ def earliest(
     starts: datetime,
     ends: datetime,
     **how: Unpack[How],
-) -> Earliest:
-    """Return what :func:`slots` does, without the objects of each slot. The earliest of many places
+) -> list[Run]:
+    """Return what :func:`slots` does, without an object for each slot. The earliest of many places
     are looked for in the first days first."""
     limit, soon = how.get("limit"), starts + SOON
     if limit is not None and len(places) > MANY and soon < ends:
         first = earliest(work, places, starts, soon, **how)
-        if len(first.starts) == limit:
+        if sum(len(run.ticks) for run in first) == limit:
             return first
     # One more day, since an appointment can end after the last start, and one more tick, since
     # what is taken directly before the first can make it one.
@@ -463,9 +458,18 @@ def earliest(
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
     found = soonest({key: mask & within for key, mask in masks.items()}, limit)
-    first_tick = window.start
-    in_order = [(first_tick + bit, places[key]) for bit, key in found]
-    return Earliest(in_order, minutes, read)
+    return list(_runs(found, places, read, window.start))
+
+
+def _runs(
+    found: Iterable[tuple[int, int]], places: Mapping[int, Place], read: Board, first_tick: int
+) -> Iterator[Run]:
+    for key, own in groupby(found, key=itemgetter(1)):
+        place, ticks = places[key], [first_tick + bit for bit, _ in own]
+        if place.has_sessions:
+            yield from (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
+        else:
+            yield Run(place, ticks)
 
 
 def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, int]]:

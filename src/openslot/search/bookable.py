@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from openslot.booking.rules import is_offered
-from openslot.booking.slots import Booker, Earliest, earliest
+from openslot.booking.slots import Booker, Run, earliest
 from openslot.core.work import Work
 from openslot.schedules.known import Bookable
 
@@ -18,7 +18,7 @@ def free_starts(
     minutes: int | None,
     limit: int | None,
     booker: Booker | None = None,
-) -> Earliest:
+) -> list[Run]:
     """Return the free starts of the chosen schedules, the earliest first; two statements.
 
     With ``booker``, only those that the patient can book; without, those offered to the actor.

@@ -1,6 +1,6 @@
 """Response models that several operations share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from openslot.booking.slots import Booker, Earliest
+from openslot.booking.slots import Booker, Run
 from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.folding import has_words, is_text
 from openslot.directory.models import (
@@ -158,9 +158,11 @@ def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> l
     ]
 
 
-def slots_written(free: Earliest, bookable: Mapping[int, Bookable]) -> list[str]:
-    """Return free slots in the API's shape as JSON. What those of a place have in common is written
-    once."""
+def slots_written(
+    free: Iterable[Run], bookable: Mapping[int, Bookable], minutes: int | None
+) -> str:
+    """Return free slots in the API's shape, as JSON between commas. What those of a run have in
+    common is written once, and repeated between their times."""
 
     @cache
     def around(schedule_id: int, service_id: int | None, left: int | None) -> tuple[str, str]:
@@ -174,12 +176,13 @@ def slots_written(free: Earliest, bookable: Mapping[int, Bookable]) -> list[str]
         before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
         return before, after
 
-    return [
-        f"{before}{_times(tick, free.minutes or place.slot_minutes, place.zone.key)}{after}"
-        for tick, place in free.starts
-        for left in [free.places_left(tick, place)]
-        for before, after in [around(place.schedule_id, place.service_id, left)]
-    ]
+    written = []
+    for place, ticks, left in free:
+        before, after = around(place.schedule_id, place.service_id, left)
+        length, zone = minutes or place.slot_minutes, place.zone.key
+        times = [_times(tick, length, zone) for tick in ticks]
+        written.append(f"{before}{f'{after},{before}'.join(times)}{after}")
+    return ",".join(written)
 
 
 _SLOT = TypeAdapter(Slot)

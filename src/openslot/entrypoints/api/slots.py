@@ -1,6 +1,6 @@
 """The operations that find free slots."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import Field
 from openslot.booking.commands import appointment_for
 from openslot.booking.queries import for_move
 from openslot.booking.rules import is_of, place_for, takes_emergencies
-from openslot.booking.slots import earliest
+from openslot.booking.slots import Run, earliest
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import InstantOrDay
 from openslot.directory import queries as directory
@@ -120,21 +120,23 @@ def list_slots(query: SlotQuery) -> Response:
         directory.profession_called(reader(), query.profession)
     if query.emergency:
         matching = _for_emergencies(matching)
-    items: list[str] = []
+    free: list[Run] = []
+    left = query.limit
     for starts, ends in _windows(query, matching):
-        free = free_starts(
+        found = free_starts(
             bearer.work(),
             matching,
             starts,
             ends,
             minutes=query.minutes,
-            limit=query.limit - len(items),
+            limit=left,
             booker=for_whom,
         )
-        items += slots_written(free, bookable)
-        if len(items) == query.limit:
+        free += found
+        left -= sum(len(run.ticks) for run in found)
+        if not left:
             break
-    return _list(items)
+    return _answer(free, bookable, query.minutes)
 
 
 @service.operation(
@@ -168,12 +170,13 @@ def list_moves(appointment_id: UUID, query: MoveQuery) -> Response:
         whom=for_move(work, appointment),
         moving=appointment,
     )
-    return _list(slots_written(free, bookable))
+    return _answer(free, bookable, appointment.minutes)
 
 
-def _list(items: list[str]) -> Response:
-    """Return the answer SlotList with items that are written already."""
-    return Response(f'{{"items":[{",".join(items)}]}}\n', mimetype=JSON)
+def _answer(free: Iterable[Run], bookable: Mapping[int, Bookable], minutes: int | None) -> Response:
+    """Return a SlotList as it is sent."""
+    text = f'{{"items":[{slots_written(free, bookable, minutes)}]}}\n'
+    return Response(text, mimetype=JSON)
 
 
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:
