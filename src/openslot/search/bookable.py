@@ -9,7 +9,7 @@ from openslot.core.work import Work
 from openslot.schedules.known import Bookable
 
 
-def free_starts(
+def free_runs(
     work: Work,
     chosen: Iterable[Bookable],
     starts: datetime,

@@ -24,7 +24,7 @@ from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
 from openslot.schedules.known import Bookable
-from openslot.search.bookable import free_starts
+from openslot.search.bookable import free_runs
 
 service = Service("slots", "Free times", "Slots that can be booked now.")
 
@@ -123,7 +123,7 @@ def list_slots(query: SlotQuery) -> Response:
     free: list[Run] = []
     left = query.limit
     for starts, ends in _windows(query, matching):
-        found = free_starts(
+        found = free_runs(
             bearer.work(),
             matching,
             starts,
