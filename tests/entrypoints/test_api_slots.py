@@ -88,10 +88,7 @@ def test_the_earliest_of_many_are_the_earliest(
 def test_slots_are_written_as_their_shape_says(network: Database, world: World, zone: str) -> None:
     bookable = network.read(known.bookable)
     place = bookable[world.schedules["owner"]].place._replace(zone=ZoneInfo(zone))
-    changes_of_clocks = (
-        datetime(2026, 10, 24, 23, tzinfo=UTC),
-        datetime(2027, 4, 3, 14, tzinfo=UTC),
-    )
+    before_changes = datetime(2026, 10, 24, 23, tzinfo=UTC), datetime(2027, 4, 3, 14, tzinfo=UTC)
     runs = [
         Run(place, [tick_at(begin) + 6 * number for number in range(8)], left)
         for begin in before_changes
