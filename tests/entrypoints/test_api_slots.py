@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -10,9 +11,13 @@ from engines import counting
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.booking import slots
+from openslot.booking.slots import Run, slot_at
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.schedules.availability import Weekly
+from openslot.entrypoints.api.shapes import slots_shown, slots_written
+from openslot.entrypoints.api.slots import SlotList
+from openslot.schedules import known
+from openslot.schedules.availability import Weekly, tick_at
 from openslot.schedules.commands import set_hours
 from working import work
 
@@ -77,3 +82,18 @@ def test_the_earliest_of_many_are_the_earliest(
     every_time = [found(program, query) for query in asked]
     monkeypatch.setattr(slots, "MANY", 0)
     assert [found(program, query) for query in asked] == every_time
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Australia/Lord_Howe"])
+def test_slots_are_written_as_their_shape_says(network: Database, world: World, zone: str) -> None:
+    bookable = network.read(known.bookable)
+    place = bookable[world.schedules["owner"]].place._replace(zone=ZoneInfo(zone))
+    before_changes = datetime(2026, 10, 24, 23, tzinfo=UTC), datetime(2027, 4, 3, 14, tzinfo=UTC)
+    runs = [
+        Run(place, [tick_at(begin) + 6 * number for number in range(8)], left)
+        for begin in before_changes
+        for left in (None, 3)
+    ]
+    each = [slot_at(tick, place, 45, run.places_left) for run in runs for tick in run.ticks]
+    expected = SlotList.model_construct(items=slots_shown(each, bookable)).model_dump_json()
+    assert f'{{"items":[{slots_written(runs, bookable, 45)}]}}' == expected

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from openslot.entrypoints import asgi
-from openslot.entrypoints.asgi import PIECE, AsgiApp
+from openslot.entrypoints.asgi import PIECE, AsgiApp, begin
 from openslot.entrypoints.bodies import Body, environ_of
 
 SCOPE = {
@@ -205,6 +205,15 @@ def test_a_large_answer_is_handed_over_in_parts() -> None:
     assert client.body == b"x" * (PIECE + 1) + b"y"
     assert max(len(one["body"]) for one in client.sent[1:]) == PIECE
     assert client.sent[-1]["more_body"] is False
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_thread_is_asked_for_more_only_if_there_is_more(more: int) -> None:
+    def application(_environ: Any, start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", str(2 * PIECE + more))])
+        return [b"x" * 2 * PIECE, b"x" * more]
+
+    assert (begin(application, {}).rest is None) is (more == 0)
 
 
 def test_the_application_sees_the_request_as_it_came() -> None:

@@ -11,7 +11,7 @@ from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
 from openslot.schedules import availability, recurrence
-from openslot.schedules.availability import DAY, Span, Weekly, Window
+from openslot.schedules.availability import DAY, WEEK, Span, Weekly, Window
 from openslot.schedules.errors import BadHours, HoursOverlap, LongNight, NeverOpen
 from openslot.schedules.rules import check_hours
 
@@ -351,3 +351,9 @@ def test_a_window_holds_all_of_its_period_and_no_whole_day_more(
     assert begins <= starts < begins + timedelta(days=1)
     finish = datetime.fromtimestamp(window.end * 300, UTC)
     assert finish - timedelta(days=1) < ends <= finish
+
+
+@given(st.sets(st.integers(0, 6 * WEEK)))
+def test_the_bits_of_weeks_come_in_order(positions: set[int]) -> None:
+    mask = sum(1 << position for position in positions)
+    assert list(availability.bits(mask)) == sorted(positions)

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    CompoundSelect,
     Select,
     and_,
     bindparam,
@@ -38,7 +37,7 @@ from openslot.booking.rules import day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, fetch, read_rows, write_new
+from openslot.core.db import Instant, read_rows, write_new
 from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.directory.models import (
@@ -59,7 +58,6 @@ Condition = ColumnElement[bool]
 """A condition on appointments; the functions below return some."""
 
 _Moment = datetime | BindParameter[datetime]
-_Claims = CompoundSelect[*tuple[Any, ...]]
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -390,14 +388,14 @@ def expired_spans(
     statement = _expired_and_absent(patient_id is not None, work.actor.program is not None)
     expired: list[Claim] = []
     absent: list[Claim] = []
-    for is_hold, *claim in fetch(work.session, statement, values):
+    for is_hold, *claim in read_rows(work.session, statement, values):
         (expired if is_hold else absent).extend(_claims_of_row(*claim))
     return expired, absent
 
 
 @cache
-def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
-    """Return the statement of :func:`expired_spans`; making it takes longer than to run it."""
+def _expired_and_absent(has_patient: bool, is_program: bool) -> Prepared:
+    """Return the statement of :func:`expired_spans`."""
     now, since, until = (bindparam(name, type_=Instant) for name in ("now", "since", "until"))
     is_expired = _expired(now)
     if has_patient:
@@ -419,7 +417,7 @@ def _expired_and_absent(has_patient: bool, is_program: bool) -> _Claims:
             Absence.diary_id.in_(select(free.c.room_diary_id)),
         ),
     )
-    return select(literal(value=True), *free.c).union_all(absences)
+    return Prepared(select(select(literal(value=True), *free.c).union_all(absences).subquery()))
 
 
 def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice, repeat
+from itertools import groupby, islice, repeat
+from operator import itemgetter
+from typing import NamedTuple, TypedDict, Unpack
 
 from openslot.booking import queries
 from openslot.booking.errors import (
@@ -394,9 +396,28 @@ def check_offered(work: Work, place: Place, start: datetime, minutes: int) -> Sp
     return check_booking_request(place, start, minutes, work.now, is_beside=is_beside)
 
 
+class Run(NamedTuple):
+    """Free starts of one place that come after each other, as ticks; of a session, one, with the
+    number of its places left."""
+
+    place: Place
+    ticks: list[int]
+    places_left: int | None = None
+
+
 SOON = timedelta(days=3)
 MANY = 50
 """Of more places than these, the earliest slots are probably in the days until SOON."""
+
+
+class How(TypedDict, total=False):
+    """How free starts are looked for: up to ``limit``; the rest as for :func:`free_starts`."""
+
+    minutes: int | None
+    limit: int | None
+    besides: Sequence[int]
+    whom: ForWhom | None
+    moving: Appointment | None
 
 
 def slots(
@@ -404,41 +425,51 @@ def slots(
     places: Mapping[int, Place],
     starts: datetime,
     ends: datetime,
-    *,
-    minutes: int | None = None,
-    limit: int | None = None,
-    besides: Sequence[int] = (),
-    whom: ForWhom | None = None,
-    moving: Appointment | None = None,
+    **how: Unpack[How],
 ) -> list[Slot]:
-    """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest first;
-    see :func:`free_starts`. The earliest of many places are looked for in the first days first."""
-    soon = starts + SOON
+    """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest
+    first."""
+    runs = earliest(work, places, starts, ends, **how)
+    minutes = how.get("minutes")
+    return [slot_at(tick, place, minutes, left) for place, ticks, left in runs for tick in ticks]
+
+
+def earliest(
+    work: Work,
+    places: Mapping[int, Place],
+    starts: datetime,
+    ends: datetime,
+    **how: Unpack[How],
+) -> list[Run]:
+    """Return what :func:`slots` does, without an object for each slot. The earliest of many places
+    are looked for in the first days first."""
+    limit, soon = how.get("limit"), starts + SOON
     if limit is not None and len(places) > MANY and soon < ends:
-        first = slots(
-            work,
-            places,
-            starts,
-            soon,
-            minutes=minutes,
-            limit=limit,
-            besides=besides,
-            whom=whom,
-            moving=moving,
-        )
-        if len(first) == limit:
+        first = earliest(work, places, starts, soon, **how)
+        if sum(len(run.ticks) for run in first) == limit:
             return first
     # One more day, since an appointment can end after the last start, and one more tick, since
     # what is taken directly before the first can make it one.
     window = window_over(starts - TICK, ends + timedelta(days=1))
-    read = _wide_board(work, places, window, besides=besides, whom=whom, moving=moving)
+    minutes, besides = how.get("minutes"), how.get("besides", ())
+    read = _wide_board(
+        work, places, window, besides=besides, whom=how.get("whom"), moving=how.get("moving")
+    )
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
     found = soonest({key: mask & within for key, mask in masks.items()}, limit)
-    in_order = ((window.start + bit, places[key]) for bit, key in found)
-    return [
-        slot_at(tick, place, minutes, read.places_left(place, tick)) for tick, place in in_order
-    ]
+    return list(_runs(found, places, read, window.start))
+
+
+def _runs(
+    found: Iterable[tuple[int, int]], places: Mapping[int, Place], read: Board, first_tick: int
+) -> Iterator[Run]:
+    for key, own in groupby(found, key=itemgetter(1)):
+        place, ticks = places[key], [first_tick + bit for bit, _ in own]
+        if place.has_sessions:
+            yield from (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
+        else:
+            yield Run(place, ticks)
 
 
 def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, int]]:
@@ -446,6 +477,9 @@ def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, 
     firsts = [((mask & -mask).bit_length(), key) for key, mask in masks.items() if mask]
     # A key whose first bit comes after those of so many others has none among the lowest.
     keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
+    if len(keys) == 1:
+        [(_, only)] = keys
+        return zip(islice(bits(masks[only]), limit), repeat(only), strict=False)
     streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
     return islice(heapq.merge(*streams), limit)
 

@@ -227,11 +227,17 @@ def begin(application: WSGIApplication, environ: dict[str, Any]) -> Answer:
 
     rest = pieces(application(environ, start))
     answer.body = next(rest)
-    if len(answer.body) < PIECE:
+    if len(answer.body) < PIECE or _is_whole(answer):
         rest.close()
     else:
         answer.rest = rest
     return answer
+
+
+def _is_whole(answer: Answer) -> bool:
+    """Return whether the first piece is the response; to ask for another takes a thread twice."""
+    lengths = (value for name, value in answer.headers if name.lower() == "content-length")
+    return str(len(answer.body)) == next(lengths, None)
 
 
 def pieces(parts: Iterable[bytes]) -> Generator[bytes, None, None]:

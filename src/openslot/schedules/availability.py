@@ -125,10 +125,18 @@ def mask_of(spans: Iterable[Span], window: Window) -> int:
 
 def bits(mask: int) -> Iterator[int]:
     """Yield the positions of the set bits, lowest first."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
+    base = 0
+    while mask:  # week by week, since a step on a long integer takes as long as it is
+        week = bin(mask & _A_WEEK)[:1:-1]
+        at = week.find("1")
+        while at >= 0:
+            yield base + at
+            at = week.find("1", at + 1)
+        mask >>= WEEK
+        base += WEEK
+
+
+_A_WEEK = (1 << WEEK) - 1
 
 
 def spans_of(mask: int, window: Window) -> Iterator[Span]:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -63,33 +63,39 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
     For more than MOST_IDS_NAMED diaries it returns all diaries except those of patients.
     """
     ids = sorted(set(diary_ids))
-    days = {"first": window.first, "after": window.first + window.days}
+    if not ids:
+        return {}
+    values = {"first": window.first, "after": window.first + window.days}
+    pages: Sequence[Sequence[Any]]
     if len(ids) > MOST_IDS_NAMED:
-        pages = fetch(session, _TAKEN_BY_ALL, days)
+        pages = read_rows(session, _TAKEN_BY_ALL, values)
+    elif len(ids) > FEW:
+        pages = fetch(session, _TAKEN_BY_MANY, values | {"ids": ids}).all()
     else:
-        pages = fetch(session, _TAKEN_BY_MANY if len(ids) > FEW else _TAKEN, days | {"ids": ids})
-    buffers: dict[int, bytearray] = {}
-    for diary_id, day, page in pages.all():
-        buffer = buffers.setdefault(diary_id, bytearray(window.days * PAGE_BYTES))
+        named = {f"diary_{at}": diary_id for at, diary_id in enumerate(ids)}
+        pages = read_rows(session, _taken_by(len(ids)), values | named)
+    buffers = {key: bytearray(window.days * PAGE_BYTES) for key in {row[0] for row in pages}}
+    for diary_id, day, page in pages:
         at = (day - window.first) * PAGE_BYTES
-        buffer[at : at + PAGE_BYTES] = page
+        buffers[diary_id][at : at + PAGE_BYTES] = page
     return {diary_id: int.from_bytes(buffer, "little") for diary_id, buffer in buffers.items()}
 
 
 _PAGES = select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
     DiaryPage.day >= bindparam("first"), DiaryPage.day < bindparam("after")
 )
-_TAKEN, _TAKEN_BY_MANY = (
-    _PAGES.where(
-        DiaryPage.diary_id.in_(
-            bindparam("ids", expanding=True, literal_execute=written_out, type_=Integer)
-        )
-    )
-    for written_out in (False, True)
+_TAKEN_BY_MANY = _PAGES.where(
+    DiaryPage.diary_id.in_(bindparam("ids", expanding=True, literal_execute=True, type_=Integer))
 )
-_TAKEN_BY_ALL = _PAGES.where(
-    DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
+_TAKEN_BY_ALL = Prepared(
+    _PAGES.where(DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient")))
 )
+
+
+@lru_cache(maxsize=FEW)
+def _taken_by(count: int) -> Prepared:
+    named = [bindparam(f"diary_{at}", type_=Integer) for at in range(count)]
+    return Prepared(_PAGES.where(DiaryPage.diary_id.in_(named)))
 
 
 def change(

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, false,
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from openslot.core import keyset
-from openslot.core.db import alias_of
+from openslot.core.db import alias_of, fetch
 from openslot.core.folding import folded, is_text
 from openslot.directory.models import (
     BookableBy,
@@ -373,7 +373,8 @@ def _may_need_one_of(
 
 def matching(session: Session, *where: ColumnElement[bool]) -> Sequence[int]:
     """Return the ids of the matching schedules, also of inactive ones, in order."""
-    return session.scalars(_joined(select(Schedule.id)).where(*where).order_by(Schedule.id)).all()
+    query = _joined(select(Schedule.id)).where(*where).order_by(Schedule.id)
+    return fetch(session, query).scalars().all()
 
 
 def bookable_people(session: Session, *, after: int, limit: int) -> list[int]:

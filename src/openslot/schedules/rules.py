@@ -268,7 +268,7 @@ class Place(NamedTuple):
         """Return the diaries that an appointment is claimed in, except the patient's: of its needs,
         those of the chosen members."""
         own = (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
-        return (*own, *(member.diary_id for member in self.members))
+        return (*own, *(member.diary_id for member in self.members)) if self.members else own
 
     @property
     def blocking_ids(self) -> tuple[int, ...]:
@@ -280,6 +280,8 @@ class Place(NamedTuple):
     def read_ids(self) -> tuple[int, ...]:
         """Return the diaries that decide what is free: of all who could take part, and of the
         centre's closures."""
+        if not self.needs:
+            return self.blocking_ids
         able = (member.diary_id for need in self.needs for member in need)
         return (*self.blocking_ids, *able)
 

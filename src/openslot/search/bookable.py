@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from openslot.booking import slots as booking
 from openslot.booking.rules import is_offered
-from openslot.booking.slots import Booker, Slot
+from openslot.booking.slots import Booker, Run, earliest
 from openslot.core.work import Work
 from openslot.schedules.known import Bookable
 
 
-def free_slots(
+def free_runs(
     work: Work,
     chosen: Iterable[Bookable],
     starts: datetime,
@@ -19,8 +18,8 @@ def free_slots(
     minutes: int | None,
     limit: int | None,
     booker: Booker | None = None,
-) -> list[Slot]:
-    """Return the free slots of the chosen schedules, the earliest first; two statements.
+) -> list[Run]:
+    """Return the free starts of the chosen schedules, the earliest first; two statements.
 
     With ``booker``, only those that the patient can book; without, those offered to the actor.
     """
@@ -30,7 +29,7 @@ def free_slots(
         if is_offered(work.actor, bookable.place)
         and (booker is None or booker.barrier(bookable.place) is None)
     }
-    return booking.slots(
+    return earliest(
         work,
         places,
         starts,

@@ -401,11 +401,15 @@ def _busy_between(starts: Any, ends: Any) -> Condition:
     return and_(GroupSession.busy_until > starts, GroupSession.busy_from < ends)
 
 
+# Each a parameter of its own, so that the statements can be prepared.
+_CLAIMING = [literal(status, Appointment.status.type) for status in sorted(CLAIMING)]
+
+
 def kept_only_by(going: Condition, since: Any, until: Any) -> tuple[Condition, ...]:
     """Return the conditions for sessions in a period that are released when appointments with the
     condition ``going`` leave them."""
     kept = exists().where(
-        Appointment.session_id == GroupSession.id, Appointment.status.in_(CLAIMING), ~going
+        Appointment.session_id == GroupSession.id, Appointment.status.in_(_CLAIMING), ~going
     )
     return (
         GroupSession.released.is_(False),
@@ -417,11 +421,13 @@ def kept_only_by(going: Condition, since: Any, until: Any) -> tuple[Condition, .
 
 def claimed_when(*where: Condition) -> tuple[Select[*tuple[Any, ...]], ...]:
     """Return the statements of what sessions claim, with the columns of what appointments do."""
-    diary_id, room_id, *times = _CLAIMED
+    # Asked once for both; psycopg reads a statement of more than 4096 letters again each time.
+    groups = select(GroupSession.id, *_CLAIMED).where(*where).cte("sessions")
+    _, diary_id, room_id, *times = groups.c
     rest = (null(), *times, *times)
-    own = select(diary_id, room_id, *rest).where(*where)
+    own = select(diary_id, room_id, *rest)
     also = select(SessionResource.diary_id, null(), *rest)
-    return own, also.join_from(SessionResource, GroupSession).where(*where)
+    return own, also.join(groups, groups.c.id == SessionResource.session_id)
 
 
 def occupied(starts: Any, ends: Any) -> Any:

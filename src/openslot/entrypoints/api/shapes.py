@@ -1,13 +1,17 @@
 """Response models that several operations share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import cache, lru_cache
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, with_config
+from pydantic import AwareDatetime, Field, TypeAdapter, with_config
+from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from openslot.booking.slots import Booker
+from openslot.booking.slots import Booker, Run
 from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.folding import has_words, is_text
 from openslot.directory.models import (
@@ -21,6 +25,7 @@ from openslot.directory.models import (
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import SHOWN, Shown
 from openslot.entrypoints.free_for import booker_for
+from openslot.schedules.availability import instant_of
 from openslot.schedules.known import Bookable
 from openslot.schedules.rules import Place
 
@@ -136,28 +141,80 @@ def patient_ref(row: Patient | None) -> PatientRef | None:
 
 def slots_shown(free: Sequence[FreeSlot], bookable: Mapping[int, Bookable]) -> list[Slot]:
     """Return free slots in the API's shape."""
-    about = {
-        (key, service_id): (
-            practitioner_ref(subject.practitioner),
-            centre_ref(subject.centre),
-            _offered_ref(place, service_id) or service_ref(subject.service, subject.department),
-        )
-        for key, service_id in {(one.schedule_id, one.service_id) for one in free}
-        for place, subject in [bookable[key]]
-    }
+
+    @cache
+    def about(schedule_id: int, service_id: int | None) -> _About:
+        return _about(bookable[schedule_id], service_id)
+
     return [
         Slot(
             schedule=one.schedule_id,
             start=one.start,
             end=one.end,
-            practitioner=practitioner,
-            centre=centre,
-            service=service,
+            **about(one.schedule_id, one.service_id),
             places_left=one.places_left,
         )
         for one in free
-        for practitioner, centre, service in [about[one.schedule_id, one.service_id]]
     ]
+
+
+def slots_written(
+    free: Iterable[Run], bookable: Mapping[int, Bookable], minutes: int | None
+) -> str:
+    """Return free slots in the API's shape, as JSON between commas. What those of a run have in
+    common is written once, and repeated between their times."""
+
+    @cache
+    def around(schedule_id: int, service_id: int | None, left: int | None) -> tuple[str, str]:
+        slot = Slot(
+            schedule=schedule_id,
+            start=_ANY,
+            end=_ANY,
+            **_about(bookable[schedule_id], service_id),
+            places_left=left,
+        )
+        before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
+        return before, after
+
+    written = []
+    for place, ticks, left in free:
+        before, after = around(place.schedule_id, place.service_id, left)
+        length, zone = minutes or place.slot_minutes, place.zone.key
+        times = [_times(tick, length, zone) for tick in ticks]
+        written.append(f"{before}{f'{after},{before}'.join(times)}{after}")
+    return ",".join(written)
+
+
+_SLOT = TypeAdapter(Slot)
+_ANY = instant_of(0)
+_ANY_TIMES = '"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00Z"'
+
+
+@lru_cache(maxsize=8192)
+def _times(tick: int, minutes: int, zone_key: str) -> str:
+    """Return the start and end of a slot as JSON."""
+    start = instant_of(tick)
+    ends = (start, start + timedelta(minutes=minutes))
+    local = (instant.astimezone(ZoneInfo(zone_key)) for instant in ends)
+    return '"start":{},"end":{}'.format(*(to_json(instant).decode() for instant in local))
+
+
+class _About(TypedDict):
+    """What the slots of a schedule for one service have in common."""
+
+    practitioner: PractitionerRef | None
+    centre: CentreRef
+    service: ServiceRef | None
+
+
+def _about(bookable: Bookable, service_id: int | None) -> _About:
+    place, subject = bookable
+    offered = _offered_ref(place, service_id)
+    return _About(
+        practitioner=practitioner_ref(subject.practitioner),
+        centre=centre_ref(subject.centre),
+        service=offered or service_ref(subject.service, subject.department),
+    )
 
 
 def _offered_ref(place: Place, service_id: int | None) -> ServiceRef | None:

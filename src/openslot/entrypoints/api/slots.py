@@ -1,30 +1,30 @@
 """The operations that find free slots."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
+from flask import Response
 from pydantic import Field
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.queries import for_move
 from openslot.booking.rules import is_of, place_for, takes_emergencies
-from openslot.booking.slots import Slot as FreeSlot
-from openslot.booking.slots import slots
+from openslot.booking.slots import Run, earliest
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import InstantOrDay
 from openslot.directory import queries as directory
 from openslot.directory.details import ProfessionCode
 from openslot.entrypoints import bearer
-from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.operations import JSON, Given, Service, Shown
 from openslot.entrypoints.api.periods import TO, begin_of, end_of
-from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slots_shown
+from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slots_written
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import known
 from openslot.schedules.known import Bookable
-from openslot.search.bookable import free_slots
+from openslot.search.bookable import free_runs
 
 service = Service("slots", "Free times", "Slots that can be booked now.")
 
@@ -97,7 +97,7 @@ class SlotList(Shown):
     answer=SlotList,
     may_fail=(404,),
 )
-def list_slots(query: SlotQuery) -> SlotList:
+def list_slots(query: SlotQuery) -> Response:
     """Find free slots, earliest first.
 
     Searches at most 31 days, or with `earliest` until `limit` slots are found. A time without an
@@ -120,20 +120,23 @@ def list_slots(query: SlotQuery) -> SlotList:
         directory.profession_called(reader(), query.profession)
     if query.emergency:
         matching = _for_emergencies(matching)
-    free: list[FreeSlot] = []
+    free: list[Run] = []
+    left = query.limit
     for starts, ends in _windows(query, matching):
-        free += free_slots(
+        found = free_runs(
             bearer.work(),
             matching,
             starts,
             ends,
             minutes=query.minutes,
-            limit=query.limit - len(free),
+            limit=left,
             booker=for_whom,
         )
-        if len(free) == query.limit:
+        free += found
+        left -= sum(len(run.ticks) for run in found)
+        if not left:
             break
-    return SlotList.model_construct(items=slots_shown(free, bookable))
+    return _answer(free, bookable, query.minutes)
 
 
 @service.operation(
@@ -144,7 +147,7 @@ def list_slots(query: SlotQuery) -> SlotList:
     query=MoveQuery,
     answer=SlotList,
 )
-def list_moves(appointment_id: UUID, query: MoveQuery) -> SlotList:
+def list_moves(appointment_id: UUID, query: MoveQuery) -> Response:
     """Find slots that an appointment can be moved to, earliest first.
 
     They have its service and length, and its own time does not stand in their way.
@@ -157,7 +160,7 @@ def list_moves(appointment_id: UUID, query: MoveQuery) -> SlotList:
     if place is None or not is_of(place, appointment):
         raise NotFound
     starts, ends = _period(query)
-    free = slots(
+    free = earliest(
         work,
         {schedule_id: place},
         starts,
@@ -167,7 +170,13 @@ def list_moves(appointment_id: UUID, query: MoveQuery) -> SlotList:
         whom=for_move(work, appointment),
         moving=appointment,
     )
-    return SlotList(items=slots_shown(free, bookable))
+    return _answer(free, bookable, appointment.minutes)
+
+
+def _answer(free: Iterable[Run], bookable: Mapping[int, Bookable], minutes: int | None) -> Response:
+    """Return a SlotList as it is sent."""
+    text = f'{{"items":[{slots_written(free, bookable, minutes)}]}}\n'
+    return Response(text, mimetype=JSON)
 
 
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:

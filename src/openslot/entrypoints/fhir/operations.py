@@ -21,7 +21,6 @@ from openslot.entrypoints.fhir.elements import (
     SUBSETTED,
     Json,
     Site,
-    instant,
     reference,
     resource,
     target_of,
@@ -30,7 +29,6 @@ from openslot.entrypoints.fhir.outcome import issue, outcome
 from openslot.entrypoints.fhir.parameters import split
 from openslot.entrypoints.fhir.search import Found, Query
 from openslot.entrypoints.problems import UnsupportedMedia
-from openslot.schedules.availability import instant_of
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -280,8 +278,8 @@ def _proposal(row: slot.Row, site: Site) -> Json:
         serviceType=[subject.service_type(service, site)],
         specialty=subject.specialty(schedule, site),
         appointmentType=_EMERGENCY if in_emergency else None,
-        start=instant(instant_of(cell.tick), zone),
-        end=instant(instant_of(cell.tick + cell.minutes // 5), zone),
+        start=slot.tick_written(cell.tick, zone),
+        end=slot.tick_written(cell.tick + cell.minutes // 5, zone),
         minutesDuration=cell.minutes,
         slot=[reference("Slot", key)],
         participant=[

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -88,15 +89,21 @@ def about(schedule: Schedule, service: Service | Offered | None, site: Site) -> 
 
 def show(row: Row, _site: Site) -> Json:
     """Return the slot; a taken one does not show what it is for."""
-    cell, zone, start = row.cell, row.subject.zone, instant_of(row.cell.tick)
+    cell, zone = row.cell, row.subject.zone
     return {
         "resourceType": "Slot",
         "id": write_id(cell.key),
         **row.about,
         "status": str(cell.use),
-        "start": instant(start, zone),
-        "end": instant(start + timedelta(minutes=cell.minutes), zone),
+        "start": tick_written(cell.tick, zone),
+        "end": tick_written(cell.tick + cell.minutes // 5, zone),
     }
+
+
+@lru_cache(maxsize=8192)
+def tick_written(tick: int, zone: ZoneInfo) -> str:
+    """Return the start of a tick as an instant in a time zone."""
+    return instant(instant_of(tick), zone)
 
 
 class Start(Parameter):
