@@ -209,7 +209,7 @@ def deliver(jobs: Sequence[Job]) -> None:
             log.info("mail.outdated", message=str(job.message.id))
             return
         mail = MailMessage.unpack(job.message.payload)
-        delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
+        delivery.send(delivery.to_letter(mail, job.settings, now=job.now()), job.settings)
 
     sent, since = list[Job](), time.monotonic()
     for job in jobs:
