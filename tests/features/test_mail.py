@@ -196,6 +196,27 @@ def test_without_such_a_server_the_mail_is_put_aside_with_the_reason(
     assert post.tries == 0
 
 
+# Commands one by one, and together
+
+
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",)])
+def test_lines_arrive_as_they_are_and_the_next_mail_after_a_refused_one(
+    sqlite_database: Database, settings: Settings, post: PostOffice, offers: tuple[str, ...]
+) -> None:
+    post.offers = offers
+    text = ".first\n.\n..third\n" + "word ." * 40
+    post.mood = Mood.REFUSING
+    refused = queue(sqlite_database, a_mail(to="bo@example.org", key="key-0"))
+    run_worker(sqlite_database, settings)
+    post.mood = Mood.ACCEPTING
+    queue(sqlite_database, a_mail(text=text))
+    run_worker(sqlite_database, settings)
+    assert row(sqlite_database, refused).error == "the mail server answered 550"
+    (message,) = post.taken
+    assert message.get_body(("plain",)).get_content().split("\r\n") == text.split("\n")
+    assert message["X-Envelope-To"] == "ann@example.org"
+
+
 # When the mail server does not take it
 
 

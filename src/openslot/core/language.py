@@ -65,6 +65,7 @@ def language(*names: str | None) -> Language:
     return language_of(settled(next((locale for locale in locales if locale), None)))
 
 
+@lru_cache
 def _parse(name: str) -> Locale | None:
     try:
         return Locale.parse(name.replace("-", "_"))

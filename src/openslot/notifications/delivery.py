@@ -11,7 +11,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.policy import SMTP, EmailPolicy
@@ -51,6 +51,10 @@ SMTPUTF8 (RFC 6531) take."""
 
 SHORT = 70
 """Letters of a header that need not be folded."""
+
+UNFOLDED = ("Message-ID", "List-Unsubscribe")
+"""Headers of one long word, which mail programs do not know in pieces (RFC 5322, 2.2.3), nor as
+encoded words (RFC 2369, 2)."""
 
 _PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
 """What a header may hold as it is: nothing that could be taken for an encoded word (RFC 2047)."""
@@ -93,7 +97,7 @@ class MailMessage:
 
     def packed(self) -> dict[str, Any]:
         """Return the mail as the outbox keeps it."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> "MailMessage":
@@ -178,11 +182,10 @@ def _from(written: str, policy: "EmailPolicy[Any]") -> str:
 
 def _header(name: str, value: str | Address, policy: "EmailPolicy[Any]") -> str:
     """Return a header as it is sent. The library finds out what a value consists of, which takes
-    longer than all the rest of a mail; what is plain needs nothing of that. Nor do addresses of
-    pages: mail programs know them neither folded nor encoded (RFC 2369, 2)."""
+    longer than all the rest of a mail; what is plain needs nothing of that."""
     text = str(value)
-    is_short = len(name) + len(text) <= SHORT or name == "List-Unsubscribe"
-    if is_short and _PLAIN.fullmatch(text):
+    is_on_one_line = len(name) + len(text) <= SHORT or name in UNFOLDED
+    if is_on_one_line and _PLAIN.fullmatch(text):
         return f"{name}: {text}\r\n"
     return str(policy.header_factory(name, value).fold(policy=policy))
 
