@@ -22,7 +22,7 @@ from typing import NoReturn
 import click
 import uvicorn
 
-from openslot.core import facts, logging, metrics, tracing
+from openslot.core import facts, language, logging, metrics, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
@@ -167,6 +167,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
     for name in (APPLICATION, WORKER, WORKER_OF_TENANTS):
         pkgutil.resolve_name(name)
     tracing.load()
+    language.load()
     # What is loaded by now is shared with the processes, until one of them writes to it.
     gc.collect()
     gc.freeze()
