@@ -556,7 +556,7 @@ def _figures(
     end = server.megabytes(servers.WEB)
     goals.at_most("memory of a web process after the load", end, 120, "MB")
     goals.at_most("the same, by its start", end / start, 1.3, "×")
-    first, later = wire.first_visit(bench.port), wire.largest_later(bench.port)
+    first, later = wire.first_page(bench.port), wire.largest_other(bench.port)
     goals.at_most("first visit", first / 1000, 80, "kB")
     goals.at_most("later pages", later / 1000, 15, "kB")
     yield ""

@@ -8,13 +8,13 @@ LATER = ("/search?q=randwick", "/practitioners/1", "/centres/1", "/book/1", "/lo
 STATIC = re.compile(r'(?:href|src)="(/static/[^"#]*)')
 
 
-def first_visit(port: int) -> int:
+def first_page(port: int) -> int:
     """Return the bytes of the first page, with all files that it needs."""
     size, page = _get(port, "/")
     return size + sum(_get(port, path)[0] for path in {*STATIC.findall(page)})
 
 
-def largest_later(port: int) -> int:
+def largest_other(port: int) -> int:
     """Return the bytes of the largest of some further pages; a browser has the files by then."""
     return max(_get(port, path)[0] for path in LATER)
 
