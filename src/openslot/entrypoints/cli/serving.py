@@ -150,8 +150,8 @@ def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside:
     if not (settings.public_url or settings.tenants) and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
-    # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    # Each thread would have memory of its own for what it gives back: 15 MB of a web process.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     metrics.share(is_read=settings.measures)
     claimed.set_inheritable(True)  # the port stays ours
     click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
