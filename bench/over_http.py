@@ -27,7 +27,8 @@ from sqlalchemy import create_engine, delete, func, select, text
 from sqlalchemy.orm import Session
 
 import engines
-from bench import load, servers
+from bench import changes, load, servers, wire
+from bench.goals import Goals
 from bench.load import Call
 from bench.network import (
     MINUTES,
@@ -285,6 +286,19 @@ class Bench:
             answers.update(load.run(self.port, calls, clients=32).statuses)
         return ", ".join(f"{number} × {status}" for status, number in sorted(answers.items()))
 
+    def changes(self) -> changes.Longest:
+        """Let a practitioner's name change while others book and look for times."""
+        rounds = [
+            [
+                call
+                for pair in zip(self.bookings(2000), self.slots(2000, 7), strict=True)
+                for call in pair
+            ]
+            for _ in range(2 * changes.ROUNDS)
+        ]
+        change = self.call("PATCH", f"/api/v1/practitioners/{self.network.practitioners}")
+        return changes.longest(self.port, rounds, change, self.size.seconds)
+
     def _some(self, status: Status, count: int) -> list[Appointment]:
         newest = select(Appointment).where(Appointment.status == status)
         newest = newest.order_by(Appointment.created_at.desc()).limit(count)
@@ -307,7 +321,7 @@ HEAD = (
 )
 
 
-def lines(size: Size) -> Iterator[str]:
+def lines(size: Size, goals: Goals) -> Iterator[str]:
     """Yield the tables, line by line, while they are measured."""
     few, many = size.appointments
     with (
@@ -327,20 +341,28 @@ def lines(size: Size) -> Iterator[str]:
             )
         book_until(bench.database, bench.network, many)
         with _served(bench, worker=True):
-            yield bench.measure("booking beside the worker", bench.bookings, clients=32).row()
+            beside = bench.measure("booking beside the worker", bench.bookings, clients=32)
+            yield beside.row()
         with _served(bench) as server:
-            yield from _figures(bench, server, thin)
-        yield from _mails(bench)
+            yield from _figures(bench, server, thin, beside, goals)
+        yield from _mails(bench, goals)
 
 
-def other_engines(size: Size) -> Iterator[str]:
+def other_engines(size: Size, goals: Goals) -> Iterator[str]:
     """Yield a table of bookings on SQLite and MariaDB."""
     yield HEAD
     with servers.folder() as folder:
         bare = _bare_on_sqlite(folder / "bare.sqlite3", size.seconds)
         yield bare.row()
         with Bench.on(f"sqlite:///{folder / 'bench.sqlite3'}", folder, size) as bench:
-            yield booking_on(bench, "SQLite").row(bare.rate)
+            embedded = booking_on(bench, "SQLite")
+            goals.at_least(
+                "booking on SQLite, 8 clients",
+                embedded.rate / bare.rate,
+                0.15,
+                "the bare transaction",
+            )
+            yield embedded.row(bare.rate)
     with (
         servers.folder() as folder,
         servers.mariadb(folder) as url,
@@ -384,7 +406,7 @@ def _bare_on_sqlite(file: Path, seconds: float) -> Figure:
     return figure
 
 
-def _mails(bench: Bench) -> Iterator[str]:
+def _mails(bench: Bench, goals: Goals) -> Iterator[str]:
     """Measure how fast the worker empties an outbox to a mail server that answers at once."""
     port = servers.free_port()
     mail = {
@@ -405,9 +427,11 @@ def _mails(bench: Bench) -> Iterator[str]:
         while bench.database.read(_waiting) and monotonic() < began + 120:
             sleep(0.05)
         sent, took = bench.database.read(_sent), monotonic() - began
+    rate = (sent - before) / took
+    goals.rate("mails composed and sent by one worker", rate, 500)
     yield ""
     yield f"{sent:,} mails of {MAILS:,} bookings, composed and sent by one worker: "
-    yield f"{(sent - before) / took:,.0f} each second."
+    yield f"{rate:,.0f} each second."
 
 
 @contextmanager
@@ -479,12 +503,18 @@ def _period() -> str:
     return f"start={first}T00:00:00Z&end={first + timedelta(days=7)}T00:00:00Z"
 
 
-def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterator[str]:
+def _figures(
+    bench: Bench, server: servers.Server, thin: list[Figure], beside: Figure, goals: Goals
+) -> Iterator[str]:
     start = server.megabytes(servers.WEB)
     booking: dict[int, Figure] = {}
     for clients in (1, 8, 32):
         booking[clients] = bench.measure("booking", bench.bookings, clients=clients)
         yield booking[clients].row(LIMITS[f"pgbench {clients}"])
+    most = booking[32]
+    goals.at_least("booking, 32 clients", most.rate / LIMITS["pgbench 32"], 0.15, "pgbench")
+    goals.at_least("the same beside the worker", beside.rate / most.rate, 0.6, "it")
+    goals.at_most("the same, 99 % of requests", most.p99 / most.p50, 4, "× its median")
     measures: list[tuple[str, Calls, int, str | None]] = [
         ("hold", bench.holds, 8, None),
         ("confirm a hold", bench.confirmations, 8, None),
@@ -500,20 +530,43 @@ def _figures(bench: Bench, server: servers.Server, thin: list[Figure]) -> Iterat
         ("doctor-schedule POST", bench.doctor_bookings, 8, None),
         ("calendar feed", bench.same("GET", f"/calendars/{bench.network.feed}.ics"), 8, None),
         ("FHIR $find", bench.same("GET", f"{FIND}&{_period()}"), 8, None),
+        ("what the clients can ask (/healthz)", bench.same("GET", "/healthz"), 32, None),
         ("page: start", bench.same("GET", "/"), 8, None),
         ("page: times of a practitioner", bench.same("GET", "/book/1"), 8, None),
     ]
+    found: dict[str, Figure] = {}
     for name, calls, clients, limit in measures:
-        figure = bench.measure(name, calls, clients=clients, rounds=3)
+        figure = found[name] = bench.measure(name, calls, clients=clients, rounds=3)
         yield figure.row(LIMITS[limit] if limit else None)
+    month, earliest = found["slots of a practitioner, 30 days"], found["earliest of all"]
+    goals.at_least(
+        "slots, 30 days, 8 clients", month.rate / LIMITS["flask 8"], 0.4, "Flask with one SELECT"
+    )
+    who = f"of {bench.size.practitioners:,} practitioners"
+    goals.at_most(f"earliest {who}, median", earliest.p50, 250, "ms")
+    goals.at_most(f"earliest {who}, 99 %", earliest.p99, 400, "ms")
+    box = found["search box, a letter too many"]
+    goals.at_most(f"search box {who}, 99 %", box.p99, 30, "ms")
     slots = bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
     few, many = bench.size.appointments
+    growths = booking[1].p50 / thin[0].p50, slots.p50 / thin[1].p50
+    goals.at_most(f"growth from {few:,} to {many:,} appointments", max(growths), 1.25, "×")
+    waited = bench.changes()
+    goals.at_most("wait because the directory changes", waited.because_of_it, 100, "ms")
+    end = server.megabytes(servers.WEB)
+    goals.at_most("memory of a web process after the load", end, 120, "MB")
+    goals.at_most("the same, by its start", end / start, 1.3, "×")
+    first, later = wire.first_page(bench.port), wire.largest_other(bench.port)
+    goals.at_most("first visit", first / 1000, 80, "kB")
+    goals.at_most("later pages", later / 1000, 15, "kB")
     yield ""
     yield f"Growth from {few:,} to {many:,} appointments, by the median: booking × "
-    yield f"{booking[1].p50 / thin[0].p50:.2f}, slots × {slots.p50 / thin[1].p50:.2f}."
+    yield f"{growths[0]:.2f}, slots × {growths[1]:.2f}."
     yield f"32 clients for one time, {RACES} times: {bench.races()}."
-    yield f"Memory of a web process: {start:.0f} MB at its start, "
-    yield f"{server.megabytes(servers.WEB):.0f} MB after the load."
+    yield f"While a name changes every {changes.EVERY} s, bookings and slots of 8 clients take "
+    yield f"{waited.changing:,.0f} ms at the longest, and {waited.quiet:,.0f} ms without a change "
+    yield f"(medians of {changes.ROUNDS} rounds)."
+    yield f"Memory of a web process: {start:.0f} MB at its start, {end:.0f} MB after the load."
 
 
 def _pgbench(address: str, clients: int, seconds: float) -> float:

@@ -63,6 +63,18 @@ class PostOffice:
     open: list[SMTP] = field(default_factory=list)
     most: int | None = None
     """Mails that it takes over one connection."""
+    offers: tuple[str, ...] = ("PIPELINING",)
+
+    async def handle_EHLO(
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*(f"250-{name}" for name in self.offers), *responses]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -20,7 +20,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
 from openslot.notifications import delivery
-from openslot.notifications.delivery import MailMessage, Refused, Unreachable, send, to_message
+from openslot.notifications.delivery import MailMessage, Refused, Unreachable, send, to_letter
 from postoffice import (
     Door,
     Mood,
@@ -138,7 +138,7 @@ def test_a_line_break_in_a_header_is_refused_for_good(
 )
 def test_what_is_not_one_address_is_refused(to: str) -> None:
     with pytest.raises(Refused, match="no email address"):
-        to_message(a_mail(to=to), Settings(_env_file=None), now=NOW)
+        to_letter(a_mail(to=to), Settings(_env_file=None), now=NOW)
 
 
 @given(name=st.text(max_size=80), subject=st.text(max_size=80))
@@ -146,10 +146,10 @@ def test_whatever_the_words_there_is_one_recipient_and_no_new_header(
     name: str, subject: str
 ) -> None:
     try:
-        message = to_message(a_mail(name=name, subject=subject), Settings(_env_file=None), now=NOW)
+        letter = to_letter(a_mail(name=name, subject=subject), Settings(_env_file=None), now=NOW)
     except Refused:
         return
-    head = message.as_bytes().split(b"\r\n\r\n")[0]
+    head = letter.content.split(b"\r\n\r\n")[0]
     names = [line.split(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
     assert names[:6] == [b"From", b"To", b"Subject", b"Date", b"Message-ID", b"Auto-Submitted"]
     assert len(names) == 8  # MIME-Version and Content-Type besides
@@ -157,8 +157,9 @@ def test_whatever_the_words_there_is_one_recipient_and_no_new_header(
 
 
 def test_a_domain_of_other_letters_is_written_in_ascii() -> None:
-    message = to_message(a_mail(to="ann@bücher.example"), Settings(_env_file=None), now=NOW)
-    assert message["To"].addresses[0].domain == "xn--bcher-kva.example"
+    letter = to_letter(a_mail(to="ann@bücher.example"), Settings(_env_file=None), now=NOW)
+    assert letter.recipient == "ann@xn--bcher-kva.example"
+    assert b"<ann@xn--bcher-kva.example>" in letter.content
 
 
 INTERNATIONAL = [
@@ -193,6 +194,27 @@ def test_without_such_a_server_the_mail_is_put_aside_with_the_reason(
     assert address not in (failed.error or "")
     assert run_worker(sqlite_database, settings, at=NOW + timedelta(days=7)) == 0
     assert post.tries == 0
+
+
+# Commands one by one, and together
+
+
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",)])
+def test_lines_arrive_as_they_are_and_the_next_mail_after_a_refused_one(
+    sqlite_database: Database, settings: Settings, post: PostOffice, offers: tuple[str, ...]
+) -> None:
+    post.offers = offers
+    text = ".first\n.\n..third\n" + "word ." * 40
+    post.mood = Mood.REFUSING
+    refused = queue(sqlite_database, a_mail(to="bo@example.org", key="key-0"))
+    run_worker(sqlite_database, settings)
+    post.mood = Mood.ACCEPTING
+    queue(sqlite_database, a_mail(text=text))
+    run_worker(sqlite_database, settings)
+    assert row(sqlite_database, refused).error == "the mail server answered 550"
+    (message,) = post.taken
+    assert message.get_body(("plain",)).get_content().split("\r\n") == text.split("\n")
+    assert message["X-Envelope-To"] == "ann@example.org"
 
 
 # When the mail server does not take it
@@ -354,7 +376,7 @@ def test_secured_lines_and_sign_in(
             smtp_user="us" if which == "sign-in" else "",
             smtp_password="right horse",
         )
-        send(to_message(a_mail(), settings, now=NOW), settings)
+        send(to_letter(a_mail(), settings, now=NOW), settings)
         assert post.recipients == ["ann@example.org"]
 
 
@@ -365,7 +387,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
     with post_office(_doors(certificate)[which]) as post:
         settings = settings_for(post, smtp_security=which)
         with pytest.raises(Unreachable, match="SSLCertVerificationError"):
-            send(to_message(a_mail(), settings, now=NOW), settings)
+            send(to_letter(a_mail(), settings, now=NOW), settings)
         assert post.taken == []
 
 
@@ -378,11 +400,11 @@ def test_a_wrong_password_may_be_put_right_and_the_mail_waits(
             post, smtp_security="starttls", smtp_user="us", smtp_password="wrong"
         )
         with pytest.raises(Unreachable, match="SMTPAuthenticationError 535"):
-            send(to_message(a_mail(), settings, now=NOW), settings)
+            send(to_letter(a_mail(), settings, now=NOW), settings)
 
 
 def test_a_server_without_starttls_gets_no_mail_in_the_clear(post: PostOffice) -> None:
     settings = settings_for(post, smtp_security="starttls")
     with pytest.raises(Unreachable, match="SMTPNotSupportedError"):
-        send(to_message(a_mail(), settings, now=NOW), settings)
+        send(to_letter(a_mail(), settings, now=NOW), settings)
     assert post.taken == []

@@ -84,6 +84,8 @@ def test_mails_carry_the_link_in_their_headers_and_in_both_parts(
     (to_ann,) = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert to_ann["List-Unsubscribe"] == f"<{link}>"
     assert to_ann["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    header = f"\r\nList-Unsubscribe: <{link}>\r\n".encode()
+    assert any(header in raw for raw in post.raw), "not encoded, which mail programs do not read"
     for part in parts_of(to_ann):
         assert "Stop emails about appointments" in part
     assert len({str(one["List-Unsubscribe"]) for one in post.taken}) == 2, "each their own"

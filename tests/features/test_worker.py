@@ -269,6 +269,29 @@ def test_a_confirmation_is_not_sent_after_the_cancellation(
     assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}
 
 
+def test_mails_are_looked_at_again_while_others_are_sent(
+    sqlite_database: Database,
+    clinic: Clinic,
+    settings: Settings,
+    post: PostOffice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "MARKED_WITHIN", -1.0)
+    first = queue(sqlite_database, at=NOW - timedelta(minutes=1))
+    appointment = book(sqlite_database, clinic)
+    handle_next(sqlite_database, settings, now=lambda: NOW, but=[MAIL])
+    send = delivery.send
+
+    def send_slowly(*args: Any) -> None:
+        send(*args)
+        cancel(sqlite_database, appointment)
+
+    monkeypatch.setattr(delivery, "send", send_slowly)
+    handle_next(sqlite_database, settings, now=lambda: NOW, most=9)
+    assert post.recipients == ["ann@example.org"]
+    assert row(sqlite_database, first).state == State.DONE
+
+
 def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:

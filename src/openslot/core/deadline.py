@@ -17,19 +17,19 @@ def ends_within(seconds: float, break_off: Callable[[], None]) -> Iterator[None]
 
     Time limits of sockets are for each part that arrives, and a server can send a letter at a time.
     """
-    limit = _Limit(time.monotonic() + max(seconds, 0), next(_numbers), break_off, threading.Event())
+    limit = _Limit(time.monotonic() + max(seconds, 0), next(_numbers), [break_off])
     _watch.add(limit)
     try:
         yield
     finally:
-        limit.is_left.set()
+        limit.left.clear()
 
 
 class _Limit(NamedTuple):
     at: float
     number: int
-    break_off: Callable[[], None]
-    is_left: threading.Event
+    left: list[Callable[[], None]]
+    """What is left to do then."""
 
 
 _numbers = count()
@@ -59,10 +59,9 @@ class _Watch:
 
     def _run(self) -> None:
         while True:
-            limit = self._next()
-            if not limit.is_left.is_set():
+            for break_off in self._next().left:
                 with suppress(Exception):  # the others have theirs
-                    limit.break_off()
+                    break_off()
 
     def _next(self) -> _Limit:
         """Wait for the next limit, also one whose block was left."""

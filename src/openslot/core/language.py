@@ -52,6 +52,13 @@ def own_name(name: str) -> str:
     return str(Locale.parse(name).get_display_name()).split("(")[0].strip().capitalize()
 
 
+def load() -> None:
+    """Read the languages on offer, so that processes that are forked afterwards share them."""
+    for name in LANGUAGES:
+        own_name(name)
+        language(name)
+
+
 def settled(locale: Locale | None) -> Locale:
     """Return the locale, with Australia as the country of English without one."""
     if locale is None or (locale.language == "en" and locale.territory is None):
@@ -65,6 +72,7 @@ def language(*names: str | None) -> Language:
     return language_of(settled(next((locale for locale in locales if locale), None)))
 
 
+@lru_cache
 def _parse(name: str) -> Locale | None:
     try:
         return Locale.parse(name.replace("-", "_"))

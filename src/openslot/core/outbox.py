@@ -4,7 +4,7 @@ The worker leases a message, does the work and then marks it as done: at least o
 The message's id is the idempotency key for the receiver.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,12 +29,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.core import keyset
 from openslot.core.data_keys import DoesNotOpen
-from openslot.core.db import Base, Database, Instant, add_row, changed
+from openslot.core.db import Base, Database, Instant, add_row, changed, write_rows
 from openslot.core.encryption import EncryptedJson, encrypted_for
 from openslot.core.ids import new_id
+from openslot.core.statements import Prepared
 from openslot.core.work import Work
 
 LEASE = timedelta(minutes=2)
@@ -153,11 +155,20 @@ def lease(
     was tried before is leased alone: if it ends its worker, it takes no other with it.
     """
     messages = session.scalars(_next(now=now, only=only, but=but, most=most)).all()
-    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or messages[:1]
-    for message in leased:
-        message.attempts += 1
-        message.leased_until = now + LEASE
-    return list(leased)
+    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or [*messages[:1]]
+    _hold(session, leased, until=now + LEASE)
+    return leased
+
+
+def _hold(session: Session, messages: Sequence[OutboxMessage], *, until: datetime) -> None:
+    """Count one more attempt of each of the messages, in one statement."""
+    ids = [message.id for message in messages]
+    if ids:
+        again = {"attempts": OutboxMessage.attempts + 1, "leased_until": until}
+        changed(session, update(OutboxMessage).where(OutboxMessage.id.in_(ids)).values(again))
+    for message in messages:
+        set_committed_value(message, "attempts", message.attempts + 1)
+        set_committed_value(message, "leased_until", until)
 
 
 def _next(
@@ -219,30 +230,45 @@ def finish(
     now: datetime,
     left: Left | None = None,
 ) -> None:
-    """Mark messages as finished, in the transaction of the work, in one statement. ``left`` returns
-    what stays of a payload that is no longer needed whole.
+    """Mark messages as finished, in the transaction of the work, those together that are alike.
+    ``left`` returns what stays of a payload that is no longer needed whole.
 
     Raises LeaseLost if a lease expired and another worker took the message. That rolls back the
     work, so that it is not done twice.
     """
-    rows: list[dict[str, Any]] = [
-        {"message": message.id, "attempt": message.attempts} for message in messages
-    ]
-    if left is not None:
-        for row, message in zip(rows, messages, strict=True):
-            row["left"] = encrypted_for(
-                session, OutboxMessage.payload, left(message.payload), message.id
-            )
-    values: dict[str, Any] = {} if left is None else {"payload": bindparam("left")}
-    values |= {"state": state, "finished_at": now, "error": None, "leased_until": None}
-    session.flush()
-    if session.connection().execute(_FINISH.values(values), rows).rowcount != len(messages):
+    whole, shortened = defaultdict[int, list[UUID]](list), list[dict[str, Any]]()
+    for message in messages:
+        rest = message.payload if left is None else left(message.payload)
+        if rest == message.payload:
+            whole[message.attempts].append(message.id)
+        else:
+            stored = encrypted_for(session, OutboxMessage.payload, rest, message.id)
+            shortened.append({"message": message.id, "attempt": message.attempts, "rest": stored})
+    values = {"state": state, "finished_at": now, "error": None, "leased_until": None}
+    count = 0
+    for attempts, ids in whole.items():
+        these = (OutboxMessage.id.in_(ids), OutboxMessage.attempts == attempts)
+        count += changed(session, update(OutboxMessage).where(*these).values(values))
+    if shortened:
+        session.flush()
+        rows = [row | {"state": state, "at": now} for row in shortened]
+        count += write_rows(session, _SHORTEN, *rows)
+    if count != len(messages):
         raise LeaseLost
 
 
-_FINISH = update(OutboxMessage).where(
-    OutboxMessage.id == bindparam("message"), OutboxMessage.attempts == bindparam("attempt")
+_SHORTEN = Prepared(
+    update(OutboxMessage)
+    .where(OutboxMessage.id == bindparam("message"), OutboxMessage.attempts == bindparam("attempt"))
+    .values(
+        payload=bindparam("rest"),
+        state=bindparam("state"),
+        finished_at=bindparam("at"),
+        error=None,
+        leased_until=None,
+    )
 )
+"""Finishes a message of which less stays."""
 
 
 def put_aside(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:

@@ -9,16 +9,15 @@ import socket
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage, MIMEPart
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -26,9 +25,7 @@ from openslot.core.config import Settings
 from openslot.core.deadline import ends_within
 from openslot.notifications.ics import Method
 
-P = TypeVar("P", bound=MIMEPart)
-
-FILE_NAME = "appointment.ics"
+AS_FILE = 'Content-Disposition: attachment; filename="appointment.ics"\n'
 
 GONE = (smtplib.SMTPServerDisconnected, smtplib.SMTPSenderRefused, ConnectionError, ssl.SSLError)
 """How a connection fails that the server has ended meanwhile, or over which it takes no more. The
@@ -51,6 +48,19 @@ INTERNATIONAL = POLICY.clone(utf8=True)
 """For an address that no ASCII can write: headers in UTF-8 (RFC 6532), which only servers with
 SMTPUTF8 (RFC 6531) take."""
 
+
+SHORT = 70
+"""Letters of a header that need not be folded."""
+
+UNFOLDED = ("Message-ID", "List-Unsubscribe")
+"""Headers of one long word, which mail programs do not know in pieces (RFC 5322, 2.2.3), nor as
+encoded words (RFC 2369, 2)."""
+
+_PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
+"""What a header may hold as it is: nothing that could be taken for an encoded word (RFC 2047)."""
+
+_DOT = re.compile(rb"(?m)^\.")
+"""What would end a message that is handed over (RFC 5321, 4.5.2)."""
 
 WITHOUT_SMTPUTF8 = (
     "The mail server takes only addresses in ASCII (it does not offer SMTPUTF8). Ask this person"
@@ -87,7 +97,7 @@ class MailMessage:
 
     def packed(self) -> dict[str, Any]:
         """Return the mail as the outbox keeps it."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> "MailMessage":
@@ -95,7 +105,20 @@ class MailMessage:
         return cls(**{name: value for name, value in packed.items() if name != "about"})
 
 
-def to_message(mail: MailMessage, settings: Settings, *, now: datetime) -> EmailMessage:
+class Letter(NamedTuple):
+    """A mail as the mail server takes it."""
+
+    sender: str
+    recipient: str
+    content: bytes
+
+    @property
+    def is_international(self) -> bool:
+        """Return whether only servers with SMTPUTF8 take it."""
+        return not (self.sender + self.recipient).isascii()
+
+
+def to_letter(mail: MailMessage, settings: Settings, *, now: datetime) -> Letter:
     """Return the mail as a MIME message: text, HTML and calendar as alternatives (RFC 2046), the
     calendar once more as a file, for programs that show no invitations.
 
@@ -103,20 +126,17 @@ def to_message(mail: MailMessage, settings: Settings, *, now: datetime) -> Email
     Auto-Submitted (RFC 3834) keeps out-of-office answers away. Raises Refused where a header
     would hold a line break or the address is none.
     """
-    is_ascii = _recipient(mail).username.isascii()
-    message = EmailMessage(policy=POLICY if is_ascii else INTERNATIONAL)
-    for name, value in _headers(mail, settings, now).items():
-        message[name] = value
-    parts = [_text(mail.text, "plain"), _text(mail.html, "html")]
-    if mail.calendar is None:
-        return _filled(message, "alternative", parts)
-    parts.append(_invitation(mail.calendar, mail.method))
-    together = _filled(MIMEPart(POLICY), "alternative", parts)
-    return _filled(message, "mixed", [together, _file(mail.calendar)])
+    recipient = _recipient(mail)
+    policy = POLICY if recipient.username.isascii() else INTERNATIONAL
+    headers = _headers(mail, settings, now)
+    head = _from(settings.mail_from, policy) + _header("To", recipient, policy)
+    head += "".join(_header(name, value, policy) for name, value in headers)
+    sender = _sender(settings.mail_from)
+    return Letter(sender.addr_spec, recipient.addr_spec, head.encode() + _body(mail))
 
 
-def send(message: EmailMessage, settings: Settings) -> None:
-    """Hand the message to the mail server of the settings.
+def send(letter: Letter, settings: Settings) -> None:
+    """Hand the mail to the mail server of the settings.
 
     Returns once the server has taken it. Raises Refused where the server will never take it
     for this recipient (5xx, RFC 5321, 4.2.1), Unreachable for everything that may pass.
@@ -126,9 +146,9 @@ def send(message: EmailMessage, settings: Settings) -> None:
     try:
         if waiting is not None:
             with suppress(*GONE):
-                _hand_over(message, waiting, settings, ends)
+                _hand_over(letter, waiting, settings, ends)
                 return
-        _hand_over(message, _signed_in(settings, ends), settings, ends)
+        _hand_over(letter, _signed_in(settings, ends), settings, ends)
     except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
         raise Unreachable(_reason(error)) from error
 
@@ -141,37 +161,39 @@ def hang_up(settings: Settings | None = None) -> None:
                 _end(waiting.pop().server)
 
 
-def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, Any]:
-    _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key, mail.stop or "")
-    sender = _sender(settings.mail_from)
-    return {
-        "From": _header("From", str(sender)),
-        "To": _recipient(mail),
-        "Subject": mail.subject,
-        "Date": format_datetime(now),
-        "Message-ID": f"<{mail.key}@{sender.domain}>",
-        "Auto-Submitted": _header("Auto-Submitted", "auto-generated"),
-        "MIME-Version": _header("MIME-Version", "1.0"),
-        **_stop_headers(mail.stop),
-    }
+def _headers(mail: MailMessage, settings: Settings, now: datetime) -> Iterator[tuple[str, str]]:
+    _refuse_line_breaks(mail.subject, mail.key, mail.stop or "")
+    yield "Subject", mail.subject
+    yield "Date", format_datetime(now)
+    yield "Message-ID", f"<{mail.key}@{_sender(settings.mail_from).domain}>"
+    yield "Auto-Submitted", "auto-generated"
+    yield "MIME-Version", "1.0"
+    # RFC 2369, and over HTTPS RFC 8058: with these, mail programs stop the mail themselves.
+    if mail.stop is not None:
+        yield "List-Unsubscribe", f"<{mail.stop}>"
+        if mail.stop.startswith("https:"):
+            yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
+
+
+@cache
+def _from(written: str, policy: "EmailPolicy[Any]") -> str:
+    return _header("From", _sender(written), policy)
+
+
+def _header(name: str, value: str | Address, policy: "EmailPolicy[Any]") -> str:
+    """Return a header as it is sent. The library finds out what a value consists of, which takes
+    longer than all the rest of a mail; what is plain needs nothing of that."""
+    text = str(value)
+    is_on_one_line = len(name) + len(text) <= SHORT or name in UNFOLDED
+    if is_on_one_line and _PLAIN.fullmatch(text):
+        return f"{name}: {text}\r\n"
+    return str(policy.header_factory(name, value).fold(policy=policy))
 
 
 @cache
 def _sender(written: str) -> Address:
     name, address = parseaddr(written)
     return Address(name, addr_spec=address)
-
-
-def _stop_headers(address: str | None) -> dict[str, Any]:
-    """Return the headers of RFC 2369, and over HTTPS of RFC 8058, with which mail programs stop
-    the mail themselves."""
-    if address is None:
-        return {}
-    headers: dict[str, Any] = {"List-Unsubscribe": f"<{address}>"}
-    if address.startswith("https:"):
-        name = "List-Unsubscribe-Post"
-        headers[name] = _header(name, "List-Unsubscribe=One-Click")
-    return headers
 
 
 def _refuse_line_breaks(*values: str) -> None:
@@ -190,48 +212,48 @@ def _recipient(mail: MailMessage) -> Address:
         raise Refused("the address is no email address") from error
 
 
-def _filled(message: P, kind: str, parts: Sequence[MIMEPart]) -> P:
-    """Make a message one of several parts. Its boundary cannot be guessed, and so not be in a text;
-    looking for one that is not takes as long as writing the message."""
-    message["Content-Type"] = f'multipart/{kind}; boundary="{secrets.token_hex(12)}"'
-    message.set_payload([*parts])
-    return message
+def _body(mail: MailMessage) -> bytes:
+    """Return the parts of a mail, with the headers that say what they are."""
+    parts = [_text("plain", mail.text), _text("html", mail.html)]
+    if mail.calendar is None:
+        return _several("alternative", parts)
+    entry = base64.encodebytes(mail.calendar.encode()).decode("ascii")
+    # RFC 6047: text/calendar, with the same method in the type as in the body.
+    kind = f'text/calendar; charset="utf-8"; method={mail.method}'
+    together = _several("alternative", [*parts, _part(kind, "base64", entry)])
+    return _several("mixed", [together, _part("application/ics", "base64", entry, AS_FILE)])
 
 
-def _text(text: str, kind: str) -> MIMEPart:
-    part = MIMEPart(POLICY)
-    part["Content-Type"] = _header("Content-Type", f'text/{kind}; charset="utf-8"')
-    part["Content-Transfer-Encoding"] = _header("Content-Transfer-Encoding", "quoted-printable")
-    part.set_payload(binascii.b2a_qp(text.encode(), istext=True).decode("ascii"))
-    return part
-
-
-def _invitation(calendar: str, method: Method | None) -> MIMEPart:
-    """RFC 6047: text/calendar, with the same method in the type as in the body."""
-    return _in_base64(calendar, f'text/calendar; charset="utf-8"; method={method}')
-
-
-def _file(calendar: str) -> MIMEPart:
-    part = _in_base64(calendar, "application/ics")
-    part["Content-Disposition"] = _header(
-        "Content-Disposition", f'attachment; filename="{FILE_NAME}"'
+def _several(kind: str, parts: Sequence[bytes]) -> bytes:
+    """Return one part of several parts. Its boundary cannot be guessed, and so not be in a text."""
+    boundary = secrets.token_hex(12)
+    between = f"--{boundary}\r\n".encode()
+    return b"".join(
+        [
+            f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n'.encode(),
+            *(line for part in parts for line in (between, part, b"\r\n")),
+            f"--{boundary}--\r\n".encode(),
+        ]
     )
-    return part
 
 
-def _in_base64(text: str, kind: str) -> MIMEPart:
-    part = MIMEPart(POLICY)
-    part["Content-Type"] = _header("Content-Type", kind)
-    part["Content-Transfer-Encoding"] = _header("Content-Transfer-Encoding", "base64")
-    part.set_payload(base64.encodebytes(text.encode()).decode("ascii"))
-    return part
+def _text(kind: str, text: str) -> bytes:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    written = binascii.b2a_qp(lines.encode(), istext=True).decode("ascii")
+    return _part(f'text/{kind}; charset="utf-8"', "quoted-printable", written)
 
 
-@cache
-def _header(name: str, value: str) -> Any:
-    """Return a header of which there are few; to read one takes as long as to write it ten
-    times."""
-    return POLICY.header_factory(name, value)
+def _part(kind: str, encoding: str, body: str, more: str = "") -> bytes:
+    head = f"Content-Type: {kind}\nContent-Transfer-Encoding: {encoding}\n{more}\n"
+    return f"{head}{body}".replace("\n", "\r\n").encode("ascii")
+
+
+class _Step(NamedTuple):
+    """A command, the answers with which it goes on, and what any other means."""
+
+    command: bytes
+    wanted: Collection[int]
+    refused: Callable[[int, bytes], smtplib.SMTPException]
 
 
 class _Server(smtplib.SMTP):
@@ -250,6 +272,46 @@ class _Server(smtplib.SMTP):
     def ending(self, at: float) -> AbstractContextManager[None]:
         """Break the connection off if the block is not left by then, on the monotonic clock."""
         return ends_within(at - time.monotonic(), self._break_off)
+
+    def take(self, letter: Letter) -> None:
+        """Hand over a mail. A server that takes commands together (RFC 2920) is asked twice, and
+        not four times. Raises as ``sendmail`` does."""
+        self.ehlo_or_helo_if_needed()
+        if letter.is_international and not self.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError
+        is_together = self.has_extn("pipelining")
+        steps = self._steps(letter)
+        if is_together:
+            self.send(b"".join(step.command for step in steps))
+        for step in steps:
+            if not is_together:
+                self.send(step.command)
+            code, said = self.getreply()
+            if code not in step.wanted:
+                self.close()  # QUIT might be taken for a part of the mail
+                raise step.refused(code, said)
+        self.send(_DOT.sub(b"..", letter.content) + b".\r\n")
+        code, said = self.getreply()
+        if code != 250:
+            raise smtplib.SMTPDataError(code, said)
+
+    def _steps(self, letter: Letter) -> "Sequence[_Step]":
+        sender, recipient, content = letter
+        size = f" SIZE={len(content)}" if self.has_extn("size") else ""
+        more = " SMTPUTF8 BODY=8BITMIME" if letter.is_international else ""
+        return (
+            _Step(
+                f"MAIL FROM:<{sender}>{size}{more}\r\n".encode(),
+                {250},
+                lambda code, said: smtplib.SMTPSenderRefused(code, said, sender),
+            ),
+            _Step(
+                f"RCPT TO:<{recipient}>\r\n".encode(),
+                {250, 251},
+                lambda code, said: smtplib.SMTPRecipientsRefused({recipient: (code, said)}),
+            ),
+            _Step(b"DATA\r\n", {354}, smtplib.SMTPDataError),
+        )
 
     def _break_off(self) -> None:
         if self.sock is not None:
@@ -313,10 +375,10 @@ def _end(server: _Server) -> None:
     server.close()
 
 
-def _hand_over(message: EmailMessage, server: _Server, settings: Settings, ends: float) -> None:
+def _hand_over(letter: Letter, server: _Server, settings: Settings, ends: float) -> None:
     try:
         with _kept(server, settings, ends):
-            server.send_message(message)
+            server.take(letter)
     except smtplib.SMTPRecipientsRefused as error:
         for code, _said in error.recipients.values():
             _raise_for(code, error)

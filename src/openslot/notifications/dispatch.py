@@ -112,7 +112,7 @@ def outdated(work: Work, messages: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Return of each queued message whether the event that it is about has become stale."""
     payloads = [dict(packed.get("about") or {}) for packed in messages]
     topics = [payload.pop("topic", None) for payload in payloads]
-    events.read_ahead(work.session, payloads)
+    events.read_appointments(work.session, payloads)
     return [
         topic in MAILS
         and MAILS[topic].about.is_stale is not None

@@ -76,14 +76,19 @@ class Event:
 def read_ahead(session: Session, payloads: Sequence[Payload]) -> None:
     """Read together what most events need: appointments, and the accounts of their people."""
     acting = {UUID(payload["by"]) for payload in payloads if payload.get("by")}
-    ids = [UUID(payload["appointment"]) for payload in payloads if payload.get("appointment")]
     told = {
         person.account_id
-        for one in booking.read_ahead(session, ids)
+        for one in read_appointments(session, payloads)
         for person in (one.patient, one.practitioner)
         if person is not None and person.account_id is not None
     }
     accounts.read_ahead(session, acting | told)
+
+
+def read_appointments(session: Session, payloads: Sequence[Payload]) -> Sequence[Appointment]:
+    """Read together the appointments that events are about, which say whether these are stale."""
+    ids = [UUID(payload["appointment"]) for payload in payloads if payload.get("appointment")]
+    return booking.read_ahead(session, ids)
 
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -223,6 +224,7 @@ UTC_ZONE = (
 """UTC as a time zone, which readers do not show."""
 
 
+@lru_cache
 def _organizer(text: str) -> str:
     name, email = parseaddr(text)
     return _person("ORGANIZER", name, email)

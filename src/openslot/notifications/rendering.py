@@ -6,11 +6,12 @@ One template writes both: ``layout.txt`` and ``layout.html`` give its blocks the
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.ext import InternationalizationExtension
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from openslot.core.formats import NO_BREAK_SPACE
@@ -63,6 +64,23 @@ def render_short(template: str, language: Language, values: Mapping[str, object]
 _QUOTES = str.maketrans("‘’“”–", "''\"\"-")
 
 
+class _Context(Context):
+    """Values of a template that calls no function which wants them: to find out whether one does
+    takes longer than to call it."""
+
+    def call(
+        self,
+        function: Callable[..., object],
+        /,
+        *args: object,
+        _block_vars: object = None,
+        _loop_vars: object = None,
+        **named: object,
+    ) -> object:
+        """Call a function that a template names."""
+        return function(*args, **named)
+
+
 @lru_cache
 def _environment(language: Language, layout: str) -> Environment:
     is_html = layout.endswith(".html")
@@ -75,6 +93,7 @@ def _environment(language: Language, layout: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.context_class = _Context
     environment.extend(newstyle_gettext=True)
     environment.add_extension(InternationalizationExtension)
     environment.policies["ext.i18n.trimmed"] = True
@@ -84,13 +103,25 @@ def _environment(language: Language, layout: str) -> Environment:
     return environment
 
 
+_APART = Markup("<bdi>%s</bdi>")
+
+
 def _gettext_html(language: Language) -> Callable[..., Markup]:
     """Return gettext for HTML: what fills the places of a sentence is escaped, and set apart so
     that its direction of writing does not turn the rest around."""
 
+    @cache
+    def words(message: str) -> Markup:
+        return escape(language.catalogue.gettext(message))
+
+    @cache
+    def alone(message: str) -> Markup:
+        return words(message) % {}
+
     def gettext(message: str, **values: object) -> Markup:
-        apart = {name: Markup("<bdi>%s</bdi>") % value for name, value in values.items()}
-        return escape(language.catalogue.gettext(message)) % apart
+        if not values:
+            return alone(message)
+        return words(message) % {name: _APART % value for name, value in values.items()}
 
     return gettext
 

@@ -22,7 +22,7 @@ from typing import NoReturn
 import click
 import uvicorn
 
-from openslot.core import facts, logging, metrics, tracing
+from openslot.core import facts, language, logging, metrics, tracing
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
@@ -150,8 +150,8 @@ def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside:
     if not (settings.public_url or settings.tenants) and is_loopback(host):
         # Links in mails need an address, and only this machine's own is certain.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
-    # Each thread would have memory of its own for what it gives back: 10 MB of a web process.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    # Each thread would have memory of its own for what it gives back: 15 MB of a web process.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     metrics.share(is_read=settings.measures)
     claimed.set_inheritable(True)  # the port stays ours
     click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
@@ -167,6 +167,7 @@ def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
     for name in (APPLICATION, WORKER, WORKER_OF_TENANTS):
         pkgutil.resolve_name(name)
     tracing.load()
+    language.load()
     # What is loaded by now is shared with the processes, until one of them writes to it.
     gc.collect()
     gc.freeze()

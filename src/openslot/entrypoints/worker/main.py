@@ -11,6 +11,7 @@ between, it is sent again with the same Message-ID.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,11 +66,11 @@ SWEEP_EVERY = 60.0
 AT_ONCE = 100
 """Maximum number of rows that one transaction of a duty changes."""
 
-EVENTS_LEASED = 50
-MAILS_AT_ONCE, MAILS_LEASED = 4, 80
+EVENTS_LEASED = 100
+MAILS_AT_ONCE, MAILS_LEASED = 4, 200
 MARKED_WITHIN = 1.0
-"""Seconds after which mails that were sent are marked; if the worker dies before, they are sent
-again."""
+"""Seconds after which mails that were sent are marked, and those to be sent looked at again; if the
+worker dies before, what was sent is sent again."""
 
 SMS_AT_ONCE = 4
 WEBHOOKS_AT_ONCE = 16
@@ -193,31 +194,39 @@ def decided(job: Job) -> None:
 def deliver(jobs: Sequence[Job]) -> None:
     """Send mails, or keep them for an administrator if no mail server is configured.
 
-    A mail about an appointment that has changed since is not sent: a newer mail replaces it. Those
-    that were sent are marked together, after MARKED_WITHIN seconds at the latest.
+    A mail about an appointment that has changed since is not sent: a newer mail replaces it. They
+    are looked at together, and those that were sent marked together, every MARKED_WITHIN seconds.
     """
     if not jobs[0].settings.smtp_host:
         _KEEP(jobs)
         return
+    waiting = deque(jobs)
+    while waiting:
+        _deliver_some(waiting)
+
+
+def _deliver_some(waiting: deque[Job]) -> None:
+    """Send some of the mails that wait, for MARKED_WITHIN seconds, and mark them."""
     outdated: Mapping[UUID, bool] = {}
-    if len(jobs) > 1:
+    if len(waiting) > 1:
         with suppress(Exception):  # then each is asked about on its own
-            outdated = _outdated(jobs)
+            outdated = _outdated(waiting)
 
     def send(job: Job) -> None:
         if (outdated or _outdated([job]))[job.message.id]:
             log.info("mail.outdated", message=str(job.message.id))
             return
         mail = MailMessage.unpack(job.message.payload)
-        delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
+        delivery.send(delivery.to_letter(mail, job.settings, now=job.now()), job.settings)
 
-    sent, since = list[Job](), time.monotonic()
-    for job in jobs:
+    sent, began = list[Job](), time.monotonic()
+    while waiting:
+        job = waiting.popleft()
         if job.may_begin() and _try(job, send):
             sent.append(job)
-        if job is jobs[-1] or time.monotonic() - since > MARKED_WITHIN:
-            _together(sent, _mark_sent)
-            sent, since = [], time.monotonic()
+        if time.monotonic() - began > MARKED_WITHIN:
+            break
+    _together(sent, _mark_sent)
 
 
 _KEEP = each(lambda job: job.finish(State.KEPT))
