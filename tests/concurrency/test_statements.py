@@ -4,14 +4,17 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from sqlalchemy import bindparam, inspect, select
+from psycopg import Pipeline
+from sqlalchemy import bindparam, inspect, literal, select
 from sqlalchemy.orm import Session
 
 import factories
 from openslot.booking.patients.queries import patient_with
+from openslot.core import sqlite
 from openslot.core.db import Base, Database, add_row, read_rows, write_new
-from openslot.core.errors import Conflict
+from openslot.core.errors import Conflict, TookTooLong
 from openslot.core.outbox import OutboxMessage, State
 from openslot.core.statements import Prepared
 from openslot.directory.models import Diary, Patient
@@ -77,9 +80,12 @@ def test_what_is_to_be_written_is_there_for_what_is_read_next(database: Database
     assert database.run(act) == [("t",)]
 
 
+ROW = {"id": TWO, "state": State.WAITING, "attempts": 0, **VALUES}
+
+
 def twice(session: Session) -> None:
     for _ in range(2):
-        add_row(session, OutboxMessage, id=TWO, state=State.WAITING, attempts=0, **VALUES)
+        add_row(session, OutboxMessage, **ROW)
 
 
 def test_a_value_that_is_taken_is_refused_by_the_commit_too(database: Database) -> None:
@@ -89,6 +95,30 @@ def test_a_value_that_is_taken_is_refused_by_the_commit_too(database: Database) 
     with pytest.raises(Conflict):
         database.run(twice)
     assert database.read(lambda session: session.get(OutboxMessage, TWO)) is None
+
+
+def test_a_connection_that_is_lost_after_the_commit_has_done_its_work(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(pipeline: Pipeline, _error: object) -> None:
+        assert pipeline.status
+        monkeypatch.undo()
+        raise psycopg.OperationalError("cannot exit pipeline mode while busy")
+
+    monkeypatch.setattr(Pipeline, "_exit", lost)
+    database.run(lambda session: add_row(session, OutboxMessage, **ROW, proves=True))
+    assert database.read(lambda session: session.get(OutboxMessage, TWO)) is not None
+
+
+def test_a_reading_that_takes_too_long_while_its_rows_are_looked_for_is_ended(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "ANSWERS_WITHIN", 0.05)
+    first = select(literal(1).label("n")).cte(recursive=True)
+    numbers = first.union_all(select(first.c.n + 1).where(first.c.n < 100_000_000))
+    rare = Prepared(select(numbers.c.n).where(numbers.c.n % 10_000_000 == 1))
+    with pytest.raises(TookTooLong):
+        sqlite_database.read(lambda session: read_rows(session, rare, {}))
 
 
 def test_a_list_makes_no_statement_once(sqlite_database: Database) -> None:

@@ -1,19 +1,25 @@
 """A key that a process knows, and that was revoked elsewhere, lets nobody in."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
+from openslot.core.errors import Busy
+from openslot.directory.keys import queries
 from openslot.directory.keys.known import KnownKeys
 from openslot.directory.keys.queries import key_of
+from openslot.identity.keys import USED_EVERY
 from openslot.identity.models import ApiKey
+from openslot.identity.queries import ValidKey
 from openslot.identity.sessions import token_hash
 
 EXAMPLES = {"uuid": "01900000-0000-7000-8000-000000000000", "int": "1"}
@@ -61,3 +67,33 @@ def test_nothing_is_booked(network: Database, program: Program, world: World) ->
     then = Appointment.starts_at == datetime.fromisoformat(start)
     booked = select(func.count()).select_from(Appointment).where(then)
     assert network.read(lambda session: session.scalar(booked)) == 0
+
+
+def test_a_key_that_could_not_be_read_again_is_confirmed_later(
+    network: Database, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noting its use fails for once, which stops nobody; what comes next asks again."""
+    revoke(network)
+    answers = iter([Busy(), None])
+
+    def read(_session: Session, _digest: bytes) -> None:
+        if failure := next(answers):
+            raise failure
+
+    monkeypatch.setattr(queries, "key_of", read)
+    with time_machine.travel(datetime.now(UTC) + USED_EVERY, tick=True):
+        assert program.send("GET", "/api/v1/appointments").status_code == 401
+    assert next(answers, "asked twice") == "asked twice"
+
+
+def test_a_key_is_forgotten_while_others_are_read() -> None:
+    known, other = KnownKeys(), ValidKey(*[None] * len(ValidKey._fields))
+
+    class Meanwhile:
+        def __ne__(self, _other: object) -> bool:
+            known._keys[b"new"] = other
+            return True
+
+    known._keys |= {b"one": other, b"two": other}
+    known.forget(Meanwhile())  # type: ignore[arg-type] # compared as an id is
+    assert {b"one", b"two"} <= known._keys.keys()

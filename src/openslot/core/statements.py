@@ -8,7 +8,8 @@ engine hears of these too, rows are encrypted, and errors explained, as everywhe
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from operator import attrgetter, methodcaller
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Delete, Insert, Select, Table, Update
@@ -16,6 +17,8 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from openslot.core.encryption import encrypted_rows
+
+T = TypeVar("T")
 
 _CURSOR = "cursor"
 
@@ -125,8 +128,9 @@ def _first(engine: Any) -> Any:
 def read(connection: Connection, prepared: Prepared, values: Values) -> list[tuple[Any, ...]]:
     """Return all rows of a SELECT."""
     made = prepared.made_for(connection)
-    cursor = _executed(connection, made, made.parameters(values), several=False)
-    return made.rows(list(cursor.fetchall()))
+    parameters = made.parameters(values)
+    found = _answer(connection, made, parameters, methodcaller("fetchall"), several=False)
+    return made.rows(list(found))
 
 
 def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
@@ -136,8 +140,9 @@ def write(connection: Connection, prepared: Prepared, *rows: Values) -> int:
         rows = tuple(encrypted_rows(connection, made.table, rows))
     several = len(rows) != 1
     parameters: Any = [made.parameters(row) for row in rows]
-    cursor = _executed(connection, made, parameters if several else parameters[0], several=several)
-    changed: int = cursor.rowcount
+    if not several:
+        [parameters] = parameters
+    changed: int = _answer(connection, made, parameters, attrgetter("rowcount"), several=several)
     return changed
 
 
@@ -153,14 +158,23 @@ def in_one_go(connection: Connection) -> Iterator[None]:
     try:
         with driver.pipeline():
             yield
-            driver.commit()
+            driver.execute("COMMIT", prepare=False)  # commit() would wait for the answer
     except connection.dialect.loaded_dbapi.Error as error:
+        if driver.pgconn.pipeline_status:
+            driver.close()  # it was lost on the way, and is of no use, though it is not broken yet
         connection._handle_dbapi_exception(error, None, None, None, None)
 
 
-def _executed(connection: Connection, made: _Made, parameters: Any, *, several: bool) -> Any:
-    """Return the driver's cursor after the statement, which serves for the next one too. Raises
-    what SQLAlchemy would raise."""
+def _answer(
+    connection: Connection,
+    made: _Made,
+    parameters: Any,
+    asked: Callable[[Any], T],
+    *,
+    several: bool,
+) -> T:
+    """Return what is ``asked`` of the driver's cursor after the statement, which serves for the
+    next one too. Raises what SQLAlchemy would raise; SQLite looks for most rows only then."""
     cursor, text = None, made.text
     try:
         driver = connection.connection
@@ -173,8 +187,9 @@ def _executed(connection: Connection, made: _Made, parameters: Any, *, several: 
             cursor.execute(text, parameters)
         for tell in made.heard.after_cursor_execute:
             tell(connection, cursor, text, parameters, None, several)
+        answer = asked(cursor)
     except BaseException as error:
         # What SQLAlchemy does with an error of its own, and has no public name for.
         connection._handle_dbapi_exception(error, text, parameters, cursor, None)
     driver.info[_CURSOR] = cursor
-    return cursor
+    return answer

@@ -79,7 +79,11 @@ def reader() -> Session:
         g.reading = services().database.reading()
         g.reader = g.reading.__enter__()
         gather(g.reader, g.setdefault("people", set()))
-        _confirm(g.reader)
+        try:
+            _confirm(g.reader)
+        except BaseException:
+            close_reader()  # nobody may read with one that was not confirmed
+            raise
     return cast(Session, g.reader)
 
 

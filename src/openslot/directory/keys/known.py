@@ -36,4 +36,5 @@ class KnownKeys:
 
     def forget(self, key_id: UUID) -> None:
         """Forget a key that has changed."""
-        self._keys = {digest: key for digest, key in self._keys.items() if key.id != key_id}
+        keys = self._keys.copy()  # other threads add to it
+        self._keys = {digest: key for digest, key in keys.items() if key.id != key_id}
