@@ -22,6 +22,7 @@ from openslot.identity.models import ApiKey
 from openslot.identity.queries import ValidKey
 from openslot.identity.sessions import token_hash
 
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
 EXAMPLES = {"uuid": "01900000-0000-7000-8000-000000000000", "int": "1"}
 
 
@@ -97,3 +98,13 @@ def test_a_key_is_forgotten_while_others_are_read() -> None:
     known._keys |= {b"one": other, b"two": other}
     known.forget(Meanwhile())  # type: ignore[arg-type] # compared as an id is
     assert {b"one", b"two"} <= known._keys.keys()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"scopes": "directory:read"}, {"networks": "10.0.0.0/8"}, {"ends_at": PAST}]
+)
+def test_a_key_whose_rights_were_changed_is_refused_at_once(
+    network: Database, program: Program, changed: dict[str, object]
+) -> None:
+    network.run(lambda session: session.execute(update(ApiKey).values(changed)))
+    assert program.send("GET", "/api/v1/appointments").status_code == 401

@@ -30,6 +30,7 @@ from openslot.entrypoints.request import (
 )
 from openslot.identity.errors import ProofNeeded
 from openslot.identity.keys import KEY, BadToken, Proof, is_inside, note_use, prove, prove_key
+from openslot.identity.queries import ValidKey
 from openslot.identity.scopes import EVERYTHING, SCOPES, ScopeMissing, check_scope, read_fhir
 from openslot.identity.sessions import is_proved, token_hash
 
@@ -162,13 +163,15 @@ def _proof(text: str) -> Proof:
     if key is None:
         key = known.read(reader(), digest)
     else:
-        confirm_first(partial(_read_again, known, digest))
+        confirm_first(partial(_read_again, known, digest, key))
     return prove_key(key, request.remote_addr, now())
 
 
-def _read_again(known: KnownKeys, digest: bytes, session: Session) -> None:
+def _read_again(known: KnownKeys, digest: bytes, key: ValidKey, session: Session) -> None:
+    """Raise BadToken unless the key is what it was when it was last read."""
     try:
-        known.read(session, digest)
+        if known.read(session, digest).rights != key.rights:
+            raise BadToken
     except BadToken:
         g.caller = Caller(visitor(), frozenset())
         del g.check

@@ -416,6 +416,11 @@ class ValidKey(NamedTuple):
     used_from: str | None
     ends_at: datetime | None
 
+    @property
+    def rights(self) -> tuple[str, str | None, datetime | None]:
+        """What it lets do: where, and until when."""
+        return self.scopes, self.networks, self.ends_at
+
 
 def keys(session: Session) -> Sequence[ApiKey]:
     """Return the valid keys, newest first."""
