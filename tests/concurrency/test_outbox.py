@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 import engines
@@ -89,6 +90,25 @@ def test_several_are_leased_together_and_one_that_was_tried_alone(database: Data
     fresh = [send(database, at=NOW + timedelta(hours=hours)) for hours in range(1, 5)]
     later = NOW + timedelta(hours=9)
     assert [several(later) for _ in range(3)] == [[tried], fresh[:3], fresh[3:]]
+
+
+def test_of_many_that_were_tried_only_the_one_that_is_leased_is_read(
+    sqlite_database: Database,
+) -> None:
+    for _ in range(3):
+        send(sqlite_database)
+        message = lease(sqlite_database)
+        assert message is not None
+        put_back(sqlite_database, message, NOW)
+    read = list[object]()
+
+    def note(message: object, _context: object) -> None:
+        read.append(message)
+
+    event.listen(OutboxMessage, "load", note)
+    sqlite_database.run(lambda session: outbox.lease(session, now=NOW + LEASE, most=3))
+    event.remove(OutboxMessage, "load", note)
+    assert len(read) == 1
 
 
 def test_what_was_not_begun_is_given_back_as_it_was(database: Database) -> None:

@@ -133,6 +133,13 @@ def test_a_line_break_in_a_header_is_refused_for_good(
     assert post.tries == 0
 
 
+@pytest.mark.parametrize("field", ["to", "name", "subject"])
+def test_a_line_break_in_an_encoded_word_is_refused_too(field: str) -> None:
+    mail = a_mail(**{field: "=?utf-8?q?=0d=0aBcc=3aeve?=@example.org"})
+    with pytest.raises(Refused, match="line break"):
+        to_letter(mail, Settings(_env_file=None), now=NOW)
+
+
 @pytest.mark.parametrize(
     "to", ["", "ann", "ann@example.org, eve@evil.example", "ann@example.org eve", "<a@b.example>"]
 )
@@ -160,6 +167,13 @@ def test_a_domain_of_other_letters_is_written_in_ascii() -> None:
     letter = to_letter(a_mail(to="ann@bücher.example"), Settings(_env_file=None), now=NOW)
     assert letter.recipient == "ann@xn--bcher-kva.example"
     assert b"<ann@xn--bcher-kva.example>" in letter.content
+
+
+def test_a_sender_of_other_letters_is_written_in_utf_8() -> None:
+    settings = Settings(_env_file=None, mail_from="us@bücher.example")
+    letter = to_letter(a_mail(), settings, now=NOW)
+    assert letter.is_international
+    assert letter.content.startswith("From: us@bücher.example\r\n".encode())
 
 
 INTERNATIONAL = [

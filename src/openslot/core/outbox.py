@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import takewhile
 from typing import Any
 from uuid import UUID, uuid5
@@ -154,8 +155,12 @@ def lease(
     ``only`` names a kind of messages, and ``but`` kinds or topics that are left out. A message that
     was tried before is leased alone: if it ends its worker, it takes no other with it.
     """
-    messages = session.scalars(_next(now=now, only=only, but=but, most=most)).all()
-    leased = list(takewhile(lambda message: message.attempts == 0, messages)) or [*messages[:1]]
+    oldest = partial(_next, now=now, only=only, but=but)
+    leased = [*session.scalars(oldest()).all()]
+    # Where many were tried, to read and lock many for each takes longer than to send it.
+    if most > 1 and leased and leased[0].attempts == 0:
+        messages = session.scalars(oldest(most=most)).all()
+        leased = list(takewhile(lambda message: message.attempts == 0, messages)) or leased
     _hold(session, leased, until=now + LEASE)
     return leased
 

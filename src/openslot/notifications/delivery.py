@@ -126,12 +126,12 @@ def to_letter(mail: MailMessage, settings: Settings, *, now: datetime) -> Letter
     Auto-Submitted (RFC 3834) keeps out-of-office answers away. Raises Refused where a header
     would hold a line break or the address is none.
     """
-    recipient = _recipient(mail)
-    policy = POLICY if recipient.username.isascii() else INTERNATIONAL
+    sender, recipient = _sender(settings.mail_from), _recipient(mail)
+    is_ascii = (sender.addr_spec + recipient.addr_spec).isascii()
+    policy = POLICY if is_ascii else INTERNATIONAL
     headers = _headers(mail, settings, now)
     head = _from(settings.mail_from, policy) + _header("To", recipient, policy)
     head += "".join(_header(name, value, policy) for name, value in headers)
-    sender = _sender(settings.mail_from)
     return Letter(sender.addr_spec, recipient.addr_spec, head.encode() + _body(mail))
 
 
@@ -182,12 +182,15 @@ def _from(written: str, policy: "EmailPolicy[Any]") -> str:
 
 def _header(name: str, value: str | Address, policy: "EmailPolicy[Any]") -> str:
     """Return a header as it is sent. The library finds out what a value consists of, which takes
-    longer than all the rest of a mail; what is plain needs nothing of that."""
+    longer than all the rest of a mail; what is plain needs nothing of that. It opens encoded words
+    that somebody typed (RFC 2047), and a line break in one would begin a header of theirs."""
     text = str(value)
     is_on_one_line = len(name) + len(text) <= SHORT or name in UNFOLDED
     if is_on_one_line and _PLAIN.fullmatch(text):
         return f"{name}: {text}\r\n"
-    return str(policy.header_factory(name, value).fold(policy=policy))
+    folded = str(policy.header_factory(name, value).fold(policy=policy))
+    _refuse_line_breaks(folded.removesuffix("\r\n").replace("\r\n ", " "))
+    return folded
 
 
 @cache
