@@ -22,7 +22,7 @@ from openslot.directory.queries import mark_changed
 from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
-from openslot.search.bookable import free_slots
+from openslot.search.bookable import free_runs
 from openslot.usecases import booking as usecases
 from openslot.waiting_list import waiting
 from openslot.waiting_list.details import WaitingDetails
@@ -169,7 +169,8 @@ def test_searches_show_times_only_of_what_the_reader_can_book(
             unit = work(session, actor, NOW)  # type: ignore[arg-type]
             scan = known.bookable(unit.session)[town.scan]
             ends = MONDAY_9 + HALF_HOUR
-            return len(free_slots(unit, [scan], MONDAY_9, ends, minutes=None, limit=9))
+            runs = free_runs(unit, [scan], MONDAY_9, ends, minutes=None, limit=9)
+            return sum(len(run.ticks) for run in runs)
 
         return sqlite_database.read(read)
 
