@@ -25,7 +25,7 @@ from openslot.booking.rules import may_book_others
 from openslot.booking.sessions import places
 from openslot.booking.sessions import queries as sessions
 from openslot.booking.slots import nearest
-from openslot.core.db import LostRace
+from openslot.core.db import LostRace, leave_group
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.directory.models import Patient
@@ -160,6 +160,7 @@ def _claim(
             )
             return
         except DiaryTaken as refused:
+            leave_group(work.session)
             expired = queries.expired_holds(work, refused.diary_ids, busy)
             if not expired:
                 raise _refusal(work, place, span, refused.diary_ids) from None
