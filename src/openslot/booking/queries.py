@@ -1,8 +1,8 @@
 """Queries of appointments and of their claims on diaries."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -39,20 +39,15 @@ from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.db import (
     Instant,
-    LostRace,
-    check_later,
-    is_in_group,
     read_rows,
     write_new,
 )
 from openslot.core.statements import Prepared
 from openslot.core.work import Work
-from openslot.directory import queries as directory
 from openslot.directory.models import (
     Centre,
     Department,
     Diary,
-    DirectoryVersion,
     Patient,
     Practitioner,
     Service,
@@ -171,37 +166,6 @@ def whole(session: Session, *where: ColumnElement[bool]) -> list[Appointment]:
     statement."""
     in_order = _appointments().where(*where).order_by(Appointment.starts_at, Appointment.id)
     return list(session.scalars(in_order))
-
-
-def as_it_is_now(session: Session, patient_id: UUID | None) -> tuple[int, bool]:
-    """Return the version of the directory, and whether the patient is active; loaded rows may be
-    older. What is written in a group is told what it has read, which is checked then."""
-    if is_in_group(session):
-        check_later(session, _check_active, {patient_id: None} if patient_id else {})
-        return directory.version(session), True
-    ((version, is_active),) = read_rows(session, _AS_IT_IS_NOW, {"patient": patient_id})
-    return version or 0, is_active is True
-
-
-def _check_active(session: Session, patients: Mapping[UUID, None]) -> None:
-    """Raise LostRace if one of the patients is not active."""
-    named = {f"patient_{at}": patient_id for at, patient_id in enumerate(patients)}
-    if named and len(read_rows(session, _active_of(len(named)), named)) != len(named):
-        raise LostRace
-
-
-@lru_cache(maxsize=64)
-def _active_of(count: int) -> Prepared:
-    named = [bindparam(f"patient_{at}", type_=Patient.id.type) for at in range(count)]
-    return Prepared(select(Patient.id).where(Patient.id.in_(named), Patient.active))
-
-
-_AS_IT_IS_NOW = Prepared(
-    select(
-        select(DirectoryVersion.number).scalar_subquery(),
-        select(Patient.active).where(Patient.id == bindparam("patient")).scalar_subquery(),
-    )
-)
 
 
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:

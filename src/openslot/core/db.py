@@ -404,7 +404,7 @@ class Database:
                 raise Alone from refused
 
         def save() -> None:
-            self._group.commit(part)
+            self._group.write(part)
             session.dispatch.after_commit(session)
 
         self._save(session, save)

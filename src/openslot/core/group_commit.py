@@ -51,11 +51,11 @@ class GroupCommit:
     """Groups of parts, one after the other; ``write`` writes a group in one transaction."""
 
     def __init__(self, write: Callable[[Sequence[Part]], None]):
-        self._write = write
+        self._write_all = write
         self._turn = Lock()
         self._ready: deque[Part] = deque()
 
-    def commit(self, part: Part) -> None:
+    def write(self, part: Part) -> None:
         """Have a part written together with all that are ready when its turn comes.
 
         Raises Alone if it was not written, Busy if its turn does not come, and Unavailable if the
@@ -85,7 +85,7 @@ class GroupCommit:
         parts = self._next()
         error: Exception | None = Alone()
         try:
-            self._write(parts)
+            self._write_all(parts)
             error = None
         except Unavailable as unavailable:
             error = unavailable

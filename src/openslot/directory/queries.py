@@ -11,16 +11,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.births import BirthDate
-from openslot.core.db import (
-    Base,
-    LostRace,
-    changed,
-    check_later,
-    database_of,
-    is_in_group,
-    read_rows,
-    remove,
-)
+from openslot.core.db import Base, LostRace, changed, read_rows, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
 from openslot.core.people import read_about
@@ -102,29 +93,12 @@ def changes_since(session: Session, number: int) -> list[tuple[str, int]] | None
 
 
 def version(session: Session) -> int:
-    """Return the directory's version; 0 before the first change. What is written in a group is
-    told that which was read last, which is checked then."""
+    """Return the directory's version; 0 before the first change."""
     seen: int | None = session.info.pop(_VERSION, None)
-    latest = database_of(session).kept(_Latest)
-    if seen is None and is_in_group(session) and latest.version is not None:
-        check_later(session, _check_version, {_VERSION: latest.version})
-        return latest.version
-    if seen is None:
-        rows = read_rows(session, _VERSION, {})
-        seen = latest.version = rows[0][0] if rows else 0
-    return seen
-
-
-class _Latest:
-    """The version of the directory that was read last."""
-
-    version: int | None = None
-
-
-def _check_version(session: Session, versions: Mapping[Any, int]) -> None:
-    """Raise LostRace if the directory has another version."""
-    if {version(session)} != set(versions.values()):
-        raise LostRace
+    if seen is not None:
+        return seen
+    rows = read_rows(session, _VERSION, {})
+    return rows[0][0] if rows else 0
 
 
 _VERSION = Prepared(select(DirectoryVersion.number))
@@ -132,7 +106,13 @@ _VERSION = Prepared(select(DirectoryVersion.number))
 
 def note_version(session: Session, number: int) -> None:
     """Have :func:`version` return, once, what the session has just read with something else."""
-    session.info[_VERSION] = database_of(session).kept(_Latest).version = number
+    session.info[_VERSION] = number
+
+
+def check_version(session: Session, versions: Mapping[Any, int]) -> None:
+    """Raise LostRace unless the directory has the version that was expected."""
+    if set(versions.values()) != {version(session)}:
+        raise LostRace
 
 
 def today(work: Work) -> date:
