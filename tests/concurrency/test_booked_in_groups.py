@@ -19,7 +19,7 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Database, changed, fetch, is_in_group, write_later, write_rows
+from openslot.core.db import Database, add_row, changed, fetch, is_in_group, write_later, write_rows
 from openslot.core.errors import NotFound, Unavailable
 from openslot.core.group_commit import GroupCommit, Part
 from openslot.core.locks import Lock
@@ -201,6 +201,10 @@ DO_MORE: dict[str, Callable[[Session, Town], object]] = {
     ),
     "a row is locked": lambda session, town: session.get(
         Patient, town.patients[0], with_for_update=True
+    ),
+    "something is read after what is noted": lambda session, town: (
+        add_row(session, Lock, name_hash="x"),
+        session.get(Patient, town.patients[0]),
     ),
     "something is read after what is written": lambda session, town: (
         write_later(session, write_nothing, {1: 1}),

@@ -232,8 +232,8 @@ class _InGroup(Session):
         self.part = Part()
 
     def flush(self, _objects: Sequence[Any] | None = None) -> None:
-        """Raise Alone if an object is to be written."""
-        if self.new or self.dirty or self.deleted:
+        """Raise Alone if there is anything to write."""
+        if self._has_changed() or _NEW in self.info or _ROWS in self.info:
             raise Alone
 
     def connection(self, *args: Any, **options: Any) -> Connection:
@@ -246,9 +246,13 @@ class _InGroup(Session):
         if self.part.writes or _NEW in self.info:
             raise Alone
 
+    def _has_changed(self) -> bool:
+        return bool(self.new or self.dirty or self.deleted)
+
     def finish(self) -> Part:
-        """Return what is to be written."""
-        self.flush()
+        """Return what is to be written. Raises Alone if an object is."""
+        if self._has_changed():
+            raise Alone
         self.part.new, self.part.beside = self.info.get(_NEW, []), self.info.get(_ROWS, {})
         return self.part
 
@@ -256,6 +260,7 @@ class _InGroup(Session):
 @event.listens_for(_InGroup, "do_orm_execute")
 def _only_read(state: ORMExecuteState) -> None:
     state.session.check_reads()  # type: ignore[attr-defined] # it is an _InGroup
+    state.session.flush()  # as others do first
     if not state.is_select or getattr(state.statement, "_for_update_arg", None) is not None:
         raise Alone
 
