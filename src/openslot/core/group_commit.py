@@ -1,9 +1,9 @@
 """Group commit: what threads are ready to write at one moment is written in one transaction.
 
 Each has decided by what it read outside of any transaction. It leaves what is to be written, and
-what must still be so by then. All of a group is written or nothing; and of what was not written,
-each part is done again in a transaction of its own, which finds out why. So a group saves work for
-the database, and decides nothing.
+what must still be so by then. All of a group is written or nothing. Then each part is written by
+itself, and what cannot be is done again in a transaction of its own, which finds out why. So a
+group saves work for the database, and decides nothing.
 """
 
 from collections import defaultdict, deque
@@ -65,7 +65,7 @@ class GroupCommit:
         self._wait_for_turn(part)
         try:
             if not part.is_done:
-                self._write_ready()
+                self._write(self._next())
         finally:
             self._turn.release()
         if part.error is not None:
@@ -81,19 +81,24 @@ class GroupCommit:
         else:
             raise Busy
 
-    def _write_ready(self) -> None:
-        parts = self._next()
+    def _write(self, parts: Sequence[Part]) -> None:
+        """Write parts together or, if they do not go through, one by one as long as the database
+        answers."""
         error: Exception | None = Alone()
         try:
             self._write_all(parts)
             error = None
         except Unavailable as unavailable:
             error = unavailable
-        except Exception:  # noqa: S110 # each finds out alone what it was
-            pass
+        except Exception:
+            for part in parts if len(parts) > 1 else ():
+                self._write([part])
+                if isinstance(part.error, Unavailable):
+                    break
         finally:
             for part in parts:
-                part.error, part.is_done = copy(error), True
+                if not part.is_done:
+                    part.error, part.is_done = copy(error), True
 
     def _next(self) -> list[Part]:
         """Take the parts that are ready. Of two that disagree the later one is lost: what it was
