@@ -85,6 +85,16 @@ def test_if_one_cannot_be_written_it_is_alone_and_the_others_are_written() -> No
     assert written.groups[1:] == [{"a", "b", "c"}, {"a"}, {"b"}, {"c"}]
 
 
+def test_if_what_all_rest_on_is_no_longer_so_none_is_tried_by_itself() -> None:
+    def refuse() -> None:
+        raise Alone
+
+    written = Written(refuse)
+    heard = outcomes(written, [part("a"), part("b")])
+    assert [type(one) for one in heard] == [Alone, Alone]
+    assert written.groups[1:] == [{"a", "b"}]
+
+
 def test_if_the_connection_breaks_each_hears_that_it_is_not_known() -> None:
     def break_off() -> None:
         raise Unavailable(reason="gone", is_broken=True)

@@ -90,6 +90,8 @@ class GroupCommit:
             error = None
         except Unavailable as unavailable:
             error = unavailable
+        except Alone:
+            pass  # what all of them rest on is no longer so
         except Exception:
             for part in parts if len(parts) > 1 else ():
                 self._write([part])
