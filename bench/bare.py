@@ -6,7 +6,7 @@ import sys
 from flask import Flask, Response, jsonify
 from sqlalchemy import text
 
-from openslot.core.db import make_engine
+from openslot.core.engines import make_engine
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.cli import serving
 

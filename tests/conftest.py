@@ -26,7 +26,8 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 import engines
 from engines import DATA_KEYS
-from openslot.core.db import Database, make_engine
+from openslot.core.db import Database
+from openslot.core.engines import make_engine
 from openslot.identity import passwords
 from openslot.schema import metadata
 

@@ -14,9 +14,9 @@ from classes import Classes, groups, offer_classes
 from engines import SERVERS
 from factories import NOW
 from openslot.booking import check
-from openslot.booking import queries as claims_queries
 from openslot.booking.errors import NoPlacesLeft
 from openslot.booking.models import Appointment, GroupSession, Status
+from openslot.booking.patients import queries as claims_queries
 from openslot.booking.sessions import commands, places, queries
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database

@@ -30,8 +30,9 @@ from engines import DATA_KEYS
 from factories import NOW
 from openslot.booking import check
 from openslot.booking.models import Appointment
-from openslot.core.db import Database, Instant, make_engine
+from openslot.core.db import Database, Instant
 from openslot.core.encryption import encrypted_columns
+from openslot.core.engines import make_engine
 from openslot.core.folding import is_text
 from openslot.core.idempotency import KeptAnswer
 from openslot.core.outbox import OutboxMessage

@@ -70,6 +70,30 @@ def test_nothing_is_booked(network: Database, program: Program, world: World) ->
     assert network.read(lambda session: session.scalar(booked)) == 0
 
 
+def test_programs_book_and_hold_in_groups(
+    network: Database, program: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what does not go through in one has a transaction of its own."""
+    schedule = world.schedules["owner"]
+    slots = program.get(f"/api/v1/slots?schedule={schedule}")["items"]
+
+    def status(path: str, number: int) -> int:
+        patient = list(world.patients.values())[number]
+        body = {"schedule": schedule, "start": slots[number]["start"], "patient": str(patient)}
+        return program.send("POST", f"/api/v1/{path}", body).status_code
+
+    assert status("holds", 0) == 201  # what a process remembers is read once
+    monkeypatch.setattr(Database, "_attempt", None)
+    assert (status("appointments", 1), status("holds", 2)) == (201, 201)
+
+
+def test_nothing_is_learnt_of_what_would_be_refused(network: Database, program: Program) -> None:
+    revoke(network)
+    body = {"schedule": 999_999, "start": "2030-01-01T09:00:00Z"}
+    refused = [program.send("POST", f"/api/v1/{path}", body) for path in ("holds", "appointments")]
+    assert [answer.status_code for answer in refused] == [401, 401]
+
+
 def test_a_key_that_could_not_be_read_again_is_confirmed_later(
     network: Database, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

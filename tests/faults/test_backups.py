@@ -26,7 +26,8 @@ from openslot.booking.models import Appointment
 from openslot.core import clock, facts
 from openslot.core.config import Settings
 from openslot.core.data_keys import new_key
-from openslot.core.db import Database, make_engine
+from openslot.core.db import Database
+from openslot.core.engines import make_engine
 from openslot.entrypoints.cli.main import cli
 from openslot.migrations import revisions
 

@@ -21,11 +21,12 @@ from openslot.booking.errors import (
     SlotTaken,
 )
 from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
+from openslot.booking.patients import queries as patients
 from openslot.booking.rules import may_book_others
 from openslot.booking.sessions import places
 from openslot.booking.sessions import queries as sessions
 from openslot.booking.slots import nearest
-from openslot.core.db import LostRace
+from openslot.core.db import LostRace, leave_group
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
 from openslot.directory.models import Patient
@@ -160,6 +161,7 @@ def _claim(
             )
             return
         except DiaryTaken as refused:
+            leave_group(work.session)
             expired = queries.expired_holds(work, refused.diary_ids, busy)
             if not expired:
                 raise _refusal(work, place, span, refused.diary_ids) from None
@@ -176,7 +178,7 @@ def _unchanged(session: Session, place: Place, patient: Patient | None) -> Sched
     diary, so either they see this claim, or this sees them.
     """
     patient_id = patient.id if patient else None
-    version, is_active = queries.as_it_is_now(session, patient_id)
+    version, is_active = patients.as_it_is_now(session, patient_id)
     if patient is not None and not is_active:
         raise NotFound("There is no such patient.", field="patient")
     schedule = known.subject_of(session, place, version)

@@ -37,14 +37,17 @@ from openslot.booking.rules import day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, read_rows, write_new
+from openslot.core.db import (
+    Instant,
+    read_rows,
+    write_new,
+)
 from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,
     Department,
     Diary,
-    DirectoryVersion,
     Patient,
     Practitioner,
     Service,
@@ -163,21 +166,6 @@ def whole(session: Session, *where: ColumnElement[bool]) -> list[Appointment]:
     statement."""
     in_order = _appointments().where(*where).order_by(Appointment.starts_at, Appointment.id)
     return list(session.scalars(in_order))
-
-
-def as_it_is_now(session: Session, patient_id: UUID | None) -> tuple[int, bool]:
-    """Return the version of the directory, and whether the patient is active; loaded rows may be
-    older."""
-    ((version, is_active),) = read_rows(session, _AS_IT_IS_NOW, {"patient": patient_id})
-    return version or 0, is_active is True
-
-
-_AS_IT_IS_NOW = Prepared(
-    select(
-        select(DirectoryVersion.number).scalar_subquery(),
-        select(Patient.active).where(Patient.id == bindparam("patient")).scalar_subquery(),
-    )
-)
 
 
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:

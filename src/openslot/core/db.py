@@ -10,10 +10,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
@@ -33,16 +32,15 @@ from sqlalchemy import (
     event,
     insert,
     inspect,
-    make_url,
-    select,
 )
 from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
+    ORMExecuteState,
     Session,
     aliased,
     make_transient_to_detached,
@@ -53,19 +51,26 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 
-from openslot.core import clock, metrics, statements, tenancy, tracing
+from openslot.core import clock, metrics, statements, tenancy
 from openslot.core.data_keys import DataKeys
-from openslot.core.encryption import use_keys
-from openslot.core.errors import AlreadyThere, Busy, Conflict, TookTooLong, Unavailable, Uncertain
+from openslot.core.engines import make_engine
+from openslot.core.errors import (
+    AlreadyThere,
+    Busy,
+    Conflict,
+    DomainError,
+    Unavailable,
+    Uncertain,
+)
+from openslot.core.group_commit import Act, Alone, GroupCommit, Part, merged
 from openslot.core.refusals import (
     Refusal,
-    is_cut_off,
-    is_read_only,
     refusal_of,
     taken_columns,
 )
-from openslot.core.servers import COLLATION, MOST_KEPT, make_server_engine, unsafe_settings
-from openslot.core.sqlite import is_rewritten, make_sqlite_engine
+from openslot.core.rows import NewRow, RowsBeside, all_of, inserting
+from openslot.core.servers import COLLATION, MOST_KEPT, unsafe_settings
+from openslot.core.sqlite import is_rewritten
 from openslot.core.statements import Prepared
 
 T = TypeVar("T")
@@ -207,36 +212,60 @@ class _Writing(Session):
         # Always in one order, so that nobody tells from it what a command did first.
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
             for names, new in groupby(rows[kind].new(kind, _connection(self)), tuple):
-                write_rows(self, _inserting(kind, names), *new)
+                write_rows(self, inserting(kind, names), *new)
 
 
 def _write_new_rows(session: Session) -> None:
-    for kind, values in session.info.pop(_NEW, ()):
-        write_rows(session, _inserting(kind, tuple(values)), values)
+    def columns(row: NewRow) -> tuple[type[Base], tuple[str, ...]]:
+        return row.kind, tuple(row.values)
+
+    for (kind, names), rows in groupby(session.info.pop(_NEW, ()), columns):
+        write_rows(session, inserting(kind, names), *(row.values for row in rows))
+
+
+class _InGroup(Session):
+    """A session of work that is written in a group. It reads outside of a transaction, and no more
+    once it has something to write. Raises Alone if more is asked of it."""
+
+    def __init__(self, reader: Engine, info: dict[Any, Any]):
+        super().__init__(reader, expire_on_commit=False, autoflush=False, info=info)
+        self.part = Part()
+
+    def flush(self, _objects: Sequence[Any] | None = None) -> None:
+        """Raise Alone if there is anything to write."""
+        if self._has_changed() or _NEW in self.info or _ROWS in self.info:
+            raise Alone
+
+    def connection(self, *args: Any, **options: Any) -> Connection:
+        """Return the connection to read with."""
+        self.check_reads()
+        return super().connection(*args, **options)
+
+    def check_reads(self) -> None:
+        """Raise Alone if there is something to write."""
+        if self.part.writes or _NEW in self.info:
+            raise Alone
+
+    def _has_changed(self) -> bool:
+        return bool(self.new or self.dirty or self.deleted)
+
+    def finish(self) -> Part:
+        """Return what is to be written. Raises Alone if an object is."""
+        if self._has_changed():
+            raise Alone
+        self.part.new, self.part.beside = self.info.get(_NEW, []), self.info.get(_ROWS, {})
+        return self.part
+
+
+@event.listens_for(_InGroup, "do_orm_execute")
+def _only_read(state: ORMExecuteState) -> None:
+    state.session.check_reads()  # type: ignore[attr-defined] # it is an _InGroup
+    state.session.flush()  # as others do first
+    if not state.is_select or getattr(state.statement, "_for_update_arg", None) is not None:
+        raise Alone
 
 
 _NEW, _ROWS, _PROOF = "new", "rows", "proof"
-
-
-@dataclass
-class _Rows:
-    """Rows of one table that are to be added: ``always``, or ``once`` by their ids."""
-
-    always: list[dict[str, Any]] = field(default_factory=list)
-    once: dict[Any, dict[str, Any]] = field(default_factory=dict)
-
-    def new(self, kind: type[Base], connection: Connection) -> list[dict[str, Any]]:
-        """Return the rows without those ``once`` that are there already."""
-        if not self.once:
-            return self.always
-        key = inspect(kind).primary_key[0]
-        there = set(connection.scalars(select(key).where(key.in_(self.once))))
-        return [*self.always, *(row for id_, row in self.once.items() if id_ not in there)]
-
-
-@lru_cache(maxsize=256)
-def _inserting(kind: type[Base], names: tuple[str, ...]) -> Prepared:
-    return Prepared(insert(kind), names)
 
 
 def add_row(
@@ -246,7 +275,7 @@ def add_row(
     of the work of adding an object. All of a table are written together. With ``once``, nothing is
     added if there is a row with this id. One that ``proves`` is never deleted soon, and shows
     whether a commit happened that was not answered."""
-    rows = session.info.setdefault(_ROWS, defaultdict(_Rows))[kind]
+    rows = session.info.setdefault(_ROWS, defaultdict(RowsBeside))[kind]
     if proves:
         session.info.setdefault(_PROOF, (kind, values))
     if once:
@@ -261,7 +290,7 @@ def write_new(session: Session, kind: type[BaseT], **values: Any) -> BaseT:
     for name, default in _defaults(kind).items():
         if name not in values:
             values[name] = default()
-    session.info.setdefault(_NEW, []).append((kind, values))
+    session.info.setdefault(_NEW, []).append(NewRow(kind, values))
     row = as_read(session, kind, values)
     session.add(row)
     return row
@@ -301,6 +330,7 @@ class Database:
         """Connect to ``url``, with the keys of its encrypted columns; ``hurried`` limits each
         statement and ``kept`` the connections that are kept open, see :func:`make_engine`."""
         self.engine = make_engine(url, keys, hurried=hurried, kept=kept)
+        self._group = GroupCommit(self._write_group)
         self._kept: dict[type, Any] = {}
         self._reader = self.engine.execution_options(openslot_reads=True)
         # At READ COMMITTED each statement sees what is committed, in a transaction or not.
@@ -314,7 +344,7 @@ class Database:
         )
         self._snapshots = self._reader.execution_options(**isolation)
 
-    def run(self, work: Callable[[Session], T]) -> T:
+    def run(self, work: Callable[[Session], T], *, in_group: bool = False) -> T:
         """Do ``work`` in one transaction and commit it; all of it happens, or nothing.
 
         A lost compare-and-set, deadlock, serialization failure or locked SQLite file rolls
@@ -323,13 +353,20 @@ class Database:
         AlreadyThere if a unique key has the value already, Unavailable if the database cannot
         be reached or only read, on a new connection too, and Uncertain if the connection broke
         during the commit and the database cannot tell what became of it.
+
+        ``in_group`` tries first to write it together with what other threads are ready to write,
+        see :mod:`openslot.core.group_commit`: for work that mostly does no more than
+        :func:`write_later`, :func:`check_later`, :func:`write_new` and :func:`add_row`.
         """
         began = time.monotonic()
         wait = 0.002
         previous: Exception | None = None
         while True:
             try:
-                return self._attempt(work)
+                return self._attempt_in_group(work) if in_group else self._attempt(work)
+            except Alone:
+                in_group = False
+                continue
             except Uncertain:
                 raise
             except Conflict as error:
@@ -357,15 +394,48 @@ class Database:
             _Writing(self.engine, expire_on_commit=False, info={"database": self}) as session,
         ):
             result = work(session)
-            proof = session.info.get(_PROOF)
-            try:
-                session.finish()
-            except Unavailable as error:
-                if not error.is_broken or not self._has_happened(proof, error):
-                    raise
-                session.dispatch.after_commit(session)
-            metrics.count_events(session)
+            self._save(session, session.finish)
             return result
+
+    def _attempt_in_group(self, work: Callable[[Session], T]) -> T:
+        with (
+            _busy_if_pool_is_empty(),
+            _InGroup(self._plain_reader(), info={"database": self}) as session,
+        ):
+            try:
+                result = work(session)
+                part = session.finish()
+            except (DomainError, LostRace) as refused:
+                raise Alone from refused
+
+        def save() -> None:
+            self._group.write(part)
+            session.dispatch.after_commit(session)
+
+        self._save(session, save)
+        return result
+
+    def _save(self, session: Session, save: Callable[[], None]) -> None:
+        """Save what a session leaves; if the connection breaks meanwhile, find out whether it is
+        saved."""
+        try:
+            save()
+        except Unavailable as error:
+            if not error.is_broken or not self._has_happened(session.info.get(_PROOF), error):
+                raise
+            session.dispatch.after_commit(session)
+        metrics.count_events(session)
+
+    def _write_group(self, parts: Sequence[Part]) -> None:
+        with (
+            _busy_if_pool_is_empty(),
+            _Writing(self.engine, expire_on_commit=False, info={"database": self}) as session,
+        ):
+            for act, values in merged(parts):
+                act(session, values)
+            session.info[_NEW] = [row for part in parts for row in part.new]
+            session.info[_ROWS] = all_of([part.beside for part in parts])
+            session.finish()
 
     def _has_happened(self, proof: _Proof | None, lost: Unavailable) -> bool:
         """Return whether a transaction happened whose commit was not answered; if not, it never
@@ -500,6 +570,8 @@ def fetch(
 ) -> CursorResult[*tuple[Any, ...]]:
     """Execute a statement that returns columns, no entities, and needs nothing that the session has
     yet to write: half the work of ``session.execute``."""
+    if not statement.is_select:
+        leave_group(session)
     return _connection(session).execute(statement, values)
 
 
@@ -512,13 +584,45 @@ def read_rows(
 
 def write_rows(session: Session, statement: Prepared, *rows: Mapping[str, Any]) -> int:
     """Execute a prepared statement for each of the rows, and return how many it changed."""
+    leave_group(session)
     return statements.write(_connection(session), statement, *rows)
+
+
+def write_later(session: Session, write: Act, values: Mapping[Any, Any]) -> None:
+    """Write values by their keys: now, or with those of others if the session is part of a group,
+    which reads no more then. Two parts of a group do not write the same key."""
+    if isinstance(session, _InGroup):
+        session.part.writes[write].update(values)
+    else:
+        write(session, values)
+
+
+def check_later(session: Session, check: Act, values: Mapping[Any, Any]) -> None:
+    """Check values by their keys: now, or with those of others, after all is written, if the
+    session is part of a group."""
+    if isinstance(session, _InGroup):
+        session.part.checks[check].update(values)
+    else:
+        check(session, values)
+
+
+def is_in_group(session: Session) -> bool:
+    """Return whether what the session writes is written in a group."""
+    return isinstance(session, _InGroup)
+
+
+def leave_group(session: Session) -> None:
+    """Have the work done in a transaction of its own."""
+    if isinstance(session, _InGroup):
+        raise Alone
 
 
 def _connection(session: Session, *, with_new: bool = True) -> Connection:
     """Return the connection of a session, which takes a while to tell it, once the new rows are
     written."""
-    if with_new and _NEW in session.info:
+    if isinstance(session, _InGroup):
+        session.check_reads()
+    elif with_new and _NEW in session.info:
         _write_new_rows(session)
     known: Connection | None = session.info.get(Connection)
     if known is None or known.closed:
@@ -559,13 +663,6 @@ def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, previou
         raise error
 
 
-def _is_io_error(error: BaseException) -> bool:
-    """Return whether SQLite failed to read or write its file and must open it again."""
-    return (
-        isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
-    )
-
-
 @contextmanager
 def _busy_if_pool_is_empty() -> Iterator[None]:
     """Raise Busy if no connection comes free in time."""
@@ -573,39 +670,3 @@ def _busy_if_pool_is_empty() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Busy from error
-
-
-def _explain(context: ExceptionContext) -> Exception | None:
-    """Return the domain error for a driver's error, or None to let ``run`` decide on a retry."""
-    if context.is_pre_ping:
-        return None  # the pool opens a new connection by itself
-    original = context.original_exception
-    refusal = refusal_of(original)
-    if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
-        reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
-        is_broken = context.is_disconnect or _is_io_error(original) or is_cut_off(original)
-        # Drop the connection even if it is intact: it may lead to a server that was demoted, or
-        # stay read-only. The next work gets a new one.
-        context.is_disconnect = True
-        return Unavailable(reason=reason, is_broken=is_broken, is_read_only=is_read_only(original))
-    reads = context.connection.get_execution_options().get("openslot_reads", False)
-    if refusal is Refusal.SLOW:
-        return TookTooLong()
-    return Busy() if reads and refusal is Refusal.CONTENDED else None
-
-
-def make_engine(
-    url: str | URL, keys: DataKeys | None = None, *, hurried: bool = True, kept: int = MOST_KEPT
-) -> Engine:
-    """Return an engine set up for its kind; docs/adr/ gives the reason for each setting. An
-    engine that is not ``hurried`` sets no limit to the time of a statement. Of the connections to a
-    server that are no longer used, ``kept`` stay open."""
-    parsed = make_url(url)
-    make = make_sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
-    engine = make(parsed, hurried=hurried, kept=kept)
-    event.listen(engine, "handle_error", _explain)
-    if keys is not None:
-        use_keys(engine, keys)
-    metrics.watch_pool(engine)
-    tracing.watch(engine)
-    return engine

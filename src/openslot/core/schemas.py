@@ -9,7 +9,7 @@ import secrets
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from openslot.core.db import make_engine
+from openslot.core.engines import make_engine
 from openslot.core.errors import Failure, Unavailable
 
 _SIZES = {

@@ -14,6 +14,7 @@ from openslot.core.births import BirthDate
 from openslot.core.db import Base, LostRace, changed, read_rows, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
+from openslot.core.group_commit import Alone
 from openslot.core.people import read_about
 from openslot.core.statements import Prepared
 from openslot.core.work import Work
@@ -107,6 +108,12 @@ _VERSION = Prepared(select(DirectoryVersion.number))
 def note_version(session: Session, number: int) -> None:
     """Have :func:`version` return, once, what the session has just read with something else."""
     session.info[_VERSION] = number
+
+
+def check_version(session: Session, versions: Mapping[Any, int]) -> None:
+    """Raise Alone unless the directory has the version that all of a group have expected."""
+    if set(versions.values()) != {version(session)}:
+        raise Alone
 
 
 def today(work: Work) -> date:

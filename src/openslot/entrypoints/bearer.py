@@ -12,6 +12,7 @@ from flask import g, request
 from sqlalchemy.orm import Session
 
 from openslot.core.actor import Actor, Role
+from openslot.core.db import check_later
 from openslot.core.errors import Busy, Unauthenticated, Unavailable
 from openslot.core.work import Work, doing
 from openslot.directory.commands import actor_of
@@ -27,6 +28,7 @@ from openslot.entrypoints.request import (
     settings,
     visitor,
     write_by,
+    write_in_group_by,
 )
 from openslot.identity.errors import ProofNeeded
 from openslot.identity.keys import KEY, BadToken, Proof, is_inside, note_use, prove, prove_key
@@ -82,6 +84,14 @@ def work() -> Work:
 def write(command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do a command of the caller in its own transaction; retries call it again."""
     return write_by(actor(), command, *args, **kwargs)
+
+
+def write_in_group(
+    command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do a command as :func:`write` does, together with others if it can be: see
+    :meth:`openslot.core.db.Database.run`."""
+    return write_in_group_by(actor(), command, *args, **kwargs)
 
 
 def take_on(patient_id: UUID) -> None:
@@ -170,8 +180,7 @@ def _proof(text: str) -> Proof:
 def _read_again(known: KnownKeys, digest: bytes, key: ValidKey, session: Session) -> None:
     """Raise BadToken unless the key is what it was when it was last read."""
     try:
-        if known.read(session, digest).rights != key.rights:
-            raise BadToken
+        check_later(session, known.check, {digest: key})
     except BadToken:
         g.caller = Caller(visitor(), frozenset())
         del g.check

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from openslot.core import audit, clock
 from openslot.core.actor import Actor
 from openslot.core.config import Settings
-from openslot.core.db import Database
+from openslot.core.db import Database, is_in_group
 from openslot.core.limits import Counts
 from openslot.core.people import gather
 from openslot.core.redis_counts import RedisCounts
@@ -103,7 +103,8 @@ def _confirm(session: Session) -> None:
     check: Callable[[Session], object] | None = g.get("check")
     if check is not None:
         check(session)
-        del g.check
+        if not is_in_group(session):
+            del g.check
 
 
 def close_reader(_error: BaseException | None = None) -> None:
@@ -170,18 +171,35 @@ def write_by(
     actor: Actor, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Do a command in its own transaction and return its result; retries call it again."""
+    do = _doing(actor, lambda work: command(work, *args, **kwargs))
+    close_reader()
+    return services().database.run(do)
+
+
+def write_in_group_by(
+    actor: Actor, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do the same together with others, if it can be: see :meth:`openslot.core.db.Database.run`."""
+    do = _doing(actor, lambda work: command(work, *args, **kwargs))
+    close_reader()
+    result = services().database.run(do, in_group="alongside" not in g)
+    g.pop("check", None)
+    return result
+
+
+def _doing(actor: Actor, command: Callable[[Work], T]) -> Callable[[Session], T]:
+    """Return what a database has to run for a command of this request."""
     note: Callable[[Session], None] | None = g.get("alongside")
 
     def do(session: Session) -> T:
         _confirm(session)
-        result = command(Work(session, actor, now(), settings()), *args, **kwargs)
+        result = command(Work(session, actor, now(), settings()))
         g.setdefault("audited", set()).update(audit.recorded(session))
         if note is not None:
             note(session)
         return result
 
-    close_reader()
-    return services().database.run(do)
+    return do
 
 
 @contextmanager

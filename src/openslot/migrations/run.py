@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Transaction
 from sqlalchemy.exc import DBAPIError
 
-from openslot.core.db import make_engine
 from openslot.core.encryption import keys_in_use
+from openslot.core.engines import make_engine
 from openslot.core.errors import Failure
 from openslot.core.refusals import Refusal, refusal_of
 from openslot.migrations.progress import Direction, Progress, keeps_progress, unfinished

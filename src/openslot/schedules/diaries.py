@@ -10,6 +10,7 @@ between, and a single-row compare-and-set by primary key is atomic on every engi
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from openslot.core.db import LostRace, fetch, read_rows, write_rows
+from openslot.core.db import LostRace, fetch, read_rows, write_later, write_rows
 from openslot.core.statements import Prepared
 from openslot.directory.models import Diary
 from openslot.schedules.availability import DAY, Span, Window, ones
@@ -180,18 +181,33 @@ def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
 def _compare_and_set(
     session: Session, old: Mapping[PageKey, Page], new: Mapping[PageKey, int]
 ) -> None:
-    updated = sorted(new.keys() & old.keys())
-    inserted = sorted(new.keys() - old.keys())
     session.flush()
+    changes = {key: _Change(old[key].version if key in old else None, new[key]) for key in new}
+    write_later(session, _write_pages, changes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Change:
+    """What is taken of a page, and the version that was read, if there was one. No two are equal,
+    as no two can be made in one page at once."""
+
+    version: int | None
+    taken: int
+
+
+def _write_pages(session: Session, changes: Mapping[PageKey, _Change]) -> None:
+    updated = sorted(key for key, change in changes.items() if change.version is not None)
+    inserted = sorted(changes.keys() - set(updated))
     if updated:
         named = _named(updated)
         for at, key in enumerate(updated):
-            named |= {f"was_{at}": old[key].version, f"becomes_{at}": _bytes(new[key])}
+            change = changes[key]
+            named |= {f"was_{at}": change.version, f"becomes_{at}": _bytes(change.taken)}
         if write_rows(session, _writing(len(updated)), named) != len(updated):
             raise LostRace
     if inserted:
         # If another transaction has inserted the page, the primary key fails and work is retried.
-        write_rows(session, _INSERT, *(_row(key, new[key]) for key in inserted))
+        write_rows(session, _INSERT, *(_row(key, changes[key].taken) for key in inserted))
 
 
 _INSERT = Prepared(insert(DiaryPage), ["diary_id", "day", "taken", "version"])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from openslot.core.db import database_of
+from openslot.core.db import check_later, database_of, is_in_group
 from openslot.directory import queries as directory
 from openslot.schedules import queries
 from openslot.schedules.models import Schedule
@@ -33,6 +33,11 @@ class Known:
     def __init__(self) -> None:
         self._state = _State(-1, {})
         self._lock = Lock()
+
+    @property
+    def version(self) -> int:
+        """The version of the directory that is known; -1 before it is first read."""
+        return self._state.version
 
     def at(self, session: Session, version: int) -> Mapping[int, Bookable]:
         """Return the schedules, at least as new as ``version``, which ``session`` sees."""
@@ -85,7 +90,12 @@ def _known(session: Session) -> Mapping[int, Bookable] | None:
     else sees yet."""
     if directory.is_changing(session):
         return None
-    return database_of(session).kept(Known).at(session, directory.version(session))
+    known = database_of(session).kept(Known)
+    if not (is_in_group(session) and known.version >= 0):
+        return known.at(session, directory.version(session))
+    # Whether it is still so is asked when all of the group is written.
+    check_later(session, directory.check_version, {Known: known.version})
+    return known.at(session, known.version)
 
 
 def _read(

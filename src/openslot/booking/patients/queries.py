@@ -1,7 +1,8 @@
 """Queries of what patients have booked: beside what, how much, and with whom."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from sqlalchemy.orm import Session
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition, live_or_done, to_come
 from openslot.booking.rules import Upcoming
-from openslot.core.db import as_read, read_rows
+from openslot.core.db import LostRace, as_read, check_later, is_in_group, read_rows
 from openslot.core.people import read_about
 from openslot.core.statements import Prepared
-from openslot.directory.models import Patient, Service
+from openslot.directory.models import DirectoryVersion, Patient, Service
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import KnownBy, Place
 
@@ -127,3 +128,35 @@ def known_to(session: Session, patient_ids: Collection[UUID]) -> dict[UUID, set[
         if patient_id is not None:
             known[patient_id].add((practitioner_id, department_id))
     return known
+
+
+def as_it_is_now(session: Session, patient_id: UUID | None) -> tuple[int, bool]:
+    """Return the version of the directory, and whether the patient is active; loaded rows may be
+    older. What is written in a group is told so, and it is checked
+    then."""
+    if is_in_group(session):
+        check_later(session, _check_active, {patient_id: None} if patient_id else {})
+        return 0, True
+    ((version, is_active),) = read_rows(session, _AS_IT_IS_NOW, {"patient": patient_id})
+    return version or 0, is_active is True
+
+
+def _check_active(session: Session, patients: Mapping[UUID, None]) -> None:
+    """Raise LostRace if one of the patients is not active."""
+    named = {f"patient_{at}": patient_id for at, patient_id in enumerate(patients)}
+    if named and len(read_rows(session, _active_of(len(named)), named)) != len(named):
+        raise LostRace
+
+
+@lru_cache(maxsize=64)
+def _active_of(count: int) -> Prepared:
+    named = [bindparam(f"patient_{at}", type_=Patient.id.type) for at in range(count)]
+    return Prepared(select(Patient.id).where(Patient.id.in_(named), Patient.active))
+
+
+_AS_IT_IS_NOW = Prepared(
+    select(
+        select(DirectoryVersion.number).scalar_subquery(),
+        select(Patient.active).where(Patient.id == bindparam("patient")).scalar_subquery(),
+    )
+)

@@ -1,6 +1,7 @@
 """The keys of programs that were used, in memory: who sends one is known before the database is
 asked, and the first that is read there says whether the key is still valid."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -33,6 +34,12 @@ class KnownKeys:
             self._keys.clear()
         self._keys[digest] = key
         return key
+
+    def check(self, session: Session, keys: Mapping[bytes, ValidKey]) -> None:
+        """Raise BadToken unless each key is what it was when it was last read."""
+        for digest, key in keys.items():
+            if self.read(session, digest).rights != key.rights:
+                raise BadToken
 
     def forget(self, key_id: UUID) -> None:
         """Forget a key that has changed."""

@@ -217,7 +217,7 @@ def create_hold(body: NewHold) -> Hold:
         emergency=body.emergency,
         service_id=body.service,
     )
-    hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
+    hold = bearer.write_in_group(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)
 
 
@@ -290,7 +290,8 @@ def create_appointment(body: NewAppointment) -> Answer:
             answer(work, made.id, by_question(body.answers))
         return made
 
-    made = bearer.write(save)
+    has_more = newcomer is not None or body.hold is not None or body.answers
+    made = (bearer.write if has_more else bearer.write_in_group)(save)
     if newcomer is not None and made.patient_id is not None:
         bearer.take_on(made.patient_id)
     return _answer(made, status=201)

@@ -232,7 +232,7 @@ def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
         booking_request = BookingRequest(schedule.schedule_id, start, minutes, body.patient_id)
         return usecases.book(work, booking_request)
 
-    return _appointment(bearer.write(save))
+    return _appointment(bearer.write_in_group(save))
 
 
 @service.operation(

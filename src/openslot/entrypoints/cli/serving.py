@@ -32,8 +32,9 @@ APPLICATION = "openslot.app:create_asgi_app"
 WORKER = "openslot.entrypoints.worker.main:run"
 WORKER_OF_TENANTS = "openslot.entrypoints.worker.tenants:run"
 
-THREADS = min(16, 2 * (os.cpu_count() or 1) + 1)
-"""Requests that a process handles at a time; each may need one of its 20 connections."""
+THREADS = 16
+"""Requests that a process handles at a time; each may need one of its 20 connections. More than its
+share of the processors could work on, as those that wait to be written are written together."""
 
 KEPT_OPEN = 75
 """Seconds that a connection stays open without a request; proxies keep theirs for 60."""
