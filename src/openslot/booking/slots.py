@@ -457,19 +457,30 @@ def earliest(
     )
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
-    found = soonest({key: mask & within for key, mask in masks.items()}, limit)
-    return list(_runs(found, places, read, window.start))
+    found = {key: mask & within for key, mask in masks.items() if mask & within}
+    return [
+        run
+        for key, ticks in _in_turn(found, limit, window.start)
+        for run in _runs(places[key], ticks, read)
+    ]
 
 
-def _runs(
-    found: Iterable[tuple[int, int]], places: Mapping[int, Place], read: Board, first_tick: int
-) -> Iterator[Run]:
-    for key, own in groupby(found, key=itemgetter(1)):
-        place, ticks = places[key], [first_tick + bit for bit, _ in own]
-        if place.has_sessions:
-            yield from (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
-        else:
-            yield Run(place, ticks)
+def _in_turn(
+    masks: Mapping[int, int], limit: int | None, first_tick: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield up to ``limit`` ticks, lowest first: those of a key that come after each other."""
+    if len(masks) == 1:
+        [(key, mask)] = masks.items()
+        yield key, list(islice(bits(mask, first_tick), limit))
+        return
+    for key, own in groupby(soonest(masks, limit), key=itemgetter(1)):
+        yield key, [first_tick + bit for bit, _ in own]
+
+
+def _runs(place: Place, ticks: list[int], read: Board) -> Iterable[Run]:
+    if place.has_sessions:
+        return (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
+    return (Run(place, ticks),)
 
 
 def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, int]]:
@@ -477,9 +488,6 @@ def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, 
     firsts = [((mask & -mask).bit_length(), key) for key, mask in masks.items() if mask]
     # A key whose first bit comes after those of so many others has none among the lowest.
     keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
-    if len(keys) == 1:
-        [(_, only)] = keys
-        return zip(islice(bits(masks[only]), limit), repeat(only), strict=False)
     streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
     return islice(heapq.merge(*streams), limit)
 

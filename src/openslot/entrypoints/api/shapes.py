@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
+from itertools import repeat
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -180,7 +181,7 @@ def slots_written(
     for place, ticks, left in free:
         before, after = around(place.schedule_id, place.service_id, left)
         length, zone = minutes or place.slot_minutes, place.zone.key
-        times = [_times(tick, length, zone) for tick in ticks]
+        times = map(_times, ticks, repeat(length), repeat(zone))
         written.append(f"{before}{f'{after},{before}'.join(times)}{after}")
     return ",".join(written)
 
