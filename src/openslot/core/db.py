@@ -472,9 +472,10 @@ class Database:
             yield session
         finally:
             # Closing rolls back without expiring loaded rows, so that they can still be shown, also
-            # after the connection was lost.
+            # after the connection was lost. Without a transaction, the session has loaded none.
             with suppress(Unavailable, DBAPIError), connection:
-                session.close()
+                if session.in_transaction():
+                    session.close()
 
     def _plain_reader(self) -> Engine:
         return self._reader if self._needs_transaction else self._without_transaction
