@@ -165,25 +165,25 @@ def slots_written(
     """Return free slots in the API's shape, as JSON between commas. What those of a run have in
     common is written once, and repeated between their times."""
 
-    @cache
-    def around(schedule_id: int, service_id: int | None, left: int | None) -> tuple[str, str]:
-        slot = Slot(
-            schedule=schedule_id,
-            start=_ANY,
-            end=_ANY,
-            **_about(bookable[schedule_id], service_id),
-            places_left=left,
-        )
-        before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
-        return before, after
-
+    known: dict[tuple[int, int | None, int | None], tuple[str, str]] = {}
     written = []
     for place, ticks, left in free:
-        before, after = around(place.schedule_id, place.service_id, left)
+        key = (place.schedule_id, place.service_id, left)
+        if key not in known:
+            known[key] = _around(bookable[place.schedule_id], place.service_id, left)
+        before, after = known[key]
         length, zone = minutes or place.slot_minutes, place.zone.key
         times = map(_times, ticks, repeat(length), repeat(zone))
         written.append(f"{before}{f'{after},{before}'.join(times)}{after}")
     return ",".join(written)
+
+
+def _around(bookable: Bookable, service_id: int | None, left: int | None) -> tuple[str, str]:
+    """Return what is before and after the times of a slot as JSON."""
+    about = _about(bookable, service_id)
+    slot = Slot(schedule=bookable.subject.id, start=_ANY, end=_ANY, **about, places_left=left)
+    before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
+    return before, after
 
 
 _SLOT = TypeAdapter(Slot)
