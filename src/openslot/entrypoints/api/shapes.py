@@ -119,12 +119,12 @@ def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:
     """Return a reference to the practitioner, if there is one."""
     if row is None:
         return None
-    return PractitionerRef(id=row.id, name=row.name, profession=row.profession)
+    return _practitioner(id=row.id, name=row.name, profession=row.profession)
 
 
 def centre_ref(row: Centre) -> CentreRef:
     """Return a reference to the centre."""
-    return CentreRef(id=row.id, name=row.name, suburb=row.suburb, time_zone=row.time_zone)
+    return _centre(id=row.id, name=row.name, suburb=row.suburb, time_zone=row.time_zone)
 
 
 def service_ref(row: Service | None, department: Department | None) -> ServiceRef | None:
@@ -132,7 +132,13 @@ def service_ref(row: Service | None, department: Department | None) -> ServiceRe
     if row is None:
         return None
     name = department.name if department else None
-    return ServiceRef(id=row.id, name=row.name, department=name, mode=row.mode)
+    return _service(id=row.id, name=row.name, department=name, mode=row.mode)
+
+
+_practitioner = lru_cache(maxsize=1024)(PractitionerRef)
+_centre = lru_cache(maxsize=1024)(CentreRef)
+_service = lru_cache(maxsize=1024)(ServiceRef)
+"""References into the directory, which many answers share."""
 
 
 def patient_ref(row: Patient | None) -> PatientRef | None:
