@@ -256,9 +256,9 @@ def board(
     whom: ForWhom | None = None,
     moving: Sequence[Appointment] = (),
 ) -> Board:
-    """Return the taken time of the places, the diaries ``besides`` and the patient, in two
-    statements; one more if there are sessions, and two more for appointments that are ``moving``,
-    whose own time counts as free.
+    """Return the taken time of the places, the diaries ``besides`` and the patient, in one
+    statement; one more for a patient or if a hold has expired, one more if there are sessions, and
+    two more for appointments that are ``moving``, whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
     free for emergencies is free for places ``in_emergency``, with two more statements.
@@ -266,12 +266,15 @@ def board(
     places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in place.read_ids} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
-    taken = diaries.taken(work.session, diary_ids, window)
+    taken, has_expired = diaries.taken_and(
+        work.session, diary_ids, window, queries.HAS_EXPIRED, now=work.now
+    )
     if whom and len(diary_ids) > diaries.MOST_IDS_NAMED:  # then patients' diaries are left out
         taken |= diaries.taken(work.session, {whom.diary_id}, window)
-    expired, absent = queries.expired_spans(
-        work, window, patient_id=whom.patient_id if whom else None
-    )
+    expired, absent = list[Claim](), list[Claim]()
+    if whom or has_expired:
+        patient_id = whom.patient_id if whom else None
+        expired, absent = queries.expired_spans(work, window, patient_id=patient_id)
     if own := queries.claims_left_by(work, moving, window):
         expired += own
         absent += _absent_there(work, own)
@@ -334,8 +337,8 @@ def free_starts(
     whom: ForWhom | None = None,
     moving: Appointment | None = None,
 ) -> dict[int, int]:
-    """Return the free starts of each place as a mask over ``window``, in two statements, or three
-    if there are sessions.
+    """Return the free starts of each place as a mask over ``window``; see :func:`board` for the
+    number of statements.
 
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
     patient ``whom`` must be free too. The time of an appointment that is ``moving`` counts as free.
@@ -512,7 +515,7 @@ def running(work: Work, places: Mapping[int, Place]) -> dict[int, Slot]:
 def is_free(
     work: Work, place: Place, start: datetime, *, minutes: int, whom: ForWhom | None = None
 ) -> bool:
-    """Return whether a time can be booked at the place, in two statements."""
+    """Return whether a time can be booked at the place, in at most two statements."""
     only, ends = {place.schedule_id: place}, start + timedelta(minutes=5)
     return bool(slots(work, only, start, ends, minutes=minutes, whom=whom))
 
