@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from flask import Flask, Request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from openslot.core import logging, tracing
 from openslot.core.config import Settings
@@ -42,9 +42,13 @@ class Sessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the session of the cookie; programs send none, and need no key made for it."""
-        if self.get_cookie_name(app) not in request.cookies:
-            return self.session_class()
-        return super().open_session(app, request)
+        is_sent = "HTTP_COOKIE" in request.environ and self.get_cookie_name(app) in request.cookies
+        return super().open_session(app, request) if is_sent else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Send the session, unless it is empty and nobody has looked at it."""
+        if session or session.accessed:
+            super().save_session(app, session, response)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread, current_thread
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Alias, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.pool import QueuePool
 
 import engines
 from engines import DATA_KEYS
@@ -251,6 +252,20 @@ def test_a_reader_neither_waits_for_an_open_writer_nor_sees_its_work(database: D
 
     assert database.run(act) == 0
     assert notes(database) == 1
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT nothing FROM nowhere", None])
+def test_a_reader_gives_its_connection_back_as_it_was(
+    database: Database, statement: str | None
+) -> None:
+    for _ in range(3):
+        with suppress(DBAPIError), database.reading() as session:
+            if statement is not None:
+                session.execute(text(statement))
+    assert cast(QueuePool, database.engine.pool).checkedout() == 0
+    with suppress(ZeroDivisionError):
+        database.run(lambda session: (note(session), session.flush(), 1 / 0))
+    assert notes(database) == 0
 
 
 def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:

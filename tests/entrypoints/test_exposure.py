@@ -73,6 +73,7 @@ def test_health_checks_ask_by_any_address(settings: Settings) -> None:
 
 def test_headers_shut_other_sites_out(client_for: ClientFor) -> None:
     headers = client_for(None).get("/").headers
+    for_programs = client_for(None).get("/api/v1/openapi.json").headers
     policy = re.sub(r"'nonce-[^']+'", "NONCE", headers["Content-Security-Policy"]).split("; ")
     assert policy == [
         "default-src 'self'",
@@ -84,8 +85,9 @@ def test_headers_shut_other_sites_out(client_for: ClientFor) -> None:
         "form-action 'self'",
         "frame-ancestors 'none'",
     ]
+    assert for_programs["Content-Security-Policy"] == "; ".join(policy).replace(" NONCE", "")
     for name in ("Cross-Origin-Resource-Policy", "Cross-Origin-Opener-Policy", "Referrer-Policy"):
-        assert headers[name] == "same-origin"
+        assert headers[name] == for_programs[name] == "same-origin"
     assert headers["Cache-Control"] == "private, no-store"
     assert client_for(None).http.open("/", method="TRACE").status_code == 405
 

@@ -80,6 +80,7 @@ def test_free_times_take_three_statements(busy: Busy) -> None:
             "limit=500&earliest=true",
         )
     ]
+    assert found[0][0] == found[1][0] == 1
     assert {statements for statements, _ in found} <= {1, 2, 3}
     assert (found[0][1], found[-1][1]) == (1, 500)
 

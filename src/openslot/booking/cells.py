@@ -141,7 +141,7 @@ class Board:
         return list(islice(following, limit))
 
     def _cells(self, key: tuple[int, int, int, Use], mask: int) -> Iterator[Cell]:
-        return (Cell(self.window.start + bit, *key) for bit in bits(mask))
+        return (Cell(tick, *key) for tick in bits(mask, self.window.start))
 
 
 def free_board(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     false,
     func,
     inspect,
@@ -478,6 +479,10 @@ def _takes_one_of(diary_ids: Collection[int], over: Span) -> ColumnElement[bool]
 
 def _expired(now: _Moment) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
+
+
+HAS_EXPIRED = exists().where(_expired(bindparam("now", type_=Instant)))
+"""Whether a hold has expired whose time was not released yet."""
 
 
 def _replaceable(is_program: bool) -> ColumnElement[bool]:

@@ -205,7 +205,7 @@ class _Search:
         """Return the NEAREST free starts on these days, earliest first."""
         on_days = self.free & whole_days(days, self.place.zone, self.window)
         ticks = sorted(
-            (self.window.start + bit for bit in bits(on_days)),
+            bits(on_days, self.window.start),
             key=lambda tick: abs(tick - tick_at(start)),
         )[:NEAREST]
         return tuple(instant_of(tick).astimezone(self.place.zone) for tick in sorted(ticks))

@@ -256,9 +256,9 @@ def board(
     whom: ForWhom | None = None,
     moving: Sequence[Appointment] = (),
 ) -> Board:
-    """Return the taken time of the places, the diaries ``besides`` and the patient, in two
-    statements; one more if there are sessions, and two more for appointments that are ``moving``,
-    whose own time counts as free.
+    """Return the taken time of the places, the diaries ``besides`` and the patient, in one
+    statement; one more for a patient or if a hold has expired, one more if there are sessions, and
+    two more for appointments that are ``moving``, whose own time counts as free.
 
     Expired holds count as free, as do the patient's own holds, which a booking replaces. Time kept
     free for emergencies is free for places ``in_emergency``, with two more statements.
@@ -266,12 +266,15 @@ def board(
     places = tuple(places)
     diary_ids = {diary_id for place in places for diary_id in place.read_ids} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
-    taken = diaries.taken(work.session, diary_ids, window)
+    taken, has_expired = diaries.taken_and(
+        work.session, diary_ids, window, queries.HAS_EXPIRED, now=work.now
+    )
     if whom and len(diary_ids) > diaries.MOST_IDS_NAMED:  # then patients' diaries are left out
         taken |= diaries.taken(work.session, {whom.diary_id}, window)
-    expired, absent = queries.expired_spans(
-        work, window, patient_id=whom.patient_id if whom else None
-    )
+    expired, absent = list[Claim](), list[Claim]()
+    if whom or has_expired:
+        patient_id = whom.patient_id if whom else None
+        expired, absent = queries.expired_spans(work, window, patient_id=patient_id)
     if own := queries.claims_left_by(work, moving, window):
         expired += own
         absent += _absent_there(work, own)
@@ -334,8 +337,8 @@ def free_starts(
     whom: ForWhom | None = None,
     moving: Appointment | None = None,
 ) -> dict[int, int]:
-    """Return the free starts of each place as a mask over ``window``, in two statements, or three
-    if there are sessions.
+    """Return the free starts of each place as a mask over ``window``; see :func:`board` for the
+    number of statements.
 
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
     patient ``whom`` must be free too. The time of an appointment that is ``moving`` counts as free.
@@ -457,19 +460,30 @@ def earliest(
     )
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
-    found = soonest({key: mask & within for key, mask in masks.items()}, limit)
-    return list(_runs(found, places, read, window.start))
+    found = {key: mask & within for key, mask in masks.items() if mask & within}
+    return [
+        run
+        for key, ticks in _in_turn(found, limit, window.start)
+        for run in _runs(places[key], ticks, read)
+    ]
 
 
-def _runs(
-    found: Iterable[tuple[int, int]], places: Mapping[int, Place], read: Board, first_tick: int
-) -> Iterator[Run]:
-    for key, own in groupby(found, key=itemgetter(1)):
-        place, ticks = places[key], [first_tick + bit for bit, _ in own]
-        if place.has_sessions:
-            yield from (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
-        else:
-            yield Run(place, ticks)
+def _in_turn(
+    masks: Mapping[int, int], limit: int | None, first_tick: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield up to ``limit`` ticks, lowest first: those of a key that come after each other."""
+    if len(masks) == 1:
+        [(key, mask)] = masks.items()
+        yield key, list(islice(bits(mask, first_tick), limit))
+        return
+    for key, own in groupby(soonest(masks, limit), key=itemgetter(1)):
+        yield key, [first_tick + bit for bit, _ in own]
+
+
+def _runs(place: Place, ticks: list[int], read: Board) -> Iterable[Run]:
+    if place.has_sessions:
+        return (Run(place, [tick], read.places_left(place, tick)) for tick in ticks)
+    return (Run(place, ticks),)
 
 
 def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, int]]:
@@ -477,9 +491,6 @@ def soonest(masks: Mapping[int, int], limit: int | None) -> Iterator[tuple[int, 
     firsts = [((mask & -mask).bit_length(), key) for key, mask in masks.items() if mask]
     # A key whose first bit comes after those of so many others has none among the lowest.
     keys = sorted(firsts) if limit is None else heapq.nsmallest(limit, firsts)
-    if len(keys) == 1:
-        [(_, only)] = keys
-        return zip(islice(bits(masks[only]), limit), repeat(only), strict=False)
     streams = [zip(bits(masks[key]), repeat(key)) for _, key in keys]
     return islice(heapq.merge(*streams), limit)
 
@@ -504,7 +515,7 @@ def running(work: Work, places: Mapping[int, Place]) -> dict[int, Slot]:
 def is_free(
     work: Work, place: Place, start: datetime, *, minutes: int, whom: ForWhom | None = None
 ) -> bool:
-    """Return whether a time can be booked at the place, in two statements."""
+    """Return whether a time can be booked at the place, in at most two statements."""
     only, ends = {place.schedule_id: place}, start + timedelta(minutes=5)
     return bool(slots(work, only, start, ends, minutes=minutes, whom=whom))
 

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache, partial
@@ -462,14 +462,20 @@ class Database:
         With ``snapshot``, all statements see the database as it was at the first one.
         """
         engine = self._snapshots if snapshot else self._plain_reader()
-        # Closing rolls back without expiring loaded rows, so that they can still be shown.
-        session = _Writing(engine, expire_on_commit=False, autoflush=False, info={"database": self})
+        with _busy_if_pool_is_empty():
+            connection = engine.connect()
+        known = {"database": self, Connection: connection}
+        session = _Writing(connection, expire_on_commit=False, autoflush=False, info=known)
         try:
-            with _busy_if_pool_is_empty():
-                _connection(session)
+            if engine is not self._without_transaction:
+                session.connection()  # begins one
             yield session
         finally:
-            _close_reader(session)
+            # Closing rolls back without expiring loaded rows, so that they can still be shown, also
+            # after the connection was lost. Without a transaction, the session has loaded none.
+            with suppress(Unavailable, DBAPIError), connection:
+                if session.in_transaction():
+                    session.close()
 
     def _plain_reader(self) -> Engine:
         return self._reader if self._needs_transaction else self._without_transaction
@@ -553,14 +559,6 @@ def _is_there(engine: Engine, kind: type[Base], values: dict[str, Any]) -> bool:
 def database_of(session: Session) -> Database:
     """Return the database of a session that it began."""
     return cast(Database, session.info["database"])
-
-
-def _close_reader(session: Session) -> None:
-    """Close a session that only read; its rows are loaded, so a lost connection is no error."""
-    try:
-        session.close()
-    except (Unavailable, DBAPIError):
-        session.invalidate()
 
 
 def fetch(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from heapq import nlargest
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
@@ -155,6 +155,7 @@ def purge(session: Session, *, before: datetime, limit: int) -> int:
     return changed(session, delete(LimitCount).where(LimitCount.key_hash.in_(key_hashes)))
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str | None) -> str:
     """Return the address or network to count for a client: for IPv6 the /64, in which one
     computer can use any address."""

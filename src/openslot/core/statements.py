@@ -62,7 +62,8 @@ class _Made:
     fixed: dict[str, Any]
     given: list[Parameter]
     order: Sequence[str] | None
-    columns: list[Processor] | None
+    columns: Sequence[tuple[int, Callable[[Any], Any]]]
+    """The places of the columns that are turned, and how."""
     heard: Any
     """Who hears of the statements of the engine."""
 
@@ -76,15 +77,13 @@ class _Made:
 
     def rows(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return the rows that the driver has found."""
-        if self.columns is None:
-            return found
-        return [
-            tuple(
-                value if process is None else process(value)
-                for process, value in zip(self.columns, row, strict=True)
-            )
-            for row in found
-        ]
+        return [self._turned(row) for row in found] if self.columns else found
+
+    def _turned(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for at, process in self.columns:
+            values[at] = process(values[at])
+        return tuple(values)
 
 
 def _make(statement: Statement, engine: Any, names: list[str] | None) -> _Made:
@@ -104,17 +103,15 @@ def _make(statement: Statement, engine: Any, names: list[str] | None) -> _Made:
             fixed[place] = process(value) if process is not None else value
     table = statement.table if isinstance(statement, Insert) else None
     assert table is None or isinstance(table, Table)
-    columns: list[Processor] = []
-    if isinstance(statement, Select):
-        kinds = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
-        columns = [kind.result_processor(dialect, None) for kind in kinds]
+    kinds = [column.type for column in getattr(statement, "selected_columns", ())]
+    columns = [kind.dialect_impl(dialect).result_processor(dialect, None) for kind in kinds]
     return _Made(
         text=compiled.string,
         table=table,
         fixed=fixed,
         given=given,
         order=compiled.positiontup if compiled.positional else None,
-        columns=columns if any(columns) else None,
+        columns=[(at, process) for at, process in enumerate(columns) if process is not None],
         heard=_first(engine).dispatch,
     )
 

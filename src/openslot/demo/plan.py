@@ -75,7 +75,7 @@ class Plan:
         for diary_id in _claimed(place):
             free &= ~self.busy[diary_id]
         starts &= starts_of_runs(free, place.slot_ticks)
-        return [self.window.start + bit for bit in bits(starts & mask_of([within], self.window))]
+        return list(bits(starts & mask_of([within], self.window), self.window.start))
 
     def add(self, place: Place, patients: Sequence[Patient], tick: int, status: Status) -> bool:
         """Plan an appointment for the first patient who has none on that day; return False if

@@ -266,14 +266,15 @@ def _is_whole(answer: Answer) -> bool:
 
 def pieces(parts: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Join parts into pieces of at least PIECE bytes; only the last one is shorter."""
-    gathered = bytearray()
+    gathered, size = list[bytes](), 0
     try:
         for part in parts:
-            gathered += part
-            if len(gathered) >= PIECE:
-                yield bytes(gathered)
-                gathered.clear()
-        yield bytes(gathered)
+            gathered.append(part)
+            size += len(part)
+            if size >= PIECE:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+        yield b"".join(gathered)
     finally:
         if hasattr(parts, "close"):
             parts.close()

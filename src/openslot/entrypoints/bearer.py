@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
@@ -66,9 +66,10 @@ def caller() -> Caller:
     Raises BadToken for a bad one. Session cookies are ignored, as another site could make a browser
     send them.
     """
-    if "caller" not in g:
-        g.caller = _caller()
-    return cast(Caller, g.caller)
+    known: Caller | None = g.get("caller")
+    if known is None:
+        known = g.caller = _caller()
+    return known
 
 
 def actor() -> Actor:

@@ -10,6 +10,7 @@ import re
 from flask import Flask, Response, request
 
 from openslot.core.errors import Unavailable
+from openslot.entrypoints.compression import vary
 from openslot.entrypoints.request import does_without_database, reader, settings
 from openslot.identity import queries
 from openslot.identity.programs import has_origin
@@ -32,13 +33,13 @@ def install(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    headers = response.headers
-    if not _OPEN.fullmatch(request.path) or "Access-Control-Allow-Origin" in headers:
+    headers, path = response.headers, request.path
+    if not _OPEN.fullmatch(path) or "Access-Control-Allow-Origin" in headers:
         return response
-    if _PUBLISHED.fullmatch(request.path):
+    if _PUBLISHED.fullmatch(path):
         origin = "*"
     else:
-        response.vary.add("Origin")
+        vary(headers, "Origin")
         origin = request.headers.get("Origin", "")
         if not origin or not (origin in settings().cors_origins or _is_of_program(origin)):
             return response

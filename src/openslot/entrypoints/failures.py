@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from flask import Flask, current_app, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -136,21 +137,24 @@ def _http_error(error: HTTPException) -> Response:
     """Render an error that Flask or Werkzeug raised."""
     if error.code is not None and error.code < 400:
         return error.get_response()
-    sentences = {
-        400: _("The request could not be read. Check the address or the form and try again."),
-        404: _("Page not found."),
-        405: _("This method is not allowed here."),
-        413: _("This is too large. Send less at once."),
-        415: _("Send this as application/json."),
-        429: _("Too many requests. Try again in a minute."),
-    }
     codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 429: "rate-limited"}
     status = error.code or 500
-    sentence = sentences.get(status, _("Something went wrong. Try again."))
+    sentence = str(_SENTENCES.get(status) or _("Something went wrong. Try again."))
     headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
     return render(
         Problem(status, codes.get(status, "malformed"), sentence, headers=headers, cause=error)
     )
+
+
+_SENTENCES = {
+    400: _l("The request could not be read. Check the address or the form and try again."),
+    404: _l("Page not found."),
+    405: _l("This method is not allowed here."),
+    413: _l("This is too large. Send less at once."),
+    415: _l("Send this as application/json."),
+    429: _l("Too many requests. Try again in a minute."),
+}
+"""Sentences by status."""
 
 
 def _unexpected_error(error: Exception) -> Response:

@@ -11,7 +11,7 @@ from openslot.core.actor import Actor
 from openslot.core.errors import RateLimited
 from openslot.core.fields import address_key
 from openslot.core.limits import Limit, network_of
-from openslot.entrypoints.request import now, services, settings
+from openslot.entrypoints.request import now, services
 
 MINUTE, HOUR = 60, 3600
 
@@ -153,5 +153,6 @@ def may_mail(email: str) -> bool:
 
 
 def _take(key: str, limit: Limit) -> None:
-    if settings().rate_limits:
-        services().counts.take(key, limit, now=now())
+    ours = services()
+    if ours.settings.rate_limits:
+        ours.counts.take(key, limit, now=now())

@@ -68,23 +68,25 @@ def root() -> str:
 
 def now() -> datetime:
     """Return the instant at which this request began."""
-    if "now" not in g:
-        g.now = clock.now()
-    return cast(datetime, g.now)
+    known: datetime | None = g.get("now")
+    if known is None:
+        known = g.now = clock.now()
+    return known
 
 
 def reader() -> Session:
     """Return the request's only read transaction, which begins at first use."""
-    if "reader" not in g:
+    known: Session | None = g.get("reader")
+    if known is None:
         g.reading = services().database.reading()
-        g.reader = g.reading.__enter__()
-        gather(g.reader, g.setdefault("people", set()))
+        known = g.reader = g.reading.__enter__()
+        gather(known, g.setdefault("people", set()))
         try:
-            _confirm(g.reader)
+            _confirm(known)
         except BaseException:
             close_reader()  # nobody may read with one that was not confirmed
             raise
-    return cast(Session, g.reader)
+    return known
 
 
 def confirm_first(check: Callable[[Session], object]) -> None:

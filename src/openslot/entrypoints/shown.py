@@ -48,9 +48,9 @@ def install(app: Flask) -> None:
 
 
 def _note(response: Response) -> Response:
-    actor = reader_actor()
-    if _shows(response) and works_with_patients(actor):
-        people = g.get("people", set()) - {actor.patient_id, *actor.dependents}
+    if (seen := g.get("people")) and _shows(response) and works_with_patients(reader_actor()):
+        actor = reader_actor()
+        people = seen - {actor.patient_id, *actor.dependents}
         if people and ENOUGH.isdisjoint(g.get("audited", ())):
             _write(str(actor.account_id or actor.program), people)
     return response

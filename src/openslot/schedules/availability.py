@@ -123,9 +123,8 @@ def mask_of(spans: Iterable[Span], window: Window) -> int:
     return mask
 
 
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of the set bits, lowest first."""
-    base = 0
+def bits(mask: int, base: int = 0) -> Iterator[int]:
+    """Yield the positions of the set bits, lowest first; that of the first bit is ``base``."""
     while mask:  # week by week, since a step on a long integer takes as long as it is
         week = bin(mask & _A_WEEK)[:1:-1]
         at = week.find("1")

@@ -11,16 +11,18 @@ between, and a single-row compare-and-set by primary key is atomic on every engi
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     and_,
     bindparam,
     case,
+    false,
     insert,
     or_,
     select,
@@ -63,40 +65,60 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
 
     For more than MOST_IDS_NAMED diaries it returns all diaries except those of patients.
     """
+    return taken_and(session, diary_ids, window, _NOTHING)[0]
+
+
+def taken_and(
+    session: Session,
+    diary_ids: Iterable[int],
+    window: Window,
+    asked: ColumnElement[bool],
+    **given: Any,
+) -> tuple[dict[int, int], bool]:
+    """Return what :func:`taken` does, and whether what is ``asked`` is so, in the same statement;
+    False if there are no pages. ``asked`` is a constant, with parameters for what is ``given``."""
     ids = sorted(set(diary_ids))
     if not ids:
-        return {}
-    values = {"first": window.first, "after": window.first + window.days}
+        return {}, False
+    values = {"first": window.first, "after": window.first + window.days, **given}
     pages: Sequence[Sequence[Any]]
     if len(ids) > MOST_IDS_NAMED:
-        pages = read_rows(session, _TAKEN_BY_ALL, values)
+        pages = read_rows(session, _taken_by_all(asked), values)
     elif len(ids) > FEW:
-        pages = fetch(session, _TAKEN_BY_MANY, values | {"ids": ids}).all()
+        pages = fetch(session, _taken_by_many(asked), values | {"ids": ids}).all()
     else:
         named = {f"diary_{at}": diary_id for at, diary_id in enumerate(ids)}
-        pages = read_rows(session, _taken_by(len(ids)), values | named)
+        pages = read_rows(session, _taken_by(len(ids), asked), values | named)
     buffers = {key: bytearray(window.days * PAGE_BYTES) for key in {row[0] for row in pages}}
-    for diary_id, day, page in pages:
+    for diary_id, day, page, _ in pages:
         at = (day - window.first) * PAGE_BYTES
         buffers[diary_id][at : at + PAGE_BYTES] = page
-    return {diary_id: int.from_bytes(buffer, "little") for diary_id, buffer in buffers.items()}
+    masks = {diary_id: int.from_bytes(buffer, "little") for diary_id, buffer in buffers.items()}
+    return masks, bool(pages and pages[0][-1])
 
 
 _PAGES = select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
     DiaryPage.day >= bindparam("first"), DiaryPage.day < bindparam("after")
 )
-_TAKEN_BY_MANY = _PAGES.where(
-    DiaryPage.diary_id.in_(bindparam("ids", expanding=True, literal_execute=True, type_=Integer))
-)
-_TAKEN_BY_ALL = Prepared(
-    _PAGES.where(DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient")))
-)
+_NOTHING = false()
 
 
-@lru_cache(maxsize=FEW)
-def _taken_by(count: int) -> Prepared:
+@cache
+def _taken_by_many(asked: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    ids = bindparam("ids", expanding=True, literal_execute=True, type_=Integer)
+    return _PAGES.add_columns(asked).where(DiaryPage.diary_id.in_(ids))
+
+
+@cache
+def _taken_by_all(asked: ColumnElement[bool]) -> Prepared:
+    ids = select(Diary.id).where(Diary.kind != "patient")
+    return Prepared(_PAGES.add_columns(asked).where(DiaryPage.diary_id.in_(ids)))
+
+
+@cache
+def _taken_by(count: int, asked: ColumnElement[bool]) -> Prepared:
     named = [bindparam(f"diary_{at}", type_=Integer) for at in range(count)]
-    return Prepared(_PAGES.where(DiaryPage.diary_id.in_(named)))
+    return Prepared(_PAGES.add_columns(asked).where(DiaryPage.diary_id.in_(named)))
 
 
 def change(

@@ -76,7 +76,7 @@ def _opening(
     place: Place, times: Times, span: Span, window: Window, only: tuple[str, ...]
 ) -> Opening:
     inside = mask_of([span], window)
-    ticks = [window.start + bit for bit in bits(times.starts & inside)]
+    ticks = list(bits(times.starts & inside, window.start))
     used = mask_of([place.busy(Span(tick, tick + place.slot_ticks)) for tick in ticks], window)
     begins, ends, *starts = (
         instant_of(tick).astimezone(place.zone) for tick in (span.start, span.end, *ticks)

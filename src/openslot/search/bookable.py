@@ -19,7 +19,8 @@ def free_runs(
     limit: int | None,
     booker: Booker | None = None,
 ) -> list[Run]:
-    """Return the free starts of the chosen schedules, the earliest first; two statements.
+    """Return the free starts of the chosen schedules, the earliest first; at most two
+    statements.
 
     With ``booker``, only those that the patient can book; without, those offered to the actor.
     """

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, cast, get_origin
 from uuid import UUID
 
@@ -248,17 +248,20 @@ def _checked_query(model: type[BaseModel]) -> BaseModel:
 def _query(model: type[BaseModel]) -> dict[str, Any]:
     """Return the query's parameters, with a list for one that may be repeated."""
     values_by_name: dict[str, Any] = {}
-    for name, values in request.args.lists():
-        declared = model.model_fields.get(name) or next(
-            (info for info in model.model_fields.values() if info.alias == name), None
-        )
-        if declared is not None and get_origin(declared.annotation) is tuple:
-            values_by_name[name] = [_with_plus(value) for value in values]
-        elif len(values) > 1:
+    for name, sent in request.args.lists():
+        values = [_with_plus(value) if " " in value else value for value in sent]
+        if name not in _repeated(model) and len(values) > 1:
             raise Malformed("Give {name} once.", field=name, name=name)
-        else:
-            values_by_name[name] = _with_plus(values[0])
+        values_by_name[name] = values if name in _repeated(model) else values[0]
     return values_by_name
+
+
+@cache
+def _repeated(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the parameters that may be repeated."""
+    fields = model.model_fields.items()
+    lists = [one for one in fields if get_origin(one[1].annotation) is tuple]
+    return frozenset(known for name, info in lists for known in (name, info.alias) if known)
 
 
 _LOST_PLUS = re.compile(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
+from itertools import repeat
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -118,12 +119,12 @@ def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:
     """Return a reference to the practitioner, if there is one."""
     if row is None:
         return None
-    return PractitionerRef(id=row.id, name=row.name, profession=row.profession)
+    return _practitioner(id=row.id, name=row.name, profession=row.profession)
 
 
 def centre_ref(row: Centre) -> CentreRef:
     """Return a reference to the centre."""
-    return CentreRef(id=row.id, name=row.name, suburb=row.suburb, time_zone=row.time_zone)
+    return _centre(id=row.id, name=row.name, suburb=row.suburb, time_zone=row.time_zone)
 
 
 def service_ref(row: Service | None, department: Department | None) -> ServiceRef | None:
@@ -131,7 +132,13 @@ def service_ref(row: Service | None, department: Department | None) -> ServiceRe
     if row is None:
         return None
     name = department.name if department else None
-    return ServiceRef(id=row.id, name=row.name, department=name, mode=row.mode)
+    return _service(id=row.id, name=row.name, department=name, mode=row.mode)
+
+
+_practitioner = lru_cache(maxsize=1024)(PractitionerRef)
+_centre = lru_cache(maxsize=1024)(CentreRef)
+_service = lru_cache(maxsize=1024)(ServiceRef)
+"""References into the directory, which many answers share."""
 
 
 def patient_ref(row: Patient | None) -> PatientRef | None:
@@ -164,25 +171,25 @@ def slots_written(
     """Return free slots in the API's shape, as JSON between commas. What those of a run have in
     common is written once, and repeated between their times."""
 
-    @cache
-    def around(schedule_id: int, service_id: int | None, left: int | None) -> tuple[str, str]:
-        slot = Slot(
-            schedule=schedule_id,
-            start=_ANY,
-            end=_ANY,
-            **_about(bookable[schedule_id], service_id),
-            places_left=left,
-        )
-        before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
-        return before, after
-
+    known: dict[tuple[int, int | None, int | None], tuple[str, str]] = {}
     written = []
     for place, ticks, left in free:
-        before, after = around(place.schedule_id, place.service_id, left)
+        key = (place.schedule_id, place.service_id, left)
+        if key not in known:
+            known[key] = _around(bookable[place.schedule_id], place.service_id, left)
+        before, after = known[key]
         length, zone = minutes or place.slot_minutes, place.zone.key
-        times = [_times(tick, length, zone) for tick in ticks]
+        times = map(_times, ticks, repeat(length), repeat(zone))
         written.append(f"{before}{f'{after},{before}'.join(times)}{after}")
     return ",".join(written)
+
+
+def _around(bookable: Bookable, service_id: int | None, left: int | None) -> tuple[str, str]:
+    """Return what is before and after the times of a slot as JSON."""
+    about = _about(bookable, service_id)
+    slot = Slot(schedule=bookable.subject.id, start=_ANY, end=_ANY, **about, places_left=left)
+    before, _, after = _SLOT.dump_json(slot).decode().partition(_ANY_TIMES)
+    return before, after
 
 
 _SLOT = TypeAdapter(Slot)

@@ -106,7 +106,8 @@ def list_slots(query: SlotQuery) -> Response:
     are only slots of practitioners for whom you can book.
     """
     for_whom = booker(query.patient)
-    bookable = known.bookable(reader())
+    work = bearer.work()
+    bookable = known.bookable(work.session)
     if query.schedule is None:
         chosen: Iterable[Bookable] = bookable.values()
     else:
@@ -117,14 +118,14 @@ def list_slots(query: SlotQuery) -> Response:
             one._replace(place=one.place.offering(query.service) or one.place) for one in matching
         ]
     if query.profession and not matching:
-        directory.profession_called(reader(), query.profession)
+        directory.profession_called(work.session, query.profession)
     if query.emergency:
         matching = _for_emergencies(matching)
     free: list[Run] = []
     left = query.limit
     for starts, ends in _windows(query, matching):
         found = free_runs(
-            bearer.work(),
+            work,
             matching,
             starts,
             ends,
@@ -222,11 +223,11 @@ def _period(query: Period) -> tuple[datetime, datetime]:
 
 def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
     """Yield the requested period; with ``earliest``, slice after slice up to the last horizon."""
-    starts = begin_of(query.from_) if query.from_ else now()
     if not query.earliest:
         yield _period(query)
         return
     days = max((schedule.place.horizon_days for schedule in schedules), default=0)
+    starts = begin_of(query.from_) if query.from_ else now()
     starts, last = max(starts, now()), now() + timedelta(days=days + 1)
     slice_ = timedelta(days=max(A_SLICE, DIARY_DAYS // max(len(schedules), 1)))
     while starts < last:

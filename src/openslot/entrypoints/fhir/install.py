@@ -89,10 +89,11 @@ def is_ours() -> bool:
 
 def _set_allow(response: Response) -> Response:
     """Set Allow for the resource, as one view serves all resources."""
-    parts = request.path.removeprefix("/fhir/").split("/")
-    if "Allow" in response.headers and is_ours() and parts[0] in RESOURCES:
-        methods = _methods(RESOURCES[parts[0]], parts[1:])
-        response.headers["Allow"] = ", ".join([*methods, "OPTIONS"])
+    if "Allow" in response.headers and is_ours():
+        kind, *rest = request.path.removeprefix("/fhir/").split("/")
+        if kind in RESOURCES:
+            methods = _methods(RESOURCES[kind], rest)
+            response.headers["Allow"] = ", ".join([*methods, "OPTIONS"])
     return response
 
 

@@ -1,6 +1,8 @@
 """Security and caching headers."""
 
 import secrets
+from collections.abc import Sequence
+from functools import cache
 
 from flask import Response, g, request
 
@@ -15,8 +17,8 @@ STATIC_SECONDS = 365 * 24 * 3600
 _POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'nonce-{nonce}'",
-        "style-src 'self' 'nonce-{nonce}'",
+        "script-src 'self'{nonce}",
+        "style-src 'self'{nonce}",
         "img-src 'self' data:",
         "object-src 'none'",
         "base-uri 'none'",
@@ -24,6 +26,8 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+_WITHOUT_NONCE = _POLICY.format(nonce="")
 
 _ALWAYS = {
     "Referrer-Policy": "same-origin",
@@ -40,12 +44,17 @@ def csp_nonce() -> str:
     return str(g.csp_nonce)
 
 
+@cache
+def _always(*, is_https: bool) -> Sequence[tuple[str, str]]:
+    return tuple((_ALWAYS | shields.for_any_answer(is_https=is_https)).items())
+
+
 def add_headers(response: Response) -> Response:
     """Set the security headers (OWASP ASVS 5.0, chapter 3) and caching of every response."""
-    headers = response.headers
-    headers["Content-Security-Policy"] = _POLICY.format(nonce=csp_nonce())
-    headers.update(_ALWAYS)
-    headers.update(shields.for_any_answer(is_https=settings().is_https or request.is_secure))
+    headers, nonce = response.headers, g.get("csp_nonce")
+    policy = _POLICY.format(nonce=f" 'nonce-{nonce}'") if nonce else _WITHOUT_NONCE
+    headers.add("Content-Security-Policy", policy)
+    headers.extend(_always(is_https=settings().is_https or request.is_secure))
     if request.endpoint in STATIC:
         response.cache_control.immutable = True
     else:
