@@ -103,9 +103,8 @@ def test_a_part_of_what_people_say_is_there_by_chance() -> None:
 
 def test_entries_with_words_in_the_same_fields_stay_apart() -> None:
     index: Index[int] = Index()
-    for key in (1, 2):
-        index.add(key, [Text("name", "Wei")])
-    index.add(1, [Text("suburb", "Wei")])
+    index.add(1, [Text("name", "Wei"), Text("suburb", "Wei")])
+    index.add(2, [Text("name", "Wei")])
     assert index.holding("suburb", ["wei"]) == {1}
     assert index.holding("name", ["wei"]) == {1, 2}
 

@@ -1,6 +1,7 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
@@ -17,6 +18,7 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.search import Index, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
+from openslot.schedules import known
 from openslot.search.asked import Asked, NoTimes, Schedules
 from openslot.search.filters import ANYTHING, NOTHING, Choices, Filters
 from openslot.search.nearby import NEAR, Around, Places, Spot, standing_at
@@ -162,6 +164,12 @@ class Directory:
             if version != self._names.version:
                 self._names = Names.read(session)
             return self._names
+
+    def read_ahead(self, database: Database) -> None:
+        """Read the names and all schedules before somebody has to wait for them."""
+        with suppress(Busy, Unavailable):  # whoever asks first will be told
+            database.read(known.bookable)
+            database.read(self.fresh)
 
     def entry(self, session: Session, key: EntryKey) -> Entry | None:
         """Return what has this key, or None; waits for names that are being read."""
