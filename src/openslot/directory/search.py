@@ -5,6 +5,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import log
 from typing import Generic, TypeVar
 
@@ -67,6 +68,13 @@ def words(query: str) -> list[str]:
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
+@lru_cache(maxsize=2048)
+def _words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text; many entries have the same, such as a profession's."""
+    return tuple(folded(text).split())
+
+
+@lru_cache(maxsize=2048)
 def said_of(text: str, also: str = "") -> str:
     """Return what people say for what a text names: "Cardiology" is also "heart". ``also`` has
     words that are known of it."""
@@ -139,9 +147,9 @@ class Index(Generic[Key]):
         self._keys.append(key)
         places: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for text in texts:
-            written = folded(text.text).split()
+            written = _words_of(text.text)
             self._written.update(written)
-            for word in (*written, *folded(text.said).split()):
+            for word in (*written, *_words_of(text.said)):
                 fields = places[word]
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
         for word, fields in places.items():
