@@ -9,11 +9,12 @@ from sqlalchemy import text
 from openslot.core.engines import make_engine
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.cli import serving
+from openslot.entrypoints.loaded import Loaded
 
 SELECT = text("SELECT number FROM directory_version")
 
 
-def create_asgi_app(*, threads: int) -> AsgiApp:
+def load(*, threads: int) -> Loaded:
     """Return the application, as openslot.app does."""
     app = Flask(__name__)
     engine = make_engine(os.environ["OPENSLOT_DATABASE_URL"]).execution_options(
@@ -25,9 +26,9 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         with engine.connect() as connection:
             return jsonify(version=connection.execute(SELECT).scalar())
 
-    return AsgiApp(app, threads=threads, largest_body=1024, body_seconds=1)
+    served = AsgiApp(app, threads=threads, largest_body=1024, body_seconds=1)
+    return Loaded(served)
 
 
 if __name__ == "__main__":
-    serving.APPLICATION = "bench.bare:create_asgi_app"
-    serving.answer("127.0.0.1", int(sys.argv[1]))
+    serving.answer(load(threads=serving.THREADS), "127.0.0.1", int(sys.argv[1]))

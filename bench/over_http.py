@@ -330,22 +330,54 @@ def lines(size: Size, goals: Goals) -> Iterator[str]:
         new_database(url, "postgres") as address,
         Bench.on(address, folder, size) as bench,
     ):
-        book_until(bench.database, bench.network, few)
         yield f"{size.practitioners:,} practitioners in {size.centres:,} centres, "
         yield f"{size.patients:,} patients, {many:,} appointments, {PROCESSES} web processes."
         yield from _limits(bench, _plain(address))
-        with _served(bench):
-            thin = [bench.measure("booking", bench.bookings, clients=1, rounds=3)]
-            thin.append(
-                bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
-            )
         book_until(bench.database, bench.network, many)
+        with (
+            new_database(url, "postgres", "few") as other,
+            Bench.on(other, folder, size) as thin,
+        ):
+            book_until(thin.database, thin.network, few)
+            yield from _growth(thin, bench, goals)
         with _served(bench, worker=True):
             beside = bench.measure("booking beside the worker", bench.bookings, clients=32)
             yield beside.row()
         with _served(bench) as server:
-            yield from _figures(bench, server, thin, beside, goals)
+            yield from _figures(bench, server, beside, goals)
         yield from _mails(bench, goals)
+    yield from _large(size.seconds, goals)
+
+
+def _large(seconds: float, goals: Goals) -> Iterator[str]:
+    """Measure what grows with the directory, in a large one at any scale."""
+    size = Size(patients=10_000, appointments=(10_000, 10_000), seconds=seconds)
+    with (
+        servers.folder() as folder,
+        servers.postgresql(folder) as url,
+        new_database(url, "postgres") as address,
+        Bench.on(address, folder, size) as bench,
+    ):
+        book_until(bench.database, bench.network, size.appointments[0])
+        with _served(bench) as server:
+            load.run(bench.port, bench.searches(64), clients=8)  # the names are read by then
+            yield ""
+            yield f"{size.practitioners:,} practitioners in {size.centres:,} centres:"
+            yield ""
+            yield HEAD
+            earliest = bench.measure("earliest of all", bench.same("GET", EARLIEST), clients=1)
+            yield earliest.row()
+            box = bench.measure("search box, a letter too many", bench.searches, clients=1)
+            yield box.row()
+            yield bench.measure("page: start", bench.same("GET", "/"), clients=8, rounds=3).row()
+            waited = bench.changes()
+            yield ""
+            yield _said_of(waited)
+            yield f"Memory of a web process: {server.megabytes(servers.WEB):.0f} MB after that."
+        who = f"of {size.practitioners:,} practitioners"
+        goals.at_most(f"earliest {who}, median", earliest.p50, 250, "ms")
+        goals.at_most(f"earliest {who}, 99 %", earliest.p99, 400, "ms")
+        goals.at_most(f"search box {who}, 99 %", box.p99, 30, "ms")
 
 
 def other_engines(size: Size, goals: Goals) -> Iterator[str]:
@@ -474,6 +506,7 @@ def _limits(bench: Bench, address: str) -> Iterator[str]:
 
 LIMITS: dict[str, float] = {}
 
+EARLIEST = "/api/v1/slots?earliest=true&limit=1"
 SLOTS = "/fhir/Slot?schedule=Schedule/1"
 FIND = "/fhir/Appointment/$find?practitioner=Practitioner/1"
 
@@ -504,9 +537,7 @@ def _period() -> str:
     return f"start={first}T00:00:00Z&end={first + timedelta(days=7)}T00:00:00Z"
 
 
-def _figures(
-    bench: Bench, server: servers.Server, thin: list[Figure], beside: Figure, goals: Goals
-) -> Iterator[str]:
+def _figures(bench: Bench, server: servers.Server, beside: Figure, goals: Goals) -> Iterator[str]:
     start = server.megabytes(servers.WEB)
     booking: dict[int, Figure] = {}
     for clients in (1, 8, 32):
@@ -524,7 +555,7 @@ def _figures(
         ("slots of a practitioner, 7 days", lambda n: bench.slots(n, 7), 8, "flask 8"),
         ("slots of a practitioner, 30 days", lambda n: bench.slots(n, 30), 8, "flask 8"),
         ("slots of a centre, 7 days", bench.same("GET", "/api/v1/slots?centre=1"), 8, None),
-        ("earliest of all", bench.same("GET", "/api/v1/slots?earliest=true&limit=1"), 1, None),
+        ("earliest of all", bench.same("GET", EARLIEST), 1, None),
         ("search box, a letter too many", bench.searches, 1, None),
         ("FHIR Slot of a schedule", bench.same("GET", f"{SLOTS}&{_week()}"), 8, None),
         ("FHIR $book", bench.fhir_bookings, 8, None),
@@ -539,19 +570,10 @@ def _figures(
     for name, calls, clients, limit in measures:
         figure = found[name] = bench.measure(name, calls, clients=clients, rounds=3)
         yield figure.row(LIMITS[limit] if limit else None)
-    month, earliest = found["slots of a practitioner, 30 days"], found["earliest of all"]
+    month = found["slots of a practitioner, 30 days"]
     goals.at_least(
         "slots, 30 days, 8 clients", month.rate / LIMITS["flask 8"], 0.4, "Flask with one SELECT"
     )
-    who = f"of {bench.size.practitioners:,} practitioners"
-    goals.at_most(f"earliest {who}, median", earliest.p50, 250, "ms")
-    goals.at_most(f"earliest {who}, 99 %", earliest.p99, 400, "ms")
-    box = found["search box, a letter too many"]
-    goals.at_most(f"search box {who}, 99 %", box.p99, 30, "ms")
-    slots = bench.measure("slots, 30 days", lambda n: bench.slots(n, 30), clients=1, rounds=3)
-    few, many = bench.size.appointments
-    growths = booking[1].p50 / thin[0].p50, slots.p50 / thin[1].p50
-    goals.at_most(f"growth from {few:,} to {many:,} appointments", max(growths), 1.25, "×")
     waited = bench.changes()
     goals.at_most("wait because the directory changes", waited.because_of_it, 100, "ms")
     end = server.megabytes(servers.WEB)
@@ -561,13 +583,52 @@ def _figures(
     goals.at_most("first visit", first / 1000, 80, "kB")
     goals.at_most("later pages", later / 1000, 15, "kB")
     yield ""
-    yield f"Growth from {few:,} to {many:,} appointments, by the median: booking × "
-    yield f"{growths[0]:.2f}, slots × {growths[1]:.2f}."
     yield f"32 clients for one time, {RACES} times: {bench.races()}."
-    yield f"While a name changes every {changes.EVERY} s, bookings and slots of 8 clients take "
-    yield f"{waited.changing:,.0f} ms at the longest, and {waited.quiet:,.0f} ms without a change "
-    yield f"(medians of {changes.ROUNDS} rounds)."
+    yield _said_of(waited)
     yield f"Memory of a web process: {start:.0f} MB at its start, {end:.0f} MB after the load."
+
+
+def _said_of(waited: changes.Longest) -> str:
+    return (
+        f"While a name changes every {changes.EVERY} s, bookings and slots of 8 clients take "
+        f"{waited.changing:,.0f} ms at the longest, and {waited.quiet:,.0f} ms without a change "
+        f"(medians of {changes.ROUNDS} rounds)."
+    )
+
+
+def _growth(few: Bench, many: Bench, goals: Goals) -> Iterator[str]:
+    """Measure how much longer one client waits among many appointments than among few.
+
+    Both are asked in turn, as a machine may be faster in one minute than in the next. The first
+    pair warms up.
+    """
+    kinds: dict[str, Callable[[Bench, int], Sequence[Call]]] = {
+        "booking": Bench.bookings,
+        "slots": lambda bench, count: bench.slots(count, 30),
+    }
+    pairs: dict[str, list[float]] = {kind: [] for kind in kinds}
+    with _served(few), _served(many):
+        for number in range(2 * ROUNDS):
+            for kind, calls in kinds.items():
+                turns = (few, many) if number % 2 else (many, few)
+                took = {bench.port: _alone(bench, calls) for bench in turns}
+                pairs[kind].append(took[many.port] / took[few.port])
+    growths = {kind: median(of_kind[1:]) for kind, of_kind in pairs.items()}
+    counts = " to ".join(f"{count:,}" for count in many.size.appointments)
+    goals.at_most(f"growth from {counts} appointments", max(growths.values()), 1.25, "×")
+    by_kind = ", ".join(f"{kind} × {growth:.2f}" for kind, growth in growths.items())
+    spread = ", ".join(f"{min(one[1:]):.2f} to {max(one[1:]):.2f}" for one in pairs.values())
+    yield ""
+    yield f"Growth from {counts} appointments, by the median of one client: {by_kind} "
+    yield f"(medians of {2 * ROUNDS - 1} pairs of rounds in turn, {spread})."
+
+
+def _alone(bench: Bench, calls: Callable[[Bench, int], Sequence[Call]]) -> float:
+    """Return the milliseconds that one client waits for the median answer."""
+    seconds = bench.size.seconds
+    return median(
+        load.run(bench.port, calls(bench, int(800 * seconds)), clients=1, seconds=seconds).took
+    )
 
 
 def _pgbench(address: str, clients: int, seconds: float) -> float:
@@ -580,13 +641,13 @@ def _pgbench(address: str, clients: int, seconds: float) -> float:
 
 
 @contextmanager
-def new_database(url: str, existing: str) -> Iterator[str]:
+def new_database(url: str, existing: str, name: str = "bench") -> Iterator[str]:
     """The address of a new database on a server that has an ``existing`` one."""
     engine = create_engine(url.format(database=existing), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE bench"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
-    yield url.format(database="bench")
+    yield url.format(database=name)
 
 
 def _plain(address: str) -> str:

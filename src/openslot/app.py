@@ -3,6 +3,7 @@
 import gc
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -22,13 +23,14 @@ from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.form_bodies import BoundedRequest
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
-from openslot.entrypoints.loaded import keep_what_is_loaded
+from openslot.entrypoints.loaded import Loaded, keep_what_is_loaded
 from openslot.entrypoints.probes import ProbesFromAnywhere
 from openslot.entrypoints.proxies import BehindProxies
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.slashes import WithoutLastSlash
 from openslot.entrypoints.web.install import install as install_web
+from openslot.entrypoints.web.install import load as load_web
 from openslot.entrypoints.web.unsent import LARGEST_RETURNED
 from openslot.search.results import Directory
 
@@ -55,7 +57,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the WSGI application for the settings, by default those of the environment."""
     settings = settings or Settings()
     logging.configure(settings)
-    tracing.begin()
     app = create_network_app(settings, Database(settings.url, settings.encryption_keys))
     app.wsgi_app = behind_proxies(  # type: ignore[method-assign,assignment] # documented way
         app.wsgi_app, settings
@@ -81,7 +82,7 @@ def create_network_app(settings: Settings, database: Database) -> Flask:
     app.request_class = BoundedRequest
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, database, Directory())
-    if tracing.is_on():
+    if tracing.is_wanted():
         traced.install(app)
     if settings.measures:
         measuring.install(app)
@@ -107,18 +108,24 @@ def behind_proxies(app: WSGIApplication, settings: Settings) -> WSGIApplication:
     return BehindProxies(app, settings.trusted_proxies) if settings.trusted_proxies else app
 
 
-def create_asgi_app(*, threads: int) -> AsgiApp:
-    """Return the application as ASGI, which runs it in ``threads`` threads."""
+def load(*, threads: int) -> Loaded:
+    """Return the application as ASGI, which runs it in ``threads`` threads.
+
+    Processes that are forked afterwards share it: there is no thread yet, and no connection.
+    """
     settings = Settings()
     app: WSGIApplication
-    share_of = None
+    share_of = read_ahead = None
     if settings.tenants:
         app, share_of = create_tenants_app(settings)
     else:
         app = create_app(settings)
+        load_web(app)
+        services = app.extensions[EXTENSION]
+        read_ahead = partial(services.network.read_ahead, services.database)
     keep_what_is_loaded()
     gc.set_threshold(20_000, 50, 50)
-    return AsgiApp(
+    served = AsgiApp(
         app,
         threads=threads,
         largest_body=LARGEST_RETURNED,
@@ -127,6 +134,7 @@ def create_asgi_app(*, threads: int) -> AsgiApp:
         share_of=share_of,
         can_wait=bulk_export.is_read,
     )
+    return Loaded(served, read_ahead)
 
 
 def create_tenants_app(
@@ -135,7 +143,6 @@ def create_tenants_app(
     """Return the application for the networks of a folder, and what tells the network of a
     request."""
     logging.configure(settings)
-    tracing.begin()
 
     def make(settings: Settings, database: Database) -> WSGIApplication:
         made = create_network_app(settings, database)

@@ -144,8 +144,8 @@ def add_ids(_logger: Any, _name: str, line: Any) -> Any:
 
 
 def watch(engine: Engine) -> None:
-    """Note how long each statement takes, by its first word."""
-    if _tracer is None:
+    """Note how long each statement takes, by its first word, where this process is traced."""
+    if not is_wanted():
         return
 
     def begin_statement(connection: Connection, _cursor: Any, statement: str, *_given: Any) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 from typing import Any
 from uuid import UUID
 
@@ -235,7 +236,7 @@ class Profession(Base, Dated):
     def said(self) -> str:
         """Return other words for it, which searches know."""
         code = self.code if self.code != self.name else ""
-        return f"{self.search_words or ''} {code}".strip()
+        return intern(f"{self.search_words or ''} {code}".strip())  # each practitioner has it
 
     @property
     def names(self) -> list[str]:

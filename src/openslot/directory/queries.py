@@ -72,6 +72,7 @@ def mark_all_changed(session: Session) -> int:
     if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
         session.execute(insert(DirectoryVersion).values(id=1, number=1))
     session.info[DirectoryChange] = True
+    session.info.pop(_VERSION, None)  # what was noted of it is older
     return version(session)
 
 

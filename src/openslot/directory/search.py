@@ -1,9 +1,11 @@
 """Fuzzy search of names: regardless of case, accents, punctuation and word order, with parts of
 words and small typing errors. Pure: texts in, ranked keys out."""
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import log
 from typing import Generic, TypeVar
 
@@ -66,6 +68,13 @@ def words(query: str) -> list[str]:
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
+@lru_cache(maxsize=2048)
+def _words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text; many entries have the same, such as a profession's."""
+    return tuple(folded(text).split())
+
+
+@lru_cache(maxsize=2048)
 def said_of(text: str, also: str = "") -> str:
     """Return what people say for what a text names: "Cardiology" is also "heart". ``also`` has
     words that are known of it."""
@@ -114,30 +123,38 @@ class Matches(Generic[Key]):
     asked: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
+Fields = tuple[tuple[str, float], ...]
+"""The fields in which an entry has a word, each with the weight of a match in it."""
+
+
 @dataclass(slots=True)
 class Index(Generic[Key]):
-    """An index of words, built once and searched often."""
+    """An index of words, built once and searched often.
 
-    _places: dict[str, dict[Key, dict[str, float]]] = field(
+    Entries are numbers in it. What many are called, such as a profession, is in the same fields of
+    all: so a word takes 4 bytes of each.
+    """
+
+    _places: "dict[str, dict[Fields, array[int]]]" = field(
         default_factory=lambda: defaultdict(dict)
     )
-    _fields: dict[tuple[tuple[str, float], ...], dict[str, float]] = field(default_factory=dict)
-    _keys: dict[Key, None] = field(default_factory=dict)
+    _keys: list[Key] = field(default_factory=list)
     _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
-        """Add an entry with its texts."""
-        self._keys[key] = None
-        places: dict[str, dict[str, float]] = {}
+        """Add an entry with its texts, each once."""
+        number = len(self._keys)
+        self._keys.append(key)
+        places: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for text in texts:
-            written = folded(text.text).split()
+            written = _words_of(text.text)
             self._written.update(written)
-            for word in (*written, *folded(text.said).split()):
-                fields = places.setdefault(word, {**self._places[word].get(key, {})})
+            for word in (*written, *_words_of(text.said)):
+                fields = places[word]
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
         for word, fields in places.items():
-            # Words are in few fields: one of each kind for all is a third of the memory.
-            self._places[word][key] = self._fields.setdefault(tuple(fields.items()), fields)
+            numbers = self._places[word].setdefault(tuple(fields.items()), array("I"))
+            numbers.append(number)
 
     def keys(self) -> list[Key]:
         """Return all keys in the order in which they were added."""
@@ -160,16 +177,17 @@ class Index(Generic[Key]):
             sure.append((name, _sure_matches(word, worths)))
             by_word.append(self._scores(worths, name))
             corrected.append(_correction(word, worths))
-        hits = Counter(key for scored in by_word for key in scored)
+        hits = Counter(number for scored in by_word for number in scored)
         most = max(hits.values(), default=0)
         is_wider = most < len(query_words)
-        scores: dict[Key, float] = defaultdict(float)
+        scores: dict[int, float] = defaultdict(float)
         for scored in by_word:
             worth = self._rarity(len(scored)) if is_wider else 1.0
-            for key, score in scored.items():
-                scores[key] += score * worth
-        enough = [key for key in hits if hits[key] == most and most * 2 >= len(query_words)]
-        matches = [Match(key, scores[key]) for key in enough]
+            for number, score in scored.items():
+                scores[number] += score * worth
+        is_enough = most * 2 >= len(query_words)
+        enough = [number for number in sorted(hits) if is_enough and hits[number] == most]
+        matches = [Match(self._keys[number], scores[number]) for number in enough]
         matches.sort(key=lambda match: -match.score)
         correction = " ".join(corrected)
         is_corrected = correction != " ".join(word for _, word in query_words)
@@ -178,10 +196,11 @@ class Index(Generic[Key]):
     def holding(self, name: str, known: Iterable[str]) -> set[Key]:
         """Return the keys with one of the indexed words in the field; "" means any field."""
         return {
-            key
+            self._keys[number]
             for word in known
-            for key, fields in self._places.get(word, {}).items()
-            if not name or name in fields
+            for fields, numbers in self._places.get(word, {}).items()
+            if not name or name in dict(fields)
+            for number in numbers
         }
 
     def _rarity(self, count: int) -> float:
@@ -217,14 +236,14 @@ class Index(Generic[Key]):
         worths = self._matching_words(singular) if singular != word else {}
         return worths if max(worths.values(), default=0.0) > TYPO else {}
 
-    def _scores(self, worths: Mapping[str, float], name: str) -> dict[Key, float]:
-        """Return the best score of each key for any of the words, in the field or in all."""
-        best: dict[Key, float] = {}
+    def _scores(self, worths: Mapping[str, float], name: str) -> dict[int, float]:
+        """Return the best score of each entry for any of the words, in the field or in all."""
+        best: dict[int, float] = {}
         for indexed, worth in worths.items():
-            for key, fields in self._places[indexed].items():
-                weight = fields.get(name, 0.0) if name else max(fields.values())
-                if weight and worth * weight > best.get(key, 0.0):
-                    best[key] = worth * weight
+            for fields, numbers in self._places[indexed].items():
+                weights = [weight for field, weight in fields if field == (name or field)]
+                score = worth * max(weights, default=0.0)
+                best.update((number, score) for number in numbers if score > best.get(number, 0.0))
         return best
 
 

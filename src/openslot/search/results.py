@@ -1,6 +1,8 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
+import time
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
@@ -17,6 +19,7 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.search import Index, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
+from openslot.schedules import known
 from openslot.search.asked import Asked, NoTimes, Schedules
 from openslot.search.filters import ANYTHING, NOTHING, Choices, Filters
 from openslot.search.nearby import NEAR, Around, Places, Spot, standing_at
@@ -25,6 +28,10 @@ from openslot.search.times import FreeTimes, When
 
 AT_ONCE = 500
 """Number of names that are read in about a tenth of a second; more are read beside the searches."""
+
+RESTS = 9
+"""How many times as long as it took they are not read again beside the searches: where the
+directory changes often, that takes a tenth of a core of each process."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -148,6 +155,7 @@ class Directory:
     def __init__(self) -> None:
         self._names = Names()
         self._lock = Lock()
+        self._rests_until = 0.0
 
     def fresh(self, session: Session) -> Names:
         """Return the names; one statement without a change."""
@@ -155,29 +163,41 @@ class Directory:
         if version == names.version:
             return names
         if len(names.entries) > AT_ONCE:
-            if self._lock.acquire(blocking=False):
+            if time.monotonic() >= self._rests_until and self._lock.acquire(blocking=False):
                 Thread(target=self._read_beside, args=[database_of(session)], daemon=True).start()
             return names
+        return self._at(session, version)
+
+    def read_ahead(self, database: Database) -> None:
+        """Read the names and all schedules before somebody has to wait for them."""
+        with suppress(Busy, Unavailable):  # whoever asks first will be told
+            database.read(known.bookable)
+            database.read(self.fresh)
+
+    def entry(self, session: Session, key: EntryKey) -> Entry | None:
+        """Return what has this key, or None; what is new is waited for."""
+        names = self.fresh(session)
+        if key not in names.entries:
+            names = self._at(session, directory.version(session))
+        return names.entries.get(key)
+
+    def _at(self, session: Session, version: int) -> Names:
+        """Return the names of this version, which ``session`` sees."""
         with self._lock:
             if version != self._names.version:
                 self._names = Names.read(session)
             return self._names
 
-    def entry(self, session: Session, key: EntryKey) -> Entry | None:
-        """Return what has this key, or None; waits for names that are being read."""
-        names = self.fresh(session)
-        if key not in names.entries:
-            with self._lock:
-                names = self._names
-        return names.entries.get(key)
-
     def _read_beside(self, database: Database) -> None:
         """Read the names in a thread of its own, which has the lock."""
+        began = time.monotonic()
         try:
             self._names = database.read(Names.read)
         except (Busy, Unavailable):
             log.warning("search.names-not-read")  # the next search has them read again
         finally:
+            ended = time.monotonic()
+            self._rests_until = ended + RESTS * (ended - began)
             self._lock.release()
 
 

@@ -4,7 +4,6 @@ Entry points never import each other, so the web application and the worker are 
 """
 
 import asyncio
-import gc
 import os
 import pkgutil
 import resource
@@ -15,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from logging import ERROR, getLogger
 from typing import NoReturn
@@ -27,8 +27,9 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
 from openslot.entrypoints.connections import Connection
+from openslot.entrypoints.loaded import Loaded
 
-APPLICATION = "openslot.app:create_asgi_app"
+APPLICATION = "openslot.app:load"
 WORKER = "openslot.entrypoints.worker.main:run"
 WORKER_OF_TENANTS = "openslot.entrypoints.worker.tenants:run"
 
@@ -165,19 +166,19 @@ def serve(claimed: socket.socket, host: str, port: int, *, workers: int, beside:
 
 def keep_serving(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Load the program, and keep the processes running that do the work."""
-    for name in (APPLICATION, WORKER, WORKER_OF_TENANTS):
-        pkgutil.resolve_name(name)
     tracing.load()
     language.load()
-    # What is loaded by now is shared with the processes, until one of them writes to it.
-    gc.collect()
-    gc.freeze()
-    attendants = [
-        Attendant("web process", lambda: answer(host, port), pause=0.1, longest=3.0, tries=3)
-        for _ in range(workers)
-    ]
+    attendants = []
     if beside:
+        for name in (WORKER, WORKER_OF_TENANTS):
+            pkgutil.resolve_name(name)
         attendants.append(Attendant("worker", _work_beside))
+    # What is there by now is shared with the processes, until one of them writes to it.
+    loaded = pkgutil.resolve_name(APPLICATION)(threads=THREADS)
+    web = partial(answer, loaded, host, port)
+    attendants += [
+        Attendant("web process", web, pause=0.1, longest=3.0, tries=3) for _ in range(workers)
+    ]
     try:
         attend(attendants)
     finally:
@@ -212,15 +213,15 @@ def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
             yield listener.accept()[0]
 
 
-def answer(host: str, port: int) -> None:
+def answer(loaded: Loaded, host: str, port: int) -> None:
     """Serve requests in this process, until SIGTERM or until its parent ends."""
+    tracing.begin()
     _allow_many_connections()
     sys.setswitchinterval(SWITCHES_AFTER)
     getLogger("asyncio").setLevel(ERROR)  # it warns about every client that disconnects
     server = _Server(
         uvicorn.Config(
-            lambda: pkgutil.resolve_name(APPLICATION)(threads=THREADS),
-            factory=True,
+            loaded.application,
             http=Connection,
             ws="none",
             lifespan="off",
@@ -240,7 +241,9 @@ def answer(host: str, port: int) -> None:
         time.sleep(STOPS_WITHIN)
         os._exit(1)
 
-    when_parent_ends(end)  # first, as loading the application takes seconds
+    when_parent_ends(end)
+    if loaded.read_ahead:
+        threading.Thread(target=loaded.read_ahead, daemon=True).start()
     server.config.load()
     metrics.PROCESSES.labels("web").inc()
     server.run([_listener(host, port, shared=True)])

@@ -143,6 +143,9 @@ FEATURES = (
 )
 """Modules with a blueprint named ``pages``."""
 
+OPENED_BY_ALL = frozenset({"", "accounts", "booking", "feedback", "profiles", "search"})
+"""Folders with the templates of pages that people open without an account."""
+
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
@@ -188,6 +191,15 @@ def install(app: Flask, settings: Settings) -> None:
         *providers.WITHOUT_TOKEN,
     ):
         csrf.exempt(app.view_functions[endpoint])
+
+
+def load(app: Flask) -> None:
+    """Sort the routes, and read the templates of OPENED_BY_ALL, so that processes that are forked
+    afterwards share them."""
+    app.url_map.update()
+    for name in app.jinja_env.list_templates():
+        if name.rpartition("/")[0] in OPENED_BY_ALL:
+            app.jinja_env.get_template(name)
 
 
 def _name_request() -> None:
