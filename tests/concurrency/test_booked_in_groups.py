@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
+import factories
 from factories import MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.commands import BookingRequest
@@ -211,6 +213,24 @@ def test_if_the_connection_breaks_at_the_commit_each_learns_what_became_of_it(
     monkeypatch.setattr(database._group, "_write_all", break_off)
     outcomes = booked_at_once(database, days(town))
     assert len(won(outcomes)) == rows(database, Appointment) == DAYS
+
+
+def test_a_service_among_several_is_booked_in_a_group(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = build_town(sqlite_database)
+
+    def offer(session: Session) -> int:
+        service = factories.offered_service(session, town.hospital)
+        factories.offer(session, town.gp_at_hospital, service)
+        return service.id
+
+    service_id = sqlite_database.run(offer)
+    warm(sqlite_database)
+    monkeypatch.setattr(Database, "_attempt", None)
+    booked = book(sqlite_database, replace(town.booking_request(), service_id=service_id))
+    assert booked.booked_service is not None
+    assert booked.booked_service.id == service_id
 
 
 DO_MORE: dict[str, Callable[[Session, Town], object]] = {
