@@ -1,9 +1,10 @@
 """Bookings that are written in one transaction are as if each had one, on every engine."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,13 @@ import pytest
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
+import factories
 from factories import MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment
+from openslot.core import group_commit
 from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database, add_row, changed, fetch, is_in_group, write_later, write_rows
@@ -52,7 +55,7 @@ def booked_at_once(
     warm(database)
     group = database._group
     with ThreadPoolExecutor(len(requests)) as pool:
-        with group._turn:
+        with writing(group):
             outcomes = [
                 pool.submit(attempt, lambda one=one: book(database, one))  # type: ignore[misc]
                 for one in requests
@@ -63,6 +66,20 @@ def booked_at_once(
                 time.sleep(0.001)
             before()
         return [one.result() for one in outcomes]
+
+
+@contextmanager
+def writing(group: GroupCommit) -> Iterator[None]:
+    """Be the thread that writes: all others get ready meanwhile."""
+    assert not group._is_queued(Part())
+    yield
+    group._call_next()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is ready waits for the others of a test, however slow the machine is."""
+    monkeypatch.setattr(group_commit, "WAITS", 20.0)
 
 
 def warm(database: Database) -> None:
@@ -113,10 +130,7 @@ def test_of_several_for_one_time_one_wins(database: Database) -> None:
 def test_control_if_none_disagreed_several_would_win(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def all_ready(group: GroupCommit) -> list[Part]:
-        return [group._ready.popleft() for _ in range(len(group._ready))]
-
-    monkeypatch.setattr(GroupCommit, "_next", all_ready)
+    monkeypatch.setattr(group_commit, "_agreeing", lambda parts: parts)
     town = build_town(database, patients=DAYS)
     requests = [town.booking_request(patient=number) for number in range(DAYS)]
     assert len(won(booked_at_once(database, requests))) == DAYS
@@ -153,19 +167,35 @@ def test_a_time_that_was_taken_meanwhile_is_refused(database: Database) -> None:
 
 def test_a_schedule_that_was_changed_meanwhile_is_looked_at_again(database: Database) -> None:
     town = build_town(database, patients=DAYS)
-
-    def close() -> None:
-        def end(session: Session) -> None:
-            session.execute(
-                update(Schedule).where(Schedule.id == town.gp_at_hospital).values(active=False)
-            )
-            mark_changed(session, "schedule", town.gp_at_hospital)
-
-        database.run(end)
-
-    outcomes = booked_at_once(database, days(town), close)
+    outcomes = booked_at_once(database, days(town), lambda: close(database, town))
     assert [type(one) for one in outcomes] == [NotFound] * DAYS
     assert rows(database, Appointment) == 0
+
+
+def close(database: Database, town: Town) -> None:
+    """Deactivate the schedule at the hospital."""
+
+    def end(session: Session) -> None:
+        session.execute(
+            update(Schedule).where(Schedule.id == town.gp_at_hospital).values(active=False)
+        )
+        mark_changed(session, "schedule", town.gp_at_hospital)
+
+    database.run(end)
+
+
+def test_so_is_one_that_the_process_has_just_read_for_the_first_time(
+    sqlite_database: Database,
+) -> None:
+    town = build_town(sqlite_database)
+    group = sqlite_database._group
+    with ThreadPoolExecutor(1) as pool:
+        with writing(group):
+            first = pool.submit(book, sqlite_database, town.booking_request())
+            while not group._ready:
+                time.sleep(0.001)
+            close(sqlite_database, town)
+        assert isinstance(first.exception(), NotFound)
 
 
 def test_if_the_connection_breaks_at_the_commit_each_learns_what_became_of_it(
@@ -183,6 +213,24 @@ def test_if_the_connection_breaks_at_the_commit_each_learns_what_became_of_it(
     monkeypatch.setattr(database._group, "_write_all", break_off)
     outcomes = booked_at_once(database, days(town))
     assert len(won(outcomes)) == rows(database, Appointment) == DAYS
+
+
+def test_a_service_among_several_is_booked_in_a_group(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = build_town(sqlite_database)
+
+    def offer(session: Session) -> int:
+        service = factories.offered_service(session, town.hospital)
+        factories.offer(session, town.gp_at_hospital, service)
+        return service.id
+
+    service_id = sqlite_database.run(offer)
+    warm(sqlite_database)
+    monkeypatch.setattr(Database, "_attempt", None)
+    booked = book(sqlite_database, replace(town.booking_request(), service_id=service_id))
+    assert booked.booked_service is not None
+    assert booked.booked_service.id == service_id
 
 
 DO_MORE: dict[str, Callable[[Session, Town], object]] = {

@@ -10,8 +10,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from openslot.core import group_commit
-from openslot.core.errors import Busy, Unavailable
+from openslot.core.errors import Unavailable
 from openslot.core.group_commit import Alone, GroupCommit, Part, merged
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is ready waits for the others of a test, however slow the machine is."""
+    monkeypatch.setattr(group_commit, "WAITS", 20.0)
 
 
 def act(_session: Session, _values: Mapping[Any, Any]) -> None:
@@ -123,9 +129,31 @@ def test_whose_turn_does_not_come_is_told_so_and_never_written(
         first = pool.submit(group.write, part("first"))
         assert written.is_busy.wait(20)
         monkeypatch.setattr(group_commit, "WAITS", 0.01)
-        with pytest.raises(Busy):
+        with pytest.raises(Alone):
             group.write(part("late"))
         written.goes_on.set()
         first.result()
     group.write(part("next"))
     assert written.groups == [{"first"}, {"next"}]
+
+
+def test_what_has_no_room_in_a_group_is_written_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST", 2)
+    written = Written()
+    assert outcomes(written, [part("a"), part("b"), part("c")]) == [None] * 3
+    assert written.groups == [{"first"}, {"a", "b"}, {"c"}]
+
+
+def test_if_something_is_in_the_way_nobody_waits_for_others_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wait_in_vain() -> None:
+        monkeypatch.setattr(group_commit, "WAITS", 0.0)
+        raise ValueError
+
+    written = Written(wait_in_vain)
+    heard = outcomes(written, [part("a"), part("b")])
+    assert [type(one) for one in heard] == [Alone, Alone]
+    assert written.groups[1:] == [{"a", "b"}]

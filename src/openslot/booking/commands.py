@@ -81,7 +81,7 @@ from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
-from openslot.directory.models import Patient
+from openslot.directory.models import Patient, Service
 from openslot.directory.rules import works_with_patients
 from openslot.schedules import known
 from openslot.schedules.availability import Span, instant_of, span_between
@@ -360,10 +360,11 @@ def enter(
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     if any(referral is not None and other.referral_use == referral for other in others):
         raise ReferralSpent(field="referral")
+    service = queries.service_of(work.session, place)
     place = needs.choose(work, place, span, in_hours=False)
     schedule, place = claims.take(work, place, span, patient, [])
     appointment = _add(
-        work, booking_request, place, span, patient, schedule, referral, status=status
+        work, booking_request, place, span, patient, schedule, service, referral, status=status
     )
     attendance.note(work, appointment, status)
     audit.record(work, "appointment.entered", subject_of(appointment.id), status=status)
@@ -380,6 +381,7 @@ def _add(
     span: Span,
     patient: Patient | None,
     schedule: Schedule,
+    service: Service | None,
     referral: UUID | None,
     **more: Any,
 ) -> Appointment:
@@ -408,7 +410,7 @@ def _add(
         **claims.busy_times(place, span),
         **more,
     )
-    queries.show(appointment, schedule, patient, queries.service_of(work.session, place))
+    queries.show(appointment, schedule, patient, service)
     return appointment
 
 
@@ -492,6 +494,7 @@ def make(
             key = None
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
+    service = queries.service_of(work.session, place)  # once time is taken, a group reads no more
     with offering(work, place, span, booking_request.patient_id):
         place = needs.choose(work, place, span, instead=holds)
         schedule, place = claims.take(work, place, span, patient, holds)
@@ -502,6 +505,7 @@ def make(
         span,
         patient,
         schedule,
+        service,
         referral,
         status=Status.HELD if held_until else Status.BOOKED,
         held_until=held_until,

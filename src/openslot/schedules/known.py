@@ -91,11 +91,13 @@ def _known(session: Session) -> Mapping[int, Bookable] | None:
     if directory.is_changing(session):
         return None
     known = database_of(session).kept(Known)
-    if not (is_in_group(session) and known.version >= 0):
-        return known.at(session, directory.version(session))
-    # Whether it is still so is asked when all of the group is written.
-    check_later(session, directory.check_version, {Known: known.version})
-    return known.at(session, known.version)
+    version = known.version
+    if version < 0 or not is_in_group(session):
+        version = directory.version(session)
+    if is_in_group(session):
+        # Whether it is still so is asked when all of the group is written.
+        check_later(session, directory.check_version, {Known: version})
+    return known.at(session, version)
 
 
 def _read(

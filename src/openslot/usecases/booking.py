@@ -9,6 +9,7 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
+from openslot.core.db import leave_group
 from openslot.core.errors import NotFound
 from openslot.core.locks import lock
 from openslot.core.work import Work
@@ -153,6 +154,8 @@ def check_patient(work: Work, booking_request: BookingRequest, referral: referra
 def place_of(work: Work, booking_request: BookingRequest) -> Place:
     """Return the place that is to be booked. Raises NotFound if it can no longer be."""
     place = commands.place_of(work.session, booking_request.schedule_id, booking_request.service_id)
+    if place.needs or place.has_sessions:
+        leave_group(work.session)  # as soon as is known that it writes more
     if booking_request.emergency:
         place = place.for_emergency()
     if booking_request.squeeze_in:

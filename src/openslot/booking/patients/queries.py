@@ -132,8 +132,7 @@ def known_to(session: Session, patient_ids: Collection[UUID]) -> dict[UUID, set[
 
 def as_it_is_now(session: Session, patient_id: UUID | None) -> tuple[int, bool]:
     """Return the version of the directory, and whether the patient is active; loaded rows may be
-    older. What is written in a group is told so, and it is checked
-    then."""
+    older. In a group the patient is taken to be, and that is checked when it is written."""
     if is_in_group(session):
         check_later(session, _check_active, {patient_id: None} if patient_id else {})
         return 0, True
