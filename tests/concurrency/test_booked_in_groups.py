@@ -1,5 +1,7 @@
 """Bookings that are written in one transaction are as if each had one, on every engine."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, func, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 import factories
@@ -19,11 +22,11 @@ from openslot.booking import check
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment
-from openslot.core import group_commit
+from openslot.core import db, group_commit, servers
 from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database, add_row, changed, fetch, is_in_group, write_later, write_rows
-from openslot.core.errors import NotFound, Unavailable
+from openslot.core.errors import NotFound, Unavailable, Uncertain
 from openslot.core.group_commit import GroupCommit, Part
 from openslot.core.locks import Lock
 from openslot.core.outbox import OutboxMessage
@@ -231,6 +234,35 @@ def test_a_service_among_several_is_booked_in_a_group(
     booked = book(sqlite_database, replace(town.booking_request(), service_id=service_id))
     assert booked.booked_service is not None
     assert booked.booked_service.id == service_id
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+def test_what_a_silent_server_may_still_save_is_uncertain(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still with all that it was sent, and saves it when everybody has given up."""
+    town = build_town(database, patients=DAYS)
+    warm(database)
+    monkeypatch.setattr(servers, "SILENT_AFTER", 0.3)
+    monkeypatch.setattr(db, "LOOKS_WITHIN", 0.3)
+    database.close()
+    stopped: list[int] = []
+
+    def stop(connection: Connection, _cursor: object, text: str, *_more: object) -> None:
+        if text.startswith("INSERT INTO appointment ") and not stopped:
+            driver: Any = connection.connection.driver_connection
+            stopped.append(driver.info.backend_pid)
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    event.listen(database.engine, "before_cursor_execute", stop)
+    try:
+        with pytest.raises(Uncertain):
+            book(database, days(town)[0])
+    finally:
+        os.kill(stopped[0], signal.SIGCONT)
+    until = time.monotonic() + 20
+    while rows(database, Appointment) == 0:
+        assert time.monotonic() < until, "it was saved after all"
 
 
 DO_MORE: dict[str, Callable[[Session, Town], object]] = {

@@ -13,6 +13,7 @@ from openslot.booking.rules import (
     local_date,
 )
 from openslot.core.actor import Role
+from openslot.core.db import leave_group
 from openslot.core.work import Work
 from openslot.directory.models import Patient
 from openslot.schedules.rules import Place
@@ -46,6 +47,7 @@ def patient_with(
     carer would book more than is for one person."""
     if not work.actor.is_a(Role.PATIENT):
         return patients.patient_with(work.session, patient_id, key)
+    leave_group(work.session)  # what is counted must be there by then
     patient, others, upcoming = patients.patient_with_number(
         work.session, patient_id, key, place=place, now=work.now
     )

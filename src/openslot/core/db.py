@@ -439,11 +439,15 @@ class Database:
 
     def _has_happened(self, proof: _Proof | None, lost: Unavailable) -> bool:
         """Return whether a transaction happened whose commit was not answered; if not, it never
-        will. Raises Uncertain if it has no proof, or the database does not answer in time."""
+        will. Raises Uncertain if it has no proof, if it has not happened in time but may still
+        come, or if the database does not answer in time."""
         deadline = time.monotonic() + LOOKS_WITHIN
         while proof is not None and time.monotonic() < deadline:
             try:
-                return _is_there(self.engine, *proof)
+                if _is_there(self.engine, *proof):
+                    return True
+                if not lost.may_come:
+                    return False
             except (Unavailable, DBAPIError, PoolTimeout) as error:
                 if isinstance(error, DBAPIError) and refusal_of(error.orig) is None:
                     raise

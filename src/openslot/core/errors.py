@@ -175,10 +175,12 @@ class Unavailable(Failure):
     It is away, starting, full, or read-only. This is no DomainError, so that no handler of those
     goes on to ask the database for more. ``is_broken`` says that the connection ended, so that
     another may be tried, and ``is_read_only`` that this one cannot write, which another may;
-    ``reason`` is what the driver said, for the log alone.
+    ``reason`` is what the driver said, for the log alone. What was sent ``may_come``, if the server
+    was silent when the connection was given up.
     """
 
     retry_after: ClassVar[int] = 5
+    may_come = False
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.pq import ConnStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DisconnectionError
@@ -190,6 +191,8 @@ class _Connection(psycopg.Connection[Any]):
 
     silent_after: float | None = None
     is_shared: bool = False
+    was_silent: bool = False
+    """Whether it was closed while the server may still do what it was sent."""
 
     @property
     def can_pipeline(self) -> bool:
@@ -207,6 +210,7 @@ class _Connection(psycopg.Connection[Any]):
             raise  # the server answers: it has refused an earlier row
         except psycopg.OperationalError as error:
             if error.sqlstate is None:
+                self.was_silent = self.pgconn.status == ConnStatus.OK
                 self.pgconn.finish()
             raise
 

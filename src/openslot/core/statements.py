@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from openslot.core.encryption import encrypted_rows
+from openslot.core.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -159,7 +160,11 @@ def in_one_go(connection: Connection) -> Iterator[None]:
     except connection.dialect.loaded_dbapi.Error as error:
         if driver.pgconn.pipeline_status:
             driver.close()  # it was lost on the way, and is of no use, though it is not broken yet
-        connection._handle_dbapi_exception(error, None, None, None, None)
+        try:
+            connection._handle_dbapi_exception(error, None, None, None, None)
+        except Unavailable as unavailable:
+            unavailable.may_come = driver.was_silent
+            raise
 
 
 def _answer(
