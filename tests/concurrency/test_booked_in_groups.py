@@ -265,6 +265,19 @@ def test_what_a_silent_server_may_still_save_is_uncertain(
         assert time.monotonic() < until, "it was saved after all"
 
 
+def test_what_a_patient_has_booked_is_counted_in_a_transaction(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = build_town(sqlite_database)
+    groups: list[object] = []
+    monkeypatch.setattr(sqlite_database._group, "_write_all", groups.append)
+    booked = sqlite_database.run(
+        lambda session: usecases.book(work(session, town.patient(), NOW), town.booking_request()),
+        in_group=True,
+    )
+    assert (booked.patient_id, groups) == (town.patients[0], [])
+
+
 DO_MORE: dict[str, Callable[[Session, Town], object]] = {
     "an object is added": lambda session, _town: session.add(Lock(name_hash="x")),
     "an object is changed": lambda session, town: setattr(
