@@ -14,6 +14,7 @@ from entrypoints.world import World
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.core.errors import Busy
+from openslot.core.group_commit import GroupCommit, Part
 from openslot.directory.keys import queries
 from openslot.directory.keys.known import KnownKeys
 from openslot.directory.keys.queries import key_of
@@ -85,6 +86,31 @@ def test_programs_book_and_hold_in_groups(
     assert status("holds", 0) == 201  # what a process remembers is read once
     monkeypatch.setattr(Database, "_attempt", None)
     assert (status("appointments", 1), status("holds", 2)) == (201, 201)
+
+
+def test_what_has_an_idempotency_key_is_booked_in_a_group_and_once(
+    program: Program, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = program.get(f"/api/v1/slots?schedule={world.schedules['owner']}")["items"]
+    parts: list[Part] = []
+    write = GroupCommit.write
+
+    def note_and_write(group: GroupCommit, part: Part) -> None:
+        parts.append(part)
+        write(group, part)
+
+    monkeypatch.setattr(GroupCommit, "write", note_and_write)
+    body = {
+        "schedule": world.schedules["owner"],
+        "start": slots[0]["start"],
+        "patient": str(world.patients["owner"]),
+    }
+    answers = [
+        program.send("POST", "/api/v1/appointments", body, Idempotency_Key="one") for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].data == answers[1].data
+    assert len(parts) == 1
 
 
 def test_nothing_is_learnt_of_what_would_be_refused(network: Database, program: Program) -> None:

@@ -6,7 +6,7 @@ two, the request stays done without an answer, and is never done again.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    bindparam,
     delete,
     or_,
     select,
@@ -24,8 +25,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
 from openslot.core.data_keys import MOST_KEYS
-from openslot.core.db import Base, Instant, add_row, changed
+from openslot.core.db import Base, Instant, add_row, changed, write_later, write_rows
 from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for, keys_of
+from openslot.core.statements import Prepared
 
 LASTS = timedelta(hours=24)
 """Time for which a key replays the same answer."""
@@ -76,12 +78,31 @@ def take_over(session: Session, owner: str, key: str, *, started: datetime, now:
     return bool(changed(session, update(KeptAnswer).where(*running).values(started_at=now)))
 
 
-def mark_done(session: Session, owner: str, key: str, *, started: datetime) -> bool:
-    """Mark the request as done, in the transaction of the work. Returns False if another caller
+class Resumed(Exception):
+    """Another caller has resumed the request."""
+
+
+def mark_done(session: Session, owner: str, key: str, *, started: datetime) -> None:
+    """Mark the request as done, in the transaction of the work. Raises Resumed if another caller
     has resumed it meanwhile, so that this one must roll back."""
-    is_unanswered = or_(KeptAnswer.status.is_(None), KeptAnswer.status == UNANSWERED)
-    unanswered = (*_is_attempt(owner, key, started), is_unanswered)
-    return bool(changed(session, update(KeptAnswer).where(*unanswered).values(status=UNANSWERED)))
+    write_later(session, _mark_all_done, {_hash(owner, key): started})
+
+
+def _mark_all_done(session: Session, attempts: Mapping[str, datetime]) -> None:
+    rows = [{"kept_in": key_hash, "started": attempts[key_hash]} for key_hash in sorted(attempts)]
+    if write_rows(session, _DONE, *rows) != len(rows):
+        raise Resumed
+
+
+_DONE = Prepared(
+    update(KeptAnswer)
+    .where(
+        KeptAnswer.key_hash == bindparam("kept_in"),
+        KeptAnswer.started_at == bindparam("started"),
+        or_(KeptAnswer.status.is_(None), KeptAnswer.status == UNANSWERED),
+    )
+    .values(status=UNANSWERED)
+)
 
 
 def all_answers(session: Session) -> Iterator[KeptAnswer]:

@@ -184,7 +184,7 @@ def write_in_group_by(
     """Do the same together with others, if it can be: see :meth:`openslot.core.db.Database.run`."""
     do = _doing(actor, lambda work: command(work, *args, **kwargs))
     close_reader()
-    result = services().database.run(do, in_group="alongside" not in g)
+    result = services().database.run(do, in_group=True)
     g.pop("check", None)
     return result
 

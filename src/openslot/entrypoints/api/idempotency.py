@@ -115,8 +115,10 @@ def _mark_done(session: Session, owner: str, key: str) -> None:
 
     Runs at the end of each transaction of the work.
     """
-    if not store.mark_done(session, owner, key, started=now()):
-        raise StillRunning
+    try:
+        store.mark_done(session, owner, key, started=now())
+    except store.Resumed:
+        raise StillRunning from None
 
 
 def _release_key(owner: str, key: str) -> None:
