@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     false,
     func,
     inspect,
@@ -481,8 +480,15 @@ def _expired(now: _Moment) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
 
 
-HAS_EXPIRED = exists().where(_expired(bindparam("now", type_=Instant)))
-"""Whether a hold has expired whose time was not released yet."""
+_FIRST_TO_EXPIRE = (
+    select(Appointment.held_until)
+    .where(Appointment.status == Status.HELD, Appointment.held_until.is_not(None))
+    .order_by(Appointment.held_until)
+    .limit(1)
+)
+HAS_EXPIRED = _FIRST_TO_EXPIRE.scalar_subquery() <= bindparam("now", type_=Instant)
+"""Whether a hold has expired whose time was not released yet: a look at the beginning of an index.
+For EXISTS, PostgreSQL may expect to meet such a row soon, and read the whole table for none."""
 
 
 def _replaceable(is_program: bool) -> ColumnElement[bool]:
