@@ -332,7 +332,6 @@ def lines(size: Size, goals: Goals) -> Iterator[str]:
     ):
         yield f"{size.practitioners:,} practitioners in {size.centres:,} centres, "
         yield f"{size.patients:,} patients, {many:,} appointments, {PROCESSES} web processes."
-        yield from _limits(bench, _plain(address))
         book_until(bench.database, bench.network, many)
         with (
             new_database(url, "postgres", "few") as other,
@@ -340,6 +339,7 @@ def lines(size: Size, goals: Goals) -> Iterator[str]:
         ):
             book_until(thin.database, thin.network, few)
             yield from _growth(thin, bench, goals)
+        yield from _limits(bench, _plain(address))
         with _served(bench, worker=True):
             beside = bench.measure("booking beside the worker", bench.bookings, clients=32)
             yield beside.row()
