@@ -202,7 +202,7 @@ def test_the_statements_are_as_many_whatever_there_is_to_count(
     many(database, town, 1500)
     with statements(database) as more:
         assert asked(database).tallies.total.appointments == 1500
-    assert few.count == more.count == 6
+    assert few.count == more.count == 5
 
 
 def test_nobodys_name_is_read(sqlite_database: Database, town: Town) -> None:

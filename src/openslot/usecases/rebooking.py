@@ -183,7 +183,7 @@ def _answer(outcome: Outcome, absence: Absence, now: datetime) -> Answer:
 
 
 def suggestions(work: Work, inside: Sequence[Inside]) -> list[Hit]:
-    """Return other times for appointments inside existing absences; six statements."""
+    """Return other times for appointments inside existing absences; at most six statements."""
     appointments = [displaced.appointment for displaced in inside]
     slots = matching.nearest_for(work, _movable(appointments, work.now), (), count=SUGGESTED)
     return [Hit(appointment, slots.get(appointment.id, ())) for appointment in appointments]

@@ -189,7 +189,7 @@ def nearest_for(
     and none was offered for the appointment before. No two appointments get the same first slot.
     ``away`` is time in diaries that is about to be blocked.
 
-    Takes six statements, however many appointments there are.
+    Takes at most six statements, however many appointments there are.
     """
     if not appointments:
         return {}

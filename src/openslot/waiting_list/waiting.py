@@ -147,7 +147,7 @@ def prepared(work: Work, details: WaitingDetails) -> Waiter:
 
 
 def free_for(work: Work, waiter: Waiter) -> list[Slot]:
-    """Return the earliest free times that fit, to be shown before joining; six statements.
+    """Return the earliest free times that fit, to be shown before joining; at most six statements.
 
     At most SHOWN, and one of each schedule.
     """
