@@ -1,5 +1,5 @@
 """Selects of the whole directory for the search: four statements for each version of it, and one
-more for every AT_A_TIME schedules."""
+more for every few hundred schedules."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session, load_only
 
+from openslot.core import keyset
 from openslot.directory.models import (
     BookableBy,
     Centre,
@@ -35,8 +36,6 @@ SHOWN = (
     Practitioner.gender,
 )
 """What is read of practitioners."""
-
-AT_A_TIME = 500
 
 
 class Offer(NamedTuple):
@@ -205,13 +204,11 @@ def _schedules(session: Session) -> Iterator[Row[int, int, Practitioner, Service
         .outerjoin(Department, Department.id == Service.department_id)
         .where(*bookable())
         .options(load_only(*SHOWN))
-        .order_by(Schedule.id)
-        .limit(AT_A_TIME)
     )
-    last = 0
-    while rows := session.execute(query.where(Schedule.id > last)).all():
+    after: keyset.Key | None = None
+    while rows := session.execute(keyset.page(query, [Schedule.id], after, keyset.AT_ONCE)).all():
         yield from rows
-        last = rows[-1][0]
+        after = [rows[-1].id]
 
 
 def _order(found: tuple[Where, Entry | int]) -> tuple[bool, str, int]:
