@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -59,10 +60,7 @@ def booked_at_once(
     group = database._group
     with ThreadPoolExecutor(len(requests)) as pool:
         with writing(group):
-            outcomes = [
-                pool.submit(attempt, lambda one=one: book(database, one))  # type: ignore[misc]
-                for one in requests
-            ]
+            outcomes = [pool.submit(attempt, partial(book, database, one)) for one in requests]
             until = time.monotonic() + 20
             while len(group._ready) < len(requests):
                 assert time.monotonic() < until

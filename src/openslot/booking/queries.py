@@ -37,11 +37,7 @@ from openslot.booking.rules import day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import (
-    Instant,
-    read_rows,
-    write_new,
-)
+from openslot.core.db import Instant, read_rows, write_new
 from openslot.core.statements import Prepared
 from openslot.core.work import Work
 from openslot.directory.models import (

@@ -63,11 +63,7 @@ from openslot.core.errors import (
     Uncertain,
 )
 from openslot.core.group_commit import Act, Alone, GroupCommit, Part, merged
-from openslot.core.refusals import (
-    Refusal,
-    refusal_of,
-    taken_columns,
-)
+from openslot.core.refusals import Refusal, refusal_of, taken_columns
 from openslot.core.rows import NewRow, RowsBeside, all_of, inserting
 from openslot.core.servers import COLLATION, MOST_KEPT, unsafe_settings
 from openslot.core.sqlite import is_rewritten
@@ -199,7 +195,7 @@ class _Writing(Session):
         """Write what is left, and commit: in one go, if the driver sends several statements
         without waiting for each answer."""
         rows = self.info.get(_ROWS, {})
-        if self.new or self.dirty or self.deleted or any(one.once for one in rows.values()):
+        if _has_changed(self) or any(one.once for one in rows.values()):
             self.flush()
         elif rows or _NEW in self.info:
             with statements.in_one_go(_connection(self, with_new=False)):
@@ -213,6 +209,10 @@ class _Writing(Session):
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
             for names, new in groupby(rows[kind].new(kind, _connection(self)), tuple):
                 write_rows(self, inserting(kind, names), *new)
+
+
+def _has_changed(session: Session) -> bool:
+    return bool(session.new or session.dirty or session.deleted)
 
 
 def _write_new_rows(session: Session) -> None:
@@ -233,7 +233,7 @@ class _InGroup(Session):
 
     def flush(self, _objects: Sequence[Any] | None = None) -> None:
         """Raise Alone if there is anything to write."""
-        if self._has_changed() or _NEW in self.info or _ROWS in self.info:
+        if _has_changed(self) or _NEW in self.info or _ROWS in self.info:
             raise Alone
 
     def connection(self, *args: Any, **options: Any) -> Connection:
@@ -246,12 +246,9 @@ class _InGroup(Session):
         if self.part.writes or _NEW in self.info:
             raise Alone
 
-    def _has_changed(self) -> bool:
-        return bool(self.new or self.dirty or self.deleted)
-
     def finish(self) -> Part:
         """Return what is to be written. Raises Alone if an object is."""
-        if self._has_changed():
+        if _has_changed(self):
             raise Alone
         self.part.new, self.part.beside = self.info.get(_NEW, []), self.info.get(_ROWS, {})
         return self.part
@@ -259,8 +256,10 @@ class _InGroup(Session):
 
 @event.listens_for(_InGroup, "do_orm_execute")
 def _only_read(state: ORMExecuteState) -> None:
-    state.session.check_reads()  # type: ignore[attr-defined] # it is an _InGroup
-    state.session.flush()  # as others do first
+    session = state.session
+    assert isinstance(session, _InGroup)
+    session.check_reads()
+    session.flush()  # as others do first
     if not state.is_select or getattr(state.statement, "_for_update_arg", None) is not None:
         raise Alone
 
