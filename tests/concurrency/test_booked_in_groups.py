@@ -199,6 +199,19 @@ def test_so_is_one_that_the_process_has_just_read_for_the_first_time(
         assert isinstance(first.exception(), NotFound)
 
 
+def test_what_is_refused_by_what_is_known_is_looked_up_again(sqlite_database: Database) -> None:
+    """A schedule that this process has not read yet can be booked."""
+    town = build_town(sqlite_database)
+    warm(sqlite_database)
+
+    def add(session: Session) -> int:
+        newcomer = factories.practitioner(session, "Ann Lee").id
+        return factories.schedule(session, town.clinic, practitioner_id=newcomer).id
+
+    request = town.booking_request(schedule=sqlite_database.run(add))
+    assert book(sqlite_database, request).schedule_id == request.schedule_id
+
+
 def test_if_the_connection_breaks_at_the_commit_each_learns_what_became_of_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
