@@ -187,6 +187,11 @@ class Bench:
             for schedule, start, patient in islice(free_times(self.network), count)
         ]
 
+    def bare(self, count: int) -> list[Call]:
+        """Return bare transactions, each of a random page."""
+        pages = (self.network.chance.randint(1, 100_000) for _ in range(count))
+        return [self.call("POST", "/bare", {"id": page}) for page in pages]
+
     def slots(self, count: int, days: int) -> list[Call]:
         """Return searches for the free slots of one practitioner."""
         first = datetime.now(ZONE).date() + timedelta(days=1)
@@ -502,6 +507,10 @@ def _limits(bench: Bench, address: str) -> Iterator[str]:
             )
             LIMITS[f"flask {clients}"] = figure.rate
             yield figure.row()
+            figure = bench.measure(
+                "limit: Flask with the bare transaction", bench.bare, clients=clients
+            )
+            yield figure.row(LIMITS[f"pgbench {clients}"])
 
 
 LIMITS: dict[str, float] = {}

@@ -64,12 +64,16 @@ class _Watch:
                     break_off()
 
     def _next(self) -> _Limit:
-        """Wait for the next limit, also one whose block was left."""
+        """Wait for the next limit whose block was not left by then."""
         with self._changed:
             while not self._limits or self._limits[0].at > time.monotonic():
-                wait = self._limits[0].at - time.monotonic() if self._limits else None
-                self._changed.wait(wait)
+                self._changed.wait(self._seconds())
+                while self._limits and not self._limits[0].left:
+                    heapq.heappop(self._limits)  # not one by one, each at its time
             return heapq.heappop(self._limits)
+
+    def _seconds(self) -> float | None:
+        return max(self._limits[0].at - time.monotonic(), 0) if self._limits else None
 
 
 _watch = _Watch()

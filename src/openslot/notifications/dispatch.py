@@ -17,7 +17,7 @@ from openslot.core.ids import new_id
 from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.identity.models import Account
-from openslot.notifications import contents, events, ics, reminders
+from openslot.notifications import contents, events, ics, reminders, staleness
 from openslot.notifications.calendar_titles import title
 from openslot.notifications.delivery import MailMessage
 from openslot.notifications.events import (
@@ -34,6 +34,7 @@ from openslot.notifications.preferences import choices, stop_link
 from openslot.notifications.recipients import Recipient
 from openslot.notifications.rendering import render, render_short
 from openslot.notifications.sms import Question, SmsMessage
+from openslot.notifications.staleness import AsItIs
 
 MAIL, SMS = outbox.MAIL, outbox.SMS
 """The topics of mails and text messages in the outbox."""
@@ -112,13 +113,23 @@ def outdated(work: Work, messages: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Return of each queued message whether the event that it is about has become stale."""
     payloads = [dict(packed.get("about") or {}) for packed in messages]
     topics = [payload.pop("topic", None) for payload in payloads]
-    events.read_appointments(work.session, payloads)
+    known = staleness.as_they_are(work.session, events.appointments_of(payloads))
     return [
-        topic in MAILS
-        and MAILS[topic].about.is_stale is not None
-        and _current(work, topic, payload) is None
+        topic in MAILS and _is_outdated(work, topic, payload, known)
         for topic, payload in zip(topics, payloads, strict=True)
     ]
+
+
+def _is_outdated(work: Work, topic: str, payload: Payload, known: Mapping[UUID, AsItIs]) -> bool:
+    """Return whether an event is stale: of a single appointment, by what is ``known`` of it."""
+    is_stale = MAILS[topic].about.is_stale
+    if is_stale is staleness.appointment_is_stale:
+        change = events.change_of(payload)
+        appointment = known.get(UUID(change.appointment))
+        return appointment is None or staleness.has_changed(
+            topic, change, appointment, now=work.now
+        )
+    return is_stale is not None and _current(work, topic, payload) is None
 
 
 def sms_message(

@@ -78,17 +78,16 @@ def read_ahead(session: Session, payloads: Sequence[Payload]) -> None:
     acting = {UUID(payload["by"]) for payload in payloads if payload.get("by")}
     told = {
         person.account_id
-        for one in read_appointments(session, payloads)
+        for one in booking.read_ahead(session, appointments_of(payloads))
         for person in (one.patient, one.practitioner)
         if person is not None and person.account_id is not None
     }
     accounts.read_ahead(session, acting | told)
 
 
-def read_appointments(session: Session, payloads: Sequence[Payload]) -> Sequence[Appointment]:
-    """Read together the appointments that events are about, which say whether these are stale."""
-    ids = [UUID(payload["appointment"]) for payload in payloads if payload.get("appointment")]
-    return booking.read_ahead(session, ids)
+def appointments_of(payloads: Sequence[Payload]) -> list[UUID]:
+    """Return the ids of the appointments that events are about, each of one."""
+    return [UUID(payload["appointment"]) for payload in payloads if payload.get("appointment")]
 
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
@@ -104,7 +103,7 @@ class AppointmentEvent(Event):
     @classmethod
     def load(cls, work: Work, topic: str, payload: Payload) -> "AppointmentEvent | None":
         """Return the event; None if the appointment does not exist."""
-        change = AppointmentChanged(**payload)
+        change = change_of(payload)
         appointment = booking.appointment(work.session, UUID(change.appointment))
         key = f"{change.appointment}.{change.version}"
         if topic in tuple(Topic):
@@ -206,15 +205,20 @@ class SessionMessage(AppointmentEvent):
     @classmethod
     def load(cls, work: Work, topic: str, payload: Payload) -> "SessionMessage | None":
         """Return the message; None if the appointment does not exist."""
-        of_appointment = {name: value for name, value in payload.items() if name not in _ITS_OWN}
-        event = AppointmentEvent.load(work, topic, of_appointment)
+        event = AppointmentEvent.load(work, topic, payload)
         if event is None:
             return None
         key = f"{event.change.appointment}.{payload['message']}"
         return cls(work, topic, key, event.change, event.appointment, payload["words"])
 
 
-_ITS_OWN = frozenset({"message", "words"})
+def change_of(payload: Payload) -> AppointmentChanged:
+    """Return what the payload of an :class:`AppointmentEvent` says of its appointment."""
+    return AppointmentChanged(**{name: payload[name] for name in payload if name not in _BESIDE})
+
+
+_BESIDE = frozenset({"message", "words"})
+"""What the payload of a :class:`SessionMessage` has besides."""
 
 
 def without_words(payload: Payload) -> dict[str, Any]:

@@ -46,9 +46,9 @@ FINISHES_WITHIN = STOPS_WITHIN - 3
 FREED_WITHIN = 3.0
 """Seconds for which a server that was just killed may still use its port."""
 
-SWITCHES_AFTER = 0.0005
-"""Seconds after which a busy thread yields to the event loop: a tenth of Python's default, as the
-loop serves hundreds of connections."""
+SWITCHES_AFTER = 0.002
+"""Seconds after which a busy thread yields to the event loop: less than Python's default, as the
+loop serves hundreds of connections, but each thread that waits to go on looks as often."""
 
 OTHER_KEY = (
     "This machine's secret key is not the one that this database was last used with: links and "
