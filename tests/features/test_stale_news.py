@@ -1,5 +1,6 @@
 """What no longer holds is not told, in whatever order the worker comes to it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.notifications.dispatch import notify
+from openslot.notifications.dispatch import notify, outdated
 from openslot.notifications.staleness import has_changed
 from working import work
 
@@ -50,6 +51,25 @@ def test_an_event_of_an_appointment_that_is_gone_tells_nobody(
         lambda session: notify(work(session, now=NOW, settings=settings), [(Topic.BOOKED, gone)])
     )
     assert mails.new() == {}
+
+
+def test_queued_mails_are_asked_about_in_one_statement(
+    sqlite_database: Database,
+    clinic: Clinic,
+    settings: Settings,
+    statements: Callable[[Database], Any],
+) -> None:
+    stands, is_off = book(sqlite_database, clinic), book(sqlite_database, clinic, at=LATER)
+    cancel(sqlite_database, is_off)
+    about = [_event(one, topic=Topic.BOOKED) for one in (stands, is_off)]
+    gone = {**about[0], "appointment": str(UUID(int=1))}
+    queued = [{"about": one} for one in (*about, gone)] + [{"about": None}]
+    with statements(sqlite_database) as counted:
+        found = sqlite_database.read(
+            lambda session: outdated(work(session, now=NOW, settings=settings), queued)
+        )
+    assert found == [False, True, True, False]
+    assert counted.count == 1
 
 
 def _event(appointment: Appointment, **other: Any) -> dict[str, Any]:
