@@ -41,12 +41,18 @@ def is_known(work: Work, place: Place, patient_id: UUID | None) -> bool:
 
 
 def patient_with(
-    work: Work, patient_id: UUID, key: str | None, place: Place, start: datetime
+    work: Work,
+    patient_id: UUID,
+    key: str | None,
+    place: Place,
+    start: datetime,
+    *,
+    counts_holds: bool = False,
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return ``patients.patient_with``; raise TooManyUpcoming or TooManyThatDay if a patient or
     carer would book more than is for one person."""
     if not work.actor.is_a(Role.PATIENT):
-        return patients.patient_with(work.session, patient_id, key)
+        return patients.patient_with(work.session, patient_id, key, counts_holds=counts_holds)
     leave_group(work.session)  # what is counted must be there by then
     patient, others, upcoming = patients.patient_with_number(
         work.session, patient_id, key, place=place, now=work.now
