@@ -100,10 +100,12 @@ class Scene:
         """How many appointments the patient has that the limit is about."""
         ends = MONDAY_9 + (DAY / 2 if self.limit.is_of_a_day else 30 * DAY)
         return self.database.read(
-            lambda session: session.query(Appointment)
-            .filter(Appointment.patient_id == self.town.patients[0])
-            .filter(Appointment.status == Status.BOOKED, Appointment.starts_at < ends)
-            .count()
+            lambda session: (
+                session.query(Appointment)
+                .filter(Appointment.patient_id == self.town.patients[0])
+                .filter(Appointment.status == Status.BOOKED, Appointment.starts_at < ends)
+                .count()
+            )
         )
 
 
@@ -238,7 +240,13 @@ def counting_together(
     return begin
 
 
-def race_with_another(scene: Scene, first: Callable[[], object], begin: Callable[[int], None]) -> int:
+def nothing(_number: int) -> None:
+    """Nobody waits for others."""
+
+
+def race_with_another(
+    scene: Scene, first: Callable[[], object], begin: Callable[[int], None]
+) -> int:
     """How many are refused of the ``first`` and a carer, who books one appointment."""
 
     def act(number: int) -> bool:
@@ -258,7 +266,7 @@ def test_nobody_has_more_than_the_limit_by_asking_twice_at_once(
 ) -> None:
     prepare, name, adds, times = WAYS[way]
     scene = set_up(database, LIMITS[name], has=MOST - adds)
-    first, begin = prepare(scene), lambda _number: None
+    first, begin = prepare(scene), nothing
     if engine_name in SERVERS:
         begin = counting_together(monkeypatch, scene.limit.counted_by, 2, [times, 1])
     assert race_with_another(scene, first, begin) == 1
@@ -308,7 +316,7 @@ def test_programs_hold_no_more_for_a_patient_by_asking_twice_at_once(
             return False
         return True
 
-    begin: Callable[[int], None] = lambda _number: None
+    begin = nothing
     assert all(hold(number) for number in range(2, MOST + 1))
     if not rests:
         monkeypatch.setattr(patients, "rest_on_whole", lambda *_: None)
@@ -348,7 +356,7 @@ def test_of_a_page_the_api_and_fhir_at_once_one_books_the_last(
             lambda: program.send("POST", "/api/v1/appointments", body),
             lambda: program.send("POST", "/fhir/Appointment", resource),
         )
-        begin: Callable[[int], None] = lambda _number: None
+        begin = nothing
         if engine_name in SERVERS:
             begin = counting_together(monkeypatch, "patient_with_number", 3, [1, 1, 1])
 
