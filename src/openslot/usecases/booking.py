@@ -31,8 +31,8 @@ def book(
     """Book an appointment: confirm the hold if it is still there, else book the time if it is
     free.
 
-    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 9
-    statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
+    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 10
+    statements with a referral, 9 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
     place = place_of(work, booking_request)
