@@ -107,7 +107,7 @@ def two_lists_of_services(database: Database, monkeypatch: pytest.MonkeyPatch) -
     town = build_town(database)
     services = database.run(
         lambda session: [
-            factories.offered_service(session, None, name).id for name in ("Visit", "Review")
+            factories.offered_service(session, None, name).id for name in ("Check-up", "Review")
         ]
     )
     monkeypatch.setattr(schedules, "MOST_OFFERED", 1)
@@ -130,11 +130,11 @@ def hours_for_a_service_that_goes(database: Database, _patch: pytest.MonkeyPatch
     town = build_town(database)
 
     def offered(session: Session) -> list[int]:
-        there = [factories.offered_service(session, None, name) for name in ("Visit", "Review")]
+        there = [factories.offered_service(session, None, name) for name in ("Check-up", "Review")]
         factories.offer(session, town.gp_at_hospital, *there)
         return [service.id for service in there]
 
-    visit, review = database.run(offered)
+    check_up, review = database.run(offered)
     nine, five = (factories.ALL_DAY[0].starts, factories.ALL_DAY[0].ends)
 
     def keep_hours(session: Session) -> None:
@@ -142,7 +142,7 @@ def hours_for_a_service_that_goes(database: Database, _patch: pytest.MonkeyPatch
         schedules.set_hours(work(session, SYSTEM, NOW), town.gp_at_hospital, hours)
 
     def take_away(session: Session) -> None:
-        left = [Offering(service_id=visit)]
+        left = [Offering(service_id=check_up)]
         schedules.offer_services(work(session, SYSTEM, NOW), town.gp_at_hospital, left)
 
     def are_offered(session: Session) -> bool:
