@@ -5,6 +5,7 @@ In the control nothing rests on what was counted, and there is one too many.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from openslot.core.work import Work
 from openslot.directory.models import Service
 from openslot.directory.queries import mark_changed
 from openslot.entrypoints.web.reading import instant_text
+from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking, itineraries, series
@@ -286,6 +288,36 @@ def test_control_if_nothing_rests_on_what_was_counted_there_is_one_too_many(
     begin = counting_together(monkeypatch, scene.limit.counted_by, 2, [times, 1])
     assert race_with_another(scene, first, begin) == 0
     assert scene.count() == MOST + 1
+
+
+@pytest.mark.parametrize("engine_name", SERVERS, indirect=True)
+@pytest.mark.parametrize("writes", [True, False], ids=["race", "control"])
+def test_who_has_counted_before_a_hold_is_confirmed_counts_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, writes: bool
+) -> None:
+    """An appointment is moved to a day; after its appointments are counted, and before the holds
+    are read that the move lets go, a hold on that day is confirmed."""
+    scene = set_up(database, LIMITS["on a day"], has=MOST - 1)
+    move, patient = moved(scene), scene.town.patient()
+    held = database.run(
+        lambda session: booking.hold(scene.work(session, patient), scene.request(LAST))
+    )
+    confirms = [lambda: scene.book(LAST, patient, hold_id=held.id)]
+    count = patients.number_on_day
+
+    def count_and_confirm(*arguments: Any) -> int:
+        found = count(*arguments)
+        while confirms:
+            confirms.pop()()
+        return found
+
+    monkeypatch.setattr(patients, "number_on_day", count_and_confirm)
+    if not writes:
+        monkeypatch.setattr(diaries, "write_whole", lambda *_: None)
+    with pytest.raises(errors.TooManyThatDay) if writes else nullcontext():
+        move()
+    assert scene.count() == (MOST if writes else MOST + 1)
+    assert check.faults(database) == []
 
 
 # Programs have no such limit, but one of what they hold for a patient

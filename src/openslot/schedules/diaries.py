@@ -185,6 +185,13 @@ def rest_on_whole(session: Session, diary_id: int, version: int | None) -> None:
     pages.setdefault((diary_id, WHOLE), _Change(version, taken=0))
 
 
+def write_whole(session: Session, diary_id: int) -> None:
+    """Write the page of a whole diary, so that whoever counts meanwhile counts again; one statement
+    once there is such a page."""
+    if not write_rows(session, _ONLY_VERSION, {"whole": diary_id}):
+        write_rows(session, _INSERT, _row((diary_id, WHOLE), 0))
+
+
 def all_pages(session: Session) -> dict[PageKey, int]:
     """Return every page that is not empty."""
     rows = session.execute(select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken))
@@ -259,6 +266,11 @@ def _write_pages(session: Session, changes: Mapping[PageKey, _Change]) -> None:
 
 
 _INSERT = Prepared(insert(DiaryPage), ["diary_id", "day", "taken", "version"])
+_ONLY_VERSION = Prepared(
+    update(DiaryPage)
+    .where(DiaryPage.diary_id == bindparam("whole"), DiaryPage.day == WHOLE)
+    .values(version=DiaryPage.version + 1)
+)
 
 
 def _named(keys: Sequence[PageKey]) -> dict[str, object]:
