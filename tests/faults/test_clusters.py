@@ -5,7 +5,9 @@ A commit between nodes of Galera is settled when it is made, not when its rows a
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pymysql
@@ -17,14 +19,21 @@ import clusters
 import engines
 from clusters import Node, until
 from engines import DATA_KEYS, Server
+from factories import MONDAY_9, NOW
 from faults.test_database_away import note, notes
+from openslot.booking.errors import TooManyUpcoming
+from openslot.booking.patients import queries as patients
 from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.db import Base, Database
 from openslot.core.facts import DeploymentFact
-from openslot.core.locks import Lock, lock
+from openslot.core.locks import lock
 from openslot.core.refusals import is_cut_off
 from openslot.core.servers import options_of
+from openslot.schema import metadata
+from openslot.usecases import booking
 from racing import barrier, race
+from town import build_town
+from working import work
 
 pytestmark = pytest.mark.engines
 
@@ -40,16 +49,16 @@ def nodes() -> Iterator[list[Node]]:
             stack.callback(node.kill)
         found[0].ask("CREATE DATABASE openslot")
         with closing(Database(clusters.url_of(found, "openslot"), DATA_KEYS)) as database:
-            kinds = (AuditSeal, AuditEvent, DeploymentFact, Lock)
-            Base.metadata.create_all(database.engine, [kind.__table__ for kind in kinds])
+            metadata.create_all(database.engine)
         yield found
 
 
 @pytest.mark.skipif(not engines.installed()["galera"], reason="needs Galera and rsync")
-def test_nodes_of_galera(nodes: list[Node]) -> None:
+def test_nodes_of_galera(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> None:
     """In one test, since they take seconds to start."""
     check_that_of_two_who_change_one_row_the_later_does_it_again(nodes)
     check_that_a_lock_on_another_node_shows_what_the_first_has_done(nodes)
+    check_that_of_two_who_count_on_different_nodes_the_later_counts_again(nodes, monkeypatch)
     check_that_another_does_what_a_node_that_is_cut_off_cannot(nodes)
 
 
@@ -95,11 +104,48 @@ def check_that_a_lock_on_another_node_shows_what_the_first_has_done(nodes: list[
         database.close()
 
 
+def check_that_of_two_who_count_on_different_nodes_the_later_counts_again(
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A patient books the last appointment that they may have at both, first of one, then of two;
+    the page that this rests on is inserted the first time."""
+    both = [Database(clusters.url_of([node], "openslot"), DATA_KEYS) for node in nodes]
+    town, count, met = build_town(both[0]), patients.patient_with_number, barrier(2)
+    counted: list[int] = []
+
+    def count_together(*arguments: Any, **more: Any) -> Any:
+        found = count(*arguments, **more)
+        counted.append(found[2].overall)
+        if len(counted) <= 2:
+            met.wait()
+        return found
+
+    def act(number: int, week: int) -> bool:
+        start = MONDAY_9 + timedelta(days=7 * week + number)
+        wanted = town.booking_request(start, schedule=town.scan)
+        by = town.patient()
+        try:
+            both[number].run(
+                lambda session: booking.book(work(session, by, NOW, most_upcoming=week), wanted)
+            )
+        except TooManyUpcoming:
+            return False
+        return True
+
+    monkeypatch.setattr(patients, "patient_with_number", count_together)
+    for week in (1, 2):
+        counted.clear()
+        assert sum(race(2, lambda number, week=week: act(number, week))) == 1
+        assert counted == [week - 1, week - 1, week]
+    for database in both:
+        database.close()
+
+
 def check_that_another_does_what_a_node_that_is_cut_off_cannot(nodes: list[Node]) -> None:
     """It still takes connections, and says no to every statement."""
     first, second = nodes
     database = Database(clusters.url_of([second, first], "openslot"), DATA_KEYS)
-    tries = []
+    tries, before = [], notes(database)
 
     def act(session: Session) -> None:
         tries.append(session.scalar(text("SELECT @@port")))
@@ -114,7 +160,7 @@ def check_that_another_does_what_a_node_that_is_cut_off_cannot(nodes: list[Node]
 
     database.run(act)
     assert tries == [second.port, first.port]
-    assert notes(database) == 1
+    assert notes(database) == before + 1
     database.close()
 
 

@@ -44,7 +44,7 @@ def write_accounts(session: Session) -> None:
         commands.note_failure(earlier, "guessed@example.org", HERE)
         source = HERE if number else THERE
         commands.note_failure(earlier, "guessed-from-two@example.org", source)
-        commands.note_wrong_code(earlier, codes, source)
+        commands.use_code(earlier, codes, "wrong", source)
 
 
 def test_accounts_are_found_by_how_they_stand(database: Database) -> None:

@@ -472,7 +472,12 @@ def make(
     if booking_request.patient_id is not None:
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
         patient, others = limits.patient_with(
-            work, booking_request.patient_id, key, place, booking_request.start
+            work,
+            booking_request.patient_id,
+            key,
+            place,
+            booking_request.start,
+            counts_holds=held_until is not None and not offered,
         )
         check_patient(patient, place)
         wanted = Wanted(
@@ -579,6 +584,7 @@ def confirm(
     )
     appointment.changed_at = work.now
     work.session.flush()
+    limits.note_confirmed(work, appointment)
     record_booked(work, appointment, place)
     return appointment
 

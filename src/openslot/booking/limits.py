@@ -16,6 +16,7 @@ from openslot.core.actor import Role
 from openslot.core.db import leave_group
 from openslot.core.work import Work
 from openslot.directory.models import Patient
+from openslot.schedules import diaries
 from openslot.schedules.rules import Place
 
 
@@ -41,12 +42,18 @@ def is_known(work: Work, place: Place, patient_id: UUID | None) -> bool:
 
 
 def patient_with(
-    work: Work, patient_id: UUID, key: str | None, place: Place, start: datetime
+    work: Work,
+    patient_id: UUID,
+    key: str | None,
+    place: Place,
+    start: datetime,
+    *,
+    counts_holds: bool = False,
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return ``patients.patient_with``; raise TooManyUpcoming or TooManyThatDay if a patient or
     carer would book more than is for one person."""
     if not work.actor.is_a(Role.PATIENT):
-        return patients.patient_with(work.session, patient_id, key)
+        return patients.patient_with(work.session, patient_id, key, counts_holds=counts_holds)
     leave_group(work.session)  # what is counted must be there by then
     patient, others, upcoming = patients.patient_with_number(
         work.session, patient_id, key, place=place, now=work.now
@@ -54,6 +61,13 @@ def patient_with(
     check_upcoming(place, upcoming, settings=work.settings)
     check_that_day(work, place, patient_id, start)
     return patient, others
+
+
+def note_confirmed(work: Work, appointment: Appointment) -> None:
+    """Have whoever counts at the moment, at which a patient or carer confirms a hold, count again.
+    The hold was counted when it was made."""
+    if work.actor.is_a(Role.PATIENT) and appointment.patient_diary_id is not None:
+        diaries.write_whole(work.session, appointment.patient_diary_id)
 
 
 def check_moved_day(work: Work, place: Place, appointment: Appointment, start: datetime) -> None:

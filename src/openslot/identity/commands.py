@@ -184,18 +184,26 @@ def give_code(
     Takes the database, like sign-in, since a failure is counted although the code is refused.
     """
     owner = Actor(account_id=account.id, address=address)
-    database.read(doing(SYSTEM, now, settings, _check_codes, account.id, source))
-    factor = database.run(doing(owner, now, settings, factors.use_code, account.id, code))
+    factor = database.run(doing(owner, now, settings, use_code, account.id, code, source))
     if factor is None:
-        database.run(doing(SYSTEM, now, settings, note_wrong_code, account.id, source))
         raise WrongCode(field="code")
     return factor
 
 
-def note_wrong_code(work: Work, account_id: UUID, source: Source) -> None:
+def use_code(work: Work, account_id: UUID, code: str, source: Source) -> Factor | None:
+    """Use up a code, and return what it was; count a wrong one, and return None. Raises RateLimited
+    after too many: of those that come at once, no more are looked at."""
+    lock(work.session, _codes_of(account_id))
+    _check_codes(work, account_id, source)
+    factor = factors.use_code(work, account_id, code)
+    if factor is None:
+        _note_wrong_code(work.by(SYSTEM), account_id, source)
+    return factor
+
+
+def _note_wrong_code(work: Work, account_id: UUID, source: Source) -> None:
     """Count a wrong code, and have the owner told of the last for which there is an answer."""
     key, since = _codes_of(account_id), work.now - FAILURES_COUNT
-    lock(work.session, key)  # of two at once, the later counts both
     note_failure(work, key, source)
     work.session.flush()
     by_account = queries.failures_since(work.session, key, source.name, since)[2]

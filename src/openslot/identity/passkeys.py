@@ -38,6 +38,7 @@ from openslot.identity import queries
 from openslot.identity.errors import WrongPasskey
 from openslot.identity.models import Account, Passkey
 from openslot.identity.once import use_once
+from openslot.identity.opening import wait
 
 ANSWERED_WITHIN = timedelta(minutes=15)
 """Time from the page to the passkey."""
@@ -120,6 +121,7 @@ def ask_new(work: Work, site: Site, account: Account) -> Asked:
 
 def register(work: Work, site: Site, account_id: UUID, answer: Answer, name: str) -> None:
     """Add a passkey to an account. Raises WrongPasskey, and TooManyPasskeys."""
+    wait(work, account_id)
     if len(queries.passkeys_of(work.session, account_id)) >= MOST:
         raise TooManyPasskeys(most=MOST)
     verified = _verified_new(work, site, answer, account_id.hex)

@@ -13,6 +13,7 @@ from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Details, Prose, pasted, refuse
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import editor_of_service
@@ -52,6 +53,8 @@ def set_questions(work: Work, service_id: int, asked: Sequence[QuestionDetails])
     editor_of_service(work.session, work.actor, service)
     if len(asked) > MOST_QUESTIONS:
         raise TooManyQuestions(field="questions", most=MOST_QUESTIONS)
+    # Without the lock, two requests at once would leave the questions of both.
+    lock(work.session, f"questions of service {service_id}")
     there = {
         one.id: one for one in queries.questions(work.session, [service_id]).get(service_id, [])
     }

@@ -1,4 +1,4 @@
-"""Commands for referrals; usecases/booking.py books with one."""
+"""Commands for referrals; usecases/booking.py and accepted offers book with one."""
 
 from datetime import UTC
 from uuid import UUID
@@ -11,6 +11,7 @@ from openslot.core.changes import set_values
 from openslot.core.errors import NotFound
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
@@ -27,6 +28,7 @@ from openslot.referrals.rules import (
     months_later,
     relation_to,
 )
+from openslot.schedules.rules import Place
 
 # Referrals
 
@@ -151,6 +153,43 @@ def referral_of_appointment(work: Work, appointment: Appointment) -> Referral | 
     """Return the referral used for an appointment, if the actor may read it, else None."""
     referral = queries.for_appointment(work.session, appointment)
     return referral if referral and relation_to(work.actor, referral, work.now) else None
+
+
+def authorisation_to_use(
+    work: Work,
+    place: Place,
+    patient_id: UUID,
+    *,
+    referral_id: UUID | None = None,
+    hold_id: UUID | None = None,
+) -> queries.Found:
+    """Return the referral to book with now; see ``queries.authorisation_for``. Of two who would
+    book the last appointment that one allows, the later waits, and then finds that it is taken."""
+    found = queries.authorisation_for(
+        work, place, patient_id, referral_id=referral_id, hold_id=hold_id
+    )
+    if not found.is_counted:
+        return found
+    _lock_follow_ups(work, patient_id)
+    return queries.authorisation_for(
+        work, place, patient_id, referral_id=referral_id, hold_id=hold_id
+    )
+
+
+def is_spent(work: Work, appointment: Appointment) -> bool:
+    """Return whether the referral of a cancelled appointment was used for another since; nobody
+    uses it until the end of the transaction."""
+    if appointment.referral_id is not None:
+        return not queries.is_unused(work, appointment.referral_id)
+    if appointment.patient_id is None or not queries.are_counted(work, appointment):
+        return False
+    _lock_follow_ups(work, appointment.patient_id)
+    return not queries.covers_another(work, appointment)
+
+
+def _lock_follow_ups(work: Work, patient_id: UUID) -> None:
+    """Let only one at a time book what counts for the referrals of a patient."""
+    lock(work.session, f"follow-ups of {patient_id}")
 
 
 def subject_of(referral_id: UUID) -> str:

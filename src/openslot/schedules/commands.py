@@ -161,6 +161,7 @@ def offer_services(work: Work, schedule_id: int, offerings: Sequence[Offering]) 
     )
     if not set(ids) <= {service.id for service in offerable}:
         raise NotFound("There is no such service at this centre.", field="services")
+    _lock_hours(work.session, schedule)
     for period in queries.hours_of(work.session, schedule_id):
         if missing := set(period.services) - set(ids):
             service = directory.service(work.session, min(missing), inactive=True)
@@ -278,10 +279,9 @@ def _set_hours(
     session: Session, schedule: Schedule, hours: Iterable[Weekly], centre: Centre
 ) -> None:
     periods = check_hours(hours, centre.holiday_region)
+    _lock_hours(session, schedule)
     if any(period.services for period in periods):
         check_services(periods, [one.id for _, one in queries.offered_by(session, schedule.id)])
-    # Without the lock, two requests at once could each miss the hours that the other adds.
-    lock(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:
         practitioner = directory.practitioner(session, schedule.practitioner_id, inactive=True)
         if not practitioner.either_place:
@@ -291,10 +291,13 @@ def _set_hours(
     queries.replace_hours(session, schedule.id, periods)
 
 
-def _owner(schedule: Schedule) -> str:
-    if schedule.practitioner_id is not None:
-        return f"practitioner {schedule.practitioner_id}"
-    return f"service {schedule.service_id}"
+def _lock_hours(session: Session, schedule: Schedule) -> None:
+    """Lock the hours of the owner of a schedule, and the services that they are for. Without it,
+    two requests at once could each miss what the other adds."""
+    practitioner_id = schedule.practitioner_id
+    is_of_service = practitioner_id is None
+    owner = f"service {schedule.service_id}" if is_of_service else f"practitioner {practitioner_id}"
+    lock(session, f"hours of {owner}")
 
 
 def _existing(session: Session, schedule_id: int) -> Schedule:

@@ -6,6 +6,10 @@ compare-and-set, even if its bits stay the same. Each write raises the page's ve
 transactions decide on a page at once, the later one finds a version other than it read: LostRace
 rolls it back whole, and Database.run retries it on the result of the first. No lock is held in
 between, and a single-row compare-and-set by primary key is atomic on every engine.
+
+What is decided about all days of a patient, such as how many appointments they have, rests on the
+page of the whole diary: who counts reads its version in the same statement, and the next change of
+pages writes it too.
 """
 
 from collections import defaultdict
@@ -18,6 +22,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
@@ -28,7 +33,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.db import LostRace, fetch, read_rows, write_later, write_rows
 from openslot.core.statements import Prepared
@@ -45,6 +50,9 @@ MOST_IDS_NAMED = 2000
 FEW = 50
 """Number of ids up to which they are parameters, so that the server plans the statement once; more
 are written out, since a parameter costs its driver more than the server saves."""
+
+WHOLE = 0
+"""The day of the page of a whole diary. It is 1 January 1970, so nothing is ever taken in it."""
 
 PageKey = tuple[int, int]
 """(diary id, UTC day)"""
@@ -162,6 +170,28 @@ def change(
     _compare_and_set(session, old, new)
 
 
+def version_of_whole(diary_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
+    """Return the version of the page of a whole diary, for the statement that counts what is in
+    it; null if there is no such page yet."""
+    page = select(DiaryPage.version).where(DiaryPage.diary_id == diary_id, DiaryPage.day == WHOLE)
+    return page.correlate(diary_id.class_).scalar_subquery()
+
+
+def rest_on_whole(session: Session, diary_id: int, version: int | None) -> None:
+    """Have the next change of pages also write the page of a whole diary, whose ``version`` was
+    read before or together with what is decided. Of two who count at once, the later has to count
+    again."""
+    pages = session.info.setdefault(_RESTS_ON, {})
+    pages.setdefault((diary_id, WHOLE), _Change(version, taken=0))
+
+
+def write_whole(session: Session, diary_id: int) -> None:
+    """Write the page of a whole diary, so that whoever counts meanwhile counts again; one statement
+    once there is such a page."""
+    if not write_rows(session, _ONLY_VERSION, {"whole": diary_id}):
+        write_rows(session, _INSERT, _row((diary_id, WHOLE), 0))
+
+
 def all_pages(session: Session) -> dict[PageKey, int]:
     """Return every page that is not empty."""
     rows = session.execute(select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken))
@@ -205,7 +235,10 @@ def _compare_and_set(
 ) -> None:
     session.flush()
     changes = {key: _Change(old[key].version if key in old else None, new[key]) for key in new}
-    write_later(session, _write_pages, changes)
+    write_later(session, _write_pages, changes | session.info.pop(_RESTS_ON, {}))
+
+
+_RESTS_ON = "pages of whole diaries"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +266,11 @@ def _write_pages(session: Session, changes: Mapping[PageKey, _Change]) -> None:
 
 
 _INSERT = Prepared(insert(DiaryPage), ["diary_id", "day", "taken", "version"])
+_ONLY_VERSION = Prepared(
+    update(DiaryPage)
+    .where(DiaryPage.diary_id == bindparam("whole"), DiaryPage.day == WHOLE)
+    .values(version=DiaryPage.version + 1)
+)
 
 
 def _named(keys: Sequence[PageKey]) -> dict[str, object]:

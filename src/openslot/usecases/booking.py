@@ -11,12 +11,12 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import needs_referral
 from openslot.core.db import leave_group
 from openslot.core.errors import NotFound
-from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails
 from openslot.directory.rules import works_with_patients
 from openslot.records import finding
+from openslot.referrals import commands as referring
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
@@ -31,14 +31,14 @@ def book(
     """Book an appointment: confirm the hold if it is still there, else book the time if it is
     free.
 
-    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 9
-    statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
+    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 10
+    statements with a referral, 9 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
     place = place_of(work, booking_request)
     if booking_request.minutes is None and hold_id is not None and place.service_id is None:
         booking_request = replace(booking_request, minutes=commands.held_minutes(work, hold_id))
-    referral = _counted(work, place, booking_request, referral_id, hold_id)
+    referral = _referral_to_use(work, place, booking_request, referral_id, hold_id)
     check_patient(work, booking_request, referral)
     if hold_id is not None:
         limits.check_may_book(work, place, booking_request.patient_id, referral.authorisation)
@@ -100,7 +100,7 @@ def enter(
     """Enter an appointment of a patient who is here without one, or who was; see
     :func:`openslot.booking.commands.enter`."""
     place = place_of(work, booking_request)
-    referral = _counted(work, place, booking_request, referral_id)
+    referral = _referral_to_use(work, place, booking_request, referral_id)
     check_patient(work, booking_request, referral)
     return commands.enter(
         work, booking_request, place, status, authorisation=referral.authorisation
@@ -121,24 +121,9 @@ def change_status(
     """
     if to is Status.BOOKED:
         appointment, _ = commands.appointment_for(work, appointment_id)
-        if appointment.status is Status.CANCELLED and _has_spent(work, appointment):
+        if appointment.status is Status.CANCELLED and referring.is_spent(work, appointment):
             raise ReferralSpent
     return commands.change_status(work, appointment_id, to, why=why, version=version)
-
-
-def _has_spent(work: Work, appointment: Appointment) -> bool:
-    """Return whether the referral of a cancelled appointment was used for another since."""
-    if appointment.referral_id is not None:
-        return not referrals.is_unused(work, appointment.referral_id)
-    if not referrals.are_counted(work, appointment):
-        return False
-    _lock_follow_ups(work, appointment.patient_id)
-    return not referrals.covers_another(work, appointment)
-
-
-def _lock_follow_ups(work: Work, patient_id: UUID | None) -> None:
-    """Let only one at a time book what counts for the referrals of a patient."""
-    lock(work.session, f"follow-ups of {patient_id}")
 
 
 def check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
@@ -163,32 +148,27 @@ def place_of(work: Work, booking_request: BookingRequest) -> Place:
     return place
 
 
-def _counted(
+def _referral_to_use(
     work: Work,
     place: Place,
     booking_request: BookingRequest,
     referral_id: UUID | None,
     hold_id: UUID | None = None,
 ) -> referrals.Found:
-    """Return the referral to book with. Of two who would book the last appointment that one allows,
-    the later waits, and then finds that it is taken."""
-    found = referral_for(work, place, booking_request, referral_id, hold_id)
-    if not found.is_counted:
-        return found
-    _lock_follow_ups(work, booking_request.patient_id)
-    return referral_for(work, place, booking_request, referral_id, hold_id)
+    """Return the referral to book with now, without reading anything if none is needed."""
+    if booking_request.patient_id is None or not needs_referral(place):
+        return referrals.NOTHING
+    return referring.authorisation_to_use(
+        work, place, booking_request.patient_id, referral_id=referral_id, hold_id=hold_id
+    )
 
 
 def referral_for(
-    work: Work,
-    place: Place,
-    booking_request: BookingRequest,
-    referral_id: UUID | None,
-    hold_id: UUID | None = None,
+    work: Work, place: Place, booking_request: BookingRequest, referral_id: UUID | None
 ) -> referrals.Found:
-    """Return the referral to book with, without reading anything if none is needed."""
+    """Return the referral to hold with, without reading anything if none is needed."""
     if booking_request.patient_id is None or not needs_referral(place):
         return referrals.NOTHING
     return referrals.authorisation_for(
-        work, place, booking_request.patient_id, referral_id=referral_id, hold_id=hold_id
+        work, place, booking_request.patient_id, referral_id=referral_id
     )

@@ -13,7 +13,7 @@ from openslot.booking.rules import ReferralAuthorisation, needs_referral
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
-from openslot.referrals import queries as referrals
+from openslot.referrals import commands as referrals
 from openslot.waiting_list import queries
 from openslot.waiting_list.errors import OfferExpired
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting
@@ -109,7 +109,8 @@ def _authorisation(work: Work, offer: Offer) -> ReferralAuthorisation | None:
     place = place_of(work.session, hold.schedule.id, hold.service_id)
     if not needs_referral(place):
         return None
-    return referrals.authorisation_for(work, place, hold.patient_id, hold_id=hold.id).authorisation
+    found = referrals.authorisation_to_use(work, place, hold.patient_id, hold_id=hold.id)
+    return found.authorisation
 
 
 def _open_offer_for(work: Work, offer_id: UUID) -> Offer:

@@ -16,28 +16,35 @@ from openslot.core.db import LostRace, as_read, check_later, is_in_group, read_r
 from openslot.core.people import read_about
 from openslot.core.statements import Prepared
 from openslot.directory.models import DirectoryVersion, Patient, Service
+from openslot.schedules.diaries import rest_on_whole, version_of_whole
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import KnownBy, Place
 
 
 def patient_with(
-    session: Session, patient_id: UUID, one_a_day: str | None
+    session: Session, patient_id: UUID, one_a_day: str | None, *, counts_holds: bool = False
 ) -> tuple[Patient | None, list[Appointment]]:
     """Return a patient with their holds and the appointment with the daily key, in one statement;
-    two if there are any."""
-    rows = read_rows(session, _COLUMNS_AND_WANTED, {"patient": patient_id, "one_a_day": one_a_day})
+    two if there are any. With ``counts_holds``, nobody else adds any until they are counted and one
+    is added."""
+    statement = _COLUMNS_WANTED_AND_VERSION if counts_holds else _COLUMNS_AND_WANTED
+    rows = read_rows(session, statement, {"patient": patient_id, "one_a_day": one_a_day})
     if not rows:
         return None, []
     read_about(session, [patient_id])
     patient = as_read(session, Patient, dict(zip(_COLUMNS, rows[0], strict=False)))
-    return patient, _by_ids(session, [row[-1] for row in rows if row[-1] is not None])
+    if counts_holds:
+        rest_on_whole(session, patient.diary_id, rows[0][-1])
+    ids = [row[len(_COLUMNS)] for row in rows]
+    return patient, _by_ids(session, [one for one in ids if one is not None])
 
 
 def patient_with_number(
     session: Session, patient_id: UUID, one_a_day: str | None, *, place: Place, now: datetime
 ) -> tuple[Patient | None, list[Appointment], Upcoming]:
     """Return the same, and how many upcoming appointments the patient has, in all, with the
-    practitioner of the place and for its service, in one statement; two as there."""
+    practitioner of the place and for its service, in one statement; two as there. What is claimed
+    next rests on these numbers."""
     upcoming = (
         select(func.count())
         .select_from(Appointment)
@@ -51,13 +58,16 @@ def patient_with_number(
             upcoming.correlate(None).scalar_subquery(),
             with_practitioner.correlate(None).scalar_subquery(),
             of_service.correlate(None).scalar_subquery(),
+            _VERSION,
         ),
         {"patient": patient_id, "one_a_day": one_a_day},
     ).all()
     if not rows:
         return None, [], Upcoming(0, 0, 0)
+    patient, _, *numbers, version = rows[0]
+    rest_on_whole(session, patient.diary_id, version)
     appointments = _by_ids(session, [row[1] for row in rows if row[1] is not None])
-    return rows[0][0], appointments, Upcoming(*rows[0][2:])
+    return patient, appointments, Upcoming(*numbers)
 
 
 def _by_ids(session: Session, ids: Collection[UUID]) -> list[Appointment]:
@@ -71,16 +81,22 @@ _APPOINTMENTS = select(Appointment).where(Appointment.id.in_(bindparam("ids", ex
 
 def number_on_day(session: Session, patient_id: UUID, place: Place, day: date) -> int:
     """Return how many appointments for the service of the place the patient has or had on a day
-    there."""
+    there. What is claimed next rests on it."""
     starts = datetime.combine(day, time(), place.zone)
-    query = select(func.count()).where(
-        Appointment.patient_id == patient_id,
+    on_day = select(func.count()).where(
+        Appointment.patient_id == Patient.id,
         _for_service(place),
         live_or_done(),
         Appointment.starts_at >= starts,
         Appointment.starts_at < starts + timedelta(days=1),
     )
-    return session.scalar(query) or 0
+    query = select(on_day.scalar_subquery(), Patient.diary_id, _VERSION)
+    row = session.execute(query.where(Patient.id == patient_id)).one_or_none()
+    if row is None:
+        return 0
+    number, diary_id, version = row
+    rest_on_whole(session, diary_id, version)
+    return int(number or 0)
 
 
 def _for_service(place: Place) -> Condition:
@@ -108,9 +124,12 @@ def _beside_wanted(*patient: Any) -> Select[*tuple[Any, ...]]:
     )
 
 
+_VERSION = version_of_whole(Patient.diary_id)
 _PATIENT_AND_WANTED = _beside_wanted(Patient)
 _COLUMNS = tuple(inspect(Patient).columns.keys())
-_COLUMNS_AND_WANTED = Prepared(_beside_wanted(*(getattr(Patient, name) for name in _COLUMNS)))
+_EACH_AND_WANTED = _beside_wanted(*(getattr(Patient, name) for name in _COLUMNS))
+_COLUMNS_AND_WANTED = Prepared(_EACH_AND_WANTED)
+_COLUMNS_WANTED_AND_VERSION = Prepared(_EACH_AND_WANTED.add_columns(_VERSION))
 
 
 def known_to(session: Session, patient_ids: Collection[UUID]) -> dict[UUID, set[KnownBy]]:
