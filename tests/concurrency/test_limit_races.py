@@ -13,6 +13,7 @@ from threading import local
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import engines
@@ -33,7 +34,7 @@ from openslot.directory.queries import mark_changed
 from openslot.entrypoints.web.reading import instant_text
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
-from openslot.schedules.models import Schedule
+from openslot.schedules.models import DiaryPage, Schedule
 from openslot.usecases import booking, itineraries, series
 from racing import meeting, race
 from serving import app_on
@@ -318,6 +319,17 @@ def test_who_has_counted_before_a_hold_is_confirmed_counts_again(
         move()
     assert scene.count() == (MOST if writes else MOST + 1)
     assert check.faults(database) == []
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("way", [alone, held_first, in_series, in_itinerary])
+@pytest.mark.parametrize(("limit", "written"), [(Limit("", NONE, {}), 0), (LIMITS["in all"], 1)])
+def test_only_where_something_is_limited_is_the_page_of_the_whole_diary_written(
+    database: Database, way: Callable[[Scene], Callable[[], object]], limit: Limit, written: int
+) -> None:
+    way(set_up(database, limit, has=0))()
+    pages = select(func.count()).where(DiaryPage.day == diaries.WHOLE)
+    assert database.read(lambda session: session.scalar(pages)) == written
 
 
 # Programs have no such limit, but one of what they hold for a patient

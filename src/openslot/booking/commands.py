@@ -584,7 +584,7 @@ def confirm(
     )
     appointment.changed_at = work.now
     work.session.flush()
-    limits.note_confirmed(work, appointment)
+    limits.note_confirmed(work, place, appointment)
     record_booked(work, appointment, place)
     return appointment
 

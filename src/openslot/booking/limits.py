@@ -10,6 +10,7 @@ from openslot.booking.rules import (
     check_booker,
     check_day,
     check_upcoming,
+    is_upcoming_limited,
     local_date,
 )
 from openslot.core.actor import Role
@@ -55,19 +56,24 @@ def patient_with(
     if not work.actor.is_a(Role.PATIENT):
         return patients.patient_with(work.session, patient_id, key, counts_holds=counts_holds)
     leave_group(work.session)  # what is counted must be there by then
-    patient, others, upcoming = patients.patient_with_number(
-        work.session, patient_id, key, place=place, now=work.now
-    )
-    check_upcoming(place, upcoming, settings=work.settings)
+    if is_upcoming_limited(place, work.settings):
+        patient, others, upcoming = patients.patient_with_number(
+            work.session, patient_id, key, place=place, now=work.now
+        )
+        check_upcoming(place, upcoming, settings=work.settings)
+    else:
+        patient, others = patients.patient_with(work.session, patient_id, key)
     check_that_day(work, place, patient_id, start)
     return patient, others
 
 
-def note_confirmed(work: Work, appointment: Appointment) -> None:
-    """Have whoever counts at the moment, at which a patient or carer confirms a hold, count again.
+def note_confirmed(work: Work, place: Place, appointment: Appointment) -> None:
+    """Have whoever counts at the moment at which a patient or carer confirms a hold count again.
     The hold was counted when it was made."""
-    if work.actor.is_a(Role.PATIENT) and appointment.patient_diary_id is not None:
-        diaries.write_whole(work.session, appointment.patient_diary_id)
+    is_counted = place.most_a_day is not None or is_upcoming_limited(place, work.settings)
+    diary_id = appointment.patient_diary_id
+    if is_counted and diary_id is not None and work.actor.is_a(Role.PATIENT):
+        diaries.write_whole(work.session, diary_id)
 
 
 def check_moved_day(work: Work, place: Place, appointment: Appointment, start: datetime) -> None:

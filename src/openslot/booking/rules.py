@@ -354,6 +354,12 @@ class Upcoming(NamedTuple):
     of_service: int
 
 
+def is_upcoming_limited(place: Place, settings: Settings) -> bool:
+    """Return whether there is a limit that :func:`check_upcoming` asks about."""
+    most_with = settings.most_upcoming_with if place.practitioner_id else 0
+    return any((place.most_ahead, settings.most_upcoming, most_with))
+
+
 def check_upcoming(
     place: Place, upcoming: Upcoming, *, settings: Settings, adding: int = 1
 ) -> None:

@@ -22,7 +22,13 @@ from openslot.booking.models import Appointment
 from openslot.booking.moves import check_change_time, cutoff_of
 from openslot.booking.patients import queries as patients
 from openslot.booking.queries import ForWhom
-from openslot.booking.rules import ReferralAuthorisation, check_upcoming, local_date, one_a_day_key
+from openslot.booking.rules import (
+    ReferralAuthorisation,
+    check_upcoming,
+    is_upcoming_limited,
+    local_date,
+    one_a_day_key,
+)
 from openslot.booking.slots import NEAREST, Board, board
 from openslot.booking.together import naming, of_series, upcoming
 from openslot.core.actor import Role
@@ -108,7 +114,7 @@ def check_covers(authorisation: ReferralAuthorisation | None) -> None:
 
 def check_limits(work: Work, place: Place, patient_id: UUID, adding: int) -> None:
     """Raise TooManyInSeries if a patient or carer would book more than is for one person."""
-    if work.actor.is_a(Role.PATIENT):
+    if work.actor.is_a(Role.PATIENT) and is_upcoming_limited(place, work.settings):
         _, _, upcoming = patients.patient_with_number(
             work.session, patient_id, None, place=place, now=work.now
         )

@@ -15,6 +15,7 @@ pages writes it too.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from openslot.core.db import LostRace, fetch, read_rows, write_later, write_rows
 from openslot.core.statements import Prepared
 from openslot.directory.models import Diary
-from openslot.schedules.availability import DAY, Span, Window, ones
+from openslot.schedules.availability import DAY, EPOCH, Span, Window, ones
 from openslot.schedules.errors import DiaryTaken
 from openslot.schedules.models import DiaryPage
 
@@ -51,8 +52,9 @@ FEW = 50
 """Number of ids up to which they are parameters, so that the server plans the statement once; more
 are written out, since a parameter costs its driver more than the server saves."""
 
-WHOLE = 0
-"""The day of the page of a whole diary. It is 1 January 1970, so nothing is ever taken in it."""
+WHOLE = date.min.toordinal() - EPOCH.toordinal() - 1
+"""The day of the page of a whole diary: the one before the first that a date can be, so nothing can
+be taken in it."""
 
 PageKey = tuple[int, int]
 """(diary id, UTC day)"""

@@ -35,8 +35,8 @@ class DiaryPage(Base):
 
     Bit ``i`` of ``taken``, little-endian, is the tick that starts ``5 * i`` minutes after
     midnight UTC. ``version`` rises with every write, even if the bits stay the same: see
-    diaries.py. On the page of day 0 nothing is taken: what is counted about all days of a patient
-    rests on its version.
+    diaries.py. On the page of the day before all dates nothing is taken: what is counted about all
+    days of a patient rests on its version.
     """
 
     __tablename__ = "diary_page"
