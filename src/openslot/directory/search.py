@@ -3,11 +3,11 @@ words and small typing errors. Pure: texts in, ranked keys out."""
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import log
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -99,8 +99,7 @@ class Text:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[Key]):
+class Match(NamedTuple, Generic[Key]):
     """A matching entry with its score."""
 
     key: Key
@@ -116,7 +115,7 @@ class Matches(Generic[Key]):
     its field and the indexed words that surely match it.
     """
 
-    found: list[Match[Key]]
+    found: Sequence[Match[Key]]
     corrected: str | None = None
     wider: bool = False
     most: int = 0
@@ -138,13 +137,13 @@ class Index(Generic[Key]):
     _places: "dict[str, dict[Fields, array[int]]]" = field(
         default_factory=lambda: defaultdict(dict)
     )
-    _keys: list[Key] = field(default_factory=list)
+    _everything: list[Match[Key]] = field(default_factory=list)
     _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
         """Add an entry with its texts, each once."""
-        number = len(self._keys)
-        self._keys.append(key)
+        number = len(self._everything)
+        self._everything.append(Match(key, 0.0))
         places: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for text in texts:
             written = _words_of(text.text)
@@ -156,10 +155,6 @@ class Index(Generic[Key]):
             numbers = self._places[word].setdefault(tuple(fields.items()), array("I"))
             numbers.append(number)
 
-    def keys(self) -> list[Key]:
-        """Return all keys in the order in which they were added."""
-        return list(self._keys)
-
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
         """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
 
@@ -168,7 +163,7 @@ class Index(Generic[Key]):
         """
         query_words = [(name, word) for name, query in wanted.items() for word in words(query)]
         if not query_words:
-            return Matches([Match(key, 0.0) for key in self._keys])
+            return Matches(self._everything)
         by_word, corrected, sure = [], [], []
         for name, word in query_words:
             worths = self._matching_words(word)
@@ -187,7 +182,7 @@ class Index(Generic[Key]):
                 scores[number] += score * worth
         is_enough = most * 2 >= len(query_words)
         enough = [number for number in sorted(hits) if is_enough and hits[number] == most]
-        matches = [Match(self._keys[number], scores[number]) for number in enough]
+        matches = [Match(self._everything[number].key, scores[number]) for number in enough]
         matches.sort(key=lambda match: -match.score)
         correction = " ".join(corrected)
         is_corrected = correction != " ".join(word for _, word in query_words)
@@ -196,7 +191,7 @@ class Index(Generic[Key]):
     def holding(self, name: str, known: Iterable[str]) -> set[Key]:
         """Return the keys with one of the indexed words in the field; "" means any field."""
         return {
-            self._keys[number]
+            self._everything[number].key
             for word in known
             for fields, numbers in self._places.get(word, {}).items()
             if not name or name in dict(fields)
@@ -205,7 +200,7 @@ class Index(Generic[Key]):
 
     def _rarity(self, count: int) -> float:
         """Return how much a word of ``count`` entries counts: 1 of one, almost 0 of all."""
-        return 1 - log(max(count, 1)) / log(len(self._keys) + 1)
+        return 1 - log(max(count, 1)) / log(len(self._everything) + 1)
 
     def _matching_words(self, word: str) -> dict[str, float]:
         """Return the indexed words that match ``word``, with the score of each."""
