@@ -143,20 +143,64 @@ def test_nothing_is_free_before_its_schedule_opens(
                 assert first >= opens, (instant_of(first), instant_of(opens))
 
 
-def test_a_free_schedule_opens_at_its_first_free_start() -> None:
-    zone = ZoneInfo("Australia/Sydney")
-    hours = (Weekly(0, 9 * 60, 17 * 60), Weekly(3, 9 * 60, 17 * 60))
-    place = a_place(hours, zone, (), (0, 30, 0))._replace(notice_minutes=60)
+SYDNEY = ZoneInfo("Australia/Sydney")
+A_DAY = a_place((Weekly(0, 9 * 60, 17 * 60), Weekly(3, 9 * 60, 17 * 60)), SYDNEY, (), (0, 30, 0))
+
+
+def opens(known: KnownOpenings, place: Place, *when: int) -> datetime:
+    """When a place opens, as of a time of November 2026."""
+    tick = first_tick(datetime(2026, 11, *when, tzinfo=SYDNEY))
     schedules = {1: Bookable(place, Schedule())}
+    return instant_of(known.at(schedules, tick).ticks[1]).astimezone(SYDNEY)
+
+
+def test_a_schedule_opens_at_its_first_start_after_the_notice() -> None:
+    known, place = KnownOpenings(), A_DAY._replace(notice_minutes=60)
+    for when, expected in {
+        (30, 7, 59): datetime(2026, 11, 30, 9, 0, tzinfo=SYDNEY),
+        (30, 8, 0): datetime(2026, 11, 30, 9, 0, tzinfo=SYDNEY),
+        (30, 8, 0, 1): datetime(2026, 11, 30, 9, 30, tzinfo=SYDNEY),
+        (30, 16, 0): datetime(2026, 12, 3, 9, 0, tzinfo=SYDNEY),
+        (2, 8, 0): datetime(2026, 11, 2, 9, 0, tzinfo=SYDNEY),  # as another process may ask later
+    }.items():
+        assert opens(known, place, *when) == expected
+
+
+def test_what_starts_beside_others_opens_with_its_hours() -> None:
+    place = A_DAY._replace(flush=True)
+    assert opens(KnownOpenings(), place, 30, 9, 5) == datetime(2026, 11, 30, 9, 5, tzinfo=SYDNEY)
+    assert opens(KnownOpenings(), place, 30, 8, 5) == datetime(2026, 11, 30, 9, 0, tzinfo=SYDNEY)
+
+
+def test_sessions_can_be_made_at_any_time() -> None:
+    place = A_DAY._replace(places=12)
+    assert opens(KnownOpenings(), place, 30, 5, 35) == datetime(2026, 11, 30, 5, 35, tzinfo=SYDNEY)
+
+
+def test_a_schedule_opens_by_whichever_of_its_services_is_first() -> None:
+    offered = [
+        Offered(
+            service_id=number,
+            name="Service",
+            category=None,
+            minutes=30,
+            before=0,
+            after=0,
+            mode=Mode.IN_PERSON,
+            bookable_by=BookableBy.PUBLIC,
+            notice_minutes=notice,
+            horizon_days=30,
+            most_a_day=None,
+            most_ahead=None,
+        )
+        for number, notice in ((1, 120), (2, 0))
+    ]
+    place = A_DAY.offering_all(offered)
+    assert opens(KnownOpenings(), place, 30, 9, 5) == datetime(2026, 11, 30, 9, 30, tzinfo=SYDNEY)
+
+
+def test_a_changed_schedule_opens_by_its_new_hours() -> None:
     known = KnownOpenings()
-
-    def opens(*when: int) -> datetime:
-        now = datetime(2026, 11, *when, tzinfo=zone)
-        tick = known.at(schedules, first_tick(now)).ticks[1]
-        return instant_of(tick).astimezone(zone)
-
-    assert opens(30, 7, 59) == datetime(2026, 11, 30, 9, 0, tzinfo=zone)
-    assert opens(30, 8, 0) == datetime(2026, 11, 30, 9, 0, tzinfo=zone)
-    assert opens(30, 8, 0, 1) == datetime(2026, 11, 30, 9, 30, tzinfo=zone)
-    assert opens(30, 16, 0) == datetime(2026, 12, 3, 9, 0, tzinfo=zone)
-    assert opens(2, 8, 0) == datetime(2026, 11, 2, 9, 0, tzinfo=zone), "the clock may go back"
+    opens(known, A_DAY, 30, 5, 0)
+    earlier = A_DAY._replace(hours=(Weekly(0, 7 * 60, 8 * 60),))
+    assert opens(known, earlier, 30, 5, 0) == datetime(2026, 11, 30, 7, 0, tzinfo=SYDNEY)

@@ -88,8 +88,7 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """The text of one field of an entry, with the weight of a match in it. ``said`` has other words
     for it, which a query meets whole or from their start: "ian" is in "physician" by chance."""
 
@@ -122,38 +121,36 @@ class Matches(Generic[Key]):
     asked: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
-Fields = tuple[tuple[str, float], ...]
-"""The fields in which an entry has a word, each with the weight of a match in it."""
-
-
 @dataclass(slots=True)
 class Index(Generic[Key]):
     """An index of words, built once and searched often.
 
-    Entries are numbers in it. What many are called, such as a profession, is in the same fields of
-    all: so a word takes 4 bytes of each.
+    Entries are numbers in it. Many have the same texts, such as a profession: its words are looked
+    at once, and it takes 4 bytes of each entry.
     """
 
-    _places: "dict[str, dict[Fields, array[int]]]" = field(
-        default_factory=lambda: defaultdict(dict)
-    )
     _everything: list[Match[Key]] = field(default_factory=list)
+    _numbers: "dict[Text, array[int]]" = field(default_factory=dict)
+    _texts: dict[str, list[Text]] = field(default_factory=dict)
     _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
         """Add an entry with its texts, each once."""
         number = len(self._everything)
         self._everything.append(Match(key, 0.0))
-        places: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for text in texts:
-            written = _words_of(text.text)
-            self._written.update(written)
-            for word in (*written, *_words_of(text.said)):
-                fields = places[word]
-                fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
-        for word, fields in places.items():
-            numbers = self._places[word].setdefault(tuple(fields.items()), array("I"))
+            numbers = self._numbers.get(text)
+            if numbers is None:
+                numbers = self._numbers[text] = array("I")
+                self._read(text)
             numbers.append(number)
+
+    def _read(self, text: Text) -> None:
+        """Note the words of a text."""
+        written = _words_of(text.text)
+        self._written.update(written)
+        for word in dict.fromkeys((*written, *_words_of(text.said))):
+            self._texts.setdefault(word, []).append(text)
 
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
         """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
@@ -193,9 +190,9 @@ class Index(Generic[Key]):
         return {
             self._everything[number].key
             for word in known
-            for fields, numbers in self._places.get(word, {}).items()
-            if not name or name in dict(fields)
-            for number in numbers
+            for text in self._texts.get(word, ())
+            if name in ("", text.field)
+            for number in self._numbers[text]
         }
 
     def _rarity(self, count: int) -> float:
@@ -206,7 +203,7 @@ class Index(Generic[Key]):
         """Return the indexed words that match ``word``, with the score of each."""
         worths: dict[str, float] = {}
         is_part = len(word) >= 3 or not word.isascii()
-        for indexed in self._places:
+        for indexed in self._texts:
             if indexed == word:
                 worths[indexed] = EXACT
             elif indexed.startswith(word):
@@ -217,7 +214,7 @@ class Index(Generic[Key]):
             return worths
         for indexed, _, _ in process.extract(
             word,
-            list(self._places),
+            list(self._texts),
             scorer=OSA.distance,
             score_cutoff=_typos_allowed(word),
             limit=None,
@@ -235,9 +232,9 @@ class Index(Generic[Key]):
         """Return the best score of each entry for any of the words, in the field or in all."""
         best: dict[int, float] = {}
         for indexed, worth in worths.items():
-            for fields, numbers in self._places[indexed].items():
-                weights = [weight for field, weight in fields if field == (name or field)]
-                score = worth * max(weights, default=0.0)
+            for text in self._texts[indexed]:
+                score = worth * text.weight if name in ("", text.field) else 0.0
+                numbers = self._numbers[text]
                 best.update((number, score) for number in numbers if score > best.get(number, 0.0))
         return best
 
