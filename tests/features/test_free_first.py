@@ -66,7 +66,7 @@ def classes(sqlite_database: Database) -> Classes:
 def _fill(session: Session, classes: Classes, chance: Random) -> None:
     town = classes.town
     perth = factories.centre(session, "Perth Clinic", suburb="Perth", time_zone="Australia/Perth")
-    visit = factories.offered_service(session, None, "Short visit", minutes=10)
+    short = factories.offered_service(session, None, "Short visit", minutes=10)
     long = factories.offered_service(session, None, "Long visit", minutes=50, minutes_before=10)
     for number in range(54):
         profession = chance.choice(["GP", "Physiotherapist", "Specialist"])
@@ -86,7 +86,7 @@ def _fill(session: Session, classes: Classes, chance: Random) -> None:
             flush=chance.random() < 0.2,
         )
         if chance.random() < 0.3:
-            factories.offer(session, schedule.id, *chance.sample([visit, long], 2))
+            factories.offer(session, schedule.id, *chance.sample([short, long], 2))
         diary, first = person.diary_id, tick_at(NOW) // DAY
         for day in range(chance.choice([0, 2, 8, 60])):
             start = (first + day) * DAY
