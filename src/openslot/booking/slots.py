@@ -451,6 +451,37 @@ def earliest(
         first = earliest(work, places, starts, soon, **how)
         if sum(len(run.ticks) for run in first) == limit:
             return first
+    free = free_between(work, places, starts, ends, **how)
+    return [
+        run
+        for key, ticks in _in_turn(free.masks, limit, free.window.start)
+        for run in _runs(places[key], ticks, free.board)
+    ]
+
+
+class Free(NamedTuple):
+    """The free starts of those places that have any, as masks over a window."""
+
+    window: Window
+    masks: dict[int, int]
+    board: Board
+
+    @property
+    def first_ticks(self) -> dict[int, int]:
+        """Return the first free start of each place that has one."""
+        before = self.window.start - 1
+        return {key: before + (mask & -mask).bit_length() for key, mask in self.masks.items()}
+
+
+def free_between(
+    work: Work,
+    places: Mapping[int, Place],
+    starts: datetime,
+    ends: datetime,
+    **how: Unpack[How],
+) -> Free:
+    """Return the free starts from ``starts`` to before ``ends``; see :func:`board` for the number
+    of statements."""
     # One more day, since an appointment can end after the last start, and one more tick, since
     # what is taken directly before the first can make it one.
     window = window_over(starts - TICK, ends + timedelta(days=1))
@@ -460,12 +491,7 @@ def earliest(
     )
     masks = _free_starts(read, places, window, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
-    found = {key: mask & within for key, mask in masks.items() if mask & within}
-    return [
-        run
-        for key, ticks in _in_turn(found, limit, window.start)
-        for run in _runs(places[key], ticks, read)
-    ]
+    return Free(window, {key: mask & within for key, mask in masks.items() if mask & within}, read)
 
 
 def _in_turn(

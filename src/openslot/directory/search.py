@@ -3,11 +3,11 @@ words and small typing errors. Pure: texts in, ranked keys out."""
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import log
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -88,8 +88,7 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """The text of one field of an entry, with the weight of a match in it. ``said`` has other words
     for it, which a query meets whole or from their start: "ian" is in "physician" by chance."""
 
@@ -99,8 +98,7 @@ class Text:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[Key]):
+class Match(NamedTuple, Generic[Key]):
     """A matching entry with its score."""
 
     key: Key
@@ -116,49 +114,43 @@ class Matches(Generic[Key]):
     its field and the indexed words that surely match it.
     """
 
-    found: list[Match[Key]]
+    found: Sequence[Match[Key]]
     corrected: str | None = None
     wider: bool = False
     most: int = 0
     asked: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
-Fields = tuple[tuple[str, float], ...]
-"""The fields in which an entry has a word, each with the weight of a match in it."""
-
-
 @dataclass(slots=True)
 class Index(Generic[Key]):
     """An index of words, built once and searched often.
 
-    Entries are numbers in it. What many are called, such as a profession, is in the same fields of
-    all: so a word takes 4 bytes of each.
+    Entries are numbers in it. Many have the same texts, such as a profession: its words are looked
+    at once, and it takes 4 bytes of each entry.
     """
 
-    _places: "dict[str, dict[Fields, array[int]]]" = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-    _keys: list[Key] = field(default_factory=list)
+    _everything: list[Match[Key]] = field(default_factory=list)
+    _numbers: "dict[Text, array[int]]" = field(default_factory=dict)
+    _texts: dict[str, list[Text]] = field(default_factory=dict)
     _written: set[str] = field(default_factory=set)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
         """Add an entry with its texts, each once."""
-        number = len(self._keys)
-        self._keys.append(key)
-        places: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        number = len(self._everything)
+        self._everything.append(Match(key, 0.0))
         for text in texts:
-            written = _words_of(text.text)
-            self._written.update(written)
-            for word in (*written, *_words_of(text.said)):
-                fields = places[word]
-                fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
-        for word, fields in places.items():
-            numbers = self._places[word].setdefault(tuple(fields.items()), array("I"))
+            numbers = self._numbers.get(text)
+            if numbers is None:
+                numbers = self._numbers[text] = array("I")
+                self._read(text)
             numbers.append(number)
 
-    def keys(self) -> list[Key]:
-        """Return all keys in the order in which they were added."""
-        return list(self._keys)
+    def _read(self, text: Text) -> None:
+        """Note the words of a text."""
+        written = _words_of(text.text)
+        self._written.update(written)
+        for word in dict.fromkeys((*written, *_words_of(text.said))):
+            self._texts.setdefault(word, []).append(text)
 
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
         """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
@@ -168,7 +160,7 @@ class Index(Generic[Key]):
         """
         query_words = [(name, word) for name, query in wanted.items() for word in words(query)]
         if not query_words:
-            return Matches([Match(key, 0.0) for key in self._keys])
+            return Matches(self._everything)
         by_word, corrected, sure = [], [], []
         for name, word in query_words:
             worths = self._matching_words(word)
@@ -187,7 +179,7 @@ class Index(Generic[Key]):
                 scores[number] += score * worth
         is_enough = most * 2 >= len(query_words)
         enough = [number for number in sorted(hits) if is_enough and hits[number] == most]
-        matches = [Match(self._keys[number], scores[number]) for number in enough]
+        matches = [Match(self._everything[number].key, scores[number]) for number in enough]
         matches.sort(key=lambda match: -match.score)
         correction = " ".join(corrected)
         is_corrected = correction != " ".join(word for _, word in query_words)
@@ -196,22 +188,22 @@ class Index(Generic[Key]):
     def holding(self, name: str, known: Iterable[str]) -> set[Key]:
         """Return the keys with one of the indexed words in the field; "" means any field."""
         return {
-            self._keys[number]
+            self._everything[number].key
             for word in known
-            for fields, numbers in self._places.get(word, {}).items()
-            if not name or name in dict(fields)
-            for number in numbers
+            for text in self._texts.get(word, ())
+            if name in ("", text.field)
+            for number in self._numbers[text]
         }
 
     def _rarity(self, count: int) -> float:
         """Return how much a word of ``count`` entries counts: 1 of one, almost 0 of all."""
-        return 1 - log(max(count, 1)) / log(len(self._keys) + 1)
+        return 1 - log(max(count, 1)) / log(len(self._everything) + 1)
 
     def _matching_words(self, word: str) -> dict[str, float]:
         """Return the indexed words that match ``word``, with the score of each."""
         worths: dict[str, float] = {}
         is_part = len(word) >= 3 or not word.isascii()
-        for indexed in self._places:
+        for indexed in self._texts:
             if indexed == word:
                 worths[indexed] = EXACT
             elif indexed.startswith(word):
@@ -222,7 +214,7 @@ class Index(Generic[Key]):
             return worths
         for indexed, _, _ in process.extract(
             word,
-            list(self._places),
+            list(self._texts),
             scorer=OSA.distance,
             score_cutoff=_typos_allowed(word),
             limit=None,
@@ -240,9 +232,9 @@ class Index(Generic[Key]):
         """Return the best score of each entry for any of the words, in the field or in all."""
         best: dict[int, float] = {}
         for indexed, worth in worths.items():
-            for fields, numbers in self._places[indexed].items():
-                weights = [weight for field, weight in fields if field == (name or field)]
-                score = worth * max(weights, default=0.0)
+            for text in self._texts[indexed]:
+                score = worth * text.weight if name in ("", text.field) else 0.0
+                numbers = self._numbers[text]
                 best.update((number, score) for number in numbers if score > best.get(number, 0.0))
         return best
 

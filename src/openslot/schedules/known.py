@@ -1,6 +1,6 @@
 """All schedules that can be booked, in memory: read once, and then only what has changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from threading import Lock
 from typing import NamedTuple
 
@@ -54,10 +54,11 @@ class Known:
             changes = directory.changes_since(reader, known.version)
             if changes is None or any(kind == "profession" for kind, _ in changes):
                 return _State(version, _read(reader, as_of=version))
+            changed = _by_kind(changes)
             stays = {
                 key: bookable
                 for key, bookable in known.schedules.items()
-                if not _is_of(bookable, set(changes))
+                if not _is_of(bookable, changed)
             }
             return _State(version, stays | _read(reader, changes, as_of=version))
 
@@ -113,15 +114,28 @@ def _read(
     }
 
 
-def _is_of(bookable: Bookable, changes: set[tuple[str, int]]) -> bool:
-    """Return whether one of the changes is about the schedule."""
-    subject = bookable.subject
-    keys = {
-        *(("service", offered.service_id) for offered in bookable.place.services),
-        ("schedule", subject.id),
-        ("centre", subject.centre_id),
-        ("practitioner", subject.practitioner_id),
-        ("service", subject.service_id),
-        ("department", subject.service.department_id if subject.service else None),
-    }
-    return not keys.isdisjoint(changes)
+_ROWS: Mapping[str, Callable[[Bookable], tuple[int | None, ...]]] = {
+    "schedule": lambda one: (one.place.schedule_id,),
+    "centre": lambda one: (one.place.centre_id,),
+    "practitioner": lambda one: (one.place.practitioner_id,),
+    "department": lambda one: (one.place.department_id,),
+    "service": lambda one: (
+        one.subject.service_id,
+        *(offered.service_id for offered in one.place.services),
+    ),
+}
+"""The rows of each kind that a schedule is made of."""
+
+
+def _by_kind(changes: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
+    """Return the ids of the changed rows that schedules can be made of."""
+    ids: dict[str, set[int]] = {}
+    for kind, row_id in changes:
+        if kind in _ROWS:
+            ids.setdefault(kind, set()).add(row_id)
+    return ids
+
+
+def _is_of(bookable: Bookable, changed: Mapping[str, Set[int]]) -> bool:
+    """Return whether the schedule is made of one of the changed rows."""
+    return any(not ids.isdisjoint(_ROWS[kind](bookable)) for kind, ids in changed.items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
@@ -275,7 +276,7 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
         _, hours = by_schedule.setdefault(schedule_id, (first, []))
         if hours_id is not None:
             services = tuple(row[-1] for row in (first, *others) if row[-1] is not None)
-            hours.append(Weekly._make((*first[_OFFERS_AT + 1 : -2], services)))
+            hours.append(_shared(Weekly._make((*first[_OFFERS_AT + 1 : -2], services))))
     return {
         key: Place._make(
             (
@@ -302,6 +303,13 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
         )
         for key, (row, hours) in by_schedule.items()
     }
+
+
+@lru_cache(maxsize=4096)
+def _shared(period: Weekly) -> Weekly:
+    """Return the period that was read before, if there was an equal one: many schedules have the
+    same, and all are kept in memory (see known.py)."""
+    return period
 
 
 def bookable_page(

@@ -533,9 +533,14 @@ def _times(
 def bookable_span(place: Place, now: datetime) -> Span:
     """Return the ticks in which an appointment can start: after the notice period and before the
     horizon."""
-    from_now = now.timestamp() + place.notice_minutes * 60
-    first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
+    first = first_tick(now, place.notice_minutes)
     return Span(first, first + place.horizon_days * DAY)
+
+
+def first_tick(now: datetime, notice_minutes: int = 0) -> int:
+    """Return the first tick that starts after the notice period."""
+    from_now = now.timestamp() + notice_minutes * 60
+    return -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
 
 
 def nearest_starts(place: Place, tick: int) -> list[datetime]:

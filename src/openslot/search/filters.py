@@ -1,5 +1,6 @@
 """Filters of a search: of whom, how and for whom its times are."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
@@ -57,17 +58,22 @@ ANYTHING = Filters()
 
 
 class Choices(NamedTuple):
-    """What can be chosen: what somebody or something in the network is."""
+    """What can be chosen: what somebody or something in the network is. Professions of most
+    practitioners come first."""
 
     languages: tuple[str, ...] = ()
     genders: tuple[Gender, ...] = ()
     modes: tuple[Mode, ...] = ()
+    professions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
         """Return what the entries are, in order."""
         languages, genders, modes = set[str](), set[Gender | None](), set[Mode]()
+        counts = Counter[str]()
         for entry in entries:
+            if entry.kind == "practitioner":
+                counts[entry.subtitle] += 1
             languages.update(spoken(entry.languages))
             genders.add(entry.gender)
             modes.update(offer.mode for place in entry.places for offer in place.offers)
@@ -75,6 +81,7 @@ class Choices(NamedTuple):
             tuple(sorted(languages)),
             tuple(one for one in Gender if one in genders),
             tuple(one for one in Mode if one in modes),
+            tuple(sorted(counts, key=lambda name: (-counts[name], name))),
         )
 
 

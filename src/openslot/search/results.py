@@ -1,9 +1,11 @@
 """Search over the whole network: ranked matches with ratings and the next free times."""
 
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from math import inf
 from threading import Lock, Thread
@@ -12,19 +14,24 @@ from typing import NamedTuple, Self
 import structlog
 from sqlalchemy.orm import Session
 
-from openslot.booking.slots import MANY, SOON, Booker, Slot
+from openslot.booking.slots import MANY, Booker, Slot
+from openslot.core import clock
 from openslot.core.db import Database, database_of
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.search import Index, Text, said_of
+from openslot.directory.search import Index, Matches, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
 from openslot.schedules import known
-from openslot.search.asked import Asked, NoTimes, Schedules
+from openslot.schedules.availability import instant_of, tick_at
+from openslot.schedules.known import Bookable
+from openslot.schedules.openings import Openings, openings
+from openslot.search.asked import Asked, NoTimes, Schedules, Wanted
 from openslot.search.filters import ANYTHING, NOTHING, Choices, Filters
 from openslot.search.nearby import NEAR, Around, Places, Spot, standing_at
 from openslot.search.queries import Entry, EntryKey, Kind, entries, sites
-from openslot.search.times import FreeTimes, When
+from openslot.search.soonest import Candidate, Turns, free_first
+from openslot.search.times import NEVER, FreeTimes, When, end_after
 
 AT_ONCE = 500
 """Number of names that are read in about a tenth of a second; more are read beside the searches."""
@@ -107,11 +114,26 @@ class Results:
 
     items: list[Result]
     total: int
-    counts: dict[Kind, int]
+    counts: Mapping[Kind, int]
     corrected: str | None
     wider: bool
     around: Around | None = None
     is_far: bool = False
+
+
+class Fit(NamedTuple):
+    """An entry that fits a search, its score, how far it is, and its schedules that match."""
+
+    key: EntryKey
+    entry: Entry
+    score: float
+    kilometres: float | None = None
+    asked: Asked = Asked(())
+
+    @property
+    def is_near(self) -> bool:
+        """Return whether it is known to be near."""
+        return self.kilometres is not None and self.kilometres <= NEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +146,7 @@ class Names:
     schedules: Schedules = field(default_factory=Schedules)
     places: Places = field(default_factory=Places)
     choices: Choices = NOTHING
+    everything: Sequence[Fit] = ()
 
     @classmethod
     def read(cls, session: Session) -> Self:
@@ -138,7 +161,14 @@ class Names:
             schedules,
             Places.of(sites(session)),
             Choices.of(by_key.values()),
+            [Fit(key, entry, 0.0) for key, entry in by_key.items()],
         )
+
+    def fitting(self, matches: Matches[EntryKey]) -> Sequence[Fit]:
+        """Return what matches; everything if nothing is asked for."""
+        if not matches.asked:
+            return self.everything
+        return [Fit(key, self.entries[key], score) for key, score in matches.found]
 
     def around(self, search: "Search") -> Around | None:
         """Return the place that a search is near to; None if it names none, or an unknown one."""
@@ -154,6 +184,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._names = Names()
+        self._turns = Turns(self._names.entries, Openings())
         self._lock = Lock()
         self._rests_until = 0.0
 
@@ -171,8 +202,11 @@ class Directory:
     def read_ahead(self, database: Database) -> None:
         """Read the names and all schedules before somebody has to wait for them."""
         with suppress(Busy, Unavailable):  # whoever asks first will be told
-            database.read(known.bookable)
-            database.read(self.fresh)
+            database.read(self._read_all)
+
+    def _read_all(self, session: Session) -> None:
+        openings(session, known.bookable(session), clock.now())
+        self.fresh(session)
 
     def entry(self, session: Session, key: EntryKey) -> Entry | None:
         """Return what has this key, or None; what is new is waited for."""
@@ -180,6 +214,13 @@ class Directory:
         if key not in names.entries:
             names = self._at(session, directory.version(session))
         return names.entries.get(key)
+
+    def turns(self, names: Names, openings: Openings) -> Turns:
+        """Return the order in which the entries can be free."""
+        latest = self._turns
+        if not latest.is_of(names.entries, openings):
+            latest = self._turns = Turns(names.entries, openings)
+        return latest
 
     def _at(self, session: Session, version: int) -> Names:
         """Return the names of this version, which ``session`` sees."""
@@ -201,18 +242,44 @@ class Directory:
             self._lock.release()
 
 
-class _Fit(NamedTuple):
-    """An entry that fits, its score, its schedules that match the search, and how far it is."""
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """The times of results: of their schedules that match the search and are not in centres that
+    are ``away``, until ``ends``."""
 
-    entry: Entry
-    score: float
-    asked: Asked = Asked(())
-    kilometres: float | None = None
+    work: Work
+    search: Search
+    wanted: Wanted
+    away: Set[int]
+    ends: datetime
+    booker: Booker | None
+    bookable: Mapping[int, Bookable]
 
-    @property
-    def is_near(self) -> bool:
-        """Return whether it is known to be near."""
-        return self.kilometres is not None and self.kilometres <= NEAR
+    def asked(self, fits: Iterable[Fit]) -> list[Fit]:
+        """Return the results with the schedules that they are asked for."""
+        return [
+            fit._replace(asked=self.wanted.of(fit.entry).without(fit.entry, self.away))
+            for fit in fits
+        ]
+
+    def free(self, fits: Collection[Fit], before: datetime | None = None) -> FreeTimes:
+        """Read the free times of what the results are asked for."""
+        return FreeTimes.between(
+            self.work,
+            self.bookable,
+            {key for fit in fits for key in fit.asked.schedule_ids},
+            ends=before or self.ends,
+            services={key: one for fit in fits for key, one in fit.asked.services.items()},
+            when=self.search.when,
+            evening=self.search.evening,
+            booker=self.booker,
+        )
+
+    def first_ticks(self, fits: Iterable[Fit], before: int) -> list[int]:
+        """Return the first free tick of each result, NEVER if there is none before a tick."""
+        asked = self.asked(fits)
+        free = self.free(asked, instant_of(before))
+        return [free.earliest(fit.asked.schedule_ids) for fit in asked]
 
 
 def find(
@@ -230,126 +297,124 @@ def find(
     Times are of matching schedules only (see asked.py), and of those that ``booker`` can book.
     ``liked`` are the reader's favourites: with order BEST they come first, with other orders they
     are only marked. Takes at most five statements while the directory does not change, however many
-    results there are; two more where times of many are compared.
+    results there are; some more where times of many are compared (see soonest.py).
     """
     names = network.fresh(work.session)
     matches = names.index.search(search.wanted)
     wanted_schedules = names.schedules.asked(matches)
     around = names.around(search)
     kilometres = names.places.kilometres(around) if around else {}
-    fits = [
-        _Fit(entry, match.score, kilometres=_nearest(entry, kilometres))
-        for match in matches.found
-        if (entry := _fitting(names.entries[match.key], search))
-    ]
-    if search.filters != ANYTHING and matches.corrected is None:
-        # What has the words is not what passes the filters.
-        fits = [fit for fit in fits if wanted_schedules.of(fit.entry).no_times is not NoTimes.GUESS]
-    fits, is_far = _near(fits)
-    counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
-    for fit in fits:
-        counts[fit.entry.kind] += 1
-    away = {key for key, distance in kilometres.items() if distance > NEAR and not is_far}
-    chosen = [
-        _Fit(entry, score, wanted_schedules.of(entry).without(entry, away), distance)
-        for entry, score, _, distance in fits
-        if entry.kind in search.kinds
-    ]
-    items, total = _page(work, chosen, search, liked, days=days, times=times, booker=booker)
+    fits = names.fitting(matches)
+    if search.without_referral:
+        fits = [fit for fit in fits if not fit.entry.needs_referral]
+    if search.filters != ANYTHING:
+        narrowed = ((fit, search.filters.narrow(fit.entry)) for fit in fits)
+        fits = [fit._replace(entry=entry) for fit, entry in narrowed if entry]
+        if matches.corrected is None:
+            # What has the words is not what passes the filters.
+            passes = wanted_schedules.of
+            fits = [fit for fit in fits if passes(fit.entry).no_times is not NoTimes.GUESS]
+    fits, is_far = _near(fits, kilometres)
+    counts = Counter[Kind](fit.entry.kind for fit in fits)
+    reading = _Times(
+        work,
+        search,
+        wanted_schedules,
+        {key for key, distance in kilometres.items() if distance > NEAR and not is_far},
+        end_after(work.now, days),
+        booker,
+        known.bookable(work.session),
+    )
+    chosen = [fit for fit in fits if fit.entry.kind in search.kinds]
+    items, total = _page(network, names, chosen, reading, times, liked)
     return Results(items, total, counts, matches.corrected, matches.wider, around, is_far)
 
 
-def _nearest(entry: Entry, kilometres: Mapping[int, float]) -> float | None:
-    """Return how far the nearest centre of an entry is; None if nobody knows."""
-    if not kilometres:
-        return None
-    return min((kilometres[key] for key in entry.centre_ids if key in kilometres), default=None)
-
-
-def _near(fits: list[_Fit]) -> tuple[list[_Fit], bool]:
+def _near(fits: Sequence[Fit], kilometres: Mapping[int, float]) -> tuple[Sequence[Fit], bool]:
     """Return the results that are not far away, and False; if all are that can be told, then all,
     and True."""
+    if not kilometres:
+        return fits, False
+    fits = [fit._replace(kilometres=_nearest(fit.entry, kilometres)) for fit in fits]
     if not any(fit.is_near for fit in fits):
         return fits, any(fit.kilometres is not None for fit in fits)
     return [fit for fit in fits if fit.kilometres is None or fit.is_near], False
 
 
-def _page(
-    work: Work,
-    chosen: list[_Fit],
-    search: Search,
-    liked: Set[EntryKey],
-    *,
-    days: int,
-    times: int,
-    booker: Booker | None,
-) -> tuple[list[Result], int]:
-    """Sort the results, select the page and add what it shows.
+def _nearest(entry: Entry, kilometres: Mapping[int, float]) -> float | None:
+    """Return how far the nearest centre of an entry is; None if nobody knows."""
+    return min((kilometres[key] for key in entry.centre_ids if key in kilometres), default=None)
 
-    Times of all results are read only if the order or the filter needs them.
+
+def _page(
+    network: Directory,
+    names: Names,
+    chosen: list[Fit],
+    reading: _Times,
+    times: int,
+    liked: Set[EntryKey],
+) -> tuple[list[Result], int]:
+    """Sort the results, select the page and add what it shows; also return their number.
+
+    Times of all results are read only if the filter needs them.
     """
+    search, session = reading.search, reading.work.session
     offset = (search.page - 1) * search.page_size
     cut = slice(offset, offset + search.page_size)
-    rated = [_rating_key(fit.entry) for fit in chosen]
-    by_rating = averages(work.session, None if search.order is Order.RATING else rated)
-    by_time = search.order is Order.EARLIEST or search.is_timed
     total = len(chosen)
-    if not by_time:
-        chosen.sort(key=lambda fit: _rank(fit, by_rating, liked, search.order))
-        chosen = chosen[cut]
-    elif not search.is_timed:
-        chosen = _with_earliest(work, chosen, cut.stop, days=days, booker=booker)
-    free = _times(work, chosen, days=days, when=search.when, evening=search.evening, booker=booker)
-    if by_time:
+    if search.order is Order.EARLIEST or search.is_timed:
+        if not search.is_timed and _are_many(chosen, reading):
+            chosen = _free_first(network, names, chosen, cut.stop, reading)
+        chosen = reading.asked(chosen)
+        free = reading.free(chosen)
         chosen = _by_time(chosen, free, only_timed=search.is_timed)
         total = len(chosen) if search.is_timed else total
         chosen = chosen[cut]
-    return [
-        _result(fit, free, times, by_rating, (fit.entry.kind, fit.entry.id) in liked)
-        for fit in chosen
-    ], total
+        ratings = averages(session, [_rating_key(fit.entry) for fit in chosen])
+    else:
+        rated = [_rating_key(fit.entry) for fit in chosen]
+        ratings = averages(session, None if search.order is Order.RATING else rated)
+        chosen.sort(key=lambda fit: _rank(fit, ratings, liked, search.order))
+        chosen = reading.asked(chosen[cut])
+        free = reading.free(chosen)
+    return [_result(fit, free, times, ratings, fit.key in liked) for fit in chosen], total
 
 
-def _with_earliest(
-    work: Work, chosen: list[_Fit], count: int, *, days: int, booker: Booker | None
-) -> list[_Fit]:
-    """Return the results with the ``count`` earliest times, if so many have one in the next days;
-    else all. Of many results this reads a small part of their times."""
-    if sum(len(fit.asked.schedule_ids) for fit in chosen) <= MANY or days <= SOON.days:
-        return chosen
-    free = _times(work, chosen, days=SOON.days, booker=booker)
-    first = _by_time(chosen, free, only_timed=True)[:count]
-    return first if len(first) == count else chosen
+def _are_many(chosen: list[Fit], reading: _Times) -> bool:
+    """Return whether it is worth while not to read the times of all."""
+    if len(chosen) > MANY:
+        return True
+    return sum(len(fit.asked.schedule_ids) for fit in reading.asked(chosen)) > MANY
 
 
-def _times(
-    work: Work,
-    chosen: list[_Fit],
-    *,
-    days: int,
-    when: When = When.ANY,
-    evening: bool = False,
-    booker: Booker | None,
-) -> FreeTimes:
-    """Return the free times of what the results are asked for."""
-    ids = {key for fit in chosen for key in fit.asked.schedule_ids}
-    services = {key: one for fit in chosen for key, one in fit.asked.services.items()}
-    return FreeTimes.read(
-        work, ids, days=days, services=services, when=when, evening=evening, booker=booker
-    )
+def _free_first(
+    network: Directory, names: Names, chosen: list[Fit], count: int, reading: _Times
+) -> list[Fit]:
+    """Return the ``count`` results that are free first."""
+    work = reading.work
+    turns = network.turns(names, openings(work.session, reading.bookable, work.now))
+    candidates: Iterable[Candidate[Fit]]
+    if reading.wanted.words:
+        candidates = sorted(turns.candidate(fit.key, fit.score, fit) for fit in chosen)
+    else:
+        by_key = {fit.key: fit for fit in chosen}
+        candidates = (
+            turns.candidate(key, 0.0, by_key[key]) for key in turns.in_order if key in by_key
+        )
+    return free_first(candidates, count, reading.first_ticks, ends=tick_at(reading.ends))
 
 
-def _by_time(chosen: list[_Fit], free: FreeTimes, *, only_timed: bool) -> list[_Fit]:
+def _by_time(chosen: list[Fit], free: FreeTimes, *, only_timed: bool) -> list[Fit]:
     """Sort by the earliest free time; results without one come last, or are left out."""
     timed = [(free.earliest(fit.asked.schedule_ids), fit) for fit in chosen]
     if only_timed:
-        timed = [pair for pair in timed if pair[0] is not None]
-    timed.sort(key=lambda pair: (pair[0] is None, pair[0] or 0, -pair[1].score, pair[1].entry.name))
+        timed = [pair for pair in timed if pair[0] < NEVER]
+    timed.sort(key=lambda pair: (pair[0], -pair[1].score, pair[1].entry.name))
     return [fit for _, fit in timed]
 
 
 def _result(
-    fit: _Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
+    fit: Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
 ) -> Result:
     ids = fit.asked.schedule_ids
     slots, no_times = tuple(free.first(ids, times)), fit.asked.no_times
@@ -392,14 +457,8 @@ def _texts(entry: Entry) -> Iterator[Text]:
             yield Text("suburb", place.suburb, 0.9)
 
 
-def _fitting(entry: Entry, search: Search) -> Entry | None:
-    if search.without_referral and entry.needs_referral:
-        return None
-    return search.filters.narrow(entry)
-
-
 def _rank(
-    fit: _Fit, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
+    fit: Fit, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
 ) -> tuple[float | str, ...]:
     """Return what the results are sorted by: those about equally far away by how well they fit."""
     entry = fit.entry
@@ -409,7 +468,7 @@ def _rank(
     if order is Order.RATING:
         return (stars, rounded, entry.name)
     away = inf if fit.kilometres is None else round(fit.kilometres)
-    return ((entry.kind, entry.id) not in liked, away, rounded, stars, entry.name)
+    return (fit.key not in liked, away, rounded, stars, entry.name)
 
 
 def _rating_key(entry: Entry) -> Rated:

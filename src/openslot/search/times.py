@@ -4,19 +4,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from sys import maxsize
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.rules import is_offered
-from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at, soonest
+from openslot.booking.slots import Barrier, Booker, Slot, free_between, slot_at, soonest
 from openslot.core.work import Work
 from openslot.schedules import known
-from openslot.schedules.availability import Span, Window, mask_of, span_between, window_over
+from openslot.schedules.availability import (
+    Span,
+    Window,
+    instant_of,
+    mask_of,
+    span_between,
+    window_over,
+)
+from openslot.schedules.known import Bookable
 from openslot.schedules.rules import Place
 
 EVENING = time(17)
+
+NEVER = maxsize
+"""The tick of what is not free."""
 
 
 class When(StrEnum):
@@ -25,6 +35,10 @@ class When(StrEnum):
     ANY = "any"
     TODAY = "today"
     WEEK = "week"
+
+
+DAYS = {When.TODAY: 2, When.WEEK: 8}
+"""Days from now on in which all times lie that a filter accepts; a day can have 25 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +55,33 @@ class FreeTimes:
 
     @classmethod
     def read(
+        cls, work: Work, ids: Collection[int], *, days: int, booker: Booker | None = None
+    ) -> Self:
+        """Read the free times of the next ``days`` in three statements, of the usual services."""
+        bookable = known.bookable(work.session) if ids else {}
+        ends = end_after(work.now, days)
+        return cls.between(work, bookable, ids, ends=ends, services={}, booker=booker)
+
+    @classmethod
+    def between(
         cls,
         work: Work,
+        bookable: Mapping[int, Bookable],
         ids: Collection[int],
         *,
-        days: int,
+        ends: datetime,
         services: Mapping[int, int],
         when: When = When.ANY,
         evening: bool = False,
         booker: Booker | None = None,
     ) -> Self:
-        """Read the free times in three statements, of the ``services`` by schedule or the usual
-        ones; without ``booker``, those offered to the actor. With ``evening`` only after five."""
+        """Read the free times from now to ``ends`` in two statements, of those schedules that are
+        ``bookable``, and of the ``services`` by schedule or the usual ones; without ``booker``,
+        those offered to the actor. With ``evening`` only after five."""
         now = work.now
-        window = window_over(now, now + timedelta(days=days))
-        all_places = _places(work.session, ids, services)
+        if when in DAYS:
+            ends = min(ends, now + timedelta(days=DAYS[when]))
+        all_places = _places(bookable, ids, services)
         barriers = {
             key: barrier
             for key, place in all_places.items()
@@ -63,19 +89,21 @@ class FreeTimes:
         }
         places = {key: place for key, place in all_places.items() if key not in barriers}
         whom = booker.whom if booker else None
-        masks = free_starts(work, places, window, whom=whom) if places else {}
+        if not places:
+            return cls(window_over(now, ends), {}, {}, barriers)
+        window, masks, _ = free_between(work, places, now, ends, whom=whom)
         accepted = {
             zone: _filter_mask(zone, window, now, when, evening=evening)
             for zone in {place.zone for place in places.values()}
         }
-        for key, place in places.items():
-            masks[key] &= accepted[place.zone]
+        masks = {key: mask & accepted[places[key].zone] for key, mask in masks.items()}
         return cls(window, places, masks, barriers)
 
-    def earliest(self, ids: Collection[int]) -> int | None:
-        """Return the bit of the first free start on any of the schedules, or None."""
+    def earliest(self, ids: Collection[int]) -> int:
+        """Return the tick of the first free start on any of the schedules, or NEVER."""
         masks = [self.masks.get(key, 0) for key in ids]
-        return min(((mask & -mask).bit_length() for mask in masks if mask), default=None)
+        firsts = [(mask & -mask).bit_length() for mask in masks if mask]
+        return self.window.start + min(firsts) - 1 if firsts else NEVER
 
     def first(self, ids: Sequence[int], times: int) -> list[Slot]:
         """Return the first starts over the schedules; equal starts in the order of ``ids``."""
@@ -91,6 +119,11 @@ class FreeTimes:
         return barriers[0] if barriers and None not in barriers else None
 
 
+def end_after(now: datetime, days: int) -> datetime:
+    """Return when a search of the next ``days`` ends, with the last day."""
+    return instant_of(window_over(now, now + timedelta(days=days)).end)
+
+
 def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:
     if booker:
         return booker.barrier(place)
@@ -98,9 +131,8 @@ def _barrier(work: Work, place: Place, booker: Booker | None) -> Barrier | None:
 
 
 def _places(
-    session: Session, ids: Collection[int], services: Mapping[int, int]
+    bookable: Mapping[int, Bookable], ids: Collection[int], services: Mapping[int, int]
 ) -> dict[int, Place]:
-    bookable = known.bookable(session) if ids else {}
     usual = {key: bookable[key].place for key in ids if key in bookable}
     return {key: place.offering(services.get(key)) or place for key, place in usual.items()}
 

@@ -73,6 +73,10 @@ class SlotQuery(Period):
     ] = False
 
 
+NARROWING = {"practitioner", "centre", "service", "profession", "expertise", "suburb"}
+"""The filters that leave out schedules."""
+
+
 class MoveQuery(Period):
     """The period to search; a date is a day in the network's time zone."""
 
@@ -108,15 +112,7 @@ def list_slots(query: SlotQuery) -> Response:
     for_whom = booker(query.patient)
     work = bearer.work()
     bookable = known.bookable(work.session)
-    if query.schedule is None:
-        chosen: Iterable[Bookable] = bookable.values()
-    else:
-        chosen = [bookable[query.schedule]] if query.schedule in bookable else []
-    matching = [schedule for schedule in chosen if _matches(schedule, query)]
-    if query.service is not None:
-        matching = [
-            one._replace(place=one.place.offering(query.service) or one.place) for one in matching
-        ]
+    matching = _matching(bookable, query)
     if query.profession and not matching:
         directory.profession_called(work.session, query.profession)
     if query.emergency:
@@ -132,6 +128,8 @@ def list_slots(query: SlotQuery) -> Response:
             minutes=query.minutes,
             limit=left,
             booker=for_whom,
+            # In an emergency there is no notice, so schedules open earlier.
+            among=None if query.emergency else bookable,
         )
         free += found
         left -= sum(len(run.ticks) for run in found)
@@ -180,6 +178,20 @@ def _answer(free: Iterable[Run], bookable: Mapping[int, Bookable], minutes: int 
     return Response(text, mimetype=JSON)
 
 
+def _matching(bookable: Mapping[int, Bookable], query: SlotQuery) -> Mapping[int, Bookable]:
+    """Return the schedules that the query is about, each for the service that it names."""
+    if query.schedule is not None:
+        is_there = query.schedule in bookable
+        bookable = {query.schedule: bookable[query.schedule]} if is_there else {}
+    if not NARROWING & query.model_fields_set:
+        return bookable
+    matching = {key: one for key, one in bookable.items() if _matches(one, query)}
+    return {
+        key: one._replace(place=one.place.offering(query.service) or one.place)
+        for key, one in matching.items()
+    }
+
+
 def _matches(bookable: Bookable, query: SlotQuery) -> bool:
     place = bookable.place
     return (
@@ -202,13 +214,13 @@ def _offers(bookable: Bookable, service_id: int) -> bool:
     return service_id == own or bookable.place.offering(service_id) is not None
 
 
-def _for_emergencies(matching: list[Bookable]) -> list[Bookable]:
+def _for_emergencies(matching: Mapping[int, Bookable]) -> Mapping[int, Bookable]:
     """Return the schedules of practitioners where the actor books emergencies."""
-    return [
-        schedule._replace(place=schedule.place.for_emergency())
-        for schedule in matching
+    return {
+        key: schedule._replace(place=schedule.place.for_emergency())
+        for key, schedule in matching.items()
         if takes_emergencies(bearer.actor(), schedule.place)
-    ]
+    }
 
 
 def _period(query: Period) -> tuple[datetime, datetime]:
@@ -221,12 +233,14 @@ def _period(query: Period) -> tuple[datetime, datetime]:
     return starts, ends
 
 
-def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
+def _windows(
+    query: SlotQuery, schedules: Mapping[int, Bookable]
+) -> Iterator[tuple[datetime, datetime]]:
     """Yield the requested period; with ``earliest``, slice after slice up to the last horizon."""
     if not query.earliest:
         yield _period(query)
         return
-    days = max((schedule.place.horizon_days for schedule in schedules), default=0)
+    days = max((one.place.horizon_days for one in schedules.values()), default=0)
     starts = begin_of(query.from_) if query.from_ else now()
     starts, last = max(starts, now()), now() + timedelta(days=days + 1)
     slice_ = timedelta(days=max(A_SLICE, DIARY_DAYS // max(len(schedules), 1)))

@@ -166,9 +166,8 @@ def _places(practitioners: Sequence[Practitioner]) -> dict[int, Places]:
     names = context.services().network.fresh(context.reader()).entries
     entries = [names.get(("practitioner", person.id)) for person in practitioners]
     ids = {entry.id: [place.schedule_id for place in entry.places] for entry in entries if entry}
-    free = FreeTimes.read(
-        context.work(), [*chain(*ids.values())], days=context.settings().search_days, services={}
-    )
+    days = context.settings().search_days
+    free = FreeTimes.read(context.work(), [*chain(*ids.values())], days=days)
     return {
         entry.id: Places(
             sorted({place.centre for place in entry.places}),

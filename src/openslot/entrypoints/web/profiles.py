@@ -171,7 +171,7 @@ def _common(entry: Entry, together: int) -> dict[str, Any]:
     or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
     days = context.settings().search_days
-    free = FreeTimes.read(context.work(), ids, days=days, services={}, booker=booker)
+    free = FreeTimes.read(context.work(), ids, days=days, booker=booker)
     favourite_keys = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,

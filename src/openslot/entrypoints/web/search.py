@@ -1,6 +1,5 @@
 """Start page and search."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple, get_args
@@ -58,7 +57,7 @@ def home() -> str:
         results=results,
         where=soonest.where,
         suburbs=_suburbs(),
-        professions=_professions(),
+        professions=_choices().professions,
         keeps=booker.whom is not None,
         patient=whom.carried() or "",
     )
@@ -71,6 +70,7 @@ def results() -> Response:
     limits.search(context.actor())
     search = _search()
     booker, carried, active = whom.booker(), whom.carried(), _active(search)
+    choices = _choices()
     matches, named = _find(search, booker), whom.named()
     other = named if named != context.actor().patient_id else None
     page = render_template(
@@ -79,14 +79,14 @@ def results() -> Response:
         results=matches,
         suburbs=_suburbs(),
         near_km=round(NEAR),
-        choices=_choices(),
+        choices=choices,
         active=active,
         zones=_zones(matches),
         patient=carried or "",
         keeps=booker.whom is not None,
         for_whom=directory.patient(context.reader(), other).name if other else "",
         referred=_referred(matches, booker),
-        professions=() if matches.total else _professions(),
+        professions=() if matches.total else choices.professions,
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
         clear_url=_page_url(**dict.fromkeys(one.name for one in active)),
@@ -213,13 +213,6 @@ def _active(search: Search) -> list[Active]:
         **{name: text for name, text in search.wanted.items() if name},
     }
     return [Active(name, args.get(name, ""), said) for name, said in words.items() if said]
-
-
-def _professions() -> list[str]:
-    """Return the professions, those of most practitioners first."""
-    names = context.services().network.fresh(context.reader()).entries.values()
-    counts = Counter(entry.subtitle for entry in names if entry.kind == "practitioner")
-    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _zones(matches: Results) -> list[str]:
