@@ -17,7 +17,7 @@ from openslot.core.ids import new_id
 from openslot.core.language import Language, language
 from openslot.core.work import Work
 from openslot.identity.models import Account
-from openslot.notifications import contents, events, ics, reminders, staleness
+from openslot.notifications import contents, events, ics, queries, reminders, staleness
 from openslot.notifications.calendar_titles import title
 from openslot.notifications.delivery import MailMessage
 from openslot.notifications.events import (
@@ -31,10 +31,10 @@ from openslot.notifications.events import (
 from openslot.notifications.ics import Attendee, Method
 from openslot.notifications.mails import MAILS, AccountMail, Mail
 from openslot.notifications.preferences import choices, stop_link
+from openslot.notifications.queries import AsItIs
 from openslot.notifications.recipients import Recipient
 from openslot.notifications.rendering import render, render_short
 from openslot.notifications.sms import Question, SmsMessage
-from openslot.notifications.staleness import AsItIs
 
 MAIL, SMS = outbox.MAIL, outbox.SMS
 """The topics of mails and text messages in the outbox."""
@@ -113,7 +113,7 @@ def outdated(work: Work, messages: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Return of each queued message whether the event that it is about has become stale."""
     payloads = [dict(packed.get("about") or {}) for packed in messages]
     topics = [payload.pop("topic", None) for payload in payloads]
-    known = staleness.as_they_are(work.session, events.appointments_of(payloads))
+    known = queries.as_they_are(work.session, events.appointments_of(payloads))
     return [
         topic in MAILS and _is_outdated(work, topic, payload, known)
         for topic, payload in zip(topics, payloads, strict=True)

@@ -1,4 +1,4 @@
-"""Reading the accounts that mail goes to, and the appointments of a calendar."""
+"""Reading the accounts that mail goes to, and the appointments of mails and calendars."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -29,6 +29,23 @@ class Owner(NamedTuple):
 
     feed: CalendarFeed
     account: Account
+
+
+class AsItIs(NamedTuple):
+    """What of an appointment says whether an event about it is stale."""
+
+    status: Status
+    version: int
+    schedule_id: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+def as_they_are(session: Session, ids: Collection[UUID]) -> dict[UUID, AsItIs]:
+    """Return this of appointments by their ids, of those that there are, in one statement."""
+    columns = (getattr(Appointment, name) for name in AsItIs._fields)
+    query = select(Appointment.id, *columns).where(Appointment.id.in_(ids))
+    return {row[0]: AsItIs(*row[1:]) for row in session.execute(query)} if ids else {}
 
 
 def staff_of(session: Session, department_id: int) -> Sequence[Account]:

@@ -4,13 +4,8 @@ It is asked when a mail is written, and again right before it is sent: events ma
 late and in any order, and the later event says what is true now.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
@@ -25,6 +20,7 @@ from openslot.notifications.events import (
     RequestEvent,
 )
 from openslot.notifications.events import Topic as ReminderTopic
+from openslot.notifications.queries import AsItIs
 from openslot.referrals.events import Topic as ReferralTopic
 from openslot.referrals.models import State
 from openslot.waiting_list.models import OfferStatus
@@ -38,23 +34,6 @@ REQUEST_STATUS: Mapping[str, Kept] = {
     RequestTopic.CANCELLED: Kept.CANCELLED,
 }
 """The status of a request in which mail about it is still true, if it has changed since."""
-
-
-class AsItIs(NamedTuple):
-    """What of an appointment says whether an event about it is stale."""
-
-    status: Status
-    version: int
-    schedule_id: int
-    starts_at: datetime
-    ends_at: datetime
-
-
-def as_they_are(session: Session, ids: Collection[UUID]) -> dict[UUID, AsItIs]:
-    """Return this of appointments by their ids, of those that there are, in one statement."""
-    columns = (getattr(Appointment, name) for name in AsItIs._fields)
-    query = select(Appointment.id, *columns).where(Appointment.id.in_(ids))
-    return {row[0]: AsItIs(*row[1:]) for row in session.execute(query)} if ids else {}
 
 
 def appointment_is_stale(event: AppointmentEvent) -> bool:
