@@ -1,7 +1,7 @@
 """Threads that start together, so that races happen each time and not now and then."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, local
 from typing import Any, TypeVar
 
@@ -19,8 +19,6 @@ from openslot.schedules.models import DiaryPage
 T = TypeVar("T")
 
 Outcome = Appointment | DomainError
-
-Act = Callable[[Session], Any]
 
 PATIENCE = 20.0
 """Seconds until a thread that waits for the others gives up with BrokenBarrierError."""
@@ -58,21 +56,6 @@ def race(racers: int, work: Callable[[int], T]) -> list[T]:
     with ThreadPoolExecutor(racers) as pool:
         futures = [pool.submit(run, number) for number in range(racers)]
     return [future.result() for future in futures]
-
-
-def together(database: Database, first: Act, second: Act) -> Future[Any]:
-    """What became of ``second``, which begins before ``first`` commits, and ends before if it does
-    not wait."""
-    with ThreadPoolExecutor(1) as pool:
-
-        def both(session: Session) -> Future[Any]:
-            first(session)
-            session.flush()
-            later = pool.submit(database.run, second)
-            wait([later], timeout=0.5)
-            return later
-
-        return database.run(both)
 
 
 def attempt(act: Callable[[], Appointment]) -> Outcome:

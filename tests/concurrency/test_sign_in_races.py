@@ -1,6 +1,8 @@
 """Who signs in while that comes to take something else is not let in by what was enough before, on
 every engine."""
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pyotp
@@ -22,11 +24,11 @@ from openslot.identity.errors import HalfSignedIn, SecondStepRequired, WrongCred
 from openslot.identity.keys import issue_pair
 from openslot.identity.models import Account, AccountSession, ApiToken, Passkey, RecoveryCode
 from openslot.identity.passwords import hash_password
-from racing import Act, together
 from working import KEY, work
 
 PASSWORD = "seven quiet otters swim"
 SECRET = pyotp.random_base32()
+Act = Callable[[Session], Any]
 
 
 def practitioner(database: Database) -> Account:
@@ -41,6 +43,21 @@ def practitioner(database: Database) -> Account:
 @pytest.fixture
 def account(database: Database) -> Account:
     return practitioner(database)
+
+
+def together(database: Database, first: Act, second: Act) -> Future[Any]:
+    """What became of ``second``, which begins before ``first`` commits, and ends before if it does
+    not wait."""
+    with ThreadPoolExecutor(1) as pool:
+
+        def both(session: Session) -> Future[Any]:
+            first(session)
+            session.flush()
+            later = pool.submit(database.run, second)
+            wait([later], timeout=0.5)
+            return later
+
+        return database.run(both)
 
 
 def sign_in(account: Account) -> Act:
