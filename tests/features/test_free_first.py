@@ -3,7 +3,9 @@ and as fresh."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
+from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
@@ -107,11 +109,11 @@ def found(
     network: Directory,
     wanted: Search,
     now: datetime = NOW,
-    patient: object = None,
+    patient: UUID | None = None,
 ) -> tuple[list[Result], int]:
     def read(session: Session) -> tuple[list[Result], int]:
         reading = work(session, now=now)
-        who = booker(reading, patient) if patient else None  # type: ignore[arg-type]
+        who = booker(reading, patient) if patient else None
         page = find(reading, network, wanted, days=56, times=5, booker=who)
         return page.items, page.total
 
@@ -144,7 +146,7 @@ def test_the_earliest_results_are_those_of_a_search_that_reads_all(
 def test_the_earliest_slots_are_those_of_a_search_that_reads_all(
     sqlite_database: Database, classes: Classes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def runs(session: Session, now: datetime, limit: int, minutes: int | None) -> list[Run]:
+    def runs(session: Session, *, now: datetime, limit: int, minutes: int | None) -> list[Run]:
         every = known.bookable(session)
         ends = now + timedelta(days=28)
         return free_runs(
@@ -153,7 +155,7 @@ def test_the_earliest_slots_are_those_of_a_search_that_reads_all(
 
     for now in MOMENTS:
         for limit, minutes in ((1, None), (4, 60), (30, None), (500, None)):
-            asked = lambda session: runs(session, now, limit, minutes)  # noqa: B023, E731
+            asked = partial(runs, now=now, limit=limit, minutes=minutes)
             monkeypatch.setattr(bookable, "MANY", EVERYBODY)
             all_read = sqlite_database.read(asked)
             monkeypatch.setattr(bookable, "MANY", 0)

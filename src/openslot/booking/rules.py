@@ -356,8 +356,13 @@ class Upcoming(NamedTuple):
 
 def is_upcoming_limited(place: Place, settings: Settings) -> bool:
     """Return whether there is a limit that :func:`check_upcoming` asks about."""
+    return any(_most_upcoming(place, settings))
+
+
+def _most_upcoming(place: Place, settings: Settings) -> tuple[int, int, int]:
+    """Return the limits for the service, in all and with the practitioner; 0 means any number."""
     most_with = settings.most_upcoming_with if place.practitioner_id else 0
-    return any((place.most_ahead, settings.most_upcoming, most_with))
+    return place.most_ahead or 0, settings.most_upcoming, most_with
 
 
 def check_upcoming(
@@ -365,13 +370,13 @@ def check_upcoming(
 ) -> None:
     """How many upcoming appointments patients and carers book for one person: TooManyUpcoming or
     TooManyOfService for one more, TooManyInSeries for several."""
-    most_with = settings.most_upcoming_with if place.practitioner_id else 0
+    of_service, overall, with_practitioner = _most_upcoming(place, settings)
     for most, already, error in (
-        (place.most_ahead, upcoming.of_service, TooManyOfService),
-        (settings.most_upcoming, upcoming.overall, TooManyUpcoming),
-        (most_with, upcoming.with_practitioner, TooManyUpcoming),
+        (of_service, upcoming.of_service, TooManyOfService),
+        (overall, upcoming.overall, TooManyUpcoming),
+        (with_practitioner, upcoming.with_practitioner, TooManyUpcoming),
     ):
-        over = already + adding - (most or 0)
+        over = already + adding - most
         if most and over > 0:
             if adding == 1:
                 raise error(most=most)
