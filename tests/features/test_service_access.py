@@ -167,9 +167,9 @@ def test_searches_show_times_only_of_what_the_reader_can_book(
     def times(actor: Actor) -> int:
         def read(session: object) -> int:
             unit = work(session, actor, NOW)  # type: ignore[arg-type]
-            scan = known.bookable(unit.session)[town.scan]
+            scan = {town.scan: known.bookable(unit.session)[town.scan]}
             ends = MONDAY_9 + HALF_HOUR
-            runs = free_runs(unit, [scan], MONDAY_9, ends, minutes=None, limit=9)
+            runs = free_runs(unit, scan, MONDAY_9, ends, minutes=None, limit=9)
             return sum(len(run.ticks) for run in runs)
 
         return sqlite_database.read(read)
