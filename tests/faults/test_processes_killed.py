@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -86,6 +87,23 @@ def test_all_ends_with_a_killed_parent_and_starts_again_at_the_same_port(tmp_pat
                 until(lambda: not any(map(runs, orphans)))
                 until_ready(port)
                 assert anew.poll() is None
+
+
+def test_a_server_waits_for_what_is_left_of_a_killed_one(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, "--workers", "1") as server:
+        until_ready(port)
+        slow = children(server.pid, "openslot-worker")[0]
+        os.kill(slow, signal.SIGSTOP)
+        server.kill()
+        server.wait(10)
+        with serving(tmp_path, port, "--workers", "1", "--no-worker") as anew:
+            said = tmp_path / "serve.log"
+            until(lambda: b"Waiting up to" in said.read_bytes())
+            with pytest.raises(subprocess.TimeoutExpired):
+                anew.wait(5)
+            os.kill(slow, signal.SIGCONT)
+            until_ready(port)
 
 
 def test_a_process_that_can_never_run_ends_the_server_with_a_sentence(

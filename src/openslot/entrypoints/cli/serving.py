@@ -4,6 +4,7 @@ Entry points never import each other, so the web application and the worker are 
 """
 
 import asyncio
+import errno
 import os
 import pkgutil
 import resource
@@ -43,8 +44,8 @@ KEPT_OPEN = 75
 FINISHES_WITHIN = STOPS_WITHIN - 3
 """Seconds that running requests have to finish before their process is ended."""
 
-FREED_WITHIN = 3.0
-"""Seconds for which a server that was just killed may still use its port."""
+FREED_WITHIN = STOPS_WITHIN + 1
+"""Seconds for which the processes of a server that was just killed may still hold its port."""
 
 SWITCHES_AFTER = 0.002
 """Seconds after which a busy thread yields to the event loop: less than Python's default, as the
@@ -64,9 +65,11 @@ MOST_FILES = 65_536
 def claim_address(host: str, port: int) -> socket.socket:
     """Reserve the address for the web processes, until the returned socket is closed.
 
-    Raises ClickException if nothing can listen on the address.
+    Waits for the processes of a server that was just killed. Raises ClickException if nothing can
+    listen on the address.
     """
     deadline = time.monotonic() + FREED_WITHIN
+    has_said = False
     while True:
         try:
             return _bound_only(_listener(host, port))
@@ -78,11 +81,15 @@ def claim_address(host: str, port: int) -> socket.socket:
                 f"The host {host} does not exist. Choose another one with --host."
             ) from None
         except OSError as error:
-            if time.monotonic() > deadline:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 sentence = f"Cannot listen on {host}, port {port}: {error.strerror}."
                 raise click.ClickException(
                     f"{sentence} Choose another one with --port or --host."
                 ) from None
+            if not has_said:
+                waits = f"Port {port} is in use. Waiting up to {FREED_WITHIN:g} seconds for it."
+                click.echo(waits, err=True)
+                has_said = True
         time.sleep(0.1)
 
 
