@@ -29,7 +29,7 @@ def free_runs(
     statements.
 
     With ``booker``, only those that the patient can book; without, those offered to the actor. With
-    the ``openings`` of the schedules, the times of many are not all read (see soonest.py).
+    ``among``, all schedules that can be booked, the times of many are not all read (soonest.py).
     """
 
     def is_for_booker(place: Place) -> bool:
