@@ -89,6 +89,7 @@ def test_most_are_not_looked_at_where_many_are_free() -> None:
 def places(draw: st.DrawFn, zone: ZoneInfo) -> Place:
     """A place of any kind, with services or without."""
     place = a_place(draw(all_hours), zone, (), draw(all_lengths))._replace(
+        schedule_id=draw(st.integers(1, 7)),
         starts_from=draw(st.sampled_from(StartsFrom)),
         flush=draw(st.booleans()),
         step_minutes=draw(st.sampled_from([None, 5, 20, 60])),
@@ -132,14 +133,16 @@ def test_nothing_is_free_before_its_schedule_opens(
 ) -> None:
     zone, window = where
     place = data.draw(places(zone))
+    # A search reads what is needed before its first day too, and more days than are known.
+    read = Window(window.first - 1, window.days + 8)
     schedules = {place.schedule_id: Bookable(place, Schedule())}
     known, begins = KnownOpenings(), datetime.fromtimestamp(window.start * 300, UTC)
     for now in (begins, begins + after, begins + after + data.draw(st.sampled_from([TICK, after]))):
         opens = known.at(schedules, first_tick(now)).ticks[place.schedule_id]
         for each in place.for_each():
-            free = Board(window, {OWNER: taken}, now).free_starts(each)
+            free = Board(read, {OWNER: taken}, now).free_starts(each)
             if free:
-                first = window.start + (free & -free).bit_length() - 1
+                first = read.start + (free & -free).bit_length() - 1
                 assert first >= opens, (instant_of(first), instant_of(opens))
 
 
@@ -170,6 +173,13 @@ def test_what_starts_beside_others_opens_with_its_hours() -> None:
     place = A_DAY._replace(flush=True)
     assert opens(KnownOpenings(), place, 30, 9, 5) == datetime(2026, 11, 30, 9, 5, tzinfo=SYDNEY)
     assert opens(KnownOpenings(), place, 30, 8, 5) == datetime(2026, 11, 30, 9, 0, tzinfo=SYDNEY)
+
+
+def test_what_is_prepared_on_the_day_before_is_known() -> None:
+    begins = (Weekly(0, 9 * 60 + 30, 12 * 60),)
+    place = A_DAY._replace(hours=begins, before=30)  # the day of UTC begins at 11 here
+    for when in ((30, 10, 50), (30, 10, 57), (30, 11, 0)):
+        assert opens(KnownOpenings(), place, *when) == datetime(2026, 11, 30, 11, 0, tzinfo=SYDNEY)
 
 
 def test_sessions_can_be_made_at_any_time() -> None:
