@@ -726,7 +726,7 @@ def test_a_busy_port_is_a_sentence(
             result = run(*words, "--port", port)
             assert result.exit_code == 1
             assert result.stderr == (
-                f"Port {port} is in use. Waiting up to 0.2 seconds for it.\n"
+                f"Port {port} is in use. Waiting up to 0.2 seconds for it. Press Ctrl-C to stop.\n"
                 f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use. "
                 "Choose another one with --port or --host.\n"
             )

@@ -87,8 +87,8 @@ def claim_address(host: str, port: int) -> socket.socket:
                     f"{sentence} Choose another one with --port or --host."
                 ) from None
             if not has_said:
-                waits = f"Port {port} is in use. Waiting up to {FREED_WITHIN:g} seconds for it."
-                click.echo(waits, err=True)
+                waits = f"Waiting up to {FREED_WITHIN:g} seconds for it. Press Ctrl-C to stop."
+                click.echo(f"Port {port} is in use. {waits}", err=True)
                 has_said = True
         time.sleep(0.1)
 
