@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from openslot.booking.slots import Board
 from openslot.directory.models import BookableBy, Mode
-from openslot.schedules.availability import TICK, Weekly, Window, instant_of
+from openslot.schedules.availability import DAY, TICK, Weekly, Window, instant_of, ones
 from openslot.schedules.known import Bookable
 from openslot.schedules.models import Schedule, StartsFrom
 from openslot.schedules.openings import KnownOpenings
-from openslot.schedules.rules import Offered, Place, first_tick
+from openslot.schedules.rules import Offered, Place, first_tick, times_of
 from openslot.search import soonest
 from openslot.search.soonest import Candidate, free_first
 from openslot.search.times import NEVER
@@ -173,6 +173,17 @@ def test_what_starts_beside_others_opens_with_its_hours() -> None:
     place = A_DAY._replace(flush=True)
     assert opens(KnownOpenings(), place, 30, 9, 5) == datetime(2026, 11, 30, 9, 5, tzinfo=SYDNEY)
     assert opens(KnownOpenings(), place, 30, 8, 5) == datetime(2026, 11, 30, 9, 0, tzinfo=SYDNEY)
+
+
+@given(data=st.data(), where=zones_and_windows())
+def test_times_of_a_window_are_those_of_a_wider_one(
+    data: st.DataObject, where: tuple[ZoneInfo, Window]
+) -> None:
+    zone, window = where
+    place, inside = data.draw(places(zone)), ones(window.days * DAY)
+    times, wide = times_of(place, window), times_of(place, Window(window.first - 2, window.days + 4))
+    assert times.opened == wide.opened >> 2 * DAY & inside
+    assert times.starts & inside == wide.starts >> 2 * DAY & inside
 
 
 def test_what_is_prepared_on_the_day_before_is_known() -> None:

@@ -56,10 +56,8 @@ def _possible_starts(place: Place, window: Window) -> int:
     """Return the starts that a place can have, whatever is taken, as a mask."""
     if place.has_sessions:
         return ones(window.days * DAY)  # staff make sessions at any time
-    # What is prepared before the first start lies on the day before it.
-    times = times_of(place, Window(window.first - 1, window.days + 1))
-    starts = times.starts | times.opened if place.flush else times.starts
-    return starts >> DAY & ones(window.days * DAY)
+    times = times_of(place, window)
+    return times.starts | times.opened if place.flush else times.starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -441,6 +441,8 @@ def times_of(place: Place, window: Window) -> Times:
     # From the opening on, what is prepared comes first; from midnight the clock shows the starts.
     has_margins = place.starts_from is StartsFrom.OPENING
     before, after = (place.before, place.after) if has_margins else (0, 0)
+    # What is prepared before the first start may lie on the day before it.
+    days_before = bool(before)
     times = _times(
         place.own_hours,
         place.zone.key,
@@ -448,9 +450,12 @@ def times_of(place: Place, window: Window) -> Times:
         before + place.slot_minutes + after,
         place.step_minutes,
         place.starts_from,
-        window,
+        Window(window.first - days_before, window.days + days_before),
     )
-    return times._replace(starts=times.starts << before // 5) if before else times
+    if not before:
+        return times
+    starts = times.starts << before // 5 >> DAY & ones(window.days * DAY)
+    return Times(times.opened >> DAY, starts)
 
 
 def starts_beside(place: Place, taken: int, minutes: int) -> int:
