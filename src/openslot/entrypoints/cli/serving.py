@@ -68,8 +68,7 @@ def claim_address(host: str, port: int) -> socket.socket:
     Waits for the processes of a server that was just killed. Raises ClickException if nothing can
     listen on the address.
     """
-    deadline = time.monotonic() + FREED_WITHIN
-    has_said = False
+    gives_up: float | None = None
     while True:
         try:
             return _bound_only(_listener(host, port))
@@ -81,15 +80,16 @@ def claim_address(host: str, port: int) -> socket.socket:
                 f"The host {host} does not exist. Choose another one with --host."
             ) from None
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+            has_waited = gives_up is not None and time.monotonic() > gives_up
+            if error.errno != errno.EADDRINUSE or has_waited:
                 sentence = f"Cannot listen on {host}, port {port}: {error.strerror}."
                 raise click.ClickException(
                     f"{sentence} Choose another one with --port or --host."
                 ) from None
-            if not has_said:
+            if gives_up is None:
+                gives_up = time.monotonic() + FREED_WITHIN
                 waits = f"Waiting up to {FREED_WITHIN:g} seconds for it. Press Ctrl-C to stop."
                 click.echo(f"Port {port} is in use. {waits}", err=True)
-                has_said = True
         time.sleep(0.1)
 
 
