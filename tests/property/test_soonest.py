@@ -181,7 +181,8 @@ def test_times_of_a_window_are_those_of_a_wider_one(
 ) -> None:
     zone, window = where
     place, inside = data.draw(places(zone)), ones(window.days * DAY)
-    times, wide = times_of(place, window), times_of(place, Window(window.first - 2, window.days + 4))
+    times = times_of(place, window)
+    wide = times_of(place, Window(window.first - 2, window.days + 4))
     assert times.opened == wide.opened >> 2 * DAY & inside
     assert times.starts & inside == wide.starts >> 2 * DAY & inside
 
