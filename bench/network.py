@@ -22,8 +22,9 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import day_key
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.config import Settings
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.ids import new_id
+from openslot.core.tables import Base
 from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,

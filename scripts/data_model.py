@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from openslot.core.db import Base, Word
 from openslot.core.encryption import Blind
+from openslot.core.tables import Base, Word
 from openslot.schema import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,8 +42,8 @@ no table has a tenant column ([decision](adr/0002-tenants.md)).
   centre's zone.
 - **Ids** of people's data are UUIDs, ids of the directory are whole numbers.
 - **Optional** columns may be null; all others must have a value.
-- Constraints and indexes have names made by a convention (`core/db.py`), so that migrations find
-  them on every engine.
+- Constraints and indexes have names made by a convention (`core/tables.py`), so that migrations
+  find them on every engine.
 - In the pictures `PK` is a primary key, `FK` points to another table, `UK` is unique.
 
 What other systems call it:

@@ -2,7 +2,7 @@
 
 from openslot.booking import models as booking
 from openslot.core import audit, facts, idempotency, limits, locks, outbox
-from openslot.core.db import Base
+from openslot.core.tables import Base
 from openslot.department_requests import models as requests
 from openslot.directory import models as directory
 from openslot.exports import models as exports

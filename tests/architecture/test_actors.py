@@ -38,7 +38,7 @@ BOUND = {
         directory.queries.services directory.queries.services_by_id
         directory.queries.services_for_practitioners directory.queries.services_to_offer
         directory.queries.services_where
-        directory.queries.version feedback.queries.averages
+        directory.changes.queries.version feedback.queries.averages
         feedback.queries.given feedback.queries.summary referrals.queries.areas
         referrals.queries.specialist referrals.queries.specialists
         department_requests.queries.consultations department_requests.commands.place_for
@@ -61,7 +61,7 @@ BOUND = {
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
         booking.queries.appointment desk.queries.machines
-        directory.queries.carer_of directory.queries.dependent directory.queries.merged_into
+        directory.queries.carer_of directory.queries.dependent directory.merges.queries.merged_into
         directory.queries.patient usecases.growing_up.ends_on
         exports.history.looks exports.history.whole notifications.recipients.patient_or_carer
         waiting_list.queries.open_for_appointment waiting_list.queries.open_of_absences
@@ -80,8 +80,8 @@ BOUND = {
         department_requests.queries.newest
         department_requests.queries.page""",
     "an administrator's": """
-        directory.queries.further_desks directory.queries.merge directory.queries.merges_of
-        directory.queries.names
+        directory.queries.further_desks directory.queries.names
+        directory.merges.queries.merge directory.merges.queries.merges_of
         identity.commands.locks identity.credentials.identities_of reports.oversight.things
         directory.queries.waiting_staff directory.queries.without_account
         identity.programs.program identity.queries.accounts identity.queries.by_ids

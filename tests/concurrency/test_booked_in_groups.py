@@ -26,14 +26,14 @@ from openslot.booking.models import Appointment
 from openslot.core import db, group_commit, servers
 from openslot.core.actor import SYSTEM
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Database, add_row, changed, fetch, is_in_group, write_later, write_rows
+from openslot.core.db import Database, changed, fetch, is_in_group, write_later, write_rows
 from openslot.core.errors import NotFound, Unavailable, Uncertain
 from openslot.core.group_commit import GroupCommit, Part
 from openslot.core.locks import Lock
 from openslot.core.outbox import OutboxMessage
-from openslot.core.rows import inserting
+from openslot.core.rows import add_row, inserting
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Patient
-from openslot.directory.queries import mark_changed
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
 from racing import Outcome, attempt, won

@@ -20,8 +20,9 @@ from engines import DATA_KEYS
 from openslot.core import audit, db, servers, sqlite
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Database, LostRace, alias_of
+from openslot.core.db import Database, LostRace
 from openslot.core.errors import Busy, TookTooLong
+from openslot.core.tables import alias_of
 from openslot.directory.models import Diary
 from openslot.identity.models import Account
 from racing import PATIENCE, barrier, race

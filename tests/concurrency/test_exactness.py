@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 import engines
 from engines import DATA_KEYS
 from openslot.core import folding
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.engines import make_engine
 from openslot.core.errors import AlreadyThere, Conflict
 from openslot.core.refusals import taken_columns
+from openslot.core.tables import Base
 from openslot.directory.models import Centre, Diary
 from openslot.migrations import run
 from openslot.schema import metadata

@@ -29,8 +29,8 @@ from openslot.booking.slots import slots
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.work import Work
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Service
-from openslot.directory.queries import mark_changed
 from openslot.entrypoints.web.reading import instant_text
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules

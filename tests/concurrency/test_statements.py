@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 import factories
 from openslot.booking.patients.queries import patient_with
 from openslot.core import sqlite
-from openslot.core.db import Base, Database, add_row, read_rows, write_new
+from openslot.core.db import Database, read_rows
 from openslot.core.errors import Conflict, TookTooLong
 from openslot.core.outbox import OutboxMessage, State
+from openslot.core.rows import add_row, write_new
 from openslot.core.statements import Prepared
+from openslot.core.tables import Base
 from openslot.directory.models import Diary, Patient
 
 NOW = datetime(2026, 3, 1, 9, 30, 0, 123456, UTC)

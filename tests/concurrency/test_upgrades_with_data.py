@@ -31,12 +31,13 @@ from engines import DATA_KEYS
 from factories import NOW
 from openslot.booking import check
 from openslot.booking.models import Appointment
-from openslot.core.db import Database, Instant
+from openslot.core.db import Database
 from openslot.core.encryption import encrypted_columns
 from openslot.core.engines import make_engine
 from openslot.core.folding import is_text
 from openslot.core.idempotency import KeptAnswer
 from openslot.core.outbox import OutboxMessage
+from openslot.core.tables import Instant
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
 from openslot.migrations import progress, revisions, run

@@ -14,7 +14,7 @@ from entrypoints.world import World
 from openslot.app import create_app as made
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.queries import mark_changed
+from openslot.directory.changes.queries import mark_changed
 from openslot.schedules.models import Schedule
 
 WEEK = {day: [["09:00", "17:00"]] for day in ("monday", "tuesday", "wednesday")}

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from entrypoints.browsing import ClientFor
 from entrypoints.world import World
 from openslot.core.db import Database
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Room, Service
-from openslot.directory.queries import mark_changed
 
 HEBREW = "\N{HEBREW LETTER SHIN}"
 NAMED = (Centre, Department, Patient, Practitioner, Room, Service)

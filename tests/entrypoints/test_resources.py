@@ -14,6 +14,7 @@ from entrypoints.programs import Program, signed_in
 from entrypoints.world import World
 from factories import ALL_DAY
 from openslot.core.db import Database
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Practitioner
 
 SCAN = {"name": "Bone scan", "minutes": 30}
@@ -165,7 +166,7 @@ def test_who_is_needed_sees_when_and_not_whom(
         dora = session.query(Practitioner).filter_by(name="Dora Dietz").one()
         dora.active = False
         for one in (person, dora):
-            factories.directory.queries.mark_changed(session, "practitioner", one.id)
+            mark_changed(session, "practitioner", one.id)
 
     network.run(be_needed)
     booked = book(app, world, scan)

@@ -18,7 +18,7 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory import queries
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Practitioner
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
@@ -184,4 +184,4 @@ def give_professions(
         specialist = session.get_one(Practitioner, world.practitioners[who])
         specialist.profession, specialist.expertise = "Specialist", expertise
     for who in ("owner", *specialists):
-        queries.mark_changed(session, "practitioner", world.practitioners[who])
+        mark_changed(session, "practitioner", world.practitioners[who])

@@ -24,11 +24,12 @@ from faults.test_database_away import note, notes
 from openslot.booking.errors import TooManyUpcoming
 from openslot.booking.patients import queries as patients
 from openslot.core.audit import AuditEvent, AuditSeal
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.facts import DeploymentFact
 from openslot.core.locks import lock
 from openslot.core.refusals import is_cut_off
 from openslot.core.servers import options_of
+from openslot.core.tables import Base
 from openslot.schema import metadata
 from openslot.usecases import booking
 from racing import barrier, race

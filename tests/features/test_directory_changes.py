@@ -1,7 +1,7 @@
 from sqlalchemy.orm import Session
 
 from openslot.core.db import Database
-from openslot.directory import queries
+from openslot.directory.changes import queries
 
 
 def test_a_change_has_the_number_of_its_version_whatever_was_noted_before(

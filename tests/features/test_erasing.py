@@ -21,8 +21,9 @@ from openslot.booking.sessions import commands as sessions
 from openslot.core import idempotency, outbox, sealing
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.births import BirthDate
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
+from openslot.core.tables import Base
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.errors import MergedFurther, PatientErased
 from openslot.directory.models import Dependent, Patient, Service

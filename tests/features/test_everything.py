@@ -38,9 +38,10 @@ from openslot.backups.errors import AlreadyWritten, CannotWrite
 from openslot.booking import check
 from openslot.core.births import Birth
 from openslot.core.config import Settings
-from openslot.core.db import Database, Instant, Word
+from openslot.core.db import Database
 from openslot.core.encryption import EncryptedJson, EncryptedText
 from openslot.core.outbox import OutboxMessage
+from openslot.core.tables import Instant, Word
 from openslot.directory.models import Patient
 from openslot.identity import factors
 from openslot.identity.models import Account

@@ -17,7 +17,7 @@ from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.directory import commands as directory
-from openslot.directory import queries as directory_queries
+from openslot.directory.changes import queries as directory_changes
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.schedules import commands as schedules
 from openslot.schedules import known
@@ -35,7 +35,7 @@ def rename(kind: type, key: Callable[[Session, Town], int | None]) -> Change:
 
     def act(session: Session, town: Town) -> None:
         row = session.get_one(kind, key(session, town))
-        directory_queries.mark_changed(session, kind.__name__.lower(), row.id)
+        directory_changes.mark_changed(session, kind.__name__.lower(), row.id)
         row.name = "Another Name"
 
     return act
@@ -101,8 +101,8 @@ def test_after_very_many_changes_all_is_read_again(database: Database) -> None:
     database.read(known.bookable)
 
     def act(session: Session) -> None:
-        for _ in range(directory_queries.MOST_READ_AGAIN + 1):
-            directory_queries.mark_changed(session, "centre", town.clinic)
+        for _ in range(directory_changes.MOST_READ_AGAIN + 1):
+            directory_changes.mark_changed(session, "centre", town.clinic)
         new_hours(session, town)
 
     database.run(act)
@@ -111,13 +111,13 @@ def test_after_very_many_changes_all_is_read_again(database: Database) -> None:
 
 def test_only_the_last_changes_are_remembered(database: Database) -> None:
     def act(session: Session) -> int | None:
-        for _ in range(2 * directory_queries.MOST_CHANGES + 1):
-            directory_queries.mark_changed(session, "centre", 1)
-        changes = directory_queries.changes_since(session, directory_queries.version(session) - 1)
+        for _ in range(2 * directory_changes.MOST_CHANGES + 1):
+            directory_changes.mark_changed(session, "centre", 1)
+        changes = directory_changes.changes_since(session, directory_changes.version(session) - 1)
         return len(changes or ())
 
     assert database.run(act) == 1
-    forgotten = database.read(lambda session: directory_queries.changes_since(session, 1))
+    forgotten = database.read(lambda session: directory_changes.changes_since(session, 1))
     assert forgotten is None
 
 

@@ -15,9 +15,9 @@ from openslot.booking.errors import BothBusy, InvalidTransition
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
-from openslot.directory import queries
+from openslot.core.tables import Base
 from openslot.directory.errors import (
     AlreadyUndone,
     BothManaged,
@@ -26,6 +26,7 @@ from openslot.directory.errors import (
     MergedFurther,
     SamePatient,
 )
+from openslot.directory.merges import queries as merges
 from openslot.directory.models import Dependent, Patient, PatientMerge
 from openslot.feedback.models import Favourite, Rating
 from openslot.identity.models import Account
@@ -125,7 +126,7 @@ def test_everything_moves_and_everything_comes_back(database: Database, town: To
     row = merge(database, town.patients[0], town.patients[1])
 
     def left(session: Session) -> list[str]:
-        tables = [*queries.tables_of_patients().values(), *map(_table, queries.OWN_WAY)]
+        tables = [*merges.tables_of_patients().values(), *map(_table, merges.OWN_WAY)]
         return [
             table.name
             for table in tables
@@ -160,8 +161,8 @@ def test_every_table_that_names_a_patient_is_merged_in_some_way() -> None:
         for key in table.foreign_keys
         if key.column.table is Patient.__table__
     }
-    assert pointing == queries.tables_of_patients().keys() | queries.OWN_WAY
-    for table in queries.tables_of_patients().values():
+    assert pointing == merges.tables_of_patients().keys() | merges.OWN_WAY
+    for table in merges.tables_of_patients().values():
         columns = [k.parent.name for k in table.foreign_keys if k.column.table.name == "patient"]
         assert columns == ["patient_id"]
 
@@ -506,7 +507,7 @@ def test_merges_in_a_row_are_undone_in_turn(database: Database, town: Town) -> N
     before = owners(database)
     first = merge(database, town.patients[1], town.patients[0])
     second = merge(database, town.patients[2], town.patients[1])
-    duplicates = database.read(lambda s: queries.duplicates_of(s, town.patients[2]))
+    duplicates = database.read(lambda s: merges.duplicates_of(s, town.patients[2]))
     assert set(duplicates) == {town.patients[0], town.patients[1]}
     with pytest.raises(MergedFurther):
         unmerge(database, first)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from factories import NOW
 from openslot.core.db import Database
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import Centre
-from openslot.directory.queries import mark_changed
 from openslot.search.nearby import EARTH, Spot
 from openslot.search.results import Directory, Order, Result, Results, Search, find
 from town import Town, build_town

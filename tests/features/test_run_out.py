@@ -13,9 +13,10 @@ import factories
 from factories import NOW
 from openslot.core import idempotency
 from openslot.core.config import Settings
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.idempotency import KeptAnswer
 from openslot.core.ids import new_id
+from openslot.core.tables import Base
 from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import purge_run_out
 from openslot.identity import queries

@@ -17,8 +17,8 @@ from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import BookableBy, Gender, Mode, Practitioner
-from openslot.directory.queries import mark_changed
 from openslot.directory.search import Index, Text, said_of, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly

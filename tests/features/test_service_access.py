@@ -17,8 +17,8 @@ from openslot.core.db import Database
 from openslot.core.errors import Forbidden
 from openslot.department_requests import commands as requests
 from openslot.department_requests.details import RequestDetails
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.models import BookableBy, Service
-from openslot.directory.queries import mark_changed
 from openslot.schedules import known
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule

@@ -17,9 +17,9 @@ from openslot.booking.patients import queries as patients
 from openslot.booking.slots import Barrier, Booker
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.errors import ReferralNamesPractitioner
 from openslot.directory.models import BookableBy, Service
-from openslot.directory.queries import mark_changed
 from openslot.referrals import commands as referring
 from openslot.referrals import queries as referrals
 from openslot.referrals.details import ReferralDetails

@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from openslot.backups.errors import NoScratch
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
-from openslot.core.db import Base, Database
+from openslot.core.db import Database
 from openslot.core.engines import make_engine
 from openslot.core.errors import Unavailable
 from openslot.core.schemas import current_schema
 from openslot.core.servers import options_of
+from openslot.core.tables import Base
 from openslot.directory.models import Patient
 from openslot.identity.models import Account
 from openslot.schema import metadata

@@ -32,7 +32,8 @@ from openslot.booking.models import (
 from openslot.booking.moves import CLAIMING
 from openslot.booking.queries import busy_between, claims_one_of
 from openslot.booking.sessions import queries as sessions
-from openslot.core.db import Instant, fetch
+from openslot.core.db import fetch
+from openslot.core.tables import Instant
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Practitioner, Room, RoomKind
 from openslot.schedules.availability import Span, Window, instant_of, span_between

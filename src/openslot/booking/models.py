@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Uuid, false
 from sqlalchemy.orm import Mapped, declared_attr, foreign, mapped_column, relationship
 
-from openslot.core.db import Base, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant, Word
 from openslot.directory.models import (
     Centre,
     Department,

@@ -26,28 +26,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
-from openslot.booking.models import (
-    Appointment,
-    AppointmentResource,
-    GroupSession,
-    Status,
-)
+from openslot.booking.models import Appointment, AppointmentResource, GroupSession, Status
 from openslot.booking.moves import CLAIMING, LIVE
 from openslot.booking.rules import day_prefix
 from openslot.booking.sessions import queries as sessions
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, read_rows, write_new
+from openslot.core.db import read_rows
+from openslot.core.rows import write_new
 from openslot.core.statements import Prepared
+from openslot.core.tables import Instant
 from openslot.core.work import Work
-from openslot.directory.models import (
-    Centre,
-    Department,
-    Diary,
-    Patient,
-    Practitioner,
-    Service,
-)
+from openslot.directory.models import Centre, Department, Diary, Patient, Practitioner, Service
 from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
 from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule

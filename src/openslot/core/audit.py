@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset, security
-from openslot.core.db import Base, Instant, add_row
 from openslot.core.ids import new_id
+from openslot.core.rows import add_row
+from openslot.core.tables import Base, Instant
 from openslot.core.work import Work
 
 _RECORDED = "recorded"

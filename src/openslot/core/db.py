@@ -7,71 +7,42 @@ Commands take a session and never commit, so that they compose. An entry point c
 import random
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cache, partial
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
-    Column,
     CursorResult,
-    DateTime,
     Delete,
     Engine,
     Executable,
-    MetaData,
-    String,
-    Table,
-    TypeDecorator,
     Update,
     delete,
     event,
     insert,
     inspect,
 )
-from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    ORMExecuteState,
-    Session,
-    aliased,
-    make_transient_to_detached,
-    mapped_column,
-)
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.schema import SchemaItem
-from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 
-from openslot.core import clock, metrics, statements, tenancy
+from openslot.core import metrics, statements, tenancy
 from openslot.core.data_keys import DataKeys
 from openslot.core.engines import make_engine
-from openslot.core.errors import (
-    AlreadyThere,
-    Busy,
-    Conflict,
-    DomainError,
-    Unavailable,
-    Uncertain,
-)
+from openslot.core.errors import AlreadyThere, Busy, Conflict, DomainError, Unavailable, Uncertain
 from openslot.core.group_commit import Act, Alone, GroupCommit, Part, merged
 from openslot.core.refusals import Refusal, refusal_of, taken_columns
-from openslot.core.rows import NewRow, RowsBeside, all_of, inserting
-from openslot.core.servers import COLLATION, MOST_KEPT, unsafe_settings
+from openslot.core.rows import BESIDE, NEW, PROOF, NewRow, Proof, all_of, inserting
+from openslot.core.servers import MOST_KEPT, unsafe_settings
 from openslot.core.sqlite import is_rewritten
 from openslot.core.statements import Prepared
+from openslot.core.tables import Base
 
 T = TypeVar("T")
-BaseT = TypeVar("BaseT", bound="Base")
-StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 PATIENCE = 8.0
 """Seconds for which a unit of work is retried before it fails as Busy."""
@@ -86,100 +57,9 @@ LOOKS_WITHIN, LOOKS_EVERY = 4.0, 0.2
 
 NOTHING_SAVED = "The database cannot be reached, and nothing was saved. Try again in a minute."
 
-_EXACT = {
-    f"{dialect}_{option}": value
-    for dialect in ("mysql", "mariadb")
-    for option, value in {"charset": "utf8mb4", "collate": COLLATION}.items()
-}
-"""Table options for MariaDB, independent of the defaults of the database."""
-
-
-class Base(DeclarativeBase):
-    """Base of all tables. Constraints are named by convention, so that migrations find them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-    @classmethod
-    def __table_cls__(
-        cls, name: str, metadata: MetaData, *parts: SchemaItem, **options: Any
-    ) -> Table:
-        """Return a table that compares texts byte by byte on every engine."""
-        return Table(name, metadata, *parts, **{**options, **_EXACT})
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware datetime, stored in UTC to the microsecond; naive ones raise TypeError."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime())
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise TypeError("an instant needs a time zone")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class Word(TypeDecorator[StrEnumT]):
-    """A member of a StrEnum, stored as its value."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, words: type[StrEnumT], length: int):
-        super().__init__(length)
-        self.words = words
-
-    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> StrEnumT | None:
-        return None if value is None else self.words(value)
-
-
-def alias_of(kind: type[T]) -> type[T]:
-    """Return another name for a table, which statements of all threads may use.
-
-    SQLAlchemy gives it its columns when it is first used. If two threads use it first at the same
-    moment, its columns are no longer those of the table that they are looked up in, and statements
-    with it fail for as long as the process lives; so it has them before anybody uses it.
-    """
-    made = aliased(kind)
-    _ = inspect(made).selectable.c
-    return made
-
-
-class Dated:
-    """Mixin for tables with a ``changed_at`` column, which sets itself on every change."""
-
-    changed_at: Mapped[datetime] = mapped_column(
-        Instant, default=clock.now, onupdate=clock.now, server_default="2026-01-01 00:00:00"
-    )
-
 
 class LostRace(Exception):
     """Another transaction changed a row between reading and writing; retry the whole work."""
-
-
-_Proof = tuple[type[Base], dict[str, Any]]
-"""A row that a transaction adds, by its table and values."""
 
 
 class _Writing(Session):
@@ -194,17 +74,17 @@ class _Writing(Session):
     def finish(self) -> None:
         """Write what is left, and commit: in one go, if the driver sends several statements
         without waiting for each answer."""
-        rows = self.info.get(_ROWS, {})
+        rows = self.info.get(BESIDE, {})
         if _has_changed(self) or any(one.once for one in rows.values()):
             self.flush()
-        elif rows or _NEW in self.info:
+        elif rows or NEW in self.info:
             with statements.in_one_go(_connection(self, with_new=False)):
                 _write_new_rows(self)
                 self._write_beside()
         self.commit()
 
     def _write_beside(self) -> None:
-        rows = self.info.pop(_ROWS, {})
+        rows = self.info.pop(BESIDE, {})
         # Always in one order, so that nobody tells from it what a command did first.
         for kind in sorted(rows, key=lambda kind: str(kind.__tablename__)):
             for names, new in groupby(rows[kind].new(kind, _connection(self)), tuple):
@@ -219,7 +99,7 @@ def _write_new_rows(session: Session) -> None:
     def columns(row: NewRow) -> tuple[type[Base], tuple[str, ...]]:
         return row.kind, tuple(row.values)
 
-    for (kind, names), rows in groupby(session.info.pop(_NEW, ()), columns):
+    for (kind, names), rows in groupby(session.info.pop(NEW, ()), columns):
         write_rows(session, inserting(kind, names), *(row.values for row in rows))
 
 
@@ -233,7 +113,7 @@ class _InGroup(Session):
 
     def flush(self, _objects: Sequence[Any] | None = None) -> None:
         """Raise Alone if there is anything to write."""
-        if _has_changed(self) or _NEW in self.info or _ROWS in self.info:
+        if _has_changed(self) or NEW in self.info or BESIDE in self.info:
             raise Alone
 
     def connection(self, *args: Any, **options: Any) -> Connection:
@@ -243,14 +123,14 @@ class _InGroup(Session):
 
     def check_reads(self) -> None:
         """Raise Alone if there is something to write."""
-        if self.part.writes or _NEW in self.info:
+        if self.part.writes or NEW in self.info:
             raise Alone
 
     def finish(self) -> Part:
         """Return what is to be written. Raises Alone if an object is."""
         if _has_changed(self):
             raise Alone
-        self.part.new, self.part.beside = self.info.get(_NEW, []), self.info.get(_ROWS, {})
+        self.part.new, self.part.beside = self.info.get(NEW, []), self.info.get(BESIDE, {})
         return self.part
 
 
@@ -262,64 +142,6 @@ def _only_read(state: ORMExecuteState) -> None:
     session.flush()  # as others do first
     if not state.is_select or getattr(state.statement, "_for_update_arg", None) is not None:
         raise Alone
-
-
-_NEW, _ROWS, _PROOF = "new", "rows", "proof"
-
-
-def add_row(
-    session: Session, kind: type[Base], *, once: bool = False, proves: bool = False, **values: Any
-) -> None:
-    """Have :meth:`Database.run` add a row that the command itself does not look at again: a third
-    of the work of adding an object. All of a table are written together. With ``once``, nothing is
-    added if there is a row with this id. One that ``proves`` is never deleted soon, and shows
-    whether a commit happened that was not answered."""
-    rows = session.info.setdefault(_ROWS, defaultdict(RowsBeside))[kind]
-    if proves:
-        session.info.setdefault(_PROOF, (kind, values))
-    if once:
-        rows.once.setdefault(values["id"], values)
-    else:
-        rows.always.append(values)
-
-
-def write_new(session: Session, kind: type[BaseT], **values: Any) -> BaseT:
-    """Have the session write a new row before anything else that it does, and return it as if it
-    had been read: a quarter of the work of adding an object."""
-    for name, default in _defaults(kind).items():
-        if name not in values:
-            values[name] = default()
-    session.info.setdefault(_NEW, []).append(NewRow(kind, values))
-    row = as_read(session, kind, values)
-    session.add(row)
-    return row
-
-
-def as_read(session: Session, kind: type[BaseT], values: Mapping[str, Any]) -> BaseT:
-    """Return a row that was read by a prepared statement, with all its columns, as an object: that
-    which the session has, or one that is not part of it."""
-    key = inspect(kind).identity_key_from_primary_key((values["id"],))
-    known = session.identity_map.get(key)
-    if known is not None:
-        return cast(BaseT, known)
-    row = kind()
-    vars(row).update(values)
-    make_transient_to_detached(row)
-    return row
-
-
-@cache
-def _defaults(kind: type[Base]) -> dict[str, Callable[[], Any]]:
-    """Return what makes the default of each column."""
-    return {key: _default_of(column) for key, column in inspect(kind).columns.items()}
-
-
-def _default_of(column: Column[Any]) -> Callable[[], Any]:
-    default = column.default
-    if isinstance(default, CallableColumnDefault):
-        return partial(default.arg, None)  # type: ignore[arg-type] # SQLAlchemy wraps it
-    value = default.arg if isinstance(default, ScalarElementColumnDefault) else None
-    return lambda: value
 
 
 class Database:
@@ -420,7 +242,7 @@ class Database:
         try:
             save()
         except Unavailable as error:
-            if not error.is_broken or not self._has_happened(session.info.get(_PROOF), error):
+            if not error.is_broken or not self._has_happened(session.info.get(PROOF), error):
                 raise
             session.dispatch.after_commit(session)
         metrics.count_events(session)
@@ -432,11 +254,11 @@ class Database:
         ):
             for act, values in merged(parts):
                 act(session, values)
-            session.info[_NEW] = [row for part in parts for row in part.new]
-            session.info[_ROWS] = all_of([part.beside for part in parts])
+            session.info[NEW] = [row for part in parts for row in part.new]
+            session.info[BESIDE] = all_of([part.beside for part in parts])
             session.finish()
 
-    def _has_happened(self, proof: _Proof | None, lost: Unavailable) -> bool:
+    def _has_happened(self, proof: Proof | None, lost: Unavailable) -> bool:
         """Return whether a transaction happened whose commit was not answered; if not, it never
         will. Raises Uncertain if it has no proof, if it has not happened in time but may still
         come, or if the database does not answer in time."""
@@ -623,7 +445,7 @@ def _connection(session: Session, *, with_new: bool = True) -> Connection:
     written."""
     if isinstance(session, _InGroup):
         session.check_reads()
-    elif with_new and _NEW in session.info:
+    elif with_new and NEW in session.info:
         _write_new_rows(session)
     known: Connection | None = session.info.get(Connection)
     if known is None or known.closed:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.config import Settings
 from openslot.core.data_keys import DataKeys
-from openslot.core.db import Base
 from openslot.core.errors import Failure
+from openslot.core.tables import Base
 
 _KEY = "secret-key"
 _DATA_KEYS = "data-keys"

@@ -10,24 +10,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Index,
-    Integer,
-    String,
-    bindparam,
-    delete,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Index, Integer, String, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core import keyset
 from openslot.core.data_keys import MOST_KEYS
-from openslot.core.db import Base, Instant, add_row, changed, write_later, write_rows
+from openslot.core.db import changed, write_later, write_rows
 from openslot.core.encryption import EncryptedJson, EncryptedText, encrypted_for, keys_of
+from openslot.core.rows import add_row
 from openslot.core.statements import Prepared
+from openslot.core.tables import Base, Instant
 
 LASTS = timedelta(hours=24)
 """Time for which a key replays the same answer."""

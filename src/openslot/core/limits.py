@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Index, Integer, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from openslot.core.db import Base, Instant, changed
+from openslot.core.db import changed
 from openslot.core.errors import Busy, RateLimited, Uncertain
+from openslot.core.tables import Base, Instant
 
 MOST_KEPT = 20_000
 """Largest number of counts that a process keeps in memory."""

@@ -9,7 +9,7 @@ import hashlib
 from sqlalchemy import String, delete, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from openslot.core.db import Base
+from openslot.core.tables import Base
 
 LONG_WORK = "long work"
 """Lock of transactions that take more than a minute after the instant by which their changes are

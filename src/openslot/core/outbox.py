@@ -34,10 +34,12 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.core import keyset
 from openslot.core.data_keys import DoesNotOpen
-from openslot.core.db import Base, Database, Instant, add_row, changed, write_rows
+from openslot.core.db import Database, changed, write_rows
 from openslot.core.encryption import EncryptedJson, encrypted_for
 from openslot.core.ids import new_id
+from openslot.core.rows import add_row
 from openslot.core.statements import Prepared
+from openslot.core.tables import Base, Instant
 from openslot.core.work import Work
 
 LEASE = timedelta(minutes=2)

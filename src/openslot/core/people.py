@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from openslot.core.db import Base
+from openslot.core.tables import Base
 
 _PEOPLE = "people"
 

@@ -24,9 +24,10 @@ from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.data_keys import DataKeys, DoesNotOpen, place_of
-from openslot.core.db import Base, Database, fetch
+from openslot.core.db import Database, fetch
 from openslot.core.encryption import Blind, EncryptedText, Place, encrypted_columns, keys_of
 from openslot.core.folding import key_for
+from openslot.core.tables import Base
 
 AT_ONCE = 200
 """Rows that are encrypted anew in one transaction."""

@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from openslot.core.actor import Role
 from openslot.core.births import Birth, BirthDate
-from openslot.core.db import Instant, Word
 from openslot.core.encryption import EncryptedJson, EncryptedText
+from openslot.core.tables import Instant, Word
 
 Json = Any
 

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.moves import LIVE
-from openslot.core.db import Base, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant, Word
 from openslot.directory.models import Centre, Department, Patient, Service
 from openslot.identity.models import Account
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from openslot.booking.models import Appointment, Priority
 from openslot.core import keyset
-from openslot.core.db import alias_of
+from openslot.core.tables import alias_of
 from openslot.department_requests.models import Kept, ServiceRequest, State
 from openslot.department_requests.rules import CLOSED, OPEN
 from openslot.directory.models import Centre, Department, Patient, Service

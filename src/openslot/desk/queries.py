@@ -20,8 +20,8 @@ from openslot.booking.models import (
 from openslot.booking.moves import LIVE
 from openslot.booking.queries import Condition
 from openslot.core.births import BirthDate
-from openslot.core.db import alias_of
 from openslot.core.people import read_about
+from openslot.core.tables import alias_of
 from openslot.core.work import Work
 from openslot.desk.rules import Standing, standing
 from openslot.directory.models import Patient, Practitioner, Room, RoomKind, Service

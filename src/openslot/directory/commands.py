@@ -13,6 +13,7 @@ from openslot.core.ids import new_id
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import contacts, queries
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.details import (
     CentreDetails,
     DepartmentDetails,
@@ -378,4 +379,4 @@ def _change(work: Work, thing: Entity, values: dict[str, object]) -> Entity:
 def _record(work: Work, thing: Listed, action: str, **details: object) -> None:
     kind = type(thing).__name__.lower()
     audit.record(work, f"{kind}.{action}", f"{kind}:{thing.id}", **details)
-    queries.mark_changed(work.session, kind, thing.id)
+    mark_changed(work.session, kind, thing.id)

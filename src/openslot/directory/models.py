@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.births import Birth, BirthDate
-from openslot.core.db import Base, Dated, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.folding import compact, folded, key_of, phone_key
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Dated, Instant, Word
 
 
 class CentreType(StrEnum):

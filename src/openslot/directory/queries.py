@@ -1,22 +1,21 @@
 """Queries and row-level writes of the directory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.births import BirthDate
-from openslot.core.db import Base, LostRace, changed, read_rows, remove
+from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
-from openslot.core.group_commit import Alone
 from openslot.core.people import read_about
-from openslot.core.statements import Prepared
+from openslot.core.tables import Base
 from openslot.core.work import Work
 from openslot.directory.errors import ProfessionUnknown
 from openslot.directory.models import (
@@ -24,11 +23,8 @@ from openslot.directory.models import (
     Department,
     Dependent,
     Diary,
-    DirectoryChange,
-    DirectoryVersion,
     FurtherDesk,
     Patient,
-    PatientMerge,
     Practitioner,
     Profession,
     Service,
@@ -40,12 +36,6 @@ from openslot.identity.models import Account
 
 Entity = TypeVar("Entity", Centre, Department, Service, Profession, Practitioner, Patient)
 
-MOST_READ_AGAIN = 200
-"""Changes of the directory after which caches read all of it again."""
-
-MOST_CHANGES = 10 * MOST_READ_AGAIN
-"""Changes that are remembered."""
-
 
 def new_diary(session: Session, kind: str) -> int:
     """Create an empty diary and return its id."""
@@ -53,68 +43,6 @@ def new_diary(session: Session, kind: str) -> int:
     session.add(diary)
     session.flush()
     return diary.id
-
-
-def mark_changed(session: Session, kind: str, row_id: int) -> None:
-    """Count up the directory's version in this transaction, and note what has changed, so that
-    caches read it again."""
-    number = mark_all_changed(session)
-    session.execute(insert(DirectoryChange).values(number=number, kind=kind, row_id=row_id))
-    if number % MOST_CHANGES == 0:
-        old = delete(DirectoryChange).where(DirectoryChange.number <= number - MOST_CHANGES)
-        changed(session, old)
-
-
-def mark_all_changed(session: Session) -> int:
-    """Count up the directory's version without saying what has changed, so that caches read all of
-    it again; return the version."""
-    counter = update(DirectoryVersion).where(DirectoryVersion.id == 1)
-    if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
-        session.execute(insert(DirectoryVersion).values(id=1, number=1))
-    session.info[DirectoryChange] = True
-    session.info.pop(_VERSION, None)  # what was noted of it is older
-    return version(session)
-
-
-def is_changing(session: Session) -> bool:
-    """Return whether the session has changed the directory, which others do not see yet."""
-    return DirectoryChange in session.info
-
-
-def changes_since(session: Session, number: int) -> list[tuple[str, int]] | None:
-    """Return kind and id of what has changed after a version of the directory; None if that is too
-    long ago to be known."""
-    rows = session.execute(
-        select(DirectoryChange.number, DirectoryChange.kind, DirectoryChange.row_id)
-        .where(DirectoryChange.number > number)
-        .order_by(DirectoryChange.number)
-        .limit(MOST_READ_AGAIN + 1)
-    ).all()
-    is_whole = bool(rows) and rows[0][0] == number + 1 and len(rows) <= MOST_READ_AGAIN
-    return [(kind, row_id) for _, kind, row_id in rows] if is_whole else None
-
-
-def version(session: Session) -> int:
-    """Return the directory's version; 0 before the first change."""
-    seen: int | None = session.info.pop(_VERSION, None)
-    if seen is not None:
-        return seen
-    rows = read_rows(session, _VERSION, {})
-    return rows[0][0] if rows else 0
-
-
-_VERSION = Prepared(select(DirectoryVersion.number))
-
-
-def note_version(session: Session, number: int) -> None:
-    """Have :func:`version` return, once, what the session has just read with something else."""
-    session.info[_VERSION] = number
-
-
-def check_version(session: Session, versions: Mapping[Any, int]) -> None:
-    """Raise Alone unless the directory has the version that all of a group have expected."""
-    if set(versions.values()) != {version(session)}:
-        raise Alone
 
 
 def today(work: Work) -> date:
@@ -459,127 +387,6 @@ def has_records(session: Session, patient_id: UUID) -> bool:
         session.scalar(select(1).where(column == patient_id).limit(1)) is not None
         for column in references
     )
-
-
-# Rows of patients in all tables, for merging and erasing
-
-
-OWN_WAY = frozenset({"appointment", "dependent", "patient", "patient_merge", "rating"})
-"""Tables that name a patient and are not merged row by row; usecases/merging.py has their ways."""
-
-
-def tables_of_patients() -> dict[str, Table]:
-    """Return the tables whose rows belong to a patient, by the column ``patient_id``."""
-    return {
-        table.name: table
-        for table in Base.metadata.sorted_tables
-        if any(key.column.table is Patient.__table__ for key in table.foreign_keys)
-        and table.name not in OWN_WAY
-    }
-
-
-def rows_of(session: Session, table: Table, patient_id: UUID) -> list[UUID]:
-    """Return the ids of the patient's rows in a table."""
-    query = select(table.c.id).where(table.c.patient_id == patient_id).order_by(table.c.id)
-    return list(session.scalars(query))
-
-
-def give_rows(session: Session, table: Table, ids: Collection[UUID], to: UUID) -> None:
-    """Give rows to another patient, and raise their version where they have one. Raises LostRace if
-    one is gone."""
-    if not ids:
-        return
-    values: dict[str, Any] = {"patient_id": to}
-    if "version" in table.c:
-        values["version"] = table.c.version + 1
-    if changed(session, update(table).where(table.c.id.in_(ids)).values(values)) != len(ids):
-        raise LostRace
-
-
-def hanging_on(
-    session: Session, patient_id: UUID, rows: Mapping[str, Collection[UUID]]
-) -> dict[str, set[UUID]]:
-    """Return ``rows``, by table, with the patient's rows that point to one of them, and those that
-    point to these: corrections of an entry, notes at an appointment, what a referral was used
-    for."""
-    tables = {**tables_of_patients(), "appointment": Base.metadata.tables["appointment"]}
-    every = {name: set(rows.get(name, ())) for name in tables}
-    count = -1
-    while count != (count := sum(map(len, every.values()))):
-        for table in tables.values():
-            for key in table.foreign_keys:
-                if key.column.table.name in tables:
-                    pointing = select(table.c.id).where(
-                        table.c.patient_id == patient_id,
-                        key.parent.in_(every[key.column.table.name]),
-                    )
-                    every[table.name].update(session.scalars(pointing))
-    return every
-
-
-def existing(session: Session, table: Table, ids: Collection[UUID], patient_id: UUID) -> list[UUID]:
-    """Return which of these rows still are the patient's."""
-    theirs = (table.c.id.in_(ids), table.c.patient_id == patient_id)
-    return list(session.scalars(select(table.c.id).where(*theirs)))
-
-
-def merged_with_rows(session: Session) -> list[UUID]:
-    """Return the merged duplicates that have rows again, written while they were merged."""
-    found: set[UUID] = set()
-    for table in tables_of_patients().values():
-        query = select(table.c.patient_id).join(Patient, Patient.id == table.c.patient_id)
-        found.update(session.scalars(query.where(Patient.merged_into.is_not(None)).distinct()))
-    return sorted(found)
-
-
-# Merges
-
-
-def merges_of(session: Session, patient_id: UUID) -> Sequence[PatientMerge]:
-    """Return the merges of or into a patient, the newest first."""
-    concerned = or_(PatientMerge.patient_id == patient_id, PatientMerge.duplicate_id == patient_id)
-    newest = (PatientMerge.merged_at.desc(), PatientMerge.id.desc())
-    return session.scalars(select(PatientMerge).where(concerned).order_by(*newest)).all()
-
-
-def merge(session: Session, merge_id: UUID) -> PatientMerge:
-    """Return a merge. Raises NotFound."""
-    found = session.get(PatientMerge, merge_id)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def standing_merge(session: Session, duplicate_id: UUID) -> PatientMerge | None:
-    """Return the merge of a duplicate that is not undone, or None."""
-    stands = (PatientMerge.duplicate_id == duplicate_id, PatientMerge.undone_at.is_(None))
-    return session.scalar(select(PatientMerge).where(*stands))
-
-
-def add_merge(session: Session, row: PatientMerge) -> None:
-    """Store a new merge."""
-    session.add(row)
-    session.flush()
-
-
-def duplicates_of(session: Session, patient_id: UUID) -> list[UUID]:
-    """Return the duplicates that were merged into the patient, also by way of others."""
-    found: list[UUID] = []
-    last = [patient_id]
-    while last:
-        query = select(Patient.id).where(Patient.merged_into.in_(last)).order_by(Patient.id)
-        last = list(session.scalars(query))
-        found += last
-    return found
-
-
-def merged_into(session: Session, patient_ids: Collection[UUID]) -> dict[UUID | None, list[UUID]]:
-    """Return the duplicates that were merged into each of these patients; one statement."""
-    found: dict[UUID | None, list[UUID]] = {}
-    query = select(Patient.merged_into, Patient.id).where(Patient.merged_into.in_(patient_ids))
-    for patient_id, duplicate_id in session.execute(query.order_by(Patient.id)):
-        found.setdefault(patient_id, []).append(duplicate_id)
-    return found
 
 
 def remove_patient(session: Session, patient: Patient) -> None:

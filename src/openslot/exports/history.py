@@ -14,6 +14,7 @@ from openslot.booking.models import Appointment
 from openslot.core import keyset
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.merges import queries as merges
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.records import queries
 from openslot.records.access import READ, subject_of
@@ -100,7 +101,7 @@ def looks(
 def _looks(
     session: Session, patient_id: UUID, found: Sequence[Referral], **more: Any
 ) -> list[Look]:
-    duplicates = directory.duplicates_of(session, patient_id)
+    duplicates = merges.duplicates_of(session, patient_id)
     subjects = [
         *(subject_of(one) for one in (patient_id, *duplicates)),
         *(referring.subject_of(referral.id) for referral in found),

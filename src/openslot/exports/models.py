@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant
 
 
 class BulkExport(Base):

@@ -19,10 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
 from openslot.core.encryption import EncryptedJson
 from openslot.core.folding import folded, key_of
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant
 
 Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
 """A SHA-256; on MariaDB only bytes of a fixed length can be a key."""

@@ -7,7 +7,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 
-from openslot.core.db import Instant
+from openslot.core.tables import Instant
 from openslot.schema import metadata
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base
+from openslot.core.tables import Base
 from openslot.identity.models import CalendarFeed
 
 __all__ = ["CalendarFeed", "Preference"]

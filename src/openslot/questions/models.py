@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Word
 
 
 class Kind(StrEnum):

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant
 
 
 class EntryKind(StrEnum):

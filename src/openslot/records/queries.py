@@ -28,9 +28,10 @@ from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.births import BirthDate
-from openslot.core.db import alias_of, changed
+from openslot.core.db import changed
 from openslot.core.encryption import encrypted_for
 from openslot.core.folding import is_text, same_name
+from openslot.core.tables import alias_of
 from openslot.core.work import Work
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Centre, Dependent, Patient, Practitioner

@@ -22,9 +22,9 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.moves import LIVE
-from openslot.core.db import Base, Instant, Word, alias_of
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant, Word, alias_of
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.schedules.models import Schedule
 

@@ -15,18 +15,12 @@ from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.core import keyset
 from openslot.core.actor import Actor
-from openslot.core.db import alias_of, changed, remove
+from openslot.core.db import changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words
+from openslot.core.tables import alias_of
 from openslot.core.work import Work
-from openslot.directory.models import (
-    BookableBy,
-    Centre,
-    Patient,
-    Practitioner,
-    Profession,
-    Service,
-)
+from openslot.directory.models import BookableBy, Centre, Patient, Practitioner, Profession, Service
 from openslot.records import access
 from openslot.referrals.models import Kept, Referral, State
 from openslot.schedules.models import OfferedService, Schedule

@@ -15,6 +15,7 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands
 from openslot.directory import queries as directory
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.details import ProfessionCode
 from openslot.directory.editing import editor_of_service
 from openslot.directory.errors import NameTaken
@@ -197,7 +198,7 @@ def set_needs(work: Work, service_id: int, needs: Sequence[NeedDetails]) -> None
     lock(work.session, f"groups of centre {centre_id or 'any'}")
     queries.replace_needs(work.session, service_id, rows)
     audit.record(work, "service.needs-changed", f"service:{service_id}")
-    directory.mark_changed(work.session, "service", service_id)
+    mark_changed(work.session, "service", service_id)
 
 
 def _row(need: NeedDetails) -> dict[str, object]:
@@ -231,4 +232,4 @@ def _check_need(session: Session, centre_id: int | None, need: NeedDetails) -> N
 def _record(work: Work, action: str, subject: str, centre_id: int) -> None:
     """Record the change, and that what the centre's schedules need may be others now."""
     audit.record(work, action, subject)
-    directory.mark_changed(work.session, "centre", centre_id)
+    mark_changed(work.session, "centre", centre_id)

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base
+from openslot.core.tables import Base
 
 
 class ResourceGroup(Base):

@@ -16,6 +16,7 @@ from openslot.core.fields import Details, OptionalLine
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.changes.queries import mark_changed
 from openslot.directory.details import is_length
 from openslot.directory.editing import NotYoursToChange, check_kept
 from openslot.directory.models import Centre, Department, Service
@@ -309,4 +310,4 @@ def _existing(session: Session, schedule_id: int) -> Schedule:
 
 def _record(work: Work, schedule: Schedule, action: str) -> None:
     audit.record(work, f"schedule.{action}", f"schedule:{schedule.id}")
-    directory.mark_changed(work.session, "schedule", schedule.id)
+    mark_changed(work.session, "schedule", schedule.id)

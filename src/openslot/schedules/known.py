@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from openslot.core.db import check_later, database_of, is_in_group
-from openslot.directory import queries as directory
+from openslot.directory.changes import queries as directory_changes
 from openslot.schedules import queries
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -51,7 +51,7 @@ class Known:
         known = self._state
         # A session of its own, so that what is kept belongs to no session.
         with Session(session.connection(), join_transaction_mode="rollback_only") as reader:
-            changes = directory.changes_since(reader, known.version)
+            changes = directory_changes.changes_since(reader, known.version)
             if changes is None or any(kind == "profession" for kind, _ in changes):
                 return _State(version, _read(reader, as_of=version))
             changed = _by_kind(changes)
@@ -80,7 +80,7 @@ def one(session: Session, schedule_id: int) -> Bookable | None:
 def subject_of(session: Session, place: Place, version: int) -> Schedule | None:
     """Return the schedule of a place that is still as it was read, at this version of the
     directory; None if it was changed since."""
-    if place.as_of is None or directory.is_changing(session):
+    if place.as_of is None or directory_changes.is_changing(session):
         return queries.subject(session, place.schedule_id)
     now = database_of(session).kept(Known).at(session, version).get(place.schedule_id)
     return now.subject if now is not None and now.place.as_of == place.as_of else None
@@ -89,15 +89,15 @@ def subject_of(session: Session, place: Place, version: int) -> Schedule | None:
 def _known(session: Session) -> Mapping[int, Bookable] | None:
     """Return what is known; None if the session itself has changed the directory, which nobody
     else sees yet."""
-    if directory.is_changing(session):
+    if directory_changes.is_changing(session):
         return None
     known = database_of(session).kept(Known)
     version = known.version
     if version < 0 or not is_in_group(session):
-        version = directory.version(session)
+        version = directory_changes.version(session)
     if is_in_group(session):
         # Whether it is still so is asked when all of the group is written.
-        check_later(session, directory.check_version, {Known: version})
+        check_later(session, directory_changes.check_version, {Known: version})
     return known.at(session, version)
 
 

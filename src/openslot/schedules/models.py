@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from openslot.core.db import Base, Dated, Instant, Word
 from openslot.core.encryption import EncryptedText
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Dated, Instant, Word
 from openslot.directory.models import Centre, Department, Practitioner, Service
 
 Bitmap = LargeBinary(36).with_variant(BINARY(36), "mysql", "mariadb")

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, false,
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from openslot.core import keyset
-from openslot.core.db import alias_of, fetch
+from openslot.core.db import fetch
 from openslot.core.folding import folded, is_text
+from openslot.core.tables import alias_of
 from openslot.directory.models import (
     BookableBy,
     Centre,

@@ -19,7 +19,7 @@ from openslot.core import clock
 from openslot.core.db import Database, database_of
 from openslot.core.errors import Busy, Unavailable
 from openslot.core.work import Work
-from openslot.directory import queries as directory
+from openslot.directory.changes import queries as directory_changes
 from openslot.directory.search import Index, Matches, Text, said_of
 from openslot.feedback.queries import Average, Rated, averages
 from openslot.schedules import known
@@ -151,7 +151,7 @@ class Names:
     @classmethod
     def read(cls, session: Session) -> Self:
         """Return the names as ``session`` sees them."""
-        version = directory.version(session)
+        version = directory_changes.version(session)
         by_key = {(entry.kind, entry.id): entry for entry in entries(session)}
         schedules = Schedules.of(by_key.values())
         return cls(
@@ -190,7 +190,7 @@ class Directory:
 
     def fresh(self, session: Session) -> Names:
         """Return the names; one statement without a change."""
-        version, names = directory.version(session), self._names
+        version, names = directory_changes.version(session), self._names
         if version == names.version:
             return names
         if len(names.entries) > AT_ONCE:
@@ -212,7 +212,7 @@ class Directory:
         """Return what has this key, or None; what is new is waited for."""
         names = self.fresh(session)
         if key not in names.entries:
-            names = self._at(session, directory.version(session))
+            names = self._at(session, directory_changes.version(session))
         return names.entries.get(key)
 
     def turns(self, names: Names, openings: Openings) -> Turns:

@@ -28,7 +28,7 @@ from openslot.core.signing import NotSigned
 from openslot.core.values import NotRead
 from openslot.core.version import version
 from openslot.core.work import Work, doing
-from openslot.directory import queries as directory
+from openslot.directory.changes.queries import mark_all_changed
 from openslot.identity import factors
 from openslot.importers.problems import Problems, Source
 from openslot.importers.progress import Progress
@@ -227,7 +227,7 @@ class _Import:
         queries.fill_diaries(session)
         _check_diaries(session, problems)
         problems.refuse_if_any()
-        directory.mark_all_changed(session)
+        mark_all_changed(session)
         lines = {file.name: file.lines for file in self.manifest.files if file.returns}
         audit.record(
             work, "import.everything", "database:all", made=self.manifest.made_at, rows=lines

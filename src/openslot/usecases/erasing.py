@@ -32,6 +32,7 @@ from openslot.core.work import Work
 from openslot.department_requests import queries as requests
 from openslot.directory import contacts, queries
 from openslot.directory.errors import MergedFurther, PatientErased
+from openslot.directory.merges import queries as merges
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
 from openslot.identity import commands as identity
@@ -121,7 +122,7 @@ def remove_record(work: Work, patient_id: UUID) -> int:
 def _people(work: Work, patient_id: UUID) -> list[Patient]:
     """Return the patient and their merged duplicates, as they are now."""
     may_run_network(work.actor)
-    ids = [patient_id, *queries.duplicates_of(work.session, patient_id)]
+    ids = [patient_id, *merges.duplicates_of(work.session, patient_id)]
     people = [queries.patient(work.session, one, inactive=True) for one in ids]
     for person in people:
         work.session.refresh(person)
@@ -143,9 +144,9 @@ def _counted(work: Work, people: Iterable[Patient], *, keep_record: bool) -> Era
     people = list(people)
     ids = [person.id for person in people]
     appointments = booking.whole(work.session, Appointment.patient_id.in_(ids))
-    tables = queries.tables_of_patients()
+    tables = merges.tables_of_patients()
     entries, letters = (
-        sum(len(queries.rows_of(work.session, tables[name], one)) for one in ids)
+        sum(len(merges.rows_of(work.session, tables[name], one)) for one in ids)
         for name in ("history_entry", "referral")
     )
     return Erased(
@@ -215,8 +216,8 @@ def _names(work: Work, people: Iterable[Patient]) -> frozenset[str]:
         ids.update(
             one.id for one in booking.whole(work.session, Appointment.patient_id == person.id)
         )
-        for table in queries.tables_of_patients().values():
-            ids.update(queries.rows_of(work.session, table, person.id))
+        for table in merges.tables_of_patients().values():
+            ids.update(merges.rows_of(work.session, table, person.id))
     known = {word for word in words if len(word) >= SHORTEST} | {str(one) for one in ids}
     return frozenset(form for word in known for form in _forms(word))
 

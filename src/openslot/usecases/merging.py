@@ -18,11 +18,11 @@ from openslot.booking import queries as booking
 from openslot.booking import reassigning
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
-from openslot.core.db import Base
 from openslot.core.errors import NotFound
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
+from openslot.core.tables import Base
 from openslot.core.work import Work
 from openslot.directory import contacts, queries
 from openslot.directory.errors import (
@@ -34,6 +34,7 @@ from openslot.directory.errors import (
     PatientErased,
     SamePatient,
 )
+from openslot.directory.merges import queries as merges
 from openslot.directory.models import Dependent, Patient, PatientMerge
 from openslot.directory.rules import may_run_network
 from openslot.feedback import queries as feedback
@@ -114,8 +115,8 @@ def preview(work: Work, patient_id: UUID, duplicate_id: UUID) -> Preview:
     counts = {
         "appointment": sum(one.status not in _HOLDS for one in appointments),
         **{
-            name: len(queries.rows_of(work.session, table, duplicate_id))
-            for name, table in queries.tables_of_patients().items()
+            name: len(merges.rows_of(work.session, table, duplicate_id))
+            for name, table in merges.tables_of_patients().items()
         },
         "rating": len(feedback.ratings_of(work.session, duplicate_id)),
     }
@@ -147,9 +148,9 @@ def merge(
     patient, duplicate = _pair(work, patient_id, duplicate_id)
     moved = Moved(empty=[name for name in FILLED if not getattr(patient, name)])
     _move_appointments(work, patient, duplicate, moved)
-    for name, table in queries.tables_of_patients().items():
-        ids = queries.rows_of(work.session, table, duplicate_id)
-        queries.give_rows(work.session, table, ids, patient_id)
+    for name, table in merges.tables_of_patients().items():
+        ids = merges.rows_of(work.session, table, duplicate_id)
+        merges.give_rows(work.session, table, ids, patient_id)
         moved.rows[name] = ids
     _move_ratings(work, patient_id, duplicate_id, moved)
     _move_people(work, patient, duplicate, moved, end_access=end_access)
@@ -167,7 +168,7 @@ def merge(
         merged_at=work.now,
         merged_by=work.actor.account_id,
     )
-    queries.add_merge(work.session, merge_row)
+    merges.add_merge(work.session, merge_row)
     _record(work, merge_row, ("merged", "closed"), **moved.counts)
     return merge_row
 
@@ -181,7 +182,7 @@ def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
     since, and PatientErased.
     """
     may_run_network(work.actor)
-    merge_row = queries.merge(work.session, merge_id)
+    merge_row = merges.merge(work.session, merge_id)
     _lock(work, merge_row.patient_id, merge_row.duplicate_id)
     work.session.refresh(merge_row)
     patient, duplicate = _undoable(work, merge_row)
@@ -201,9 +202,9 @@ def unmerge(work: Work, merge_id: UUID) -> PatientMerge:
 def follow(work: Work) -> int:
     """Move what was written for merged duplicates while they were merged, and return the number of
     such duplicates: a note, for example, that was saved at the same moment."""
-    duplicates = queries.merged_with_rows(work.session)
+    duplicates = merges.merged_with_rows(work.session)
     for duplicate_id in duplicates:
-        merge_row = queries.standing_merge(work.session, duplicate_id)
+        merge_row = merges.standing_merge(work.session, duplicate_id)
         if merge_row is None:
             continue
         _lock(work, merge_row.patient_id, duplicate_id)
@@ -215,9 +216,9 @@ def follow(work: Work) -> int:
 
 def _move_late(work: Work, merge_row: PatientMerge) -> None:
     moved = Moved.model_validate(merge_row.moved)
-    for name, table in queries.tables_of_patients().items():
-        ids = queries.rows_of(work.session, table, merge_row.duplicate_id)
-        queries.give_rows(work.session, table, ids, merge_row.patient_id)
+    for name, table in merges.tables_of_patients().items():
+        ids = merges.rows_of(work.session, table, merge_row.duplicate_id)
+        merges.give_rows(work.session, table, ids, merge_row.patient_id)
         moved.rows[name] = [*moved.rows.get(name, []), *ids]
     merge_row.moved = moved.stored()
 
@@ -383,7 +384,7 @@ def _end_account(work: Work, patient: Patient, account_id: UUID, moved: Moved) -
 
 def _going_back(work: Work, patient_id: UUID, moved: Moved) -> dict[str, set[UUID]]:
     """Return the ids of what goes back, by table."""
-    every = queries.hanging_on(work.session, patient_id, moved.rows)
+    every = merges.hanging_on(work.session, patient_id, moved.rows)
     holds = waiting.holds_offered(
         work.session, every.get("waiting_entry", ()), every["appointment"]
     )
@@ -401,12 +402,12 @@ def _give_back(
     theirs = (Appointment.id.in_(ids), Appointment.patient_id == patient_id)
     appointments = booking.whole(work.session, *theirs) if ids else []
     reassigning.reassign(work, appointments, duplicate, keyless=moved.keyless)
-    for name, table in queries.tables_of_patients().items():
-        found = queries.existing(work.session, table, rows[name], patient_id)
-        queries.give_rows(work.session, table, found, duplicate.id)
+    for name, table in merges.tables_of_patients().items():
+        found = merges.existing(work.session, table, rows[name], patient_id)
+        merges.give_rows(work.session, table, found, duplicate.id)
     ratings = Base.metadata.tables["rating"]
-    found = queries.existing(work.session, ratings, moved.rows.get("rating", []), patient_id)
-    queries.give_rows(work.session, ratings, found, duplicate.id)
+    found = merges.existing(work.session, ratings, moved.rows.get("rating", []), patient_id)
+    merges.give_rows(work.session, ratings, found, duplicate.id)
     for dropped in _not_replaced(work, moved):
         feedback.keep(work.session, Rating(**dropped.model_dump()))
 

@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Uniq
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
+from openslot.core.tables import Base, Instant
 from openslot.directory.models import Profession, Service
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from openslot.booking import queries as booking
 from openslot.booking.diaries import in_absences_of
 from openslot.booking.models import Appointment, Status
-from openslot.core.db import alias_of
+from openslot.core.tables import alias_of
 from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.referrals import queries as referrals

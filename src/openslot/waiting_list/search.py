@@ -16,7 +16,7 @@ from openslot.booking.moves import LIVE
 from openslot.booking.rules import place_for
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import alias_of
+from openslot.core.tables import alias_of
 from openslot.core.work import Work
 from openslot.directory.models import Patient, Practitioner
 from openslot.schedules import queries as schedules

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition, live_or_done, to_come
 from openslot.booking.rules import Upcoming
-from openslot.core.db import LostRace, as_read, check_later, is_in_group, read_rows
+from openslot.core.db import LostRace, check_later, is_in_group, read_rows
 from openslot.core.people import read_about
+from openslot.core.rows import as_read
 from openslot.core.statements import Prepared
 from openslot.directory.models import DirectoryVersion, Patient, Service
 from openslot.schedules.diaries import rest_on_whole, version_of_whole

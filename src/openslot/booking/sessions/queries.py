@@ -33,7 +33,8 @@ from openslot.booking.models import Appointment, GroupSession, SessionResource, 
 from openslot.booking.moves import CLAIMING
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
-from openslot.core.db import Instant, changed
+from openslot.core.db import changed
+from openslot.core.tables import Instant
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.schedules.availability import Span, instant_of, span_between
 from openslot.schedules.diaries import MOST_IDS_NAMED, Claim

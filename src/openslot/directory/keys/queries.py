@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 
 from openslot.core.db import read_rows
 from openslot.core.statements import Prepared
+from openslot.directory.changes.queries import note_version
 from openslot.directory.models import DirectoryVersion
-from openslot.directory.queries import note_version
 from openslot.identity.models import ApiKey
 from openslot.identity.queries import ValidKey
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from openslot.directory import queries
+from openslot.directory.merges.queries import merges_of
 from openslot.directory.models import PatientMerge
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints import bearer
@@ -54,7 +55,7 @@ def list_merges(patient_id: UUID) -> MergeList:
     """List the merges of or into a patient; for administrators of the network."""
     may_run_network(bearer.actor())
     queries.patient(reader(), patient_id, inactive=True)
-    return MergeList(items=[_shown(row) for row in queries.merges_of(reader(), patient_id)])
+    return MergeList(items=[_shown(row) for row in merges_of(reader(), patient_id)])
 
 
 @service.operation(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.queries import Condition, patients_seen_by
 from openslot.core.actor import Actor
 from openslot.core.work import Work
-from openslot.directory import queries
+from openslot.directory.merges import queries as merges
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import histories, numbers
 from openslot.entrypoints.fhir.elements import (
@@ -86,7 +86,7 @@ def show(found: WithDuplicates, _site: Site) -> Json:
 
 
 def _complete(session: Session, rows: Sequence[Patient]) -> list[WithDuplicates]:
-    merged = queries.merged_into(session, [row.id for row in rows])
+    merged = merges.merged_into(session, [row.id for row in rows])
     return [WithDuplicates(row, merged.get(row.id, ())) for row in rows]
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.cells import Board, Cell, free_board
 from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
-from openslot.directory import queries as directory
+from openslot.directory.changes import queries as directory_changes
 from openslot.directory.models import BookableBy, Centre
 from openslot.entrypoints.fhir import (
     healthcare_service,
@@ -166,7 +166,7 @@ class Edition:
 def edition(session: Session) -> Edition:
     """Return what is published now; three statements while the directory does not change."""
     # The version is read first: lines may be newer than it, but never older.
-    version = directory.version(session)
+    version = directory_changes.version(session)
     public = [
         Published(place, bookable.subject)
         for bookable in known.bookable(session).values()

@@ -24,15 +24,8 @@ from sqlalchemy.orm import Session, join, outerjoin
 from sqlalchemy.sql.operators import ColumnOperators, OperatorType
 
 from openslot.booking.models import Appointment, Status
-from openslot.core.db import alias_of
-from openslot.directory.models import (
-    Centre,
-    Department,
-    Patient,
-    Practitioner,
-    Profession,
-    Service,
-)
+from openslot.core.tables import alias_of
+from openslot.directory.models import Centre, Department, Patient, Practitioner, Profession, Service
 from openslot.questions.models import AppointmentAnswer, ServiceQuestion
 from openslot.records.models import AllergyState, Entry, EntryKind
 from openslot.referrals.models import Referral

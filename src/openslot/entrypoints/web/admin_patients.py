@@ -14,6 +14,7 @@ from openslot.booking.queries import appointments_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries
 from openslot.directory.details import PatientDetails
+from openslot.directory.merges import queries as merge_queries
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints.problems import status_of
@@ -163,7 +164,7 @@ def merges(patient_id: UUID) -> str:
     may_run_network(context.actor())
     session = context.reader()
     patient = queries.patient(session, patient_id, inactive=True)
-    rows = queries.merges_of(session, patient_id)
+    rows = merge_queries.merges_of(session, patient_id)
     ids = {one for row in rows for one in (row.patient_id, row.duplicate_id)}
     return render_template(
         "admin/merges.html",
@@ -179,7 +180,7 @@ def merges(patient_id: UUID) -> str:
 def undo(merge_id: UUID) -> ResponseReturnValue:
     """Undo a merge after confirmation."""
     may_run_network(context.actor())
-    row = queries.merge(context.reader(), merge_id)
+    row = merge_queries.merge(context.reader(), merge_id)
     form = Form()
     status = do(form, merging.unmerge, merge_id)
     if isinstance(status, Done):

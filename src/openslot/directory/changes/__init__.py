@@ -1,0 +1,1 @@
+"""What has changed in the directory, and its version."""

@@ -1,0 +1,1 @@
+"""Merges of patients, and the rows that they have in all tables."""
