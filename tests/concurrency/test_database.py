@@ -82,7 +82,7 @@ def test_a_deadlock_is_tried_again_until_both_have_their_way(database: Database)
         database.run(cross)
 
     race(2, act)
-    assert sorted(tries) == [1, 2], "the engine must have sacrificed one of them"
+    assert sum(tries) > 2, "the engine must have sacrificed one of them"
     kinds = database.read(lambda session: session.scalars(select(Diary.kind)).all())
     assert {frozenset(kind) for kind in kinds} == {frozenset("a01"), frozenset("b01")}
 
