@@ -129,7 +129,7 @@ class Timer:
 
     def _worked(self) -> float:
         found = self.session.send("Performance.getMetrics")["metrics"]
-        return next(one["value"] for one in found if one["name"] == "TaskDuration") * 1000
+        return 1000 * float(next(one["value"] for one in found if one["name"] == "TaskDuration"))
 
 
 def _presses(timed: Timer) -> Iterator[tuple[str, list[tuple[float, float]]]]:

@@ -106,7 +106,8 @@ def _answer(plan: dict[str, Any]) -> Seen:
     took: list[float] = []
 
     def work(client: Client) -> None:
-        mine, counted = [], Counter()
+        mine: list[float] = []
+        counted: Counter[str] = Counter()
         for request in calls:
             began = time.perf_counter()
             if began > until:

@@ -9,12 +9,13 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Integer, insert, select
+from sqlalchemy import Integer, delete, insert, select
 from sqlalchemy.orm import Session
 
 import factories
@@ -320,7 +321,7 @@ def _merge_pages(database: Database, pages: Mapping[tuple[int, int], int]) -> No
         }
 
     before = database.read(old)
-    database.run(lambda session: session.execute(DiaryPage.__table__.delete()))
+    database.run(lambda session: session.execute(delete(DiaryPage)))
     merged = {key: before.get(key, 0) | pages.get(key, 0) for key in before.keys() | pages.keys()}
     _write(
         database,
@@ -336,7 +337,7 @@ def _write(database: Database, table: type[Base], rows: Iterable[Mapping[str, An
     """Insert rows, some thousands in a transaction."""
     waiting = iter(rows)
     while batch := list(islice(waiting, AT_ONCE)):
-        database.run(lambda session, batch=batch: session.execute(insert(table), batch))
+        database.run(partial(Session.execute, statement=insert(table), params=batch))
     ids = table.__table__.columns.get("id")
     is_numbered = ids is not None and isinstance(ids.type, Integer) and ids.autoincrement
     if database.engine.dialect.name == "postgresql" and is_numbered:

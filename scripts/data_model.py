@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -117,12 +118,12 @@ def _section(model: type) -> str:
     )
 
 
-def _row(column: Column) -> str:
+def _row(column: Column[Any]) -> str:
     optional = ", optional" if column.nullable else ""
     return f"| `{column.name}` | {_type(column.type)}{optional} | {', '.join(_keys(column))} |\n"
 
 
-def _keys(column: Column) -> Iterator[str]:
+def _keys(column: Column[Any]) -> Iterator[str]:
     if column.primary_key:
         yield "primary"
     if column.unique:
@@ -144,14 +145,14 @@ def _rules(table: Table) -> Iterator[str]:
             yield f"always: `{rule.sqltext}`"
 
 
-def _type(kind: TypeEngine) -> str:
+def _type(kind: TypeEngine[Any]) -> str:
     name = type(kind).__name__
     if isinstance(kind, Blind):
         return "keyed hash"
     if isinstance(kind, String) and kind.length:
         return f"text up to {kind.length}"
     if isinstance(kind, Word):
-        return "one of " + ", ".join(kind.words)
+        return "one of " + ", ".join(str(word) for word in kind.words)
     if isinstance(kind, LargeBinary):
         return f"{kind.length or ''} bytes".strip()
     return TYPES.get(name) or _plain(type(kind).__doc__ or name).split(".")[0]
@@ -194,13 +195,13 @@ def _target(key: ForeignKey) -> str:
     return key.target_fullname.split(".")[0]
 
 
-def _ends(column: Column) -> str:
+def _ends(column: Column[Any]) -> str:
     """Crow's feet: one or none on the left, one or many on the right."""
     alone = column.unique or (column.primary_key and len(column.table.primary_key.columns) == 1)
     return f"{'|o' if column.nullable else '||'}--{'o|' if alone else 'o{'}"
 
 
-def _word(kind: TypeEngine) -> str:
+def _word(kind: TypeEngine[Any]) -> str:
     return "number" if isinstance(kind, Integer) else re.sub(r"\W.*", "", _type(kind)) or "text"
 
 

@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
+from alembic.script import Script
 
-from openslot.core.db import make_engine
+from openslot.core.engines import make_engine
 from openslot.migrations import revisions, run
 
 
@@ -42,6 +43,7 @@ def _write(message: str) -> str:
             config = run.config_for(connection)
             config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
             made = command.revision(config, message, autogenerate=True, rev_id=number)
+            assert isinstance(made, Script)
         engine.dispose()
     return _without_notices(Path(made.path))
 

@@ -114,9 +114,9 @@ def sign(notes: Path, key: Path, signers: Path) -> Path:
     if signed.returncode:
         raise SystemExit(f"ssh-keygen did not sign with {key}. Nothing was made.")
     signature = notes.with_name(f"{notes.name}.sig")
-    verify = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", NAME, "-n", NAME, "-s", signature]
+    verify = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", NAME, "-n", NAME]
     with notes.open("rb") as text:
-        verified = subprocess.run(verify, stdin=text, check=False)
+        verified = subprocess.run([*verify, "-s", signature], stdin=text, check=False)
     if verified.returncode:
         raise SystemExit(
             f"{SIGNERS} of the last commit does not accept {key}. docs/releases.md says how a "

@@ -75,13 +75,13 @@ class Package:
         if self.name in LICENCES:
             return LICENCES[self.name]
         try:
-            declared = metadata(self.name)
+            declared = metadata(self.name).json
         except PackageNotFoundError:
             raise SystemExit(
                 f"Install {self.name}, or add its licence to scripts/sbom.py."
             ) from None
-        found = declared.get("License-Expression") or declared.get("License", "")
-        if declared.get("License-Expression") or found in SPDX:
+        found = declared.get("license_expression") or declared.get("license", "")
+        if "license_expression" in declared or found in SPDX:
             return str(found)
         raise SystemExit(f"Add the licence of {self.name} to scripts/sbom.py.")
 

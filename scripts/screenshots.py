@@ -25,7 +25,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from openslot.app import create_app
@@ -42,7 +49,8 @@ MOST_BYTES = 2_000_000
 """All pictures together."""
 
 PATIENCE = 10_000
-DESKTOP, PHONE = {"width": 1280, "height": 820}, {"width": 390, "height": 760}
+DESKTOP = ViewportSize(width=1280, height=820)
+PHONE = ViewportSize(width=390, height=760)
 PEOPLE = {
     "patient": ("jack@gmail.com", FILE_PASSWORD),
     "gp": ("samuel@gmail.com", FILE_PASSWORD),

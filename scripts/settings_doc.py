@@ -73,7 +73,7 @@ def _values(field: FieldInfo) -> str:
     if get_origin(field.annotation) is tuple:
         return "texts, separated by commas"
     named = {Path: "a path", Path | None: "a path", SecretStr: "a secret text"}
-    return named.get(field.annotation, "a text")  # type: ignore[call-overload, no-any-return]
+    return next((words for kind, words in named.items() if kind == field.annotation), "a text")
 
 
 def _range(field: FieldInfo) -> str:

@@ -1,8 +1,8 @@
 """What each arrangement of servers costs: bookings a second, measured as the benchmarks do."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -98,7 +98,7 @@ def _galera(folder: Path) -> Iterator[str]:
         yield clusters.url_of(nodes, "openslot")
 
 
-ARRANGEMENTS = {
+ARRANGEMENTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
     "PostgreSQL": partial(_alone, "postgresql", "postgres"),
     "PostgreSQL and a synchronous standby": partial(_followed, is_pooled=False),
     "the same behind PgBouncer": partial(_followed, is_pooled=True),

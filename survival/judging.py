@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -80,7 +81,7 @@ def _read(database: Database, work: Callable[[Session], T]) -> T:
         sleep(0.5)
 
 
-def _appointments(session: Session) -> list[tuple]:
+def _appointments(session: Session) -> list[tuple[Any, ...]]:
     return [
         tuple(row)
         for row in session.execute(
@@ -95,7 +96,7 @@ def _appointments(session: Session) -> list[tuple]:
     ]
 
 
-def _is_there(one, status: Status | None, told: Told) -> bool:
+def _is_there(one: UUID, status: Status | None, told: Told) -> bool:
     if one in told.cancelled:
         return status == Status.CANCELLED
     if one in told.unknown:
@@ -103,5 +104,5 @@ def _is_there(one, status: Status | None, told: Told) -> bool:
     return status == Status.BOOKED
 
 
-def _more_than_once(counted: Counter) -> int:
+def _more_than_once(counted: Counter[Any]) -> int:
     return sum(number > 1 for number in counted.values())

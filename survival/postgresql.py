@@ -41,7 +41,12 @@ class Member:
         """Start PgBouncer."""
         file = str(self.home.folder / "pgbouncer.ini")
         self.pgbouncer = self.home.start(program("pgbouncer") or "pgbouncer", file)
-        until(lambda: create_connection(("127.0.0.1", self.pooler)).close() is None)
+
+        def answers() -> bool:
+            create_connection(("127.0.0.1", self.pooler)).close()
+            return True
+
+        until(answers)
 
     def kill(self) -> None:
         """End Patroni and PostgreSQL at once, as when the machine dies."""
@@ -76,7 +81,8 @@ class Member:
     def state(self) -> dict[str, Any]:
         """What Patroni says of it."""
         with urlopen(f"http://127.0.0.1:{self.api}/patroni", timeout=2) as answer:
-            return json.load(answer)
+            found: dict[str, Any] = json.load(answer)
+            return found
 
     def leads(self) -> bool:
         """Whether it is the primary."""

@@ -89,7 +89,7 @@ class Node:
 
     def is_synced(self) -> bool:
         """Whether it takes part."""
-        return self.ask("SHOW STATUS LIKE 'wsrep_local_state_comment'")[1] == "Synced"
+        return bool(self.ask("SHOW STATUS LIKE 'wsrep_local_state_comment'")[1] == "Synced")
 
     def isolate(self, *, is_alone: bool) -> None:
         """Cut it off from its peers, as a network does, or let it back."""

@@ -397,7 +397,10 @@ def _wait_for(process: subprocess.Popen[bytes], answers: Callable[[], None], hom
     raise RuntimeError(f"the server in {home.folder} did not start: {home.last_words()}")
 
 
-STARTERS = {"postgresql": start_postgresql, "mariadb": start_mariadb}
+STARTERS: dict[str, Callable[[Path], Server]] = {
+    "postgresql": start_postgresql,
+    "mariadb": start_mariadb,
+}
 
 
 # The keeper

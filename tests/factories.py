@@ -290,7 +290,7 @@ def change(database: Database, kind: type, key: Any, **values: Any) -> None:
     """Set columns of one row, by its key."""
 
     def act(session: Session) -> None:
-        row = session.get_one(kind, key)
+        row: Any = session.get_one(kind, key)
         for name, value in values.items():
             setattr(row, name, value)
 

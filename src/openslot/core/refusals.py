@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 import psycopg
-import pymysql  # type: ignore[import-untyped] # it has no types
+import pymysql
 from sqlalchemy import MetaData, UniqueConstraint
 from sqlalchemy.exc import DBAPIError
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
-import pymysql  # type: ignore[import-untyped] # it has no types
+import pymysql
 from sqlalchemy import Connection, event, inspect
 
 TABLE = "migration_progress"
