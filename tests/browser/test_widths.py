@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
 import factories
-from browser.conftest import LiveServer
+from browser.conftest import PHONE, LiveServer
 from browser.steps import WIDTHS, sign_in, turn_week
 from entrypoints.world import World
 from factories import SYDNEY
@@ -233,3 +233,53 @@ def test_the_mark_of_a_chosen_time_covers_none_of_its_words(
     )
     is_beside = mark["left"] >= words["right"] or mark["bottom"] <= words["top"]
     assert is_beside, (words, mark)
+
+
+def test_a_figure_at_the_beginning_of_a_line_has_no_rule(
+    phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = phone_page
+    sign_in(page, live_server.url, world.emails["network-admin"])
+    figures = page.locator(".os-stats div").evaluate_all(
+        "all => all.map(one => [one.offsetLeft, getComputedStyle(one).borderInlineStartWidth])"
+    )
+    edge = min(left for left, _rule in figures)
+    first = [rule for left, rule in figures if left == edge]
+    assert len(first) > 1
+    assert set(first) == {"0px"}
+
+
+@pytest.mark.parametrize(("width", "entry"), [(1280, "Waiting list"), (1100, "More")])
+def test_one_entry_of_the_menu_is_marked(
+    desktop_page: Page, live_server: LiveServer, world: World, width: int, entry: str
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server.url, world.emails["patient-owner"])
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{live_server.url}/waiting")
+    marked = page.locator(".os-nav a, .os-nav summary").evaluate_all(
+        "all => all.filter(one => one.checkVisibility() && getComputedStyle(one).fontWeight > 600)"
+        ".map(one => one.innerText.trim())"
+    )
+    assert marked == [entry]
+
+
+def test_every_choice_is_seen_in_a_wide_window(
+    desktop_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server.url, world.emails["patient-owner"])
+    page.goto(f"{live_server.url}/history")
+    cut = "all => all.map(one => one.scrollWidth > one.clientWidth)"
+    assert not any(page.locator(".os-tabs").evaluate_all(cut))
+
+
+def test_the_head_of_a_page_holds_letters_of_twice_the_size(
+    phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = phone_page
+    sign_in(page, live_server.url, world.emails["patient-owner"])
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    box = page.locator(".os-out").bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= PHONE["width"]

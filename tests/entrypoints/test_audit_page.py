@@ -433,3 +433,11 @@ def test_looking_is_an_event_of_its_own_and_changes_none(
     assert "Read the audit log" not in page
     client.get("/admin/audit.csv")
     assert events() - before == Counter({("audit.read", "audit:all"): 2})
+
+
+def test_details_without_content_leave_no_mark(client_for: ClientFor) -> None:
+    client = client_for("network-admin")
+    client.get("/admin/audit")  # without a filter, so that no field of one is told
+    page = client.get("/admin/audit").text
+    assert "Read the audit log" in page
+    assert "; page" not in page

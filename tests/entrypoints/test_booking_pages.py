@@ -142,6 +142,36 @@ def test_confirming_in_a_second_tab_comes_to_the_appointment(carer: Client, worl
     assert "Your appointment is booked" in carer.get(second.location).text
 
 
+def test_going_back_after_booking_comes_to_the_appointment(carer: Client, world: World) -> None:
+    schedule = world.schedules["teammate"]
+    page, form = held(carer, schedule)
+    first = carer.send(f"/book/{schedule}", page=page, **form)
+    back = carer.http.get(page)
+    assert (back.status_code, back.location) == (303, first.location)
+
+
+def test_going_back_after_moving_comes_to_the_appointment(carer: Client, world: World) -> None:
+    appointment = booked(carer, world.schedules["teammate"]).partition("?")[0]
+    page = carer.get(f"{appointment}/move?week={next_week()}").text
+    start = re.findall(r'<button[^>]* name="start" value="([^"]+)"', page)[0]
+    there = f"{appointment}/move?minutes=30&start={start}"
+    moved = carer.send(f"{appointment}/move", page=there, start=start, minutes=30)
+    assert (moved.status_code, moved.location) == (303, appointment)
+    assert "was moved from" in carer.get(appointment).text
+    back = carer.http.get(there)
+    assert (back.status_code, back.location) == (303, appointment)
+    again = carer.post(f"{appointment}/move", start=start, minutes=30)
+    assert (again.status_code, again.location) == (303, appointment)
+    assert "was moved from" not in carer.get(appointment).text
+
+
+def test_cancelling_in_a_second_tab_comes_to_the_appointment(carer: Client, world: World) -> None:
+    appointment = f"/appointments/{world.appointments['owner']}"
+    assert carer.send(f"{appointment}/cancel").status_code == 303
+    for again in (carer.post(f"{appointment}/cancel"), carer.http.get(f"{appointment}/cancel")):
+        assert (again.status_code, again.location) == (303, appointment)
+
+
 @pytest.mark.parametrize("change", ["patient", "start", "status"])
 def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
     carer: Client, child: UUID, network: Database, world: World, change: str

@@ -1,9 +1,11 @@
 """Readers choose the language of pages, of what is refused, and of what is sent to them."""
 
 import re
+from html import unescape
 
 import pytest
 from flask import Flask
+from flask_babel import gettext
 
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import PASSWORD, World
@@ -93,3 +95,18 @@ def test_what_fields_ask_for_is_translated_with_its_places(app: Flask) -> None:
     )
     assert answer.json
     assert answer.json["errors"] == [{"field": "more", "detail": "Ce champ n’est pas reconnu."}]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refused_form_names_its_fields_in_each_language(app: Flask, language: str) -> None:
+    """A form says what to enter, and which field is meant, in the reader's language."""
+    client = Client(app)
+    client.http.post(f"/language/{language}")
+    reader = {"Accept-Language": language.replace("_", "-")}
+    with app.test_request_context(headers=reader):
+        missing = [gettext("Enter your full name."), gettext("Enter your date of birth.")]
+        long = gettext("Shorten this to {longest} characters.").format(longest=200)
+        named = gettext("%(field)s: %(sentence)s", field=gettext("Full name"), sentence=long)
+    nothing = unescape(client.send("/sign-up", name="", born="").text)
+    assert [sentence in nothing for sentence in missing] == [True, True]
+    assert named in unescape(client.send("/sign-up", name="x" * 201).text)

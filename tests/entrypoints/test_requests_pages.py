@@ -407,3 +407,11 @@ def test_staff_without_a_department_make_theirs_from_a_template(
     assert made.status_code == 303
     assert "Diabetic foot check" in ned.get("/admin/department").text
     assert "Podiatry" in client_for("staff-owner").get("/departments").text
+
+
+def test_the_overview_says_to_whom_requests_go(client_for: ClientFor, world: World) -> None:
+    surgery = client_for("staff-teammate")
+    ask(surgery, world)
+    table = surgery.get("/dashboard").text.partition('id="outgoing"')[2].partition("</table>")[0]
+    assert ">To</th>" in table
+    assert ">From</th>" not in table

@@ -61,11 +61,14 @@ def first_problem(error: ValidationError) -> Invalid:
 
 def problems(error: ValidationError, say: Callable[[str], str] = str) -> list[tuple[str, str]]:
     """Return (field, sentence) for each problem; ``say`` translates."""
-    found = []
-    for item in error.errors(include_url=False, include_input=False):
-        sentence, params = _sentence(item)
-        found.append((_field(item), say(sentence).format(**params)))
-    return found
+    return [(field, say(sentence).format(**params)) for field, sentence, params in unsaid(error)]
+
+
+def unsaid(error: ValidationError) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Return for each problem its field, its sentence before translation, and what fills the
+    places of the sentence."""
+    items = error.errors(include_url=False, include_input=False)
+    return [(_field(item), *_sentence(item)) for item in items]
 
 
 def _field(problem: ErrorDetails) -> str:

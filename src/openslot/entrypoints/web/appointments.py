@@ -147,16 +147,20 @@ def calendar_file(appointment_id: UUID) -> Response:
 
 @pages.get("/cancel")
 @access.allow(access.SIGNED_IN)
-def ask_cancel(appointment_id: UUID) -> str:
-    """Ask for confirmation before cancelling."""
+def ask_cancel(appointment_id: UUID) -> str | BaseResponse:
+    """Ask for confirmation before cancelling; show an appointment that is cancelled already."""
     appointment, relation = _appointment(appointment_id)
+    if appointment.status is Status.CANCELLED:
+        return _to_appointment(appointment_id)
     return render_template("appointments/cancel.html", **_common(appointment, relation))
 
 
 @pages.post("/cancel")
 @access.allow(access.SIGNED_IN)
 def cancel(appointment_id: UUID) -> BaseResponse:
-    """Cancel the appointment and free its time."""
+    """Cancel the appointment and free its time, unless another tab has done so."""
+    if _appointment(appointment_id)[0].status is Status.CANCELLED:
+        return _to_appointment(appointment_id)
     _change(appointment_id, Status.CANCELLED)
     flash(_("The appointment is cancelled. Others can now book this time."), "good")
     return _to_what_is_left(appointment_id)
@@ -256,7 +260,9 @@ def amend(appointment_id: UUID) -> BaseResponse:
 @pages.get("/move")
 @access.allow(access.SIGNED_IN)
 def ask_move(appointment_id: UUID) -> BaseResponse:
-    """Show free times beside the current one."""
+    """Show free times beside the current one; who comes back after moving, the appointment."""
+    if _is_moved(_appointment(appointment_id)[0], reading.optional_instant("start")):
+        return _to_appointment(appointment_id)
     return _move_page(appointment_id, 200, None)
 
 
@@ -266,6 +272,8 @@ def move(appointment_id: UUID) -> BaseResponse:
     """Move the appointment to the new time; if that fails, it keeps the old one."""
     start = reading.instant("start")
     appointment, _part = _appointment(appointment_id)
+    if _is_moved(appointment, start):
+        return _to_appointment(appointment_id)
     was, zone = appointment.starts_at, appointment.zone
     try:
         _move_to(appointment_id, start, reading.number("minutes", 0) or None)
@@ -280,6 +288,15 @@ def move(appointment_id: UUID) -> BaseResponse:
         "good",
     )
     return _to_what_is_left(appointment_id)
+
+
+def _is_moved(appointment: Appointment, start: datetime | None) -> bool:
+    """Return whether the appointment has the selected time, length and schedule already."""
+    return (
+        start == appointment.starts_at
+        and reading.number("minutes", 0) in (0, appointment.minutes)
+        and reading.number("schedule", 0) in (0, appointment.schedule.id)
+    )
 
 
 def _department_request(appointment: Appointment) -> ServiceRequest | None:

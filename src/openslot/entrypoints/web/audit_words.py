@@ -332,4 +332,4 @@ def details(event: AuditEvent) -> str:
             parts.append(", ".join(str(item) for item in value))
         elif value is not None:
             parts.append(str(value))
-    return "; ".join(parts)
+    return "; ".join(part for part in parts if part)

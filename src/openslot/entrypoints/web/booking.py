@@ -76,7 +76,12 @@ class Gone(NamedTuple):
 @pages.get("/book/<int:schedule_id>")
 @access.allow(access.ANYONE)
 def week_page(schedule_id: int) -> BaseResponse:
-    """Show a week of free times and the selected time."""
+    """Show a week of free times and the selected time; who comes back after booking it, the
+    appointment."""
+    hold_id = reading.optional_id("hold")
+    held = _appointment_of(context.work(), hold_id) if hold_id else None
+    if held and held.status is Status.BOOKED:
+        return redirect(url_for("appointments.show", appointment_id=hold_id, booked=1), 303)
     return _page(schedule_id, status=200)
 
 

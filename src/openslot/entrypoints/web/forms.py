@@ -1,6 +1,6 @@
 """WTForms that only carry what was typed; the rules are in the features' details."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from flask import after_this_request
@@ -11,10 +11,10 @@ from wtforms import Field, PasswordField
 from wtforms.widgets import TextInput
 
 from openslot.core.errors import DomainError
-from openslot.core.fields import Details
+from openslot.core.fields import Details, unsaid
 from openslot.directory.editing import MAY_CHANGE, Editor
 from openslot.entrypoints.failures import headers_of
-from openslot.entrypoints.problems import problems_of, sentence_of
+from openslot.entrypoints.problems import sentence_of
 
 D = TypeVar("D", bound=Details)
 
@@ -31,8 +31,13 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
     missing: ClassVar[Mapping[str, object]] = {}
     """Sentences for fields that are left empty, by field name."""
 
-    def details(self, kind: type[D], **more: Any) -> D | None:
-        """Return the typed values as checked details; None with the errors beside the fields."""
+    def details(
+        self, kind: type[D], say: Callable[[str, str, Mapping[str, Any]], str], **more: Any
+    ) -> D | None:
+        """Return the typed values as checked details; None with the errors beside the fields.
+
+        ``say`` gets the name of a field, the sentence before translation and what fills its places.
+        """
         values = {
             name: self[name].data
             for name in kind.model_fields
@@ -41,8 +46,8 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
         try:
             return kind(**{**values, **more})
         except ValidationError as error:
-            for name, sentence in problems_of(error):
-                self.refuse(sentence, name)
+            for name, sentence, params in unsaid(error):
+                self.refuse(say(name, sentence, params), name)
             return None
 
     def leave_out(self, kind: type[Details], editor: Editor, known: object) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Frame of all forms: check, run the command, or show the form again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
-from wtforms import Field
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.fields import Details
@@ -27,14 +27,15 @@ NOT_UNDERSTOOD = 422
 
 _NAMELESS = frozenset(
     {
-        "Fill in this field.",
         "Check this field.",
         "Enter a whole number.",
         "Choose an option from the list.",
         "Remove characters that cannot be seen, such as tabs.",
+        "Shorten this to {longest} characters.",
+        "Shorten this to {max_length} characters.",
     }
 )
-"""Sentences that need the name of the field in the summary above a form."""
+"""Sentences, before translation, that need the name of the field in the summary above a form."""
 
 _MISSING = {
     "answer": _l("Write an answer."),
@@ -72,20 +73,18 @@ def save(form: Form, kind: type[D], command: Callable[[Work, D], T], **more: Any
 
 def checked(form: Form, kind: type[D], **more: Any) -> D | None:
     """Return the typed details; None with errors that name their fields."""
-    details = form.details(kind, **more)
-    for field in form:
-        field.errors = [_with_field_name(form, field, sentence) for sentence in field.errors]
-    return details
+    return form.details(kind, partial(_said, form), **more)
 
 
-def _with_field_name(form: Form, field: Field, sentence: str) -> str:
-    label = field.label.text
-    if sentence == "Fill in this field.":
-        missing = form.missing.get(field.name) or _MISSING.get(field.name)
-        return str(missing or _("Enter “%(field)s”.", field=label))
-    if sentence in _NAMELESS or sentence.startswith("Shorten this"):
-        return str(_("%(field)s: %(sentence)s", field=label, sentence=_(sentence)))
-    return sentence
+def _said(form: Form, name: str, sentence: str, params: Mapping[str, Any]) -> str:
+    """Return the sentence in the reader's language, with the name of its field if it needs one."""
+    if name in form and sentence == "Fill in this field.":
+        missing = form.missing.get(name) or _MISSING.get(name)
+        return str(missing or _("Enter “%(field)s”.", field=form[name].label.text))
+    said = str(_(sentence)).format(**params)
+    if name in form and sentence in _NAMELESS:
+        return str(_("%(field)s: %(sentence)s", field=form[name].label.text, sentence=said))
+    return said
 
 
 def do(
