@@ -155,8 +155,17 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
     [
         ("name", "", "Enter your full name."),
         ("born", "", "Enter your date of birth."),
-        ("born", "31 2 1980", "Enter a date such as 31 March 1980, or only the year or month."),
-        ("born", "86400", "Enter a date such as 31 March 1980, or only the year or month."),
+        (
+            "born",
+            "31 2 1980",
+            "Enter a date such as 31 March 1980, or only the year, or month and year.",
+        ),
+        ("born", "31.3.80", "Write years with four digits."),
+        (
+            "born",
+            "86400",
+            "Enter a date such as 31 March 1980, or only the year, or month and year.",
+        ),
         ("born", "31 3 2080", "Enter a date of birth that is in the past"),
         ("email", "mere", "Enter an email address"),
         ("phone", "abc", "Enter a telephone number"),
@@ -176,6 +185,27 @@ def test_what_is_wrong_stands_beside_its_field(
     assert f'href="#{field}"' in answer.text
     assert "<title>Error: " in answer.text
     assert NEW not in answer.text, "a password is never sent back"
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/sign-up/staff"])
+@pytest.mark.parametrize("password", ["", "plum kettle", "password1234"])
+def test_an_empty_form_and_its_password_are_refused_at_once(
+    client_for: ClientFor, path: str, password: str
+) -> None:
+    answer = client_for(None).send(path, password=password)
+    assert answer.status_code == 422
+    assert 'href="#name"' in answer.text
+    assert 'href="#email"' in answer.text
+    assert answer.text.count('href="#password"') == 1
+
+
+def test_a_birth_to_come_and_a_short_password_are_refused_at_once(client_for: ClientFor) -> None:
+    answer = client_for(None).send(
+        "/sign-up", **{**PERSON, "born": "31 3 2080", "password": "short"}
+    )
+    assert answer.status_code == 422
+    assert "Enter a date of birth that is in the past" in answer.text
+    assert "at least 12 characters" in answer.text
 
 
 def test_an_address_is_confirmed_by_a_button_not_by_a_link(

@@ -378,7 +378,9 @@ def _birth(value: object) -> BirthDate:
     except ValueError:
         example = "31 March 1980" if value == UNREADABLE else "1980-03-31"
         raise refuse(
-            "Enter a date such as {example}, or only the year or month.", example=example
+            "Enter a date such as {example}, or only the year, or month and year. "
+            "Write years with four digits.",
+            example=example,
         ) from None
     if not FIRST_YEAR <= birth.first.year <= LAST_YEAR:
         raise refuse(BETWEEN, first=FIRST_YEAR, last=LAST_YEAR)

@@ -36,7 +36,7 @@ from openslot.entrypoints.web import (
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import CodeField, Form
-from openslot.entrypoints.web.saving import checked, see_other
+from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.written import mailed
 from openslot.identity import commands as identity
 from openslot.identity import links, passkeys, passwords, pending, providers, queries
@@ -350,10 +350,10 @@ def sign_up() -> ResponseReturnValue:
     form = SignUpForm()
     if request.method == "GET":
         return _sign_up_page(form)
-    details = checked(form, SignUp)
-    if details is None:
-        return _sign_up_page(form, 422)
     try:
+        details = signing_up.details_of(form, SignUp)
+        if details is None:
+            return _sign_up_page(form, 422)
         signing_up.register(Role.PATIENT, details)
     except DomainError as error:
         form.refuse(error)

@@ -19,7 +19,7 @@ from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context, signing_up
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import checked, see_other
+from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.written import mailed
 from openslot.identity import passwords
 
@@ -61,10 +61,10 @@ def sign_up() -> ResponseReturnValue:
     form.offer(context.reader())
     if request.method == "GET":
         return _page(form)
-    details = _details(form)
-    if details is None:
-        return _page(form, 422)
     try:
+        details = _details(form)
+        if details is None:
+            return _page(form, 422)
         signing_up.register(Role.STAFF, details)
     except NotFound:
         form.refuse(_("Choose your department."), "place")
@@ -78,24 +78,18 @@ def sign_up() -> ResponseReturnValue:
 def _details(form: StaffSignUpForm) -> StaffSignUp | None:
     centre, _colon, department = (form.place.data or "").partition(":")
     if not centre and (form.facility.data or "").strip():
-        return checked(form, StaffSignUp)
+        return signing_up.details_of(form, StaffSignUp)
     if not (_is_key(centre) and (not department or _is_key(department))):
         form.refuse(_("Choose your department."), "place")
-        checked(form, _OtherFields)
+        signing_up.details_of(form, StaffSignUp)
         return None
-    return checked(
+    return signing_up.details_of(
         form,
         StaffSignUp,
         centre_id=int(centre),
         department_id=department or None,
         facility=None,
     )
-
-
-class _OtherFields(StaffSignUp):
-    """Remaining fields, so that all errors are shown at once."""
-
-    centre_id: int = 0
 
 
 def _is_key(text: str) -> bool:

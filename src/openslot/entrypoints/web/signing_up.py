@@ -1,9 +1,10 @@
 """Registration of patients and staff: answers and work are the same for known addresses."""
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from openslot.core.actor import Role
-from openslot.core.errors import Forbidden
+from openslot.core.errors import Forbidden, Invalid
 from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory import registration
@@ -12,9 +13,13 @@ from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints import limits
 from openslot.entrypoints.request import visitor, write_by
 from openslot.entrypoints.web import account_mail, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import checked
 from openslot.identity import passwords, pending, queries
-from openslot.identity.errors import EmailTaken
+from openslot.identity.errors import EmailTaken, WeakPassword
 from openslot.identity.models import Account, PendingSignUp
+
+D = TypeVar("D", SignUp, StaffSignUp)
 
 
 class SignUpClosed(Forbidden):
@@ -26,6 +31,25 @@ def check_open(role: Role) -> None:
     who = context.settings().sign_up
     if who == "closed" or (who == "staff-only" and role is not Role.STAFF):
         raise SignUpClosed
+
+
+def details_of(form: Form, kind: type[D], **more: Any) -> D | None:
+    """Return the typed details; None with all that is wrong, the password too, beside the fields.
+
+    Raises HashingBusy, and NotFound for a place that there is not.
+    """
+    details = checked(form, kind, **more)
+    known = (form["name"].data or "", form["email"].data or "")
+    try:
+        passwords.check_new(form["password"].data or "", *known)
+    except WeakPassword as error:
+        form.refuse(error)
+    try:
+        if details is not None:
+            _check(context.work(), details)
+    except Invalid as error:
+        form.refuse(error)
+    return None if form.errors else details
 
 
 def register(role: Role, details: SignUp | StaffSignUp) -> None:
@@ -51,10 +75,7 @@ def register(role: Role, details: SignUp | StaffSignUp) -> None:
 def _begin(
     work: Work, role: Role, details: SignUp | StaffSignUp, hashed: str, *, may_mail: bool
 ) -> None:
-    if isinstance(details, StaffSignUp):
-        registration.check_place(work, details)
-    else:
-        directory.check_sign_up(work, details)
+    _check(work, details)
     known = queries.by_email(work.session, details.email)
     sent = details.model_dump(mode="json", exclude={"password"})
     begun = pending.begin_sign_up(work, details.email, role, sent, hashed)
@@ -62,6 +83,13 @@ def _begin(
         account_mail.send_sign_up(work, begun, details.name)
     elif may_mail and known is not None:
         account_mail.send_known(work, known)
+
+
+def _check(work: Work, details: SignUp | StaffSignUp) -> None:
+    if isinstance(details, StaffSignUp):
+        registration.check_place(work, details)
+    else:
+        directory.check_sign_up(work, details)
 
 
 def _create_unconfirmed(work: Work, details: SignUp | StaffSignUp, hashed: str) -> None:
