@@ -106,13 +106,33 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+// Without a network the browser would put a page of its own in place of this one.
+const sayAway = ({ target }) => {
+  const place = target.closest("dialog") ?? document.querySelector("[data-notes]") ?? document.querySelector("main");
+  document.querySelector("[data-away]")?.remove();
+  const note = document.getElementById("os-away").content.firstElementChild.cloneNode(true);
+  note.dataset.away = "";
+  place.prepend(note);
+  note.scrollIntoView({ block: "nearest" });
+};
+
+const stayIfAway = (event) => {
+  if (navigator.onLine || event.defaultPrevented) return;
+  event.preventDefault();
+  sayAway(event);
+};
+
 const openConfirm = async (event) => {
   const link = event.target.closest("a[data-confirm-dialog]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const body = await fetchConfirm(link.href).catch(() => null);
-  if (body) showDialog(body, link);
-  else location.assign(link.href);
+  try {
+    const body = await fetchConfirm(link.href);
+    if (body) showDialog(body, link);
+    else location.assign(link.href);
+  } catch {
+    sayAway({ target: link });
+  }
 };
 
 const moveNow = (line) => {
@@ -216,6 +236,9 @@ for (const line of document.querySelectorAll(".os-cal .now[data-start]")) {
 }
 document.addEventListener("keydown", moveBetweenSlots);
 document.addEventListener("click", openConfirm);
+document.addEventListener("submit", stayIfAway);
+document.addEventListener("os-away", sayAway);
+addEventListener("online", () => document.querySelector("[data-away]")?.remove());
 document.addEventListener("change", showAgain);
 for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
 // The browser's own jump to a #fragment drops the focus, and comes with the load event.

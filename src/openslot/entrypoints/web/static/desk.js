@@ -93,8 +93,9 @@ const press = async (form, submitter) => {
     dialog?.close();
     if (mine > shown) replaceParts(page);
     shown = Math.max(shown, mine);
-  } catch {
-    location.assign(location.href);
+  } catch (error) {
+    if (error instanceof TypeError) form.dispatchEvent(new Event("os-away", { bubbles: true }));
+    else location.assign(location.href);
   } finally {
     unanswered -= 1;
     submitter?.removeAttribute("aria-busy");
@@ -104,7 +105,7 @@ const press = async (form, submitter) => {
 const pressed = (event) => {
   const form = event.target;
   const is_ours = form.id === "marks" ? now : form.matches("dialog [data-inside]");
-  if (!is_ours || !now) return;
+  if (!is_ours || !now || event.defaultPrevented) return;
   event.preventDefault();
   press(form, event.submitter);
 };
